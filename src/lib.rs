@@ -1,0 +1,1 @@
+//! f5-guard: F5 AI Guardrails for OpenAI Codex hooks.

@@ -1,0 +1,1 @@
+//! Loopback stand-ins for the F5 scan API and for the model behind Codex.
