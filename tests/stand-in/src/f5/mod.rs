@@ -50,7 +50,7 @@ pub struct F5 {
 /// What the stand-in speaks, and what a client needs to speak with it.
 enum Transport {
     Plain,
-    Tls { authority: Authority, client: Option<Identity> },
+    Tls { authority: Box<Authority>, client: Option<Identity> },
 }
 
 /// How often the stand-in has to be called, checked when it is dropped.
@@ -247,7 +247,7 @@ impl Builder {
                 authority.server_config(&authority.server(&names, setup.validity), setup.client_auth);
             let client =
                 (setup.client_auth == ClientAuth::Required).then(|| authority.client("f5-guard-test"));
-            transport = Transport::Tls { authority, client };
+            transport = Transport::Tls { authority: Box::new(authority), client };
             config
         });
         let service = Arc::new(Service::new(
