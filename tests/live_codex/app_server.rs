@@ -47,7 +47,9 @@ impl Stage {
             "turn/start",
             json!({ "threadId": thread["thread"]["id"], "input": [{ "type": "text", "text": prompt }] }),
         );
-        app.until(|message| message["method"] == "turn/completed");
+        // A sub-agent has a thread, and turns, of its own.
+        let of_this = |message: &Value| message["params"]["threadId"] == thread["thread"]["id"];
+        app.until(|message| message["method"] == "turn/completed" && of_this(message));
         assert!(!self.model.overran(), "Codex called the model again and again");
         assert!(app.hooks.iter().all(|hook| hook.status != "failed"), "a hook failed: {:?}", app.hooks);
         app.hooks

@@ -54,18 +54,25 @@ pub fn run(command: &mut Command) -> Output {
     let stderr = read(codex.child.stderr.take());
     let stdout = stdout.recv_timeout(KILL_AFTER).unwrap_or_else(|_| codex.hangs());
     let stderr = stderr.recv_timeout(KILL_AFTER).unwrap_or_else(|_| codex.hangs());
-    let status = codex.child.wait().expect("the exit status of Codex");
+    let status = codex.wait();
     Output { status, stdout, stderr }
 }
 
 /// A started Codex, ended with all its children when it is dropped.
 pub struct Running {
     pub child: Child,
+    ended: bool,
 }
 
 impl Running {
     pub fn start(command: &mut Command) -> Self {
-        Self { child: command.spawn().expect("Codex can be started") }
+        Self { child: command.spawn().expect("Codex can be started"), ended: false }
+    }
+
+    fn wait(&mut self) -> ExitStatus {
+        let status = self.child.wait().expect("the exit status of Codex");
+        self.ended = true;
+        status
     }
 
     /// Gives up on it.
@@ -76,9 +83,10 @@ impl Running {
 
 impl Drop for Running {
     fn drop(&mut self) {
-        if matches!(self.child.try_wait(), Ok(Some(_))) {
+        if self.ended {
             return;
         }
+        // Not waited for yet, so that the number still is this group's and nobody else's.
         let group = format!("-{}", self.child.id());
         let _ = Command::new("kill").args(["-KILL", "--", &group]).status();
         let _ = self.child.wait();

@@ -33,7 +33,8 @@ fn broken() -> [(&'static str, Broken); 4] {
 
 /// A stage on which the hook of `event` asks a broken API and every other hook a sound one.
 fn stage(event: &'static str, broken: &Broken) -> Stage {
-    let turns = [vec![Item::exec("touch marker; printf 'out%s' put")], vec![Item::message("Done.")]];
+    // The command does not hold the words that it prints: where they turn up, the output got there.
+    let turns = [vec![Item::exec("touch marker; printf 'TOOL-%s' SAID")], vec![Item::message("Done.")]];
     Stage::new(F5::builder().may_stay_idle().tls().start(), turns)
         .scanning_elsewhere(event, broken.base_url())
         .set("F5_GUARDRAILS_TIMEOUT", "2")
@@ -80,8 +81,7 @@ fn in_closed_mode_no_output_reaches_the_model_while_the_api_is_broken() {
 
         assert_eq!(seen.hook("PostToolUse"), "Blocked", "API {how}");
         assert!(stage.file("marker").exists(), "API {how}: the command was cleared and runs");
-        let told = stage.model.function_outputs().join("\n");
-        assert!(!told.contains("output\n") && !told.ends_with("output"), "API {how}: {told}");
+        assert!(!stage.model.was_given("TOOL-SAID"), "API {how}: the model must not get the output");
         assert_eq!(stage.model.calls(), 2, "API {how}");
         report(&format!("post-tool-use, closed, API {how}"), "output withheld; the model got the reason");
     }
@@ -116,7 +116,7 @@ fn in_open_mode_everything_goes_ahead_and_the_model_learns_that_the_output_was_n
             assert_eq!(seen.hook(event), "Completed", "{event}, API {how}");
         }
         assert!(stage.file("marker").exists(), "API {how}: the command runs");
-        assert!(stage.model.function_outputs().join("\n").contains("output"), "API {how}");
+        assert!(stage.model.function_outputs().join("\n").contains("TOOL-SAID"), "API {how}");
         let told = stage.model.developer_texts().into_iter().find(|text| text.contains("not scanned"));
         let told =
             told.unwrap_or_else(|| panic!("API {how}: nothing said in {:?}", stage.model.developer_texts()));

@@ -79,7 +79,7 @@ fn the_user_is_told_of_a_flagged_output() {
 #[test]
 #[ignore = "needs the real Codex: set F5_GUARD_TEST_CODEX to its path and run with --ignored"]
 fn the_user_is_told_in_open_mode_that_nothing_was_scanned() {
-    let turns = [vec![Item::exec("touch marker")], vec![Item::message("Done.")]];
+    let turns = [vec![Item::exec("touch marker; echo done")], vec![Item::message("Done.")]];
     let down = refusing_url().expect("a port that nobody listens on");
     let stage = Stage::new(F5::builder().never_called().tls().start(), turns)
         .set("F5_GUARDRAILS_BASE_URL", &down)
