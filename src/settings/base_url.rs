@@ -34,6 +34,14 @@ pub enum PlainHttp {
     Allowed,
 }
 
+impl PlainHttp {
+    /// From the switch.
+    #[must_use]
+    pub fn from_switch(allowed: bool) -> Self {
+        if allowed { Self::Allowed } else { Self::LoopbackOnly }
+    }
+}
+
 /// Every endpoint lives below this path; people configure the base URL with and without it.
 const API_PREFIX: &str = "/backend/v1";
 

@@ -47,6 +47,7 @@ pub struct Overrides {
 pub struct Settings {
     pub api_token: Setting<Option<Secret>>,
     pub base_url: Setting<Result<BaseUrl, BaseUrlError>>,
+    pub plain_http: Setting<PlainHttp>,
     pub project_id: Setting<Option<String>>,
     /// The user's wish for one whole scan; the hook's own timeout may cut it, see [`Settings::deadline`].
     pub timeout: Setting<Duration>,
@@ -91,14 +92,20 @@ impl Settings {
     /// Reads flags and environment. Never fails; see [`Settings::problems`].
     #[must_use]
     pub fn read(overrides: &Overrides, env: Env<'_>) -> Self {
-        let plain_http =
-            match env_setting("F5_GUARDRAILS_ALLOW_HTTP", env).and_then(|g| values::switch(g.trimmed()?)) {
-                Some(true) => PlainHttp::Allowed,
-                _ => PlainHttp::LoopbackOnly,
-            };
+        let plain_http = parsed(
+            "F5_GUARDRAILS_ALLOW_HTTP",
+            None,
+            env,
+            values::switch,
+            false,
+            "a switch (true or false)",
+            "it counts as false",
+        )
+        .map(PlainHttp::from_switch);
         Self {
             api_token: text("F5_GUARDRAILS_API_TOKEN", None, env).map(|token| token.map(Secret::new)),
-            base_url: base_url(overrides.base_url.as_ref(), plain_http, env),
+            base_url: base_url(overrides.base_url.as_ref(), *plain_http, env),
+            plain_http,
             project_id: text(
                 "F5_GUARDRAILS_PROJECT_ID",
                 overrides.project_id.as_ref().map(|t| ("--project-id", t)),
@@ -160,6 +167,7 @@ impl Settings {
     /// Every sentence about a text that could not be used, for the log and for `doctor`.
     pub fn problems(&self) -> impl Iterator<Item = &str> {
         [
+            &self.plain_http.problem,
             &self.timeout.problem,
             &self.hook_timeout.problem,
             &self.fail_mode.problem,
