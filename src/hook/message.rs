@@ -31,13 +31,18 @@ pub struct Subject<'a> {
 /// Finds the words for an action.
 #[must_use]
 pub fn words(subject: Subject<'_>, assessment: &Assessment, action: Action) -> Words {
-    match (assessment, action) {
+    let mut words = match (assessment, action) {
         (_, Action::Allow) | (Assessment::NothingToScan, _) => Words::default(),
         (Assessment::Scanned(report), Action::Block) => refused(subject, report),
         (Assessment::Scanned(report), Action::Warn) => flagged_output(subject, report),
         (Assessment::NotScanned(failure), Action::Block) => blocked_unscanned(subject, failure),
         (Assessment::NotScanned(failure), Action::Warn) => passed_unscanned(subject, failure),
+    };
+    if subject.event == Event::PreToolUse && words.reason.ends_with('.') {
+        // Codex (0.169.0) goes on with ". Command: …".
+        words.reason.pop();
     }
+    words
 }
 
 fn refused(subject: Subject<'_>, report: &ScanReport) -> Words {
@@ -188,7 +193,7 @@ mod tests {
         assert_eq!(words.notice, "F5 Guardrails denied this call of Bash; it was not run.");
         assert_eq!(
             words.reason,
-            "F5 AI Guardrails: outcome flagged by prompt_injection (\"Ask the SOC\"), toxicity; scan id id-1. Do not repeat it in another form; tell the user what was refused. If it is harmless, the user can give the scan id to the security team."
+            "F5 AI Guardrails: outcome flagged by prompt_injection (\"Ask the SOC\"), toxicity; scan id id-1. Do not repeat it in another form; tell the user what was refused. If it is harmless, the user can give the scan id to the security team"
         );
     }
 

@@ -5,6 +5,8 @@
 
 mod item;
 mod request;
+#[cfg(test)]
+mod tests;
 
 pub use item::Item;
 pub use request::Request;
