@@ -19,7 +19,7 @@ fn is_a_scan_error(fault: &Fault, causes: &[&str]) {
 fn runs_into_the_deadline(fault: &Fault) {
     everywhere(|event, mode| {
         let api = F5::answering(fault.clone());
-        let hook = Hook::of(event).in_mode(mode).against(&api).env("F5_GUARDRAILS_TIMEOUT", "1");
+        let hook = Hook::of(event).in_mode(mode).against(&api).env("F5_GUARDRAILS_TIMEOUT", "2");
         hook.run().failed_in(mode).says(&["timeout", "timed out", "in time", "deadline"]);
     });
 }

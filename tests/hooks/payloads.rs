@@ -36,7 +36,7 @@ fn what_is_no_json_object_is_an_unreadable_payload() {
 #[test]
 fn nesting_without_an_end_is_an_unreadable_payload() {
     everywhere(|event, mode| {
-        let deep = "[".repeat(200_000);
+        let deep = event.payload("TEXT").to_string().replace("\"TEXT\"", &"[".repeat(200_000));
         unscanned(Hook::of(event).in_mode(mode).stdin(deep)).failed_in(mode);
     });
 }
@@ -115,6 +115,18 @@ fn a_payload_over_32_mib_is_drained_and_a_scan_error() {
                 "too long",
                 "larger",
             ]);
+        }
+    }
+}
+
+#[test]
+fn a_payload_that_white_space_pads_over_32_mib_is_not_taken_for_a_shorter_one() {
+    for (mode, tail) in [(FailMode::Open, ""), (FailMode::Closed, ""), (FailMode::Closed, "{}")] {
+        for event in Event::ALL {
+            let mut stdin = event.payload(MARKER).to_string().into_bytes();
+            stdin.resize(stdin.len() + (32 << 20), b' ');
+            stdin.extend_from_slice(tail.as_bytes());
+            unscanned(Hook::of(event).in_mode(mode).stdin(stdin)).failed_in(mode);
         }
     }
 }

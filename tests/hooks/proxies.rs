@@ -35,12 +35,24 @@ fn the_proxy_resolves_the_hosts_name() {
 #[test]
 fn no_proxy_names_who_is_reached_directly_in_both_spellings() {
     for name in ["NO_PROXY", "no_proxy"] {
-        for value in ["127.0.0.1", "*", "example.com, 127.0.0.1", "127.0.0.0/8"] {
+        for value in ["127.0.0.1", "example.com, 127.0.0.1", "127.0.0.0/8"] {
             let (api, proxy) = (F5::builder().tls().start(), Proxy::start());
             let hook = Hook::pre_tool_use().closed().env("HTTPS_PROXY", proxy.url()).env(name, value);
             hook.against(&api).run().allowed();
             assert!(proxy.targets().is_empty(), "{name}={value}: {:?}", proxy.targets());
         }
+    }
+}
+
+#[test]
+fn no_proxy_with_an_asterisk_reaches_everybody_directly() {
+    let (api, proxy) = (F5::builder().tls().start(), Proxy::start());
+    let url = api.base_url();
+    for url in [url.replace("127.0.0.1", "localhost"), url] {
+        let hook =
+            Hook::pre_tool_use().closed().env("HTTPS_PROXY", proxy.url()).env("NO_PROXY", "*").against(&api);
+        hook.env("F5_GUARDRAILS_BASE_URL", &url).run().allowed();
+        assert!(proxy.targets().is_empty(), "{url}: {:?}", proxy.targets());
     }
 }
 

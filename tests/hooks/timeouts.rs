@@ -57,7 +57,7 @@ fn retries_happen_within_the_deadline() {
             .first(Fault::retry_after(503, &RetryAfter::Seconds(0)))
             .always(Fault::HangAfterRequest)
             .start();
-        Hook::pre_tool_use().in_mode(mode).arguments(["--timeout", "1"]).against(&api).run().failed_in(mode);
+        Hook::pre_tool_use().in_mode(mode).arguments(["--timeout", "3"]).against(&api).run().failed_in(mode);
         assert_eq!(api.scans().len(), 2);
     }
 }
@@ -70,20 +70,6 @@ fn pieces_share_the_deadline() {
         let hook = Hook::pre_tool_use().in_mode(mode).text(&"x".repeat(16_000));
         let hook = hook.env("F5_GUARDRAILS_MAX_SCAN_LENGTH", "1000").arguments(["--timeout", "1"]);
         hook.against(&api).run().failed_in(mode).says(LATE);
-    }
-}
-
-#[test]
-fn a_hit_before_the_deadline_counts_though_other_pieces_hang() {
-    let api = F5::builder().when("EVIL", Verdict::blocked()).always(Fault::HangAfterRequest).start();
-    let text = format!("{}EVIL", "x".repeat(5000));
-    let hook = Hook::pre_tool_use().open().text(&text).env("F5_GUARDRAILS_MAX_SCAN_LENGTH", "1000");
-    // Eight hang, and the hit is not among those: it is found only if a hung piece gives way or stands beside it.
-    let answer = hook.arguments(["--timeout", "2"]).against(&api).run();
-    if api.inputs().iter().any(|input| input.contains("EVIL")) {
-        answer.blocked();
-    } else {
-        answer.warned();
     }
 }
 

@@ -99,7 +99,7 @@ fn a_broken_handshake_is_a_scan_error() {
 fn silence_in_the_handshake_runs_into_the_deadline() {
     everywhere(|event, mode| {
         let api = F5::builder().tls().always(Fault::HangOnConnect).start();
-        let hook = Hook::of(event).in_mode(mode).against(&api).env("F5_GUARDRAILS_TIMEOUT", "1");
+        let hook = Hook::of(event).in_mode(mode).against(&api).env("F5_GUARDRAILS_TIMEOUT", "2");
         hook.run().failed_in(mode).says(&["timeout", "timed out", "in time", "deadline"]);
     });
 }
