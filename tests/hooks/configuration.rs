@@ -1,6 +1,7 @@
 //! Settings that nothing can be scanned with: token, URL, certificates.
 
 use f5_stand_in::f5::F5;
+use f5_stand_in::proxy::Proxy;
 use f5_stand_in::tls::{Authority, Validity};
 
 use crate::support::{FailMode, Hook, everywhere};
@@ -67,18 +68,32 @@ fn a_url_with_a_login_is_a_scan_error_that_does_not_repeat_it() {
 
 #[test]
 fn plain_http_is_for_loopback_only() {
-    // The addresses belong to nobody (RFC 5737, RFC 6761): were one of them asked, the test would see another error.
-    for url in [
-        "http://192.0.2.1",
-        "http://guardrails.invalid",
-        "http://127.0.0.1.invalid",
-        "http://localhost.invalid",
+    // The addresses belong to nobody (RFC 5737, RFC 6761), and a proxy that reaches loopback only stands before them.
+    let proxy = Proxy::start();
+    for host in [
+        "192.0.2.1",
+        "guardrails.invalid",
+        "127.0.0.1.invalid",
+        "localhost.invalid",
+        "0.0.0.0",
+        "[2001:db8::1]",
     ] {
-        is_a_scan_error(
-            |hook| hook.env("F5_GUARDRAILS_BASE_URL", url),
-            &["F5_GUARDRAILS_ALLOW_HTTP", "https"],
-        );
+        let prepare = |hook: Hook| {
+            hook.env("HTTP_PROXY", proxy.url()).env("F5_GUARDRAILS_BASE_URL", format!("http://{host}"))
+        };
+        is_a_scan_error(prepare, &["F5_GUARDRAILS_ALLOW_HTTP"]);
     }
+    assert!(proxy.targets().is_empty(), "{:?}", proxy.targets());
+}
+
+#[test]
+fn plain_http_goes_anywhere_where_it_is_allowed() {
+    let api = F5::start();
+    let proxy = Proxy::builder().everything_to(api.address()).start();
+    let hook =
+        Hook::pre_tool_use().closed().env("HTTP_PROXY", proxy.url()).env("F5_GUARDRAILS_ALLOW_HTTP", "true");
+    hook.env("F5_GUARDRAILS_BASE_URL", "http://guardrails.invalid").run().allowed();
+    assert_eq!(proxy.targets(), ["POST http://guardrails.invalid/backend/v1/scans"]);
 }
 
 #[test]
