@@ -233,7 +233,9 @@ fn switched_off() {
     off["enabled"] = false.into();
     let mut trusted_off = off.clone();
     trusted_off["trustStatus"] = "trusted".into();
-    let steps = |after: &Value| [list(&[off.clone()]), write_ok("a = 1\n"), list(&[after.clone()])];
+    let steps = |after: &Value| {
+        [list(std::slice::from_ref(&off)), write_ok("a = 1\n"), list(std::slice::from_ref(after))]
+    };
 
     let setup = Setup::new(&steps(&trusted_off));
     trust_ours(&setup, SwitchedOff::Stay).unwrap();
@@ -288,7 +290,7 @@ fn forget_all() {
 /// This binary under a name that tells the fake what to be.
 fn named(dir: &TempDir, name: &str) -> Codex {
     let this = std::env::current_exe().unwrap();
-    let program = dir.path().join(name);
+    let program = dir.path().join(format!("{name}{}", std::env::consts::EXE_SUFFIX));
     #[cfg(unix)]
     std::os::unix::fs::symlink(this, &program).unwrap();
     #[cfg(not(unix))]
