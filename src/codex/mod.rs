@@ -8,6 +8,8 @@ pub mod app_server;
 pub mod carry_over;
 pub mod config_style;
 pub mod home;
+#[cfg(windows)]
+mod job;
 pub mod layers;
 pub mod listing;
 pub mod locate;

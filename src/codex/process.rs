@@ -17,15 +17,24 @@ pub const OUTPUT_LIMIT: usize = 256 * 1024;
 #[derive(Debug)]
 pub struct Family {
     child: Child,
+    bond: Bond,
     ended: Option<ExitStatus>,
 }
 
 impl Family {
-    /// Starts the program as the head of a process group of its own.
+    /// Starts the program as the head of a process group (Unix) or job (Windows) of its own.
     pub fn start(command: &mut Command) -> io::Result<Self> {
         #[cfg(unix)]
         std::os::unix::process::CommandExt::process_group(command, 0);
-        Ok(Self { child: command.spawn()?, ended: None })
+        let mut child = command.spawn()?;
+        match Bond::of(&child) {
+            Ok(bond) => Ok(Self { child, bond, ended: None }),
+            Err(error) => {
+                let _ = child.kill();
+                let _ = child.wait();
+                Err(error)
+            }
+        }
     }
 
     /// The child itself, to take its pipes.
@@ -56,7 +65,7 @@ impl Family {
         if self.ended.is_some() {
             return;
         }
-        kill_family(&mut self.child);
+        self.bond.kill(&mut self.child);
         self.ended = self.child.wait().ok();
     }
 }
@@ -67,28 +76,30 @@ impl Drop for Family {
     }
 }
 
+/// The family as the operating system knows it: on Unix the child's process group.
 #[cfg(unix)]
-fn kill_family(child: &mut Child) {
-    use nix::sys::signal::{Signal, killpg};
-    use nix::unistd::Pid;
-    // Not yet waited for, so the number still is the child's. A failure means that it has just ended.
-    if let Ok(pid) = i32::try_from(child.id()) {
-        let _ = killpg(Pid::from_raw(pid), Signal::SIGKILL);
+#[derive(Debug)]
+struct Bond;
+
+#[cfg(unix)]
+impl Bond {
+    fn of(_child: &Child) -> io::Result<Self> {
+        Ok(Self)
     }
-    let _ = child.kill();
+
+    fn kill(&self, child: &mut Child) {
+        use nix::sys::signal::{Signal, killpg};
+        use nix::unistd::Pid;
+        // Not yet waited for, so the number still is the child's. A failure means that it has just ended.
+        if let Ok(pid) = i32::try_from(child.id()) {
+            let _ = killpg(Pid::from_raw(pid), Signal::SIGKILL);
+        }
+        let _ = child.kill();
+    }
 }
 
 #[cfg(windows)]
-fn kill_family(child: &mut Child) {
-    // /T takes the children too; the standard library's kill would leave them.
-    let _ = Command::new("taskkill")
-        .args(["/T", "/F", "/PID", &child.id().to_string()])
-        .stdin(Stdio::null())
-        .stdout(Stdio::null())
-        .stderr(Stdio::null())
-        .status();
-    let _ = child.kill();
-}
+use super::job::Job as Bond;
 
 /// What became of a program that was run to its end.
 #[derive(Clone, Debug, PartialEq, Eq)]
