@@ -159,7 +159,9 @@ pub(super) fn split_unix(command: &str) -> Option<Vec<String>> {
                 loop {
                     match chars.next()? {
                         '"' => break,
-                        '\\' if matches!(chars.peek(), Some('"' | '\\' | '$' | '`')) => target.push(chars.next()?),
+                        '\\' if matches!(chars.peek(), Some('"' | '\\' | '$' | '`')) => {
+                            target.push(chars.next()?)
+                        }
                         '`' => return None,
                         inner => target.push(inner),
                     }
@@ -181,7 +183,9 @@ fn windows_trouble(word: &str) -> Option<&'static str> {
         ' ' | '\t' => "has a space in it",
         '\'' | '"' => "has a quote in it",
         '%' | '!' | '^' => "has a character in it that cmd.exe expands",
-        '$' | '`' | ',' | ';' | '@' | '#' | '(' | ')' | '{' | '}' => "has a character in it that PowerShell expands",
+        '$' | '`' | ',' | ';' | '@' | '#' | '(' | ')' | '{' | '}' => {
+            "has a character in it that PowerShell expands"
+        }
         _ => "has a character in it that one of the two reads as an operator",
     })
 }
@@ -246,7 +250,13 @@ mod tests {
     #[test]
     fn a_windows_program_needs_a_plain_absolute_path() {
         assert!(is_windows_safe(r"C:\Users\JOHNDO~1\.codex\hooks\f5_guardrails\f5-guard.exe"));
-        for bad in [r"C:\Users\John Doe\f5-guard.exe", r"C:/x/f5-guard.exe", "f5-guard", r"C:\a&b\f5.exe", r"C:\%A%\f.exe"] {
+        for bad in [
+            r"C:\Users\John Doe\f5-guard.exe",
+            r"C:/x/f5-guard.exe",
+            "f5-guard",
+            r"C:\a&b\f5.exe",
+            r"C:\%A%\f.exe",
+        ] {
             assert!(!is_windows_safe(bad), "{bad}");
         }
     }

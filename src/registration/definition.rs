@@ -177,7 +177,8 @@ mod tests {
 
     #[test]
     fn the_hook_timeout_outlasts_the_scan_timeout_by_five_seconds() {
-        let with = |seconds| RegistrationOptions { scan_timeout_seconds: Some(seconds), ..Default::default() };
+        let with =
+            |seconds| RegistrationOptions { scan_timeout_seconds: Some(seconds), ..Default::default() };
         assert_eq!(RegistrationOptions::default().hook_timeout(), 15);
         assert_eq!(with(10).hook_timeout(), 15);
         assert_eq!(with(30).hook_timeout(), 35);

@@ -44,7 +44,8 @@ impl ConfigFile {
 
     fn carry_out(self, text: &str, change: &Change) -> Result<String, DocumentError> {
         let (bom, text) = split_bom(text);
-        let splices = if self.is_json() { json::splices(text, change)? } else { toml::splices(text, change)? };
+        let splices =
+            if self.is_json() { json::splices(text, change)? } else { toml::splices(text, change)? };
         Ok(format!("{bom}{}", apply(text, splices)?))
     }
 }
@@ -104,7 +105,12 @@ pub fn install(
     })
 }
 
-fn reach(file: ConfigFile, before: &str, wanted: &Wanted, places: &OurPlaces) -> Result<String, DocumentError> {
+fn reach(
+    file: ConfigFile,
+    before: &str,
+    wanted: &Wanted,
+    places: &OurPlaces,
+) -> Result<String, DocumentError> {
     let mut text = before.to_owned();
     for _ in 0..MOST_CHANGES {
         let value = file.value(&text)?;
@@ -165,18 +171,19 @@ pub fn remove(
     let text = decode(current)?;
     let value = file.value(text)?;
     let events = model::read(&value, places)?;
-    let undone = scope.record.and_then(|record| record.undo(text).map(|undone| (undone, record)));
-    let restored = undone.filter(|(undone, _)| is_removal(file, &value, undone, scope, places));
-    let (after, created) = match &restored {
-        Some((undone, record)) => (undone.clone(), record.created()),
-        None => (take_out(file, text, scope, places)?, scope.record.is_some_and(EditRecord::created)),
+    let undone = scope.record.and_then(|record| restore(file, text, &value, record, scope, places));
+    let restored = undone.is_some();
+    let after = match undone {
+        Some(undone) => undone,
+        None => take_out(file, text, scope, places)?,
     };
+    let created = scope.record.is_some_and(EditRecord::created);
     let after_value = file.value(&after)?;
     let after_events = model::read(&after_value, places)?;
     let nothing_left = created && (after.trim().is_empty() || is_empty_document(&after_value));
     Ok(Removed {
         changed: after != text,
-        restored: restored.is_some(),
+        restored,
         python_again: named(&after_events, Owner::Python),
         lookalikes: named(&after_events, Owner::Lookalike),
         moved: moved(&events, &after_events),
@@ -215,12 +222,38 @@ fn is_free_of_ours(
     Ok(!trusted && named(&model::read(&value, places)?, Owner::Ours).is_empty())
 }
 
-/// Whether taking the record back does nothing but take our part out.
-fn is_removal(file: ConfigFile, current: &Value, undone: &str, scope: &RemovalScope<'_>, places: &OurPlaces) -> bool {
+/// Takes the record back, if that does nothing but take our part out. The record may know of the trust that Codex
+/// wrote, or not: the user can have trusted the hooks later, in Codex.
+fn restore(
+    file: ConfigFile,
+    text: &str,
+    value: &Value,
+    record: &EditRecord,
+    scope: &RemovalScope<'_>,
+    places: &OurPlaces,
+) -> Option<String> {
+    let fits = |undone: &String| is_removal(file, value, undone, scope, places);
+    record.undo(text).filter(fits).or_else(|| {
+        let mut text = text.to_owned();
+        while let Some(change) = trust_removal(&file.value(&text).ok()?, scope.trust_keys) {
+            text = file.carry_out(&text, &change).ok()?;
+        }
+        record.undo(&text).filter(fits)
+    })
+}
+
+fn is_removal(
+    file: ConfigFile,
+    current: &Value,
+    undone: &str,
+    scope: &RemovalScope<'_>,
+    places: &OurPlaces,
+) -> bool {
     let Ok(undone) = file.value(undone) else { return false };
     let Ok(events) = model::read(&undone, places) else { return false };
     let ignored = Ignored { managed_dirs: true, trust: scope.trust_keys };
     named(&events, Owner::Ours).is_empty()
+        && present_trust(&undone, scope.trust_keys).next().is_none()
         && foreign_part(current, places, &ignored) == foreign_part(&undone, places, &ignored)
 }
 
@@ -241,7 +274,9 @@ fn take_out(
             let managed_dirs = scope.managed_dirs != ManagedDirs::default();
             let ignored = Ignored { managed_dirs, trust: scope.trust_keys };
             if foreign_part(&before, places, &ignored) != foreign_part(&value, places, &ignored) {
-                return Err(DocumentError::not_equivalent("it would have changed something that is not ours"));
+                return Err(DocumentError::not_equivalent(
+                    "it would have changed something that is not ours",
+                ));
             }
             return Ok(text);
         };
@@ -255,11 +290,8 @@ fn next_removal(
     events: &[EventGroups],
     scope: &RemovalScope<'_>,
 ) -> Result<Option<Change>, DocumentError> {
-    if let Some(key) = present_trust(value, scope.trust_keys).next() {
-        let last = value.pointer("/hooks/state").and_then(Value::as_object).is_some_and(|state| state.len() == 1);
-        let (table, key) = if last { (&["hooks"][..], "state") } else { (&["hooks", "state"][..], key) };
-        let table = table.iter().map(|&step| step.into()).collect();
-        return Ok(Some(Change::Unset { table, key: key.to_owned() }));
+    if let Some(change) = trust_removal(value, scope.trust_keys) {
+        return Ok(Some(change));
     }
     if let Some(change) = next_change(value, events, &Wanted::default())? {
         return Ok(Some(change));
@@ -280,6 +312,14 @@ fn managed_dir_removal(value: &Value, events: &[EventGroups], ours: &ManagedDirs
     }
     let key = keys.find(|(key, value)| hooks.get(*key).and_then(Value::as_str) == Some(value))?.0;
     Some(Change::Unset { table: vec!["hooks".into()], key: key.into() })
+}
+
+fn trust_removal(value: &Value, keys: &[String]) -> Option<Change> {
+    let key = present_trust(value, keys).next()?;
+    let last = value.pointer("/hooks/state").and_then(Value::as_object).is_some_and(|state| state.len() == 1);
+    let (table, key) = if last { (&["hooks"][..], "state") } else { (&["hooks", "state"][..], key) };
+    let table = table.iter().map(|&step| step.into()).collect();
+    Some(Change::Unset { table, key: key.to_owned() })
 }
 
 fn present_trust<'a>(value: &'a Value, keys: &'a [String]) -> impl Iterator<Item = &'a str> {
@@ -325,7 +365,11 @@ pub fn our_trust_keys(
 ///
 /// # Errors
 /// As [`install`].
-pub fn registered(file: ConfigFile, current: &[u8], places: &OurPlaces) -> Result<Vec<EventGroups>, DocumentError> {
+pub fn registered(
+    file: ConfigFile,
+    current: &[u8],
+    places: &OurPlaces,
+) -> Result<Vec<EventGroups>, DocumentError> {
     model::read(&file.value(decode(current)?)?, places)
 }
 
@@ -333,7 +377,11 @@ pub fn registered(file: ConfigFile, current: &[u8], places: &OurPlaces) -> Resul
 ///
 /// # Errors
 /// As [`install`].
-pub fn has_foreign_hooks(file: ConfigFile, current: &[u8], places: &OurPlaces) -> Result<bool, DocumentError> {
+pub fn has_foreign_hooks(
+    file: ConfigFile,
+    current: &[u8],
+    places: &OurPlaces,
+) -> Result<bool, DocumentError> {
     Ok(has_foreign(&registered(file, current, places)?))
 }
 

@@ -22,7 +22,8 @@ use super::text::{Position, Splice, indent_of, newline_of};
 /// which of them counts is anybody's guess.
 pub fn value(text: &str) -> Result<Value, DocumentError> {
     let value: Value = serde_json::from_str(text).map_err(|error| {
-        let line_start = text.split_inclusive('\n').take(error.line().saturating_sub(1)).map(str::len).sum::<usize>();
+        let line_start =
+            text.split_inclusive('\n').take(error.line().saturating_sub(1)).map(str::len).sum::<usize>();
         let at = Position::of(text, line_start + error.column().saturating_sub(1));
         let message = error.to_string();
         let message = message.split(" at line ").next().unwrap_or("").to_owned();
@@ -170,7 +171,9 @@ fn pretty(value: &Value, unit: &str, newline: &str, indent: &str) -> String {
     let lines: Vec<String> = match value {
         Value::Object(map) if !map.is_empty() => map
             .iter()
-            .map(|(key, value)| format!("{}: {}", Value::from(key.as_str()), pretty(value, unit, newline, &inner)))
+            .map(|(key, value)| {
+                format!("{}: {}", Value::from(key.as_str()), pretty(value, unit, newline, &inner))
+            })
             .collect(),
         Value::Array(items) if !items.is_empty() => {
             items.iter().map(|item| pretty(item, unit, newline, &inner)).collect()

@@ -29,8 +29,8 @@ pub use definition::{
 };
 pub use diff::unified_diff;
 pub use document::{
-    ConfigFile, Installed, NamedHook, RemovalScope, Removed, has_foreign_hooks, install, our_trust_keys, registered,
-    remove, renew_record,
+    ConfigFile, Installed, NamedHook, RemovalScope, Removed, has_foreign_hooks, install, our_trust_keys,
+    registered, remove, renew_record,
 };
 pub use error::DocumentError;
 pub use model::{EventGroups, Group, Handler};

@@ -98,7 +98,8 @@ pub fn group_pairs(hook: &HookDefinition) -> Vec<(&'static str, Value)> {
 /// The values that a definition's handler has, in the order in which they are written.
 #[must_use]
 pub fn handler_settings(hook: &HookDefinition) -> Vec<(&'static str, Value)> {
-    let mut settings = vec![("type", Value::from("command")), ("command", Value::from(hook.command.as_str()))];
+    let mut settings =
+        vec![("type", Value::from("command")), ("command", Value::from(hook.command.as_str()))];
     if let Some(command) = &hook.command_windows {
         settings.push((COMMAND_WINDOWS[0], Value::from(command.as_str())));
     }

@@ -47,17 +47,19 @@ pub fn owner_of(
     status_message: Option<&str>,
     places: &OurPlaces,
 ) -> Owner {
-    let owners: Vec<Owner> = command.iter().chain(command_windows.iter()).map(|c| owner_of_command(c, places)).collect();
+    let owners: Vec<Owner> =
+        command.iter().chain(command_windows.iter()).map(|c| owner_of_command(c, places)).collect();
     if owners.is_empty() || owners.iter().all(|owner| *owner == Owner::Foreign) {
         return Owner::Foreign;
     }
-    if owners.iter().all(|owner| *owner == Owner::Ours) {
-        return Owner::Ours;
+    // Both together is what a hook of the integration is while it is being replaced.
+    if owners.iter().all(|owner| owner.is_replaced()) {
+        return if owners.contains(&Owner::Ours) { Owner::Ours } else { Owner::Python };
     }
     // The integration's managed file has a place holder as `command`, beside the true `command_windows`.
     let status = status_message.is_some_and(|message| message.starts_with(STATUS_PREFIX));
     let commands = command.iter().chain(command_windows.iter());
-    if commands.zip(&owners).all(|(c, owner)| *owner == Owner::Python || (status && runs_script(c, None))) {
+    if commands.zip(&owners).all(|(c, owner)| owner.is_replaced() || (status && runs_script(c, None))) {
         return Owner::Python;
     }
     Owner::Lookalike
@@ -86,7 +88,8 @@ fn owner_of_command(command: &str, places: &OurPlaces) -> Owner {
 /// The words of a command, as a Unix shell and as Windows' shells would have them.
 fn readings(command: &str) -> Vec<Vec<String>> {
     let mut readings: Vec<Vec<String>> = split_unix(command).into_iter().collect();
-    if command.contains('\\') && !command.contains(['&', '|', '<', '>', '^', ';', '\n', '\r', '`', '(', '\'']) {
+    if command.contains('\\') && !command.contains(['&', '|', '<', '>', '^', ';', '\n', '\r', '`', '(', '\''])
+    {
         let words = command.split_whitespace().map(|word| word.trim_matches('"').to_owned());
         readings.push(words.collect());
     }
@@ -146,7 +149,9 @@ mod tests {
     use super::*;
 
     fn owner(command: &str) -> Owner {
-        let places = OurPlaces { binaries: vec!["/opt/f5/bin/f5-guard".into(), r"C:\ProgramData\F5\f5-guard.exe".into()] };
+        let places = OurPlaces {
+            binaries: vec!["/opt/f5/bin/f5-guard".into(), r"C:\ProgramData\F5\f5-guard.exe".into()],
+        };
         owner_of(Some(command), None, None, &places)
     }
 
@@ -204,7 +209,8 @@ mod tests {
         };
         assert_eq!(of(Some("F5 Guardrails: scanning assistant response")), Owner::Python);
         assert_eq!(of(Some("House rules")), Owner::Lookalike);
-        let alone = owner_of(Some("python3 /x/stop.py"), None, Some("F5 Guardrails: x"), &OurPlaces::default());
+        let alone =
+            owner_of(Some("python3 /x/stop.py"), None, Some("F5 Guardrails: x"), &OurPlaces::default());
         assert_eq!(alone, Owner::Python);
         let foreign = owner_of(Some("python3 /x/stop.py"), None, None, &OurPlaces::default());
         assert_eq!(foreign, Owner::Lookalike);

@@ -82,7 +82,8 @@ pub fn next_change(
             .registration
             .as_ref()
             .and_then(|registration| registration.hooks.iter().find(|hook| hook.event == event));
-        let groups = events.iter().find(|found| found.event == event.name()).map_or(&[][..], |found| &found.groups);
+        let groups =
+            events.iter().find(|found| found.event == event.name()).map_or(&[][..], |found| &found.groups);
         if let Some(change) = event_change(event, groups, definition) {
             return Ok(Some(change));
         }
@@ -162,9 +163,8 @@ fn keeper(groups: &[Group], wanted: &HookDefinition) -> Option<(usize, usize)> {
     let is_ours = |group: usize, handler: usize| {
         groups.get(group).and_then(|g| g.handlers.get(handler)).is_some_and(|h| h.owner == Owner::Ours)
     };
-    let best = candidates().max_by_key(|&(group, handler, own)| {
-        (own, is_ours(group, handler), std::cmp::Reverse(group))
-    });
+    let best = candidates()
+        .max_by_key(|&(group, handler, own)| (own, is_ours(group, handler), std::cmp::Reverse(group)));
     best.map(|(group, handler, _)| (group, handler))
 }
 
@@ -177,7 +177,8 @@ fn removal(event: &str, groups: &[Group], kept: Option<(usize, usize)>) -> Optio
     let hooks = Step::from("hooks");
     for (index, group) in groups.iter().enumerate().rev() {
         let Some(handler) = (0..group.handlers.len()).rev().find(|&handler| {
-            group.handlers.get(handler).is_some_and(|h| h.owner.is_replaced()) && kept != Some((index, handler))
+            group.handlers.get(handler).is_some_and(|h| h.owner.is_replaced())
+                && kept != Some((index, handler))
         }) else {
             continue;
         };
@@ -212,7 +213,11 @@ fn update(event: &str, groups: &[Group], index: usize, at: usize, wanted: &HookD
     let expected = handler_settings(wanted);
     let spelling = |key: &str| {
         let other = COMMAND_WINDOWS[1];
-        if key == COMMAND_WINDOWS[0] && handler.settings.contains_key(other) { other.to_owned() } else { key.to_owned() }
+        if key == COMMAND_WINDOWS[0] && handler.settings.contains_key(other) {
+            other.to_owned()
+        } else {
+            key.to_owned()
+        }
     };
     for (key, value) in &expected {
         let key = spelling(key);

@@ -63,7 +63,10 @@ impl EditRecord {
     #[must_use]
     pub fn undo(&self, text: &str) -> Option<String> {
         let untouched = text.len() == self.edited_len
-            && self.changes.iter().all(|change| text.get(change.offset..).is_some_and(|t| t.starts_with(&change.edited)));
+            && self
+                .changes
+                .iter()
+                .all(|change| text.get(change.offset..).is_some_and(|t| t.starts_with(&change.edited)));
         let mut out = String::with_capacity(text.len());
         let mut done = 0;
         for change in &self.changes {
@@ -157,12 +160,15 @@ mod tests {
     fn a_changed_change_is_not_taken_back() {
         let record = EditRecord::between(Some("a = 1\n"), "a = 1\n[ours]\nx = 1\n");
         assert_eq!(record.undo("a = 1\n[ours]\nx = 2\n"), None);
-        assert_eq!(record.undo("[ours]\nx = 1\na = 1\n[ours]\nx = 1\n"), None);
+        assert_eq!(record.undo("a = 1\n[ours]\nx = 1\na = 1\n[ours]\nx = 1\n"), None);
     }
 
     #[test]
     fn a_deleted_line_comes_back_between_its_neighbours() {
-        let record = EditRecord::between(Some("[features]\ncodex_hooks = true\nweb = true\n"), "[features]\nweb = true\n");
+        let record = EditRecord::between(
+            Some("[features]\ncodex_hooks = true\nweb = true\n"),
+            "[features]\nweb = true\n",
+        );
         assert_eq!(
             record.undo("# new\n[features]\nweb = true\n").as_deref(),
             Some("# new\n[features]\ncodex_hooks = true\nweb = true\n")

@@ -124,7 +124,9 @@ impl Sequence {
         if let (true, None, Some(comma)) = (is_last, item.comma, previous.and_then(|item| item.comma)) {
             // The list has no comma at its end, so the one before the item goes.
             match splices.first_mut() {
-                Some(splice) if splice.range.start <= comma + 1 || is_blank(text, comma + 1..splice.range.start) => {
+                Some(splice)
+                    if splice.range.start <= comma + 1 || is_blank(text, comma + 1..splice.range.start) =>
+                {
                     splice.range.start = comma.min(splice.range.start);
                 }
                 _ => splices.push(Splice::delete(comma..comma + 1)),

@@ -65,12 +65,17 @@ pub(super) fn moved(before: &[EventGroups], after: &[EventGroups]) -> Vec<MovedH
     moved
 }
 
-fn positions(event: &EventGroups, wanted: impl Fn(Owner) -> bool) -> impl Iterator<Item = (HookPosition, &str)> {
+fn positions(
+    event: &EventGroups,
+    wanted: impl Fn(Owner) -> bool,
+) -> impl Iterator<Item = (HookPosition, &str)> {
     let handlers = event.groups.iter().enumerate().flat_map(|(group, found)| {
         let handlers = found.handlers.iter().enumerate();
         handlers.map(move |(handler, found)| (HookPosition { group, handler }, found))
     });
-    handlers.filter(move |(_, found)| wanted(found.owner)).map(|(position, found)| (position, found.command()))
+    handlers
+        .filter(move |(_, found)| wanted(found.owner))
+        .map(|(position, found)| (position, found.command()))
 }
 
 pub(super) fn snake_case(event: &str) -> String {

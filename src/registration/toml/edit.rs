@@ -129,6 +129,15 @@ impl Editor<'_> {
     fn unset(&self, path: &[Step], key: &str) -> Result<Vec<Splice>, DocumentError> {
         let table = self.root.find(path).and_then(Node::as_table).ok_or_else(lost)?;
         let child = table.child(key).ok_or_else(lost)?;
+        if let Node::Array { sequence, .. } = &child.node {
+            if let [item] = sequence.items.as_slice() {
+                let gaps = [sequence.open..item.range.start, item.range.end..sequence.close];
+                if gaps.into_iter().any(|gap| self.text.get(gap).is_some_and(|gap| gap.contains('#'))) {
+                    // Somebody's comments stand in the array: only the item goes.
+                    return Ok(sequence.remove(self.text, 0));
+                }
+            }
+        }
         match child.held {
             Some(held) => Ok(self.remove_entry(held)),
             None => self.remove_sections(&child.node),

@@ -141,13 +141,17 @@ impl Reader<'_> {
         match event.kind() {
             EventKind::Scalar => Ok(Value { range: range(&event), kind: Kind::Scalar }),
             EventKind::ArrayOpen => {
-                let (sequence, values) = self.list(&event, EventKind::ArrayClose, Self::value, |v| v.range.clone())?;
+                let (sequence, values) =
+                    self.list(&event, EventKind::ArrayClose, Self::value, |v| v.range.clone())?;
                 Ok(Value { range: sequence.open..sequence.close + 1, kind: Kind::Array { sequence, values } })
             }
             EventKind::InlineTableOpen => {
                 let (sequence, entries) =
                     self.list(&event, EventKind::InlineTableClose, Self::entry, |e| e.range.clone())?;
-                Ok(Value { range: sequence.open..sequence.close + 1, kind: Kind::Inline { sequence, entries } })
+                Ok(Value {
+                    range: sequence.open..sequence.close + 1,
+                    kind: Kind::Inline { sequence, entries },
+                })
             }
             _ => Err(lost()),
         }

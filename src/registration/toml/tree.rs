@@ -9,7 +9,10 @@ use super::layout::{Entry, Kind, Section, Value};
 #[derive(Debug)]
 pub enum Node<'a> {
     Scalar,
-    Array { sequence: &'a Sequence, items: Vec<Node<'a>> },
+    Array {
+        sequence: &'a Sequence,
+        items: Vec<Node<'a>>,
+    },
     Table(Table<'a>),
     /// `[[…]]`; every element is a [`Node::Table`].
     Tables(Vec<Node<'a>>),
@@ -47,7 +50,9 @@ impl<'a> Node<'a> {
     pub fn sections(&self, found: &mut Vec<usize>) {
         match self {
             Self::Scalar => {}
-            Self::Array { items, .. } | Self::Tables(items) => items.iter().for_each(|item| item.sections(found)),
+            Self::Array { items, .. } | Self::Tables(items) => {
+                items.iter().for_each(|item| item.sections(found))
+            }
             Self::Table(table) => {
                 found.extend(table.header);
                 table.children.iter().for_each(|child| child.node.sections(found));
