@@ -1,3 +1,4 @@
 //! f5-guard: F5 AI Guardrails for OpenAI Codex hooks.
 
+pub mod file_edit;
 pub mod registration;

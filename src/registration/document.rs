@@ -86,6 +86,9 @@ pub fn install(
     let before_value = file.value(before)?;
     if file.is_json() {
         check_root(&before_value)?;
+        if wanted.registration.is_some() && !split_bom(before).0.is_empty() {
+            return Err(DocumentError::ByteOrderMark);
+        }
     }
     let before_events = model::read(&before_value, places)?;
     let text = reach(file, before, wanted, places)?;

@@ -19,6 +19,9 @@ pub enum DocumentError {
         "the root key `{key}` makes Codex refuse the whole file (only `hooks` and `description` may stand there)"
     )]
     UnknownRootKey { key: String },
+    /// Codex 0.169.0 reads no hooks from such a file, which would be a registration that never runs.
+    #[error("it begins with a byte order mark, so Codex can't read it as JSON; save it as UTF-8 without one")]
+    ByteOrderMark,
     /// The edited text was parsed again and does not say exactly what was meant; it was thrown away.
     #[error("the edit was given up because the result would not have been right: {reason}")]
     NotEquivalent { reason: String },
