@@ -60,7 +60,10 @@ fn unexpected_shapes_are_named_by_their_place() {
 
 #[test]
 fn bytes_that_are_no_text_are_refused() {
-    assert_eq!(refusal(ConfigFile::ConfigToml, b"a = \"\xe9\"\n"), "line 1, column 6: this is not UTF-8 text");
+    assert_eq!(
+        refusal(ConfigFile::ConfigToml, b"a = \"\xe9\"\n"),
+        "line 1, column 6: this is not UTF-8 text"
+    );
 }
 
 #[test]

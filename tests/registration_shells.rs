@@ -90,7 +90,10 @@ fn a_missing_f5_guard_blocks_with_a_reason_but_never_restarts_a_turn() {
         for shell in shells() {
             let output = run(shell, &line, home.path(), Path::new("/nonexistent"));
             assert_eq!(output.status.code(), Some(code), "{shell} {event:?}: {output:?}");
-            assert!(String::from_utf8_lossy(&output.stderr).contains("none is installed"), "{shell}: {output:?}");
+            assert!(
+                String::from_utf8_lossy(&output.stderr).contains("none is installed"),
+                "{shell}: {output:?}"
+            );
         }
     }
 }

@@ -68,7 +68,8 @@ mod platform {
                 // An ordinary user may not give a file away; then it is theirs, as with any editor.
                 let own = file.metadata()?;
                 if (own.uid(), own.gid()) != (old.uid(), old.gid()) {
-                    let _ = fchown(file, Some(old.uid()), Some(old.gid())).or_else(|_| fchown(file, None, Some(old.gid())));
+                    let _ = fchown(file, Some(old.uid()), Some(old.gid()))
+                        .or_else(|_| fchown(file, None, Some(old.gid())));
                 }
                 old.mode() & 0o7777
             }

@@ -33,7 +33,8 @@ pub enum BinaryRemoval {
 /// # Errors
 /// [`FileEditError::Read`] for the source, [`FileEditError::Write`] for the place.
 pub fn install_binary(source: &Path, path: &Path) -> Result<BinaryInstall, FileEditError> {
-    let bytes = fs::read(source).map_err(|error| FileEditError::Read { path: source.into(), source: error })?;
+    let bytes =
+        fs::read(source).map_err(|error| FileEditError::Read { path: source.into(), source: error })?;
     if is_installed(path, &bytes) {
         return Ok(BinaryInstall::Unchanged);
     }

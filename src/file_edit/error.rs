@@ -14,13 +14,17 @@ pub enum FileEditError {
     Write { path: PathBuf, source: io::Error },
     #[error("can't delete {path}: {source}")]
     Delete { path: PathBuf, source: io::Error },
-    #[error("{path} is write-protected, so it was left as it is; make it writable, or edit what generates it")]
+    #[error(
+        "{path} is write-protected, so it was left as it is; make it writable, or edit what generates it"
+    )]
     WriteProtected { path: PathBuf },
     #[error("{path} is no ordinary file")]
     NotAFile { path: PathBuf },
     #[error("{path} is a symbolic link that leads nowhere or in a circle")]
     BrokenLink { path: PathBuf },
-    #[error("{path} was changed by another program in this moment and was left as that program wrote it; try again")]
+    #[error(
+        "{path} was changed by another program in this moment and was left as that program wrote it; try again"
+    )]
     ChangedMeanwhile { path: PathBuf },
     #[error("another installation is at work (it holds {path}); try again when it has finished")]
     Busy { path: PathBuf },

@@ -36,7 +36,9 @@ impl EditLock {
             let file = match opened {
                 Ok(file) => file,
                 // The run before deletes its folder just now.
-                Err(error) if error.kind() == io::ErrorKind::NotFound && started.elapsed() < patience => continue,
+                Err(error) if error.kind() == io::ErrorKind::NotFound && started.elapsed() < patience => {
+                    continue;
+                }
                 Err(source) => return Err(failed(source)),
             };
             match FileExt::try_lock(&file) {

@@ -47,7 +47,8 @@ impl Snapshot {
         let content = match fs::metadata(&target) {
             Ok(metadata) if !metadata.is_file() => return Err(FileEditError::NotAFile { path: path.into() }),
             Ok(metadata) => {
-                let bytes = fs::read(&target).map_err(|source| FileEditError::Read { path: path.into(), source })?;
+                let bytes =
+                    fs::read(&target).map_err(|source| FileEditError::Read { path: path.into(), source })?;
                 Some((bytes, metadata))
             }
             Err(error) if error.kind() == io::ErrorKind::NotFound => None,
@@ -71,7 +72,12 @@ impl Snapshot {
     ///
     /// # Errors
     /// [`FileEditError`]; the file is as it was, or as another program wrote it meanwhile.
-    pub fn replace(&self, bytes: &[u8], new_file: NewFile, stamp: &str) -> Result<Option<PathBuf>, FileEditError> {
+    pub fn replace(
+        &self,
+        bytes: &[u8],
+        new_file: NewFile,
+        stamp: &str,
+    ) -> Result<Option<PathBuf>, FileEditError> {
         self.check_writable()?;
         let attributes = match &self.content {
             Some((_, metadata)) => Attributes::Like(metadata),
@@ -103,7 +109,8 @@ impl Snapshot {
         }
         self.check_writable()?;
         self.check_unchanged()?;
-        fs::remove_file(&self.target).map_err(|source| FileEditError::Delete { path: self.path.clone(), source })
+        fs::remove_file(&self.target)
+            .map_err(|source| FileEditError::Delete { path: self.path.clone(), source })
     }
 
     fn back_up(&self, stamp: &str) -> Result<Option<PathBuf>, FileEditError> {
@@ -121,7 +128,8 @@ impl Snapshot {
                 };
             }
         }
-        let source = io::Error::new(io::ErrorKind::AlreadyExists, "there are too many backups of this moment");
+        let source =
+            io::Error::new(io::ErrorKind::AlreadyExists, "there are too many backups of this moment");
         Err(FileEditError::Write { path: self.path.clone(), source })
     }
 
@@ -154,7 +162,8 @@ fn resolve(path: &Path) -> Result<PathBuf, FileEditError> {
     for _ in 0..MOST_LINKS {
         match fs::symlink_metadata(&current) {
             Ok(metadata) if metadata.file_type().is_symlink() => {
-                let next = fs::read_link(&current).map_err(|source| FileEditError::Read { path: path.into(), source })?;
+                let next = fs::read_link(&current)
+                    .map_err(|source| FileEditError::Read { path: path.into(), source })?;
                 let folder = current.parent().unwrap_or(Path::new("")).to_owned();
                 current = folder.join(next);
             }

@@ -15,6 +15,9 @@ use super::super::sequence::{Item, Sequence};
 /// Deeper values than this were refused by `toml_edit` before.
 const MAX_DEPTH: u32 = 128;
 
+/// The parts of a key, unquoted, and where each stands.
+type Key = Vec<(String, Range<usize>)>;
+
 /// A header line and what stands below it; the first section of a text has no header.
 #[derive(Debug, Clone, Default)]
 pub struct Section {
@@ -34,7 +37,7 @@ pub struct Header {
 /// `key = value`, where the key may be dotted.
 #[derive(Debug, Clone)]
 pub struct Entry {
-    pub key: Vec<(String, Range<usize>)>,
+    pub key: Key,
     pub value: Value,
     /// From the key's first character to the value's last.
     pub range: Range<usize>,
@@ -118,7 +121,7 @@ impl Reader<'_> {
     }
 
     /// The parts of a key up to the event `until`, and where that event ends.
-    fn key(&mut self, until: EventKind) -> Result<(Vec<(String, Range<usize>)>, usize), DocumentError> {
+    fn key(&mut self, until: EventKind) -> Result<(Key, usize), DocumentError> {
         let mut parts = Vec::new();
         loop {
             let event = self.take()?;
