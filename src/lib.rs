@@ -1,1 +1,3 @@
 //! f5-guard: F5 AI Guardrails for OpenAI Codex hooks.
+
+pub mod redact;
