@@ -1,3 +1,4 @@
 //! f5-guard: F5 AI Guardrails for OpenAI Codex hooks.
 
+pub mod dump;
 pub mod redact;

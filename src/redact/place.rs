@@ -9,7 +9,7 @@ use super::kind::Kind;
 use super::url::is_harmless_parameter;
 
 /// The place of a value.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Place {
     /// Nothing is known: judged by keys and shapes.
     Any,
