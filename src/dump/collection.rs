@@ -26,6 +26,9 @@ pub struct Collection {
     pub items: Vec<Shared>,
     /// The pages with everything else that they held.
     pub raw_pages: Vec<RawPage>,
+    /// The ids of the items.
+    #[serde(skip)]
+    ids: HashSet<String>,
 }
 
 /// One page: its fields, of which one is the list of items.
@@ -120,21 +123,25 @@ impl Collection {
             items.into_iter().map(|item| interner.intern(item, endpoint.place)).collect();
         let rest = interner.intern(Value::Object(rest), Place::Any);
         self.raw_pages.push(RawPage { key: endpoint.key, items: items.clone(), rest });
-        // Scripts expect objects; anything else stays visible in the page.
-        self.items.extend(items.into_iter().filter(Shared::is_object));
-        self.count = self.items.len();
+        self.extend(items);
         Ok(())
     }
 
-    /// Adds another read of the same kind. Objects whose id is there already are left out: an older server may ignore
-    /// the filter that tells the two reads apart.
+    /// Adds another read of the same kind.
     pub fn merge(&mut self, other: Self) {
-        let known: HashSet<String> =
-            self.items.iter().filter_map(|item| item.text("id").map(str::to_owned)).collect();
-        self.items.extend(
-            other.items.into_iter().filter(|item| item.text("id").is_none_or(|id| !known.contains(id))),
-        );
+        self.extend(other.items);
         self.raw_pages.extend(other.raw_pages);
+    }
+
+    /// Adds objects, those that are there already by their id left out: pages overlap when something changes between
+    /// two reads or when the last page names itself as the next, and an older server may ignore the filter that tells
+    /// two reads apart. Anything but an object stays visible in its page; scripts do not expect it among the items.
+    fn extend(&mut self, items: Vec<Shared>) {
+        for item in items.into_iter().filter(Shared::is_object) {
+            if item.text("id").is_none_or(|id| self.ids.insert(id.to_owned())) {
+                self.items.push(item);
+            }
+        }
         self.count = self.items.len();
     }
 }
