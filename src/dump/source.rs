@@ -48,9 +48,6 @@ pub struct Failure {
 
 impl fmt::Display for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self.status {
-            Some(status) => write!(f, "{}: HTTP {status}: {}", self.path, self.cause),
-            None => write!(f, "{}: {}", self.path, self.cause),
-        }
+        write!(f, "{}: {}", self.path, self.cause)
     }
 }

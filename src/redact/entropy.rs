@@ -158,7 +158,8 @@ mod tests {
     #[test]
     fn a_random_run_is_found_with_its_borders() {
         let text = "see hooks/T0/x9Kd83hdkA02jfkW8sLq1pZ7 now";
-        assert_eq!(random_runs(text), [13..37]);
+        let found: Vec<&str> = random_runs(text).into_iter().map(|run| &text[run]).collect();
+        assert_eq!(found, ["x9Kd83hdkA02jfkW8sLq1pZ7"]);
     }
 
     proptest! {
