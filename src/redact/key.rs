@@ -307,7 +307,7 @@ mod tests {
     #[test]
     fn people_and_their_addresses_are_known() {
         assert_all(
-            &["createdBy", "created_by", "lastModifiedBy", "userName", "username", "owner"],
+            &["createdBy", "created_by", "createdby", "lastModifiedBy", "userName", "username", "owner"],
             KeyClass::Person,
         );
         assert_all(&["email", "userEmail", "EMAIL", "contact-email"], KeyClass::Email);

@@ -128,10 +128,10 @@ fn json_nested_in_strings_is_read_to_the_bottom() {
 fn json_nested_too_deeply_is_hidden_unread() {
     let mut text = r#"["hunter2"]"#.to_owned();
     for _ in 0..=MAX_NESTED_JSON {
-        text = if text.len() < 100_000 { json!([text]).to_string() } else { break };
+        text = json!([text]).to_string();
     }
     let redacted = redact(json!({"a": text})).to_string();
-    assert!(redacted.contains(MARKER) || redacted.contains("hunter2"));
+    assert!(redacted.contains(MARKER) && !redacted.contains("hunter2"));
 }
 
 #[test]
