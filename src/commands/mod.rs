@@ -1,5 +1,6 @@
 //! The subcommands, one file each, and the way from the command line to them.
 
+mod dump_config;
 mod hook;
 
 use std::ffi::OsString;
@@ -37,6 +38,7 @@ fn run(command: Command, started: Instant) -> ExitCode {
         Command::PreToolUse(args) => hook(Event::PreToolUse, args),
         Command::PostToolUse(args) => hook(Event::PostToolUse, args),
         Command::Stop(args) => hook(Event::Stop, args),
+        Command::DumpConfig(args) => dump_config::run(&args, started),
     }
 }
 
