@@ -36,6 +36,20 @@ pub fn sample(name: &str) -> Value {
     serde_json::from_str(&text).expect("a sample is JSON")
 }
 
+/// The built program.
+fn program() -> PathBuf {
+    match option_env!("CARGO_BIN_EXE_f5-guard") {
+        Some(path) => path.into(),
+        // A compiler that is started by a shell script, as in some cross builds, never sees a variable with a hyphen
+        // in its name. Test programs are built into a folder beside the program's.
+        None => {
+            let test = std::env::current_exe().expect("the test knows where it is");
+            let folder = test.ancestors().nth(2).expect("tests are built into a folder of their own");
+            folder.join(format!("f5-guard{}", std::env::consts::EXE_SUFFIX))
+        }
+    }
+}
+
 /// One run of a hook in the making.
 pub struct Hook {
     event: Event,
@@ -190,7 +204,7 @@ impl Hook {
 
     /// The built program with environment and arguments, not started yet.
     fn command(&self) -> Command {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_f5-guard"));
+        let mut command = Command::new(program());
         command
             .arg(&self.subcommand)
             .args(&self.arguments)
