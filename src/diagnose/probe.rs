@@ -201,7 +201,12 @@ impl Probe<'_> {
 
     fn open_tcp(&mut self, host: &str, port: u16) -> Option<Wire> {
         let peer = authority(host, port);
-        let addresses = self.step(Stage::Dns, host, list, |deadline| resolve(host, port, deadline))?;
+        let addresses = self.step(
+            Stage::Dns,
+            host,
+            |found: &Vec<_>| list(found),
+            |deadline| resolve(host, port, deadline),
+        )?;
         self.step(
             Stage::Tcp,
             &peer,
@@ -216,8 +221,12 @@ impl Probe<'_> {
         let resolved = if proxy.scheme.resolves_names() {
             None
         } else {
-            let all =
-                self.step(Stage::Dns, &target.host, list, |until| resolve(&target.host, target.port, until))?;
+            let all = self.step(
+                Stage::Dns,
+                &target.host,
+                |found: &Vec<_>| list(found),
+                |until| resolve(&target.host, target.port, until),
+            )?;
             all.first().copied()
         };
         let mut wire = self.open_tcp(&proxy.host, proxy.port)?;
@@ -332,7 +341,7 @@ fn proxy_tls(request: &Request, now: i64, proxy: &Proxy, mut wire: Wire) -> Resu
     }
 }
 
-fn list(addresses: &Vec<SocketAddr>) -> String {
+fn list(addresses: &[SocketAddr]) -> String {
     let shown: Vec<String> =
         addresses.iter().take(ADDRESSES_SHOWN).map(|address| address.ip().to_string()).collect();
     let more = addresses.len().saturating_sub(ADDRESSES_SHOWN);
