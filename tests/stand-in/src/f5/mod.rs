@@ -1,0 +1,419 @@
+//! The F5 AI Guardrails API on loopback: a simulation that scans nothing, but answers as it was told to.
+//!
+//! ```no_run
+//! use f5_stand_in::f5::{F5, Fault, Verdict};
+//!
+//! let api = F5::builder()
+//!     .when("ignore all previous", Verdict::flagged())
+//!     .when("be slow", Fault::HangAfterRequest)
+//!     .start();
+//! // … run something against api.base_url(), then look at api.inputs()
+//! ```
+//! A request that the real service would refuse is refused (see `contract`); any other `POST /backend/v1/scans` gets, in
+//! this order, the next reply of `first(…)`, the reply of the first rule that matches, or the reply of `always(…)`.
+//! A stand-in that nobody called fails the test when it is dropped, unless it was told otherwise.
+
+mod contract;
+mod fault;
+mod service;
+mod verdict;
+
+use std::collections::VecDeque;
+use std::io;
+use std::net::{Ipv4Addr, SocketAddr, TcpListener};
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+pub use crate::http::{Request, Response};
+use crate::server::{Server, lock};
+use crate::tls::{Authority, ClientAuth, Identity, Validity};
+use contract::Contract;
+pub use fault::{Fault, RetryAfter};
+use service::{Route, Rule, Service};
+pub use verdict::{Outcome, Scanner, Verdict};
+
+/// The token that a stand-in accepts unless it is told another one: easy to find in any output it must not be in.
+pub const TOKEN: &str = "stand-in-token-5b1f0c77";
+
+/// The path that scans are posted to.
+pub const SCANS: &str = "/backend/v1/scans";
+
+/// A running stand-in. It stops when it is dropped.
+pub struct F5 {
+    server: Server,
+    service: Arc<Service>,
+    transport: Transport,
+    expectation: Expectation,
+}
+
+/// What the stand-in speaks, and what a client needs to speak with it.
+enum Transport {
+    Plain,
+    Tls { authority: Box<Authority>, client: Option<Identity> },
+}
+
+/// How often the stand-in has to be called, checked when it is dropped.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Expectation {
+    Called,
+    Never,
+    Any,
+}
+
+/// What to do with one scan request: a verdict or a fault, at once or after a while.
+#[derive(Debug, Clone)]
+pub struct Reply {
+    delay: Duration,
+    action: Action,
+}
+
+#[derive(Debug, Clone)]
+enum Action {
+    Verdict(Verdict),
+    Fault(Fault),
+}
+
+impl Reply {
+    /// Waits before it answers; the request counts as being worked on meanwhile.
+    pub fn after(mut self, delay: Duration) -> Self {
+        self.delay = delay;
+        self
+    }
+}
+
+impl From<Verdict> for Reply {
+    fn from(verdict: Verdict) -> Self {
+        Self { delay: Duration::ZERO, action: Action::Verdict(verdict) }
+    }
+}
+
+impl From<Fault> for Reply {
+    fn from(fault: Fault) -> Self {
+        Self { delay: Duration::ZERO, action: Action::Fault(fault) }
+    }
+}
+
+impl From<Response> for Reply {
+    fn from(response: Response) -> Self {
+        Fault::Answer(response).into()
+    }
+}
+
+/// A stand-in in the making.
+pub struct Builder {
+    contract: Contract,
+    rules: Vec<Rule>,
+    first: VecDeque<Reply>,
+    always: Reply,
+    routes: Vec<Route>,
+    hold_until: usize,
+    tls: Option<TlsSetup>,
+    expectation: Expectation,
+}
+
+struct TlsSetup {
+    names: Vec<String>,
+    validity: Validity,
+    client_auth: ClientAuth,
+}
+
+impl Default for TlsSetup {
+    fn default() -> Self {
+        Self {
+            names: vec!["localhost".to_owned(), "127.0.0.1".to_owned()],
+            validity: Validity::Now,
+            client_auth: ClientAuth::None,
+        }
+    }
+}
+
+impl Builder {
+    /// Scans whose input contains `text` get `reply`; the first rule that matches counts.
+    pub fn when(self, text: impl Into<String>, reply: impl Into<Reply>) -> Self {
+        let text = text.into();
+        self.when_request(move |request| request.input().is_some_and(|input| input.contains(&text)), reply)
+    }
+
+    /// Scans for which `matches` says so get `reply`; the first rule that matches counts.
+    pub fn when_request(
+        mut self,
+        matches: impl Fn(&Request) -> bool + Send + Sync + 'static,
+        reply: impl Into<Reply>,
+    ) -> Self {
+        self.rules.push(Rule { matches: Box::new(matches), reply: reply.into() });
+        self
+    }
+
+    /// The next scan, whatever it holds, gets `reply`; repeated, the one after it, and so on. Rules apply afterwards.
+    ///
+    /// A fault of the connection (`Fault::is_of_the_connection`) takes the next connection instead of the next scan.
+    pub fn first(mut self, reply: impl Into<Reply>) -> Self {
+        self.first.push_back(reply.into());
+        self
+    }
+
+    /// Scans that no rule matches get `reply` (without this: cleared by two scanners).
+    pub fn always(mut self, reply: impl Into<Reply>) -> Self {
+        self.always = reply.into();
+        self
+    }
+
+    /// The only token that is accepted, instead of [`TOKEN`].
+    pub fn token(mut self, token: &str) -> Self {
+        self.contract.token = token.to_owned();
+        self
+    }
+
+    /// Behaves as a service that does not know `scanDirection` and refuses what it does not know.
+    pub fn without_scan_direction(mut self) -> Self {
+        self.contract.scan_direction = contract::ScanDirection::Refused;
+        self
+    }
+
+    /// No scan is answered before `count` of them are being worked on at once; from then on all are.
+    pub fn hold_until(mut self, count: usize) -> Self {
+        self.hold_until = count;
+        self
+    }
+
+    /// Answers `method path` (without the query) by calling `answer`, once User-Agent and token were found in order.
+    pub fn route(
+        mut self,
+        method: &str,
+        path: &str,
+        answer: impl Fn(&Request) -> Response + Send + Sync + 'static,
+    ) -> Self {
+        self.routes.push(Route {
+            method: method.to_owned(),
+            path: path.to_owned(),
+            answer: Box::new(answer),
+        });
+        self
+    }
+
+    /// Speaks TLS, with a certificate for localhost and 127.0.0.1 of an authority made for this stand-in.
+    pub fn tls(mut self) -> Self {
+        self.tls.get_or_insert_default();
+        self
+    }
+
+    /// Speaks TLS with a certificate for other names.
+    pub fn tls_for(mut self, names: &[&str]) -> Self {
+        self.tls.get_or_insert_default().names = names.iter().map(|name| (*name).to_owned()).collect();
+        self
+    }
+
+    /// Speaks TLS with a certificate that has expired.
+    pub fn tls_expired(mut self) -> Self {
+        self.tls.get_or_insert_default().validity = Validity::Expired;
+        self
+    }
+
+    /// Speaks TLS with clients only that show a certificate of the stand-in's authority ([`F5::client`]).
+    pub fn tls_with_client_certificate(mut self) -> Self {
+        self.tls.get_or_insert_default().client_auth = ClientAuth::Required;
+        self
+    }
+
+    /// Fails the test on drop if anything connected.
+    pub fn never_called(mut self) -> Self {
+        self.expectation = Expectation::Never;
+        self
+    }
+
+    /// Fails the test on drop if nobody called; this is so from the start.
+    pub fn expect_called(mut self) -> Self {
+        self.expectation = Expectation::Called;
+        self
+    }
+
+    /// Does not mind whether anybody calls.
+    pub fn may_stay_idle(mut self) -> Self {
+        self.expectation = Expectation::Any;
+        self
+    }
+
+    /// Starts it on a free port.
+    ///
+    /// # Panics
+    /// Where loopback has no port left.
+    pub fn start(self) -> F5 {
+        let mut transport = Transport::Plain;
+        let tls = self.tls.map(|setup| {
+            let authority = Authority::new();
+            let names: Vec<&str> = setup.names.iter().map(String::as_str).collect();
+            let config =
+                authority.server_config(&authority.server(&names, setup.validity), setup.client_auth);
+            let client =
+                (setup.client_auth == ClientAuth::Required).then(|| authority.client("f5-guard-test"));
+            transport = Transport::Tls { authority: Box::new(authority), client };
+            config
+        });
+        let service = Arc::new(Service::new(
+            self.contract,
+            self.rules,
+            self.first,
+            self.always,
+            self.routes,
+            self.hold_until,
+            tls,
+        ));
+        let server = Server::start({
+            let service = Arc::clone(&service);
+            move |connection| service.serve(&connection)
+        })
+        .expect("a free port on loopback");
+        F5 { server, service, transport, expectation: self.expectation }
+    }
+}
+
+impl F5 {
+    /// A stand-in in the making: plain HTTP, everything cleared, expected to be called.
+    pub fn builder() -> Builder {
+        Builder {
+            contract: Contract::default(),
+            rules: Vec::new(),
+            first: VecDeque::new(),
+            always: Verdict::cleared().into(),
+            routes: Vec::new(),
+            hold_until: 0,
+            tls: None,
+            expectation: Expectation::Called,
+        }
+    }
+
+    /// A stand-in that clears everything, on plain HTTP.
+    pub fn start() -> Self {
+        Self::builder().start()
+    }
+
+    /// A stand-in that gives every scan the same reply, on plain HTTP.
+    pub fn answering(reply: impl Into<Reply>) -> Self {
+        Self::builder().always(reply).start()
+    }
+
+    /// `http://127.0.0.1:PORT` or `https://127.0.0.1:PORT`.
+    pub fn base_url(&self) -> String {
+        let scheme = match self.transport {
+            Transport::Plain => "http",
+            Transport::Tls { .. } => "https",
+        };
+        format!("{scheme}://{}", self.address())
+    }
+
+    pub fn address(&self) -> SocketAddr {
+        self.server.address()
+    }
+
+    /// The certificate of the authority that signed the stand-in's own.
+    ///
+    /// # Panics
+    /// On a stand-in that speaks plain HTTP.
+    pub fn ca_pem(&self) -> &str {
+        self.authority().pem()
+    }
+
+    /// Writes [`Self::ca_pem`] to a file.
+    ///
+    /// # Panics
+    /// On a stand-in that speaks plain HTTP, or where the file cannot be written.
+    pub fn write_ca(&self, path: &Path) {
+        self.authority().write_to(path).expect("the certificate can be written");
+    }
+
+    /// The certificate and key that a client has to show.
+    ///
+    /// # Panics
+    /// On a stand-in that does not ask for one.
+    pub fn client(&self) -> &Identity {
+        match &self.transport {
+            Transport::Tls { client: Some(client), .. } => client,
+            _ => panic!("this stand-in asks for no client certificate"),
+        }
+    }
+
+    fn authority(&self) -> &Authority {
+        match &self.transport {
+            Transport::Tls { authority, .. } => authority,
+            Transport::Plain => panic!("this stand-in speaks plain HTTP and has no certificate"),
+        }
+    }
+
+    /// Every request so far, in the order in which they were read; also those that were refused.
+    pub fn requests(&self) -> Vec<Request> {
+        lock(&self.service.log).clone()
+    }
+
+    /// The requests to one path: to see, for instance, whether somebody followed a redirect.
+    pub fn requests_to(&self, path: &str) -> Vec<Request> {
+        self.requests().into_iter().filter(|request| request.path == path).collect()
+    }
+
+    /// The scan requests so far.
+    pub fn scans(&self) -> Vec<Request> {
+        self.requests_to(SCANS)
+    }
+
+    /// What was asked to be scanned so far.
+    pub fn inputs(&self) -> Vec<String> {
+        self.scans().iter().filter_map(|request| request.input().map(str::to_owned)).collect()
+    }
+
+    /// The only scan request.
+    ///
+    /// # Panics
+    /// Where there was none or more than one.
+    pub fn only_scan(&self) -> Request {
+        let mut scans = self.scans();
+        assert_eq!(scans.len(), 1, "the stand-in expected exactly one scan request, got {}", scans.len());
+        scans.remove(0)
+    }
+
+    /// How many scans were being worked on at once at the most.
+    pub fn most_at_once(&self) -> usize {
+        self.service.most_at_once()
+    }
+
+    /// How many connections were accepted so far.
+    pub fn connections(&self) -> usize {
+        self.server.stop().accepted()
+    }
+
+    /// The error of each TLS handshake that did not come to its end.
+    pub fn handshake_failures(&self) -> Vec<String> {
+        lock(&self.service.handshake_failures).clone()
+    }
+}
+
+impl Drop for F5 {
+    fn drop(&mut self) {
+        // A client that has just gone may still stand in the queue: it is served, and counted, before the check.
+        self.server.shut_down();
+        if std::thread::panicking() {
+            return;
+        }
+        let connections = self.connections();
+        match self.expectation {
+            Expectation::Called => assert!(
+                self.service.was_called(),
+                "the F5 stand-in was expected to be called and was not ({connections} connections, no request)"
+            ),
+            Expectation::Never => assert!(
+                connections == 0,
+                "the F5 stand-in was never to be called, but there were {connections} connections and {} requests",
+                lock(&self.service.log).len()
+            ),
+            Expectation::Any => {}
+        }
+    }
+}
+
+/// A base URL on which nothing listens: connecting to it is refused.
+///
+/// # Errors
+/// Loopback has no port left.
+pub fn refusing_url() -> io::Result<String> {
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?;
+    Ok(format!("http://{}", listener.local_addr()?))
+}

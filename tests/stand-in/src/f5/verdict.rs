@@ -1,0 +1,226 @@
+//! What a scan found, and the JSON body in which the service says so.
+
+use std::time::Duration;
+
+use serde_json::{Map, Value, json};
+
+use super::Reply;
+
+/// `result.outcome` of a scan.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Outcome {
+    Cleared,
+    Flagged,
+    Redacted,
+    Blocked,
+    /// A word that no published version of the API has.
+    Unknown(&'static str),
+}
+
+impl Outcome {
+    fn word(self) -> &'static str {
+        match self {
+            Self::Cleared => "cleared",
+            Self::Flagged => "flagged",
+            Self::Redacted => "redacted",
+            Self::Blocked => "blocked",
+            Self::Unknown(word) => word,
+        }
+    }
+}
+
+/// One scanner's entry in `result.scannerResults`.
+#[derive(Debug, Clone)]
+pub struct Scanner {
+    kind: String,
+    outcome: String,
+    message: Option<String>,
+    details: Map<String, Value>,
+}
+
+impl Scanner {
+    /// A scanner of this type that found nothing.
+    pub fn passed(kind: &str) -> Self {
+        Self::new(kind, "passed")
+    }
+
+    /// A scanner of this type that found something.
+    pub fn failed(kind: &str) -> Self {
+        Self::new(kind, "failed")
+    }
+
+    /// A scanner that broke: `data.type` is `error`.
+    pub fn broken() -> Self {
+        Self::new("error", "passed").detail("msg", json!("the scanner did not answer"))
+    }
+
+    /// A scanner that did not run: `data.type` is `N/A`.
+    pub fn not_run() -> Self {
+        Self::new("N/A", "passed").detail("msg", Value::Null)
+    }
+
+    /// A scanner with any outcome.
+    pub fn new(kind: &str, outcome: &str) -> Self {
+        Self { kind: kind.to_owned(), outcome: outcome.to_owned(), message: None, details: Map::new() }
+    }
+
+    /// The text that the operator wrote for a hit.
+    pub fn message(mut self, message: &str) -> Self {
+        self.message = Some(message.to_owned());
+        self
+    }
+
+    /// A further field of `data`.
+    pub fn detail(mut self, key: &str, value: Value) -> Self {
+        self.details.insert(key.to_owned(), value);
+        self
+    }
+
+    fn body(&self, number: usize, direction: &str) -> Value {
+        let mut data = Map::from_iter([("type".to_owned(), json!(self.kind))]);
+        data.extend(self.details.clone());
+        let mut body = json!({
+            "scannerId": format!("01915be4-70f2-71c8-9b2d-{number:012}"),
+            "outcome": self.outcome,
+            "customConfig": false,
+            "scanDirection": direction,
+            "startedDate": "2026-01-05T09:00:00.000000Z",
+            "completedDate": "2026-01-05T09:00:00.250000Z",
+            "data": data,
+        });
+        if let Some(message) = &self.message {
+            body["message"] = json!(message);
+        }
+        body
+    }
+}
+
+/// The answer to a scan that went well, whatever it found.
+#[derive(Debug, Clone)]
+pub struct Verdict {
+    outcome: Outcome,
+    scanners: Vec<Scanner>,
+    id: Id,
+    redacting: Option<String>,
+    detail: Detail,
+}
+
+#[derive(Debug, Clone)]
+enum Id {
+    /// Counts the scans of this stand-in, so that the first one's id is always the same.
+    Counted,
+    Given(String),
+    Null,
+}
+
+/// How much of the documented body is there.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Detail {
+    Whole,
+    OutcomeOnly,
+}
+
+impl Verdict {
+    /// Two scanners ran and found nothing.
+    pub fn cleared() -> Self {
+        Self::new(Outcome::Cleared)
+            .scanner(Scanner::passed("prompt_injection").detail("scores", json!({"malicious": [0.2]})))
+            .scanner(Scanner::passed("regex").detail("matches", json!([])))
+    }
+
+    /// The prompt injection scanner found something.
+    pub fn flagged() -> Self {
+        Self::hit(Outcome::Flagged)
+    }
+
+    /// As `flagged`, with a scanner whose mode is to block.
+    pub fn blocked() -> Self {
+        Self::hit(Outcome::Blocked)
+    }
+
+    /// A regex scanner found `text`; in `redactedInput` asterisks stand in its place.
+    pub fn redacted(text: &str) -> Self {
+        let mut verdict = Self::new(Outcome::Redacted)
+            .scanner(Scanner::passed("prompt_injection"))
+            .scanner(Scanner::failed("regex").message("Internal address"));
+        verdict.redacting = Some(text.to_owned());
+        verdict
+    }
+
+    /// The outcome is a word that is not in the contract.
+    pub fn unknown(word: &'static str) -> Self {
+        Self::new(Outcome::Unknown(word)).scanner(Scanner::passed("prompt_injection"))
+    }
+
+    /// Any outcome, without scanners.
+    pub fn new(outcome: Outcome) -> Self {
+        Self { outcome, scanners: Vec::new(), id: Id::Counted, redacting: None, detail: Detail::Whole }
+    }
+
+    fn hit(outcome: Outcome) -> Self {
+        Self::new(outcome).scanner(Scanner::passed("regex").detail("matches", json!([]))).scanner(
+            Scanner::failed("prompt_injection")
+                .message("Company policy forbids this ")
+                .detail("scores", json!({"malicious": [97.5]})),
+        )
+    }
+
+    /// One scanner more.
+    pub fn scanner(mut self, scanner: Scanner) -> Self {
+        self.scanners.push(scanner);
+        self
+    }
+
+    /// These scanners and no others.
+    pub fn scanners(mut self, scanners: impl IntoIterator<Item = Scanner>) -> Self {
+        self.scanners = scanners.into_iter().collect();
+        self
+    }
+
+    /// This scan id instead of a counted one.
+    pub fn id(mut self, id: &str) -> Self {
+        self.id = Id::Given(id.to_owned());
+        self
+    }
+
+    /// `"id": null`, as the service answers where scans are not recorded.
+    pub fn without_id(mut self) -> Self {
+        self.id = Id::Null;
+        self
+    }
+
+    /// Nothing but `result.outcome`: the only field that may be relied on.
+    pub fn outcome_only(mut self) -> Self {
+        self.detail = Detail::OutcomeOnly;
+        self
+    }
+
+    /// Waits before it answers.
+    pub fn after(self, delay: Duration) -> Reply {
+        Reply::from(self).after(delay)
+    }
+
+    /// The body of the answer to a scan of `input`, the `number`th of this stand-in.
+    pub fn body(&self, input: &str, direction: &str, number: usize) -> Value {
+        let outcome = self.outcome.word();
+        if self.detail == Detail::OutcomeOnly {
+            return json!({"result": {"outcome": outcome}});
+        }
+        let scanners: Vec<Value> =
+            self.scanners.iter().zip(1..).map(|(scanner, number)| scanner.body(number, direction)).collect();
+        let id = match &self.id {
+            Id::Counted => json!(format!("019fb483-2087-7078-b24c-{number:012}")),
+            Id::Given(id) => json!(id),
+            Id::Null => Value::Null,
+        };
+        let redacted = match &self.redacting {
+            Some(text) => input.replace(text, &"*".repeat(text.chars().count())),
+            None => input.to_owned(),
+        };
+        json!({
+            "id": id,
+            "result": {"outcome": outcome, "scannerResults": scanners},
+            "redactedInput": redacted,
+        })
+    }
+}
