@@ -203,9 +203,7 @@ pub(super) fn problem_of(error: &CertificateError) -> CertificateProblem {
         }
         CertificateError::Revoked => CertificateProblem::Other("revoked".to_owned()),
         CertificateError::BadEncoding => CertificateProblem::Other("it cannot be read".to_owned()),
-        CertificateError::BadSignature => {
-            CertificateProblem::Other("a signature in the chain is wrong".to_owned())
-        }
+        CertificateError::BadSignature => CertificateProblem::BadSignature,
         other => CertificateProblem::Other(clean(&other.to_string(), 200)),
     }
 }

@@ -171,6 +171,8 @@ pub enum CertificateProblem {
     Expired,
     NotYetValid,
     WrongName,
+    /// A signature does not fit the key of the issuer of that name.
+    BadSignature,
     /// Any other reason, in words.
     Other(String),
 }
@@ -279,6 +281,7 @@ impl std::fmt::Display for CertificateProblem {
             Self::Expired => f.write_str("expired"),
             Self::NotYetValid => f.write_str("not valid yet"),
             Self::WrongName => f.write_str("issued for another name"),
+            Self::BadSignature => f.write_str("a signature in the chain does not fit its issuer"),
             Self::Other(why) => f.write_str(why),
         }
     }

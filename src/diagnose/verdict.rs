@@ -165,6 +165,10 @@ fn handshake(facts: &Facts, fault: &Fault) -> Verdict {
         Fault::NoCommonCipher { .. } => Verdict::NoCommonCipher,
         Fault::UnknownServerName => Verdict::UnknownServerName,
         Fault::ClientCertificate { why } => client_certificate(facts, why),
+        // A server that hangs up at once resets the connection before its alert is read.
+        Fault::Reset | Fault::Closed if facts.client_certificate.requested => {
+            client_certificate(facts, &fault.to_string())
+        }
         Fault::Reset => Verdict::HandshakeReset,
         Fault::Closed => Verdict::HandshakeClosed,
         Fault::Timeout => Verdict::HandshakeSilence,
@@ -175,15 +179,13 @@ fn handshake(facts: &Facts, fault: &Fault) -> Verdict {
 fn first_byte(facts: &Facts, fault: &Fault) -> Verdict {
     match fault {
         Fault::ClientCertificate { why } => client_certificate(facts, why),
-        // Some servers just hang up on whoever shows no certificate.
-        Fault::Reset | Fault::Closed if lacks_certificate(facts) => Verdict::ClientCertificateDemanded,
+        // Some servers just hang up on whoever shows no good certificate.
+        Fault::Reset | Fault::Closed if facts.client_certificate.requested => {
+            client_certificate(facts, &fault.to_string())
+        }
         Fault::NoCommonCipher { why } if facts.client_certificate.requested => client_certificate(facts, why),
         other => Verdict::NoAnswer { why: other.to_string() },
     }
-}
-
-fn lacks_certificate(facts: &Facts) -> bool {
-    facts.client_certificate.requested && facts.client_certificate.configured.is_none()
 }
 
 fn client_certificate(facts: &Facts, why: &str) -> Verdict {
@@ -222,6 +224,11 @@ fn certificate(facts: &Facts, problem: &CertificateProblem) -> Verdict {
             names: chain.leaf().map(|leaf| leaf.names.clone()).unwrap_or_default(),
             inspection: inspection(chain),
         },
+        // A root of the right name, but not the one that signed: it was renewed, or somebody borrows its name.
+        CertificateProblem::BadSignature if matches!(chain.end, ChainEnd::TrustedRoot { .. }) => {
+            untrusted(chain, facts)
+        }
+        CertificateProblem::BadSignature => Verdict::CertificateNotAccepted { why: problem.to_string() },
         // webpki refuses a self-signed certificate authority as a server before it asks who issued it.
         CertificateProblem::Other(_) if matches!(chain.end, ChainEnd::SelfSigned { .. }) => {
             untrusted(chain, facts)
