@@ -4,6 +4,7 @@
 use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::process::{Child, Command, Stdio};
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -325,7 +326,15 @@ pub fn program(program: &str, arguments: &[&str], port: u16) -> Program {
     running
 }
 
-/// A port that was free a moment ago, for programs that cannot say which one they took.
+/// A port that nothing listens on, for programs that cannot say which one they took. It lies below the range from which
+/// systems hand out ports by themselves, so that no test running beside this one is given it in the meantime.
 pub fn free_port() -> u16 {
-    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
+    static NEXT: AtomicU32 = AtomicU32::new(0);
+    loop {
+        let step = NEXT.fetch_add(1, Ordering::Relaxed);
+        let port = 20_000 + u16::try_from((std::process::id() * 64 + step) % 12_000).expect("below 12,000");
+        if TcpListener::bind(("127.0.0.1", port)).is_ok() {
+            return port;
+        }
+    }
 }
