@@ -1,2 +1,19 @@
-//! f5-guard: F5 AI Guardrails for OpenAI Codex hooks.
+//! f5-guard puts F5 AI Guardrails between OpenAI Codex and the machine it works on.
+//!
+//! The binary is a thin shell around this library. From the inside out: [`hook`] is the pure core (payload in,
+//! decision and answer out), [`scan`] asks the service, [`transport`] is HTTP and TLS, [`settings`] is what
+//! the user configured, [`diagnose`] finds out why a connection fails, and [`commands`] puts them together,
+//! one file a subcommand.
+
+pub mod cli;
+pub mod codex;
+pub mod commands;
 pub mod diagnose;
+pub mod hook;
+pub mod logging;
+pub mod printable;
+pub mod scan;
+pub mod secret;
+pub mod settings;
+pub mod supervise;
+pub mod transport;

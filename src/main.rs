@@ -1,1 +1,8 @@
-fn main() {}
+//! The `f5-guard` binary; everything it does is in the library.
+
+use std::process::ExitCode;
+use std::time::Instant;
+
+fn main() -> ExitCode {
+    f5_guard::commands::main(Instant::now(), std::env::args_os())
+}

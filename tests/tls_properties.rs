@@ -6,8 +6,9 @@ use std::time::Duration;
 
 use f5_guard::diagnose::{
     Certificate, Chain, ClientCertificate, Environment, Facts, Fault, Os, Outcome, Report, Route, Stage,
-    Step, Target, Trust, clean, without_login,
+    Step, Target, Trust, without_login,
 };
+use f5_guard::printable::printable;
 use proptest::prelude::*;
 use rustls::pki_types::{CertificateDer, ServerName};
 use tls_support::{NOW, issue, leaf_params, root, store};
@@ -29,7 +30,7 @@ fn report(sent: &[Vec<u8>], text: &str, now: i64) -> Report {
             took: Duration::from_millis(1),
             outcome: Outcome::Failed(match chain.problems.first() {
                 Some(problem) => Fault::Certificate { problem: problem.clone() },
-                None => Fault::NotTls { said: clean(text, 80) },
+                None => Fault::NotTls { said: printable(text, 80) },
             }),
         }],
         tls: None,

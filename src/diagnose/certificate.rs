@@ -1,7 +1,7 @@
 //! One certificate, described: who, by whom, for which names, how long, with which key.
 //!
 //! A certificate is a stranger's input: whatever the parser does not understand becomes a sentence, never a panic, and
-//! every text goes through [`clean`]. Whether a certificate is to be *trusted* is [`super::chain`]'s question.
+//! every text goes through [`printable`]. Whether a certificate is to be *trusted* is [`super::chain`]'s question.
 
 use serde::Serialize;
 use x509_parser::der_parser::oid::Oid;
@@ -10,7 +10,8 @@ use x509_parser::objects::{oid_registry, oid2sn};
 use x509_parser::prelude::{FromDer, X509Certificate, X509Name};
 use x509_parser::public_key::PublicKey;
 
-use super::text::{clean, ip_name, utc};
+use super::text::{ip_name, utc};
+use crate::printable::printable;
 
 /// The longest name shown.
 const NAME_CHARS: usize = 200;
@@ -82,7 +83,7 @@ impl Certificate {
         let content = match X509Certificate::from_der(der) {
             Ok((_, certificate)) => Content::Readable(Box::new(Details::of(&certificate, now))),
             Err(error) => {
-                Content::Unreadable { bytes: der.len(), why: clean(&error.to_string(), NAME_CHARS) }
+                Content::Unreadable { bytes: der.len(), why: printable(&error.to_string(), NAME_CHARS) }
             }
         };
         Self { sha256: fingerprint(der), content }
@@ -143,14 +144,14 @@ pub fn fingerprint(der: &[u8]) -> String {
 
 fn name(name: &X509Name<'_>) -> String {
     let text = name.to_string_with_registry(oid_registry()).unwrap_or_else(|_| name.to_string());
-    let text = clean(&text, NAME_CHARS);
+    let text = printable(&text, NAME_CHARS);
     if text.is_empty() { "(empty name)".to_owned() } else { text }
 }
 
 fn alternative_names(certificate: &X509Certificate<'_>) -> (Vec<String>, usize) {
     let Ok(Some(extension)) = certificate.subject_alternative_name() else { return (Vec::new(), 0) };
     let all = &extension.value.general_names;
-    let shown = all.iter().take(NAMES_SHOWN).map(|name| clean(&general_name(name), NAME_CHARS)).collect();
+    let shown = all.iter().take(NAMES_SHOWN).map(|name| printable(&general_name(name), NAME_CHARS)).collect();
     (shown, all.len().saturating_sub(NAMES_SHOWN))
 }
 
@@ -186,7 +187,7 @@ fn algorithm(oid: &Oid<'_>) -> String {
         "1.3.132.0.35" => "P-521".to_owned(),
         "1.3.101.112" => "Ed25519".to_owned(),
         "1.3.101.113" => "Ed448".to_owned(),
-        _ => oid2sn(oid, oid_registry()).map_or_else(|_| clean(&dotted, NAME_CHARS), str::to_owned),
+        _ => oid2sn(oid, oid_registry()).map_or_else(|_| printable(&dotted, NAME_CHARS), str::to_owned),
     }
 }
 
@@ -194,7 +195,7 @@ fn issuer_url(certificate: &X509Certificate<'_>) -> Option<String> {
     certificate.iter_extensions().find_map(|extension| match extension.parsed_extension() {
         ParsedExtension::AuthorityInfoAccess(access) => access.accessdescs.iter().find_map(|description| {
             match (&description.access_method.to_id_string()[..], &description.access_location) {
-                ("1.3.6.1.5.5.7.48.2", GeneralName::URI(uri)) => Some(clean(uri, NAME_CHARS)),
+                ("1.3.6.1.5.5.7.48.2", GeneralName::URI(uri)) => Some(printable(uri, NAME_CHARS)),
                 _ => None,
             }
         }),

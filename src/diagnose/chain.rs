@@ -13,7 +13,7 @@ use std::time::Duration;
 
 use super::certificate::{Certificate, Details, name_of_der};
 use super::facts::CertificateProblem;
-use super::text::clean;
+use crate::printable::printable;
 
 /// A server may send any number; more than this is neither described nor searched.
 const MOST_CERTIFICATES: usize = 16;
@@ -181,7 +181,7 @@ fn trusted(sent: &[CertificateDer<'_>], roots: &RootCertStore, at: i64) -> Resul
         .and_then(|leaf| verify_trust(&leaf, roots, intermediates, unix(at), algorithms.all))
         .map_err(|error| match error {
             Error::InvalidCertificate(error) => problem_of(&error),
-            other => CertificateProblem::Other(clean(&other.to_string(), 200)),
+            other => CertificateProblem::Other(printable(&other.to_string(), 200)),
         })
 }
 
@@ -204,6 +204,6 @@ pub(super) fn problem_of(error: &CertificateError) -> CertificateProblem {
         CertificateError::Revoked => CertificateProblem::Other("revoked".to_owned()),
         CertificateError::BadEncoding => CertificateProblem::Other("it cannot be read".to_owned()),
         CertificateError::BadSignature => CertificateProblem::BadSignature,
-        other => CertificateProblem::Other(clean(&other.to_string(), 200)),
+        other => CertificateProblem::Other(printable(&other.to_string(), 200)),
     }
 }

@@ -9,7 +9,8 @@ use std::ffi::OsString;
 use std::fs;
 use std::path::Path;
 
-use super::text::{clean, without_login};
+use super::text::without_login;
+use crate::printable::printable;
 
 /// The longest value shown.
 const VALUE_CHARS: usize = 200;
@@ -111,7 +112,7 @@ pub fn report(env: &dyn Fn(&str) -> Option<OsString>) -> Environment {
             (text.into_owned(), false)
         };
         let file = if value.is_empty() { None } else { file_state(Path::new(&value), kind) };
-        report.set.push(Variable { name, value: clean(&shown, VALUE_CHARS), login_removed, file });
+        report.set.push(Variable { name, value: printable(&shown, VALUE_CHARS), login_removed, file });
     }
     report
 }
@@ -136,7 +137,7 @@ fn unreadable(error: &std::io::Error) -> FileState {
     if error.kind() == std::io::ErrorKind::NotFound {
         FileState::Missing
     } else {
-        FileState::Unreadable { why: clean(&error.to_string(), VALUE_CHARS) }
+        FileState::Unreadable { why: printable(&error.to_string(), VALUE_CHARS) }
     }
 }
 

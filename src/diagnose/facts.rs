@@ -18,7 +18,7 @@ pub struct Target {
 
 impl std::fmt::Display for Target {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str(&super::text::clean(&authority(&self.host, self.port), 260))
+        f.write_str(&crate::printable::printable(&authority(&self.host, self.port), 260))
     }
 }
 

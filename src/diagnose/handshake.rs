@@ -19,8 +19,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 use super::certificate::name_of_der;
 use super::chain::{problem_of, unix};
 use super::facts::{Fault, TlsSession};
-use super::text::clean;
 use super::wire::{Wire, fault_of_io};
+use crate::printable::printable;
 
 /// What the scan client offers: it speaks HTTP/1.1 only.
 const ALPN: &[u8] = b"http/1.1";
@@ -183,7 +183,7 @@ pub(super) fn session(connection: &ClientConnection) -> TlsSession {
             .negotiated_key_exchange_group()
             .map_or_else(unknown, |group| format!("{:?}", group.name())),
         hello_retry: connection.handshake_kind() == Some(HandshakeKind::FullWithHelloRetryRequest),
-        alpn: connection.alpn_protocol().map(|name| clean(&String::from_utf8_lossy(name), 40)),
+        alpn: connection.alpn_protocol().map(|name| printable(&String::from_utf8_lossy(name), 40)),
     }
 }
 
@@ -196,7 +196,7 @@ pub(super) fn fault_of_stream(error: &io::Error, heard: &[u8]) -> Fault {
 }
 
 fn fault_of_tls(error: &Error, heard: &[u8]) -> Fault {
-    let why = || clean(&error.to_string(), 200);
+    let why = || printable(&error.to_string(), 200);
     match error {
         Error::InvalidCertificate(problem) => Fault::Certificate { problem: problem_of(problem) },
         Error::AlertReceived(alert) => fault_of_alert(*alert, why()),
@@ -250,6 +250,6 @@ fn is_tls(heard: &[u8]) -> bool {
 
 fn not_tls(heard: &[u8]) -> Fault {
     let said = String::from_utf8_lossy(heard);
-    let line = clean(said.lines().next().unwrap_or_default(), 80);
+    let line = printable(said.lines().next().unwrap_or_default(), 80);
     if line.starts_with("HTTP/") { Fault::PlainHttp { line } } else { Fault::NotTls { said: line } }
 }

@@ -15,9 +15,10 @@ use super::handshake::{
     ClientIdentity, Resolver, fault_of_stream, session, shake_hands, unverified, verified,
 };
 use super::route::{Proxy, ProxyScheme, Route};
-use super::text::{authority, clean};
+use super::text::authority;
 use super::tunnel;
 use super::wire::{Wire, plain_http, resolve};
+use crate::printable::printable;
 
 /// What is said before the unverified look.
 pub const LOOK_ANNOUNCEMENT: &str = "Now an unverified look at the certificates: a second connection on which nothing \
@@ -71,7 +72,7 @@ pub fn run(request: &Request, announce: &mut dyn FnMut(&str)) -> Facts {
             Stage::Dns,
             request.target.host.clone(),
             Duration::ZERO,
-            Fault::Name { why: clean(&error.to_string(), 200) },
+            Fault::Name { why: printable(&error.to_string(), 200) },
         ),
     }
     probe.facts
@@ -98,7 +99,7 @@ impl Probe<'_> {
     }
 
     fn push(&mut self, stage: Stage, peer: String, took: Duration, outcome: Outcome) {
-        let peer = clean(&peer, 260);
+        let peer = printable(&peer, 260);
         self.facts.steps.push(Step { stage, peer, took, outcome });
     }
 
@@ -120,7 +121,7 @@ impl Probe<'_> {
         let took = start.elapsed();
         match result {
             Ok(value) => {
-                let words = clean(&words(&value), 260);
+                let words = printable(&words(&value), 260);
                 self.push(stage, peer.to_owned(), took, Outcome::Done(words));
                 Some(value)
             }
@@ -137,7 +138,7 @@ impl Probe<'_> {
         let config = match verified(&self.request.trust.roots, &resolver, self.now) {
             Ok(config) => config,
             Err(error) => {
-                let why = clean(&error.to_string(), 200);
+                let why = printable(&error.to_string(), 200);
                 return self.fail(Stage::Tls, self.peer(), Duration::ZERO, Fault::Tls { why });
             }
         };
@@ -318,7 +319,7 @@ impl Probe<'_> {
                     (None, Ok(())) => LookOutcome::Failed(Fault::Closed),
                 }
             }
-            (Err(error), _) => LookOutcome::Failed(Fault::Tls { why: clean(&error.to_string(), 200) }),
+            (Err(error), _) => LookOutcome::Failed(Fault::Tls { why: printable(&error.to_string(), 200) }),
             (_, None) => LookOutcome::Failed(Fault::Closed),
         };
         self.facts.look = Some(Look { took: start.elapsed(), outcome });
@@ -327,7 +328,7 @@ impl Probe<'_> {
 
 /// TLS with the proxy itself, verified with the same roots.
 fn proxy_tls(request: &Request, now: i64, proxy: &Proxy, mut wire: Wire) -> Result<Wire, Fault> {
-    let tls = |why: &dyn std::fmt::Display| Fault::Tls { why: clean(&why.to_string(), 200) };
+    let tls = |why: &dyn std::fmt::Display| Fault::Tls { why: printable(&why.to_string(), 200) };
     let name = ServerName::try_from(proxy.host.clone()).map_err(|error| tls(&error))?;
     let resolver = Resolver::new(request.client.as_ref());
     let mut config = (*verified(&request.trust.roots, &resolver, now).map_err(|error| tls(&error))?).clone();
@@ -350,9 +351,9 @@ fn list(addresses: &[SocketAddr]) -> String {
 
 fn answer(bytes: &[u8]) -> Result<Answer, Fault> {
     let text = String::from_utf8_lossy(bytes);
-    let status_line = clean(text.lines().next().unwrap_or_default(), 120);
+    let status_line = printable(text.lines().next().unwrap_or_default(), 120);
     let Some(status) = tunnel::status(&status_line) else {
-        return Err(Fault::Io { why: format!("the answer is not HTTP: {}", clean(&status_line, 80)) });
+        return Err(Fault::Io { why: format!("the answer is not HTTP: {}", printable(&status_line, 80)) });
     };
     let head = text.split("\r\n\r\n").next().unwrap_or_default();
     // The words of nginx and of the gateways built on it (495, 496 are its own codes for this).
@@ -361,7 +362,7 @@ fn answer(bytes: &[u8]) -> Result<Answer, Fault> {
         && (body.contains("ssl certificate") || body.contains("client certificate"));
     Ok(Answer {
         status,
-        server: tunnel::header(head, "server").map(|server| clean(server, 80)),
+        server: tunnel::header(head, "server").map(|server| printable(server, 80)),
         status_line,
         wants_client_certificate,
     })

@@ -9,8 +9,9 @@ use super::environment::Environment;
 use super::facts::{Facts, LookOutcome, Outcome};
 use super::fix::{Os, fix};
 use super::route::Route;
-use super::text::{clean, milliseconds, utc};
+use super::text::{milliseconds, utc};
 use super::verdict::{Verdict, also, judge};
+use crate::printable::printable;
 
 /// A whole diagnosis.
 #[derive(Debug, Clone, Serialize)]
@@ -37,7 +38,7 @@ impl Report {
     pub fn new(environment: Environment, facts: Facts, os: Os) -> Self {
         let verdict = judge(&facts);
         let verdict = Judgement {
-            sentence: clean(&verdict.sentence(&facts), 2000),
+            sentence: printable(&verdict.sentence(&facts), 2000),
             also: also(&facts),
             fix: fix(&verdict, &facts, os),
             verdict,
@@ -109,7 +110,7 @@ impl Report {
         writeln!(
             out,
             "  Trust: {} ({} root{})",
-            clean(&trust.source, 300),
+            printable(&trust.source, 300),
             trust.roots,
             if trust.roots == 1 { "" } else { "s" }
         )?;
@@ -131,7 +132,7 @@ impl Report {
             return Ok(());
         }
         let configured = client.configured.as_ref().map_or("none is configured", |source| source.as_str());
-        write!(out, "\nThe server asks for a client certificate ({})", clean(configured, 300))?;
+        write!(out, "\nThe server asks for a client certificate ({})", printable(configured, 300))?;
         if client.accepted_issuers.is_empty() {
             writeln!(out)
         } else {

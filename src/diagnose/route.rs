@@ -6,7 +6,8 @@ use serde::Serialize;
 use std::ffi::OsString;
 
 use super::facts::Target;
-use super::text::{authority, clean, without_login};
+use super::text::{authority, without_login};
+use crate::printable::printable;
 
 /// The variables that name a proxy for `https://`, in the order in which the matcher asks for them: the first that
 /// *exists* wins within a pair, even when it is empty.
@@ -76,7 +77,7 @@ fn as_presence<S: serde::Serializer>(login: &Login, serializer: S) -> Result<S::
 impl Proxy {
     /// `http://proxy:8080`, without the login.
     pub fn url(&self) -> String {
-        clean(&format!("{}://{}", self.scheme.as_str(), authority(&self.host, self.port)), 260)
+        printable(&format!("{}://{}", self.scheme.as_str(), authority(&self.host, self.port)), 260)
     }
 }
 
@@ -181,7 +182,7 @@ fn why_direct(
         _ if usable => format!("the system's settings exclude this host from {name}"),
         _ => format!(
             "{name} is not a usable proxy address ({}), so it is ignored",
-            clean(&without_login(&value).0, 120)
+            printable(&without_login(&value).0, 120)
         ),
     }
 }

@@ -6,8 +6,9 @@ use std::net::{IpAddr, SocketAddr};
 
 use super::facts::{Fault, Target};
 use super::route::{Login, Proxy, ProxyScheme};
-use super::text::{authority, clean};
+use super::text::authority;
 use super::wire::{Wire, fault_of_io};
+use crate::printable::printable;
 
 /// Asks `proxy` for a connection to `target`; `resolved` is the target's address for kinds of proxy that take only
 /// addresses. Returns what the proxy said to it.
@@ -41,14 +42,14 @@ fn connect(wire: &mut Wire, proxy: &Proxy, target: &Target) -> Result<String, Fa
     if head.is_empty() {
         return Err(Fault::Closed);
     }
-    let line = clean(head.lines().next().unwrap_or_default(), 120);
+    let line = printable(head.lines().next().unwrap_or_default(), 120);
     match status(&line) {
         Some(200..=299) => Ok(line),
         Some(407) => Err(Fault::ProxyLogin {
             sent: proxy.login.is_some(),
             scheme: header(&head, "proxy-authenticate").map_or_else(String::new, |offer| {
                 // Only the scheme: the realm is the proxy's own prose.
-                clean(offer.split_whitespace().next().unwrap_or_default(), 40)
+                printable(offer.split_whitespace().next().unwrap_or_default(), 40)
             }),
         }),
         Some(status) => Err(Fault::ProxyStatus { status, line }),

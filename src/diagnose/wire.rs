@@ -9,7 +9,8 @@ use std::sync::mpsc;
 use std::time::{Duration, Instant};
 
 use super::facts::Fault;
-use super::text::{authority, clean};
+use super::text::authority;
+use crate::printable::printable;
 
 /// How much of a peer's first words is kept for telling what it speaks.
 const HEARD_BYTES: usize = 256;
@@ -152,7 +153,7 @@ pub(super) fn resolve(host: &str, port: u16, deadline: Instant) -> Result<Vec<So
             addresses.dedup();
             Ok(addresses)
         }
-        Ok(Err(error)) => Err(Fault::Name { why: clean(&error.to_string(), 200) }),
+        Ok(Err(error)) => Err(Fault::Name { why: printable(&error.to_string(), 200) }),
         Err(_) => Err(Fault::Timeout),
     }
 }
@@ -165,9 +166,9 @@ pub(super) fn fault_of_io(error: &io::Error) -> Fault {
         ErrorKind::ConnectionReset | ErrorKind::ConnectionAborted | ErrorKind::BrokenPipe => Fault::Reset,
         ErrorKind::UnexpectedEof => Fault::Closed,
         ErrorKind::NetworkUnreachable | ErrorKind::HostUnreachable | ErrorKind::PermissionDenied => {
-            Fault::Unreachable { why: clean(&error.to_string(), 200) }
+            Fault::Unreachable { why: printable(&error.to_string(), 200) }
         }
-        _ => Fault::Io { why: clean(&error.to_string(), 200) },
+        _ => Fault::Io { why: printable(&error.to_string(), 200) },
     }
 }
 
@@ -181,5 +182,5 @@ pub(super) fn plain_http(mut wire: Wire, host: &str, port: u16) -> Option<String
     wire.write_all(request.as_bytes()).ok()?;
     let head = wire.read_head().ok()?;
     let line = head.lines().next().unwrap_or_default();
-    line.starts_with("HTTP/").then(|| clean(line, 120))
+    line.starts_with("HTTP/").then(|| printable(line, 120))
 }

@@ -5,6 +5,9 @@
 
 pub mod f5;
 pub mod http;
+mod loopback;
+pub mod mcp;
+pub mod model;
 pub mod proxy;
 mod server;
 pub mod tls;

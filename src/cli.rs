@@ -1,0 +1,106 @@
+//! The command line: structs for clap, no behaviour.
+
+use std::ffi::OsString;
+
+use clap::{Args, Parser, Subcommand};
+
+use crate::hook::Event;
+use crate::settings::Overrides;
+
+/// Puts F5 AI Guardrails between OpenAI Codex and your machine.
+#[derive(Debug, Parser)]
+#[command(name = "f5-guard", version, about, after_help = ENVIRONMENT, disable_help_subcommand = true)]
+pub struct Cli {
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// What to do.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Hook for the user's prompt: reads Codex's payload on stdin, answers on stdout
+    #[command(after_help = ENVIRONMENT)]
+    UserPromptSubmit(HookArgs),
+    /// Hook for a tool's input
+    #[command(after_help = ENVIRONMENT)]
+    PreToolUse(HookArgs),
+    /// Hook for a tool's output
+    #[command(after_help = ENVIRONMENT)]
+    PostToolUse(HookArgs),
+    /// Hook for the final assistant message, of the agent and of its sub-agents
+    #[command(after_help = ENVIRONMENT)]
+    Stop(HookArgs),
+}
+
+/// Options of the hook subcommands. Each wins over the environment. The values are read as settings are, so
+/// that an unusable one falls to the safe side instead of ending the process.
+#[derive(Debug, Clone, Default, Args)]
+pub struct HookArgs {
+    /// What happens to content that could not be scanned: open (it goes ahead) or closed (it is blocked)
+    #[arg(long, value_name = "MODE")]
+    pub fail_mode: Option<OsString>,
+    /// Address of the F5 service, with or without /backend/v1
+    #[arg(long, value_name = "URL")]
+    pub base_url: Option<OsString>,
+    /// F5 project: uuid or friendly id
+    #[arg(long, value_name = "ID")]
+    pub project_id: Option<OsString>,
+    /// Withhold flagged tool output instead of warning about it
+    #[arg(long, value_name = "BOOL", num_args = 0..=1, default_missing_value = "true")]
+    pub post_strict: Option<OsString>,
+    /// Seconds for one whole scan, retries included
+    #[arg(long, value_name = "SECONDS")]
+    pub timeout: Option<OsString>,
+    /// PEM file with the only root certificates to trust
+    #[arg(long, value_name = "FILE")]
+    pub ca_bundle: Option<OsString>,
+    /// The timeout in seconds that the hook is registered with in Codex; the answer always comes before it
+    #[arg(long, value_name = "SECONDS", help_heading = "Registration")]
+    pub hook_timeout: Option<OsString>,
+}
+
+impl From<HookArgs> for Overrides {
+    fn from(args: HookArgs) -> Self {
+        Self {
+            fail_mode: args.fail_mode,
+            base_url: args.base_url,
+            project_id: args.project_id,
+            post_strict: args.post_strict,
+            timeout: args.timeout,
+            ca_bundle: args.ca_bundle,
+            hook_timeout: args.hook_timeout,
+        }
+    }
+}
+
+/// The event that a hook subcommand's name stands for.
+#[must_use]
+pub fn hook_event(subcommand: &str) -> Option<Event> {
+    match subcommand {
+        "user-prompt-submit" => Some(Event::UserPromptSubmit),
+        "pre-tool-use" => Some(Event::PreToolUse),
+        "post-tool-use" => Some(Event::PostToolUse),
+        "stop" => Some(Event::Stop),
+        _ => None,
+    }
+}
+
+const ENVIRONMENT: &str = "\
+Environment:
+  F5_GUARDRAILS_API_TOKEN              token of the F5 project (required; never put it in a file)
+  F5_GUARDRAILS_BASE_URL               address of the service [https://www.us1.calypsoai.app]
+  F5_GUARDRAILS_PROJECT_ID             project: uuid or friendly id
+  F5_GUARDRAILS_TIMEOUT                seconds for one whole scan, 0.1 to 3600 [10]
+  F5_GUARDRAILS_FAIL_MODE              open or closed: what happens to unscanned content [open]
+  F5_GUARDRAILS_POST_STRICT            true withholds flagged tool output [false]
+  F5_GUARDRAILS_MAX_SCAN_LENGTH        characters in one request; longer content goes in pieces [50000]
+  F5_GUARDRAILS_ALLOW_HTTP             true accepts http:// for hosts other than this machine [false]
+  F5_GUARDRAILS_CA_BUNDLE              PEM file with root certificates; then REQUESTS_CA_BUNDLE,
+                                       SSL_CERT_FILE, CURL_CA_BUNDLE are tried
+  F5_GUARDRAILS_USE_SYSTEM_CERT_STORE  auto, true or false (built-in Mozilla roots) [auto]
+  F5_GUARDRAILS_CLIENT_CERT, F5_GUARDRAILS_CLIENT_KEY
+                                       client certificate and key (PEM) for mutual TLS
+  F5_GUARDRAILS_LOG_LEVEL              off, error, warn, info, debug, trace [warn]
+  F5_GUARDRAILS_LOG_FILE               JSON lines [$CODEX_HOME/logs/f5_guardrails.log]; off disables
+  HTTPS_PROXY, HTTP_PROXY, ALL_PROXY, NO_PROXY (also in lower case), SSL_CERT_DIR, SSLKEYLOGFILE,
+  CODEX_HOME                           as usual";

@@ -1,0 +1,50 @@
+//! The subcommands, one file each, and the way from the command line to them.
+
+mod hook;
+
+use std::ffi::OsString;
+use std::process::ExitCode;
+use std::time::Instant;
+
+use clap::Parser;
+use clap::error::ErrorKind;
+
+use crate::cli::{Cli, Command, HookArgs, hook_event};
+use crate::hook::Event;
+
+/// Parses the command line and runs the subcommand. `started` is when the process began, as near as can be.
+pub fn main(started: Instant, args: impl IntoIterator<Item = OsString>) -> ExitCode {
+    let args: Vec<OsString> = args.into_iter().collect();
+    match Cli::try_parse_from(&args) {
+        Ok(cli) => run(cli.command, started),
+        Err(error) => match hook_subcommand(&args) {
+            // Whatever is wrong with a hook's command line: Codex takes clap's exit as "go ahead" for some
+            // events and as an endless loop for others, so the fail mode answers.
+            Some(event) if !asks_for_help(&error) => hook::run_unusable(event, &args, &error, started),
+            _ => {
+                // Nothing can be done about a closed terminal.
+                let _ = error.print();
+                ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(2))
+            }
+        },
+    }
+}
+
+fn run(command: Command, started: Instant) -> ExitCode {
+    let hook = |event: Event, args: HookArgs| hook::run(event, args, started);
+    match command {
+        Command::UserPromptSubmit(args) => hook(Event::UserPromptSubmit, args),
+        Command::PreToolUse(args) => hook(Event::PreToolUse, args),
+        Command::PostToolUse(args) => hook(Event::PostToolUse, args),
+        Command::Stop(args) => hook(Event::Stop, args),
+    }
+}
+
+/// The hook subcommand on a command line that clap refused.
+fn hook_subcommand(args: &[OsString]) -> Option<Event> {
+    args.iter().skip(1).find_map(|arg| hook_event(arg.to_str()?))
+}
+
+fn asks_for_help(error: &clap::Error) -> bool {
+    matches!(error.kind(), ErrorKind::DisplayHelp | ErrorKind::DisplayVersion)
+}

@@ -1,0 +1,16 @@
+//! The pure core of a hook: payload bytes in, decision and answer bytes out.
+//!
+//! No environment, clock, network or file is touched here. [`payload`] reads what Codex sent, [`decision`]
+//! applies the policy to what the scan found, [`message`] finds the words, [`answer`] puts them in exactly the
+//! JSON that Codex accepts for the event.
+
+pub mod answer;
+pub mod decision;
+pub mod event;
+pub mod message;
+pub mod payload;
+mod readable;
+
+pub use decision::{Action, Assessment, Failure, Policy, decide};
+pub use event::Event;
+pub use payload::{MAX_PAYLOAD, Payload, PayloadError};

@@ -1,0 +1,96 @@
+use proptest::prelude::*;
+
+use super::*;
+
+fn prompt(json: &str) -> Result<String, PayloadError> {
+    parse(json.as_bytes()).map(|payload| payload.content)
+}
+
+#[test]
+fn a_bom_and_invalid_utf8_are_read_leniently() {
+    let mut bytes = b"\xEF\xBB\xBF{\"hook_event_name\":\"UserPromptSubmit\",\"prompt\":\"a".to_vec();
+    bytes.extend_from_slice(b"\xFF\"}");
+    assert_eq!(parse(&bytes).unwrap().content, "a\u{FFFD}");
+}
+
+#[test]
+fn a_nul_becomes_a_replacement_character() {
+    assert_eq!(
+        prompt(r#"{"hook_event_name":"UserPromptSubmit","prompt":"a\u0000b"}"#).unwrap(),
+        "a\u{FFFD}b"
+    );
+}
+
+#[test]
+fn lone_surrogates_are_replaced_and_pairs_kept() {
+    let json = r#"{"hook_event_name":"UserPromptSubmit","prompt":"\\ud800 \ud800x \udc00\ud83d\ude00 \ud83d\ud83d\ude00"}"#;
+    assert_eq!(prompt(json).unwrap(), "\\ud800 \u{FFFD}x \u{FFFD}😀 \u{FFFD}😀");
+}
+
+#[test]
+fn a_missing_or_mistyped_field_is_unreadable_and_not_blank() {
+    for (json, field) in [
+        (r#"{"prompt":"x"}"#, "hook_event_name"),
+        (r#"{"hook_event_name":7}"#, "hook_event_name"),
+        (r#"{"hook_event_name":"UserPromptSubmit"}"#, "prompt"),
+        (r#"{"hook_event_name":"UserPromptSubmit","prompt":null}"#, "prompt"),
+        (r#"{"hook_event_name":"PreToolUse","tool_input":{}}"#, "tool_name"),
+        (r#"{"hook_event_name":"PreToolUse","tool_name":"Bash"}"#, "tool_input"),
+        (r#"{"hook_event_name":"PostToolUse","tool_name":"Bash","tool_output":"x"}"#, "tool_response"),
+        (r#"{"hook_event_name":"Stop"}"#, "last_assistant_message"),
+        (r#"{"hook_event_name":"SubagentStop","last_assistant_message":["x"]}"#, "last_assistant_message"),
+    ] {
+        assert_eq!(prompt(json), Err(PayloadError::Field(field)), "{json}");
+    }
+}
+
+#[test]
+fn a_null_final_message_is_blank() {
+    assert_eq!(prompt(r#"{"hook_event_name":"Stop","last_assistant_message":null}"#).unwrap(), "");
+}
+
+#[test]
+fn what_is_no_object_is_refused() {
+    assert_eq!(prompt(""), Err(PayloadError::Empty));
+    assert_eq!(prompt(" \n"), Err(PayloadError::Empty));
+    for json in ["[]", "null", "{", "{}x", "nonsense"] {
+        assert_eq!(prompt(json), Err(PayloadError::NotJson), "{json}");
+    }
+    assert_eq!(prompt(r#"{"hook_event_name":"SessionStart"}"#), Err(PayloadError::UnknownEvent));
+}
+
+#[test]
+fn the_event_of_a_cut_off_payload_is_still_known() {
+    let cut = br#"{"session_id":"s","x":[1,{"y":2}],"hook_event_name":"PostToolUse","tool_response":"aaa"#;
+    assert_eq!(salvage_event(cut), Some(Event::PostToolUse));
+    assert_eq!(salvage_event(br#"{"x":{"hook_event_name":"Stop"},"prompt":"hook_event_name"#), None);
+    assert_eq!(salvage_event(b"[]"), None);
+}
+
+#[test]
+fn numbers_reach_the_scanner_with_every_digit() {
+    let json = r#"{"hook_event_name":"PreToolUse","tool_name":"mcp__a__b","tool_input":{"card":41111111111111111111111,"x":1e400}}"#;
+    assert_eq!(prompt(json).unwrap(), "card: 41111111111111111111111\nx: 1e+400");
+}
+
+proptest! {
+    #[test]
+    fn any_bytes_are_read_or_refused_without_a_panic(bytes in proptest::collection::vec(any::<u8>(), 0..400)) {
+        let _ = parse(&bytes);
+        let _ = salvage_event(&bytes);
+    }
+
+    #[test]
+    fn any_escapes_are_mended_without_a_panic(parts in proptest::collection::vec(
+        prop_oneof![Just("\\ud83d"), Just("\\ude00"), Just("\\"), Just("\\\\"), Just("x"), Just("\""), Just("é"), Just("\\u00")], 0..20)) {
+        let body = parts.concat();
+        let json = format!(r#"{{"hook_event_name":"UserPromptSubmit","prompt":"{body}"}}"#);
+        let _ = parse(json.as_bytes());
+    }
+
+    #[test]
+    fn any_prompt_is_scanned_as_it_is(text in any::<String>()) {
+        let json = serde_json::json!({"hook_event_name": "UserPromptSubmit", "prompt": text}).to_string();
+        prop_assert_eq!(prompt(&json).unwrap(), text.replace('\0', "\u{FFFD}"));
+    }
+}

@@ -1,0 +1,125 @@
+//! The log: human lines on stderr, JSON lines in a file.
+//!
+//! Lines for the file are collected in memory and written after the answer, in one append, so that a slow,
+//! full or read-only disk has no say in a decision. No scanned content and no secret is ever logged.
+
+mod file;
+
+use std::io::{self, IsTerminal};
+use std::time::Duration;
+
+use tracing::Level;
+use tracing::level_filters::LevelFilter;
+use tracing_subscriber::filter::Targets;
+use tracing_subscriber::fmt;
+use tracing_subscriber::prelude::*;
+
+pub use file::LogFile;
+
+use crate::hook::decision::log_word;
+use crate::hook::{Action, Assessment, Event};
+use crate::scan::ScannerOutcome;
+use crate::settings::LogSettings;
+use crate::settings::values::LogLevel;
+
+/// Sets up the process's log and returns its file, which must be flushed before the process ends.
+pub fn init(settings: &LogSettings) -> LogFile {
+    let file = LogFile::new(settings.file.value.clone());
+    let level = match *settings.level {
+        LogLevel::Off => LevelFilter::OFF,
+        LogLevel::Error => LevelFilter::ERROR,
+        LogLevel::Warn => LevelFilter::WARN,
+        LogLevel::Info => LevelFilter::INFO,
+        LogLevel::Debug => LevelFilter::DEBUG,
+        LogLevel::Trace => LevelFilter::TRACE,
+    };
+    // Only our own events: what an HTTP library logs could hold headers or content.
+    let ours = Targets::new().with_target("f5_guard", level);
+    let human = fmt::layer().with_writer(io::stderr).with_ansi(io::stderr().is_terminal()).with_target(false);
+    let json = fmt::layer()
+        .json()
+        .flatten_event(true)
+        .with_current_span(false)
+        .with_span_list(false)
+        .with_target(false)
+        .with_writer(file.clone());
+    // A second call (in a test process) keeps the first subscriber.
+    let _ = tracing_subscriber::registry().with(ours).with(human).with(json).try_init();
+    file
+}
+
+/// Replaces the standard panic message, which can quote the text that a panic is about, by its place in our
+/// source.
+pub fn quiet_panics() {
+    std::panic::set_hook(Box::new(|info| {
+        let place = info.location().map_or_else(String::new, |l| format!(" at {}:{}", l.file(), l.line()));
+        tracing::error!("internal error{place}");
+    }));
+}
+
+/// One decision, for the log.
+#[derive(Debug)]
+pub struct Decided<'a> {
+    pub event: Event,
+    pub tool_name: Option<&'a str>,
+    pub session_id: Option<&'a str>,
+    pub turn_id: Option<&'a str>,
+    /// Length of the text to scan; `None` where the payload could not be read.
+    pub characters: Option<usize>,
+    pub assessment: &'a Assessment,
+    pub action: Action,
+    /// Since the start of the process.
+    pub duration: Duration,
+}
+
+/// Logs a decision: at `warn` everything other than a plain allow, at `info` a cleared scan, at `debug` text
+/// that was blank.
+pub fn decided(decided: &Decided<'_>) {
+    let report = match decided.assessment {
+        Assessment::Scanned(report) => Some(report),
+        _ => None,
+    };
+    let failure = match decided.assessment {
+        Assessment::NotScanned(failure) => Some(failure),
+        _ => None,
+    };
+    let outcome = match decided.assessment {
+        Assessment::Scanned(report) => report.outcome.to_string(),
+        Assessment::NotScanned(_) => "not_scanned".to_owned(),
+        Assessment::NothingToScan => "blank".to_owned(),
+    };
+    let scanners = report.map(|report| {
+        let objecting = report.scanners.iter().filter(|s| s.outcome == ScannerOutcome::Failed);
+        let mut types: Vec<_> = objecting.map(|s| s.scanner_type.as_str()).collect();
+        types.dedup();
+        types.join(",")
+    });
+    let scan_ids = report.map(|report| report.scan_ids.join(","));
+    let count = |number: usize| u64::try_from(number).unwrap_or(u64::MAX);
+    macro_rules! record {
+        ($level:expr) => {
+            tracing::event!(
+                $level,
+                event = decided.event.name(),
+                tool = decided.tool_name,
+                decision = log_word(decided.event, decided.action),
+                outcome,
+                scanner_types = scanners,
+                scan_ids,
+                error_kind = failure.map(|failure| failure.kind()),
+                error = failure.map(tracing::field::display),
+                duration_ms = u64::try_from(decided.duration.as_millis()).unwrap_or(u64::MAX),
+                characters = decided.characters.map(count),
+                pieces = report.map(|report| count(report.pieces)),
+                session_id = decided.session_id,
+                turn_id = decided.turn_id,
+                "decision"
+            )
+        };
+    }
+    match (decided.action, decided.assessment) {
+        (Action::Allow, Assessment::NothingToScan) => record!(Level::DEBUG),
+        (Action::Allow, _) => record!(Level::INFO),
+        _ => record!(Level::WARN),
+    }
+}

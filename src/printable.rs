@@ -1,0 +1,65 @@
+//! Text from elsewhere (a server, a tool's name) made safe to show on a terminal and to the model.
+
+/// Removes control characters and the invisible ones that reorder text, folds white space to single
+/// blanks, trims, and cuts after `max` characters (the cut is marked with `…`).
+#[must_use]
+pub fn printable(text: &str, max: usize) -> String {
+    let mut shown = String::new();
+    let mut count = 0;
+    let mut blank = false;
+    for character in text.chars() {
+        if character.is_whitespace() {
+            blank = count > 0;
+            continue;
+        }
+        if character.is_control() || is_invisible_format(character) {
+            continue;
+        }
+        if count + usize::from(blank) >= max {
+            shown.push('…');
+            break;
+        }
+        if blank {
+            shown.push(' ');
+            count += 1;
+            blank = false;
+        }
+        shown.push(character);
+        count += 1;
+    }
+    shown
+}
+
+/// Zero-width, bidirectional and tag characters: they show nothing, but change how the rest is read.
+fn is_invisible_format(character: char) -> bool {
+    matches!(character,
+        '\u{00AD}' | '\u{061C}' | '\u{180E}' | '\u{200B}'..='\u{200F}' | '\u{202A}'..='\u{202E}'
+        | '\u{2060}'..='\u{206F}' | '\u{FEFF}' | '\u{FFF9}'..='\u{FFFB}' | '\u{E0000}'..='\u{E007F}')
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    #[test]
+    fn escape_sequences_and_bidi_overrides_lose_their_effect() {
+        assert_eq!(printable("  a\u{1b}[31mred\u{202e}\r\n\tend\u{7} ", 80), "a[31mred end");
+    }
+
+    #[test]
+    fn long_text_is_cut_and_the_cut_is_marked() {
+        assert_eq!(printable("abc def", 4), "abc…");
+        assert_eq!(printable("abc def", 5), "abc d…");
+        assert_eq!(printable("abc def", 7), "abc def");
+    }
+
+    proptest! {
+        #[test]
+        fn nothing_invisible_survives_and_the_limit_holds(text in any::<String>(), max in 1usize..50) {
+            let shown = printable(&text, max);
+            prop_assert!(shown.chars().count() <= max + 1);
+            prop_assert!(!shown.chars().any(|c| c.is_control() || is_invisible_format(c)));
+        }
+    }
+}

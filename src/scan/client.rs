@@ -1,0 +1,247 @@
+//! The scan client: a text goes out, in pieces where it is long, and the worst verdict comes back.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Instant;
+
+use reqwest::header::{AUTHORIZATION, CONTENT_TYPE, HeaderValue};
+use reqwest::{Method, Url};
+use tokio::task::JoinSet;
+
+use super::error::{ScanError, StatusError, refused_fields};
+use super::pieces::{byte_offset, pieces};
+use super::report::ScanReport;
+use super::request::{Metadata, ScanDirection, ScanRequest};
+use super::response::{self, Verdict};
+use crate::settings::{Budget, Settings};
+use crate::transport::{Transport, with_retries};
+
+/// Of longer content only this many characters are scanned, and what stays unscanned is a scan error.
+pub const MAX_CHARACTERS: usize = 2_000_000;
+/// Pieces that are scanned at the same time.
+const MAX_PARALLEL: usize = 8;
+
+/// One text to scan, and what the service is told about it.
+#[derive(Debug)]
+pub struct ScanJob<'a> {
+    pub content: &'a str,
+    pub direction: ScanDirection,
+    pub metadata: Metadata,
+}
+
+/// A client for the scan endpoint of one F5 project.
+#[derive(Debug)]
+pub struct ScanClient {
+    endpoint: Arc<Endpoint>,
+    max_scan_length: usize,
+    deadline: Instant,
+    budget: Budget,
+}
+
+/// What every piece needs.
+#[derive(Debug)]
+struct Endpoint {
+    transport: Transport,
+    url: Url,
+    authorization: HeaderValue,
+    project: Option<String>,
+    deadline: Instant,
+    /// Older services refuse the field; once one did, no further piece sends it.
+    omit_direction: AtomicBool,
+}
+
+impl ScanClient {
+    /// Prepares a client; nothing is sent yet. `started` is when the time budget began.
+    ///
+    /// # Errors
+    /// No usable token, base URL or TLS material.
+    pub fn new(settings: &Settings, started: Instant) -> Result<Self, ScanError> {
+        let token = settings.api_token.as_ref().ok_or(ScanError::NoToken)?;
+        if !token.expose().bytes().all(|byte| byte.is_ascii_graphic()) {
+            return Err(ScanError::UnusableToken);
+        }
+        let mut authorization = HeaderValue::try_from(format!("Bearer {}", token.expose()))
+            .map_err(|_| ScanError::UnusableToken)?;
+        authorization.set_sensitive(true);
+        let url = settings.base_url.as_ref().map_err(|error| *error)?.endpoint("scans");
+        let budget = settings.budget();
+        let deadline = started + budget.limit;
+        let endpoint = Arc::new(Endpoint {
+            transport: Transport::new(&settings.tls)?,
+            url,
+            authorization,
+            project: settings.project_id.value.clone(),
+            deadline,
+            omit_direction: AtomicBool::new(false),
+        });
+        Ok(Self { endpoint, max_scan_length: *settings.max_scan_length, deadline, budget })
+    }
+
+    /// Scans a text, whole, within the deadline.
+    ///
+    /// The worst verdict of all pieces wins. A hit is returned without waiting for the rest, and wins over any
+    /// error of another piece; an error wins over `cleared`.
+    ///
+    /// # Errors
+    /// Every way in which the text, or a part of it, stayed unscanned.
+    pub async fn scan(&self, job: &ScanJob<'_>) -> Result<ScanReport, ScanError> {
+        let deadline = tokio::time::Instant::from_std(self.deadline);
+        match tokio::time::timeout_at(deadline, self.scan_pieces(job)).await {
+            Ok(result) => result,
+            Err(_) => Err(self.deadline_error()),
+        }
+    }
+
+    /// The error of a scan that is out of time.
+    #[must_use]
+    pub fn deadline_error(&self) -> ScanError {
+        ScanError::Deadline { limit: self.budget.limit, cut_by_hook: self.budget.cut_by_hook }
+    }
+
+    async fn scan_pieces(&self, job: &ScanJob<'_>) -> Result<ScanReport, ScanError> {
+        let scanned = &job.content[..byte_offset(job.content, MAX_CHARACTERS)];
+        let characters = job.content.chars().count();
+        let mut waiting = pieces(scanned, self.max_scan_length);
+        let mut running = JoinSet::new();
+        let mut tally = Tally::default();
+        loop {
+            while running.len() < MAX_PARALLEL {
+                let Some(piece) = waiting.next() else { break };
+                let (endpoint, metadata) = (Arc::clone(&self.endpoint), job.metadata.clone());
+                let (piece, direction) = (piece.to_owned(), job.direction);
+                tally.pieces += 1;
+                running.spawn(async move { endpoint.scan_piece(&piece, &metadata, direction).await });
+            }
+            let Some(finished) = running.join_next().await else { break };
+            tally.add(finished.unwrap_or(Err(ScanError::Internal)));
+            // What finished in the same moment may be worse.
+            while let Some(finished) = running.try_join_next() {
+                tally.add(finished.unwrap_or(Err(ScanError::Internal)));
+            }
+            if tally.has_hit() {
+                break;
+            }
+        }
+        let report = tally.into_report(characters)?;
+        if report.is_cleared() && characters > MAX_CHARACTERS {
+            return Err(ScanError::TooLong { limit: MAX_CHARACTERS });
+        }
+        Ok(report)
+    }
+}
+
+impl Endpoint {
+    async fn scan_piece(
+        &self,
+        piece: &str,
+        metadata: &Metadata,
+        direction: ScanDirection,
+    ) -> Result<Verdict, ScanError> {
+        let omit = self.omit_direction.load(Ordering::Relaxed);
+        match self.ask(piece, metadata, (!omit).then_some(direction)).await {
+            Err(Refused::Direction) => {
+                self.omit_direction.store(true, Ordering::Relaxed);
+                match self.ask(piece, metadata, None).await {
+                    Ok(verdict) => Ok(verdict),
+                    Err(Refused::Direction) => Err(ScanError::Status(StatusError::new(422, None, b""))),
+                    Err(Refused::Error(error)) => Err(error),
+                }
+            }
+            Err(Refused::Error(error)) => Err(error),
+            Ok(verdict) => Ok(verdict),
+        }
+    }
+
+    async fn ask(
+        &self,
+        piece: &str,
+        metadata: &Metadata,
+        direction: Option<ScanDirection>,
+    ) -> Result<Verdict, Refused> {
+        let request = ScanRequest {
+            input: piece,
+            project: self.project.as_deref(),
+            external_metadata: metadata,
+            scan_direction: direction,
+        };
+        let body = serde_json::to_vec(&request).map_err(|_| Refused::Error(ScanError::Internal))?;
+        let response = with_retries(self.deadline, || {
+            let request = self
+                .transport
+                .request(Method::POST, self.url.clone())
+                .header(AUTHORIZATION, self.authorization.clone())
+                .header(CONTENT_TYPE, HeaderValue::from_static("application/json"))
+                .body(body.clone());
+            self.transport.send(request)
+        })
+        .await
+        .map_err(|error| Refused::Error(error.into()))?;
+        match response.status {
+            200 => response::parse(&response.body).map_err(Refused::Error),
+            422 if direction.is_some()
+                && refused_fields(&response.body).iter().any(|f| f == "scanDirection") =>
+            {
+                Err(Refused::Direction)
+            }
+            status => Err(Refused::Error(ScanError::Status(StatusError::new(
+                status,
+                response.header("location"),
+                &response.body,
+            )))),
+        }
+    }
+}
+
+/// Why one request brought no verdict.
+enum Refused {
+    /// The service does not know `scanDirection`: ask again without it.
+    Direction,
+    Error(ScanError),
+}
+
+/// The verdicts and errors of the pieces so far.
+#[derive(Default)]
+struct Tally {
+    /// How many pieces were sent.
+    pieces: usize,
+    verdicts: Vec<Verdict>,
+    error: Option<ScanError>,
+}
+
+impl Tally {
+    fn add(&mut self, result: Result<Verdict, ScanError>) {
+        match result {
+            Ok(verdict) => self.verdicts.push(verdict),
+            Err(error) => self.error = self.error.take().or(Some(error)),
+        }
+    }
+
+    fn has_hit(&self) -> bool {
+        self.verdicts.iter().any(|verdict| verdict.outcome != super::Outcome::Cleared)
+    }
+
+    fn into_report(self, characters: usize) -> Result<ScanReport, ScanError> {
+        let hit = self.has_hit();
+        if let (false, Some(error)) = (hit, self.error) {
+            return Err(error);
+        }
+        let pieces = self.pieces;
+        let Some(outcome) = self.verdicts.iter().map(|verdict| verdict.outcome.clone()).max() else {
+            return Err(ScanError::Internal);
+        };
+        let mut report = ScanReport {
+            outcome,
+            scanners: Vec::new(),
+            scan_ids: Vec::new(),
+            redacted_input: None,
+            pieces,
+            characters,
+        };
+        for verdict in self.verdicts.into_iter().filter(|verdict| verdict.outcome == report.outcome) {
+            report.scanners.extend(verdict.scanners);
+            report.scan_ids.extend(verdict.scan_id);
+            report.redacted_input = verdict.redacted_input.filter(|_| pieces == 1);
+        }
+        Ok(report)
+    }
+}

@@ -1,0 +1,198 @@
+//! Why a text could not be scanned: each kind with its cause in one sentence and what to do about it.
+//!
+//! The sentences hold nothing that was scanned and no secret; they may be shown to the user, to the model
+//! and to support.
+
+use std::time::Duration;
+
+use thiserror::Error;
+
+use crate::printable::printable;
+use crate::settings::BaseUrlError;
+use crate::transport::{TlsMaterialError, TransportError};
+
+/// A scan that did not happen, or that proves nothing.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+pub enum ScanError {
+    #[error("No API token is set.")]
+    NoToken,
+    #[error(
+        "The API token holds characters that no token can have (a line break, blank or non-ASCII character)."
+    )]
+    UnusableToken,
+    #[error("{0}")]
+    BaseUrl(#[from] BaseUrlError),
+    #[error("{0}")]
+    TlsMaterial(#[from] TlsMaterialError),
+    #[error("{0}")]
+    Transport(#[from] TransportError),
+    #[error("The F5 service answered HTTP {code}{what}.", code = .0.code, what = .0.explanation())]
+    Status(StatusError),
+    #[error("The answer of the F5 service could not be used: {0}.")]
+    BadBody(&'static str),
+    #[error("The F5 service said cleared, but {failed} of {of} scanners reported an error.")]
+    ScannerFailed { failed: usize, of: usize },
+    #[error("The F5 service said cleared, but none of its scanners ran.")]
+    NoScannerRan,
+    #[error("The content has more than {limit} characters; the rest was not scanned.")]
+    TooLong { limit: usize },
+    #[error("The scan did not finish within {}.", seconds(.limit))]
+    Deadline { limit: Duration, cut_by_hook: bool },
+    #[error("f5-guard failed internally.")]
+    Internal,
+}
+
+/// A status that carries no verdict.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StatusError {
+    pub code: u16,
+    /// Where a redirect pointed (its origin only), or which fields a 422 refused; made printable.
+    pub detail: Option<String>,
+}
+
+impl StatusError {
+    fn explanation(&self) -> String {
+        let text = match self.code {
+            401 => " (the token was not accepted)",
+            403 => " (access denied, by the service or by a firewall in front of it)",
+            404 => " (no scan service at this address, or no such project)",
+            407 => " (the proxy wants a login)",
+            413 => " (the request was too large)",
+            429 => " (too many requests)",
+            502..=504 => " (the service is temporarily unavailable)",
+            500..=599 => " (an error inside the service)",
+            300..=399 => " (a redirect, which is never followed with the token)",
+            _ => "",
+        };
+        match (&self.detail, self.code) {
+            (Some(target), 300..=399) => format!("{text}, pointing to {target}"),
+            (Some(fields), 422) => format!(" (it refused the field {fields})"),
+            _ => text.to_owned(),
+        }
+    }
+}
+
+impl ScanError {
+    /// What to do about it, in one or two sentences.
+    #[must_use]
+    pub fn fix(&self) -> String {
+        match self {
+            Self::NoToken => "Set F5_GUARDRAILS_API_TOKEN in the environment that Codex is started from (a desktop app does not read your shell's start-up files).".into(),
+            Self::UnusableToken => "Copy the token again from the F5 console into F5_GUARDRAILS_API_TOKEN.".into(),
+            Self::BaseUrl(BaseUrlError::PlainHttp) => "Use https in F5_GUARDRAILS_BASE_URL (or set F5_GUARDRAILS_ALLOW_HTTP=true if you accept the risk).".into(),
+            Self::BaseUrl(_) => "Set F5_GUARDRAILS_BASE_URL to an address such as https://www.us1.calypsoai.app.".into(),
+            Self::TlsMaterial(error) => error.fix(),
+            Self::Transport(error) => error.fix(),
+            Self::Status(status) => status.fix(),
+            Self::BadBody(_) => "Check that F5_GUARDRAILS_BASE_URL points to the F5 service itself and not to a login or proxy page.".into(),
+            Self::ScannerFailed { .. } | Self::NoScannerRan => "Try again; if it stays, ask whoever runs the F5 project to check its scanners.".into(),
+            Self::TooLong { .. } => "Work on a smaller part at a time.".into(),
+            Self::Deadline { cut_by_hook: true, .. } => "Check the network or proxy. To allow more time, raise F5_GUARDRAILS_TIMEOUT and, with it, the hook's own timeout and its --hook-timeout (`f5-guard install --timeout SECONDS` sets all of them).".into(),
+            Self::Deadline { .. } => "Check the network or proxy, or raise F5_GUARDRAILS_TIMEOUT.".into(),
+            Self::Internal => "Report this with the version of f5-guard and the last lines of its log.".into(),
+        }
+    }
+
+    /// A short stable name for the log.
+    #[must_use]
+    pub fn kind(&self) -> &'static str {
+        match self {
+            Self::NoToken => "no_token",
+            Self::UnusableToken => "unusable_token",
+            Self::BaseUrl(_) => "unusable_url",
+            Self::TlsMaterial(_) => "tls_material",
+            Self::Transport(error) => error.kind(),
+            Self::Status(_) => "http_status",
+            Self::BadBody(_) => "bad_body",
+            Self::ScannerFailed { .. } => "scanner_error",
+            Self::NoScannerRan => "no_scanner_ran",
+            Self::TooLong { .. } => "too_long",
+            Self::Deadline { .. } => "deadline",
+            Self::Internal => "internal",
+        }
+    }
+}
+
+impl StatusError {
+    /// From a status and its body. Of a 422 only the names of the refused fields are kept, because the
+    /// service's own message could repeat what was sent.
+    #[must_use]
+    pub fn new(code: u16, location: Option<&str>, body: &[u8]) -> Self {
+        let detail = match code {
+            300..=399 => location.map(|target| match reqwest::Url::parse(target) {
+                Ok(url) if url.has_host() => printable(&url.origin().ascii_serialization(), 120),
+                _ => "another path on the same host".to_owned(),
+            }),
+            422 => {
+                let fields = refused_fields(body);
+                (!fields.is_empty()).then(|| fields.join(", "))
+            }
+            _ => None,
+        };
+        Self { code, detail }
+    }
+
+    fn fix(&self) -> String {
+        match self.code {
+            401 => "Check F5_GUARDRAILS_API_TOKEN: it may be expired, revoked, or of another F5 region than F5_GUARDRAILS_BASE_URL.".into(),
+            403 => "Check that the token may use this project, and that no firewall or proxy in between blocks the request.".into(),
+            404 => "Check F5_GUARDRAILS_BASE_URL and F5_GUARDRAILS_PROJECT_ID.".into(),
+            407 => "Give the proxy's user and password in HTTPS_PROXY (http://user:password@proxy:port).".into(),
+            413 => "Lower F5_GUARDRAILS_MAX_SCAN_LENGTH, so that less is sent in one request.".into(),
+            422 => "Check F5_GUARDRAILS_PROJECT_ID; if it is right, report this with the version of f5-guard.".into(),
+            429 => "Wait a moment and try again; ask F5 for a higher limit if this is frequent.".into(),
+            300..=399 => "Set F5_GUARDRAILS_BASE_URL to the service's final address.".into(),
+            _ => "Try again in a moment; if it stays, check the state of the F5 service.".into(),
+        }
+    }
+}
+
+/// The last part of each `detail[].loc` of a validation error (`HTTPValidationError` in the vendor's OpenAPI).
+pub fn refused_fields(body: &[u8]) -> Vec<String> {
+    let Ok(body) = serde_json::from_slice::<serde_json::Value>(body) else { return Vec::new() };
+    let Some(details) = body.get("detail").and_then(|detail| detail.as_array()) else { return Vec::new() };
+    let known = ["input", "project", "externalMetadata", "scanDirection", "verbose", "flagOnly"];
+    let mut fields = Vec::new();
+    for location in details.iter().filter_map(|detail| detail.get("loc")?.as_array()) {
+        for part in location.iter().filter_map(|part| part.as_str()) {
+            // Only names of our own fields: anything else could be a piece of the content.
+            if known.contains(&part) && !fields.iter().any(|field| field == part) {
+                fields.push(part.to_owned());
+            }
+        }
+    }
+    fields
+}
+
+/// A duration for people: whole or decimal seconds.
+pub fn seconds(duration: &Duration) -> String {
+    let seconds = (duration.as_secs_f64() * 10.0).round() / 10.0;
+    format!("{seconds} s")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_422_names_our_fields_and_repeats_nothing_else() {
+        let body = br#"{"detail":[{"loc":["body","project"],"msg":"bad my-secret-prompt"},{"loc":["body","my-secret-prompt"]}]}"#;
+        let error = ScanError::Status(StatusError::new(422, None, body));
+        assert_eq!(error.to_string(), "The F5 service answered HTTP 422 (it refused the field project).");
+    }
+
+    #[test]
+    fn a_redirect_says_where_it_pointed_without_path_and_query() {
+        let error = ScanError::Status(StatusError::new(302, Some("https://login.example/x?token=abc"), b""));
+        assert_eq!(
+            error.to_string(),
+            "The F5 service answered HTTP 302 (a redirect, which is never followed with the token), pointing to https://login.example."
+        );
+    }
+
+    #[test]
+    fn seconds_are_short() {
+        assert_eq!(seconds(&Duration::from_secs(10)), "10 s");
+        assert_eq!(seconds(&Duration::from_millis(667)), "0.7 s");
+    }
+}

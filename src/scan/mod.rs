@@ -1,0 +1,13 @@
+//! Scanning a text with the F5 service: request, answer, pieces, errors.
+
+mod client;
+mod error;
+mod pieces;
+mod report;
+mod request;
+mod response;
+
+pub use client::{MAX_CHARACTERS, ScanClient, ScanJob};
+pub use error::{ScanError, StatusError, seconds};
+pub use report::{Outcome, ScanReport, ScannerOutcome, ScannerResult};
+pub use request::{Metadata, ScanDirection};

@@ -1,0 +1,64 @@
+//! Cutting long content into pieces that the service scans one by one.
+
+/// Pieces overlap by this many characters, so that what a scanner looks for is not cut in two unseen.
+pub const OVERLAP: usize = 512;
+
+/// The pieces of `text`: none longer than `limit` characters, each overlapping the one before by [`OVERLAP`],
+/// together covering the whole text. `limit` must be larger than the overlap; smaller ones count as that.
+pub fn pieces(text: &str, limit: usize) -> impl Iterator<Item = &str> {
+    let limit = limit.max(OVERLAP + 1);
+    let mut rest = Some(text);
+    std::iter::from_fn(move || {
+        let from = rest?;
+        let end = byte_offset(from, limit);
+        rest = (end < from.len()).then(|| &from[byte_offset(from, limit - OVERLAP)..]);
+        Some(&from[..end])
+    })
+}
+
+/// The byte offset of the character at `index`, or the text's length where it has fewer.
+pub fn byte_offset(text: &str, index: usize) -> usize {
+    if text.len() <= index {
+        return text.len();
+    }
+    text.char_indices().nth(index).map_or(text.len(), |(offset, _)| offset)
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[test]
+    fn short_text_is_one_piece() {
+        assert_eq!(pieces("", 1000).collect::<Vec<_>>(), [""]);
+        assert_eq!(pieces(&"é".repeat(1000), 1000).count(), 1);
+        assert_eq!(pieces(&"é".repeat(1001), 1000).count(), 2);
+    }
+
+    proptest! {
+        #[test]
+        fn pieces_cover_the_text_overlap_and_keep_the_limit(
+            text in proptest::collection::vec(prop_oneof![Just('a'), Just('é'), Just('😀'), any::<char>()], 0..4000),
+            limit in 600usize..1500,
+        ) {
+            let text: String = text.into_iter().collect();
+            let start = text.as_ptr() as usize;
+            let mut covered = 0;
+            let mut last_start_in_chars = None;
+            for piece in pieces(&text, limit) {
+                prop_assert!(piece.chars().count() <= limit);
+                let from = piece.as_ptr() as usize - start;
+                prop_assert!(from <= covered, "a gap before {from}");
+                let from_in_chars = text[..from].chars().count();
+                if let Some(last) = last_start_in_chars {
+                    prop_assert_eq!(from_in_chars - last, limit - OVERLAP);
+                }
+                last_start_in_chars = Some(from_in_chars);
+                covered = from + piece.len();
+            }
+            prop_assert_eq!(covered, text.len());
+        }
+    }
+}

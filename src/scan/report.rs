@@ -1,0 +1,95 @@
+//! What a scan found.
+
+use std::fmt;
+
+/// The service's verdict on one text. `Ord` ranks by severity, so that the worst of several pieces is `max`.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Outcome {
+    Cleared,
+    /// A word that this version does not know; never treated as cleared.
+    Unknown(String),
+    Redacted,
+    Flagged,
+    Blocked,
+}
+
+/// The result of one scanner.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ScannerResult {
+    pub scanner_id: Option<String>,
+    /// The readable scanner type (`data.type`), for example `prompt_injection`; made printable.
+    pub scanner_type: String,
+    pub outcome: ScannerOutcome,
+    /// Text that the F5 operator wrote for this scanner; made printable.
+    pub message: Option<String>,
+}
+
+/// What one scanner said.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ScannerOutcome {
+    Passed,
+    Failed,
+    /// The scanner itself failed.
+    Error,
+    /// The scanner did not run (`N/A`).
+    NotRun,
+    /// The answer did not say, or said something unknown.
+    Unknown,
+}
+
+/// The result of scanning one text, over all its pieces.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ScanReport {
+    pub outcome: Outcome,
+    /// The scanners of the pieces that decided the outcome.
+    pub scanners: Vec<ScannerResult>,
+    /// The ids of those pieces' scans, where the service records scans.
+    pub scan_ids: Vec<String>,
+    /// The text as the service redacted it; only where the text went out in one piece. It proves nothing on
+    /// a flagged or blocked answer, where it can be the unchanged input.
+    pub redacted_input: Option<String>,
+    /// How many pieces the text was cut into.
+    pub pieces: usize,
+    /// How many characters the text has.
+    pub characters: usize,
+}
+
+impl Outcome {
+    /// From the service's word. The comparison is exact: what is not literally `cleared` (or `passed`, which
+    /// the Python integration accepted too) is not cleared.
+    #[must_use]
+    pub fn from_word(word: &str) -> Self {
+        match word {
+            "cleared" | "passed" => Self::Cleared,
+            "redacted" => Self::Redacted,
+            "flagged" => Self::Flagged,
+            "blocked" => Self::Blocked,
+            other => Self::Unknown(crate::printable::printable(other, 40)),
+        }
+    }
+}
+
+impl fmt::Display for Outcome {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Cleared => "cleared",
+            Self::Unknown(word) => word,
+            Self::Redacted => "redacted",
+            Self::Flagged => "flagged",
+            Self::Blocked => "blocked",
+        })
+    }
+}
+
+impl ScanReport {
+    /// Whether the content may pass.
+    #[must_use]
+    pub fn is_cleared(&self) -> bool {
+        self.outcome == Outcome::Cleared
+    }
+
+    /// The scanners that objected.
+    pub fn objections(&self) -> impl Iterator<Item = &ScannerResult> {
+        self.scanners.iter().filter(|scanner| scanner.outcome == ScannerOutcome::Failed)
+    }
+}

@@ -1,0 +1,83 @@
+//! The body of a scan request (vendor's OpenAPI 9.189.0, `PostScansBody`).
+
+use serde::Serialize;
+
+/// Which way the text goes, seen from the model: scanners can be set up for one direction only.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum ScanDirection {
+    Request,
+    Response,
+}
+
+/// What a scan is about. The service stores these strings with the scan's record.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+pub struct Metadata {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    hook: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    tool_name: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    session_id: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    turn_id: Option<String>,
+}
+
+impl Metadata {
+    /// The event's name and what Codex said about the call, cut to the service's limits.
+    #[must_use]
+    pub fn new(hook: &str, tool_name: Option<&str>, session_id: Option<&str>, turn_id: Option<&str>) -> Self {
+        Self {
+            hook: value(Some(hook)),
+            tool_name: value(tool_name),
+            session_id: value(session_id),
+            turn_id: value(turn_id),
+        }
+    }
+}
+
+/// A metadata value may have 255 characters; a NUL is likely to be refused.
+fn value(text: Option<&str>) -> Option<String> {
+    let value: String =
+        text?.chars().take(255).map(|c| if c == '\0' { char::REPLACEMENT_CHARACTER } else { c }).collect();
+    (!value.is_empty()).then_some(value)
+}
+
+/// One request. `flagOnly` and `verbose` keep the service's defaults (true, false).
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ScanRequest<'a> {
+    pub input: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub project: Option<&'a str>,
+    pub external_metadata: &'a Metadata,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub scan_direction: Option<ScanDirection>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_body_has_the_vendors_field_names_and_leaves_out_what_is_not_set() {
+        let metadata = Metadata::new("Stop", None, Some("s"), Some(""));
+        let request = ScanRequest {
+            input: "a\"b",
+            project: Some("p"),
+            external_metadata: &metadata,
+            scan_direction: Some(ScanDirection::Response),
+        };
+        assert_eq!(
+            serde_json::to_string(&request).unwrap(),
+            r#"{"input":"a\"b","project":"p","externalMetadata":{"hook":"Stop","session_id":"s"},"scanDirection":"response"}"#
+        );
+    }
+
+    #[test]
+    fn metadata_values_are_cut_to_the_services_limit() {
+        let long = "é".repeat(300);
+        let metadata = Metadata::new("PreToolUse", Some(&long), None, None);
+        assert_eq!(metadata.tool_name.unwrap().chars().count(), 255);
+    }
+}

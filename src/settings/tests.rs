@@ -1,0 +1,131 @@
+use super::*;
+
+fn read(overrides: &Overrides, variables: &[(&str, &str)]) -> Settings {
+    let env = |name: &str| variables.iter().find(|(n, _)| *n == name).map(|(_, value)| OsString::from(value));
+    Settings::read(overrides, &env)
+}
+
+fn budget(timeout: &str, hook: &str) -> (u64, bool) {
+    let overrides =
+        Overrides { timeout: Some(timeout.into()), hook_timeout: Some(hook.into()), ..Overrides::default() };
+    let budget = read(&overrides, &[]).budget();
+    (u64::try_from(budget.limit.as_millis()).unwrap(), budget.cut_by_hook)
+}
+
+#[test]
+fn defaults_hold_where_nothing_is_set() {
+    let settings =
+        read(&Overrides::default(), &[("F5_GUARDRAILS_FAIL_MODE", ""), ("F5_GUARDRAILS_TIMEOUT", " ")]);
+    assert_eq!(*settings.fail_mode, FailMode::Open);
+    assert_eq!(*settings.flagged_output, FlaggedOutput::Warn);
+    assert_eq!(*settings.timeout, DEFAULT_TIMEOUT);
+    assert_eq!(*settings.max_scan_length, DEFAULT_MAX_SCAN_LENGTH);
+    assert!(settings.api_token.is_none());
+    assert_eq!(settings.base_url.as_ref().unwrap().as_str(), "https://www.us1.calypsoai.app/");
+    assert_eq!(settings.problems().count(), 0);
+}
+
+#[test]
+fn an_unreadable_fail_mode_counts_as_closed_and_an_unreadable_strictness_as_strict() {
+    let settings = read(
+        &Overrides::default(),
+        &[("F5_GUARDRAILS_FAIL_MODE", "cloesd"), ("F5_GUARDRAILS_POST_STRICT", "mabye")],
+    );
+    assert_eq!(*settings.fail_mode, FailMode::Closed);
+    assert_eq!(*settings.flagged_output, FlaggedOutput::Withhold);
+    let problems: Vec<_> = settings.problems().collect();
+    assert_eq!(
+        problems,
+        [
+            "F5_GUARDRAILS_FAIL_MODE is not open or closed; it counts as closed.",
+            "F5_GUARDRAILS_POST_STRICT is not a switch (true or false); it counts as true.",
+        ]
+    );
+}
+
+#[test]
+fn unreadable_numbers_fall_back_and_say_so() {
+    let settings = read(
+        &Overrides::default(),
+        &[
+            ("F5_GUARDRAILS_TIMEOUT", "ten"),
+            ("F5_GUARDRAILS_MAX_SCAN_LENGTH", "-1"),
+            ("F5_GUARDRAILS_LOG_LEVEL", "loud"),
+        ],
+    );
+    assert_eq!(*settings.timeout, DEFAULT_TIMEOUT);
+    assert_eq!(*settings.max_scan_length, DEFAULT_MAX_SCAN_LENGTH);
+    assert_eq!(*settings.log.level, LogLevel::Warn);
+    assert_eq!(settings.problems().count(), 3);
+}
+
+#[test]
+fn a_flag_wins_over_the_environment_even_when_it_is_unreadable() {
+    let overrides = Overrides {
+        fail_mode: Some("clsoed".into()),
+        base_url: Some("https://flag.example".into()),
+        timeout: Some("x".into()),
+        ca_bundle: Some("/flag.pem".into()),
+        ..Overrides::default()
+    };
+    let settings = read(
+        &overrides,
+        &[
+            ("F5_GUARDRAILS_FAIL_MODE", "open"),
+            ("F5_GUARDRAILS_BASE_URL", "https://env.example"),
+            ("F5_GUARDRAILS_TIMEOUT", "99"),
+            ("F5_GUARDRAILS_CA_BUNDLE", "/env.pem"),
+            ("SSL_CERT_FILE", "/ssl.pem"),
+        ],
+    );
+    assert_eq!(*settings.fail_mode, FailMode::Closed);
+    assert_eq!(settings.base_url.as_ref().unwrap().host(), "flag.example");
+    assert_eq!(*settings.timeout, DEFAULT_TIMEOUT);
+    assert_eq!(settings.tls.ca_bundles.len(), 1);
+    assert_eq!(settings.tls.ca_bundles[0].source, Source::Flag("--ca-bundle"));
+}
+
+#[test]
+fn ca_bundles_are_tried_in_the_documented_order() {
+    let settings = read(
+        &Overrides::default(),
+        &[
+            ("CURL_CA_BUNDLE", "/4"),
+            ("SSL_CERT_FILE", "/3"),
+            ("REQUESTS_CA_BUNDLE", "/2"),
+            ("F5_GUARDRAILS_CA_BUNDLE", "~/1"),
+            ("HOME", "/home/u"),
+        ],
+    );
+    let paths: Vec<_> =
+        settings.tls.ca_bundles.iter().map(|bundle| bundle.to_string_lossy().into_owned()).collect();
+    assert_eq!(paths, [if cfg!(windows) { r"/home/u\1" } else { "/home/u/1" }, "/2", "/3", "/4"]);
+}
+
+#[test]
+fn the_deadline_stays_before_the_hooks_own_timeout() {
+    assert_eq!(budget("10", "15"), (10_000, false));
+    assert_eq!(budget("14", "15"), (13_000, true));
+    assert_eq!(budget("10", "3"), (2_000, true));
+    assert_eq!(budget("10", "0"), (666, true), "0 means one second to Codex");
+}
+
+#[test]
+fn the_log_file_moves_or_goes_off() {
+    let file = |value: &str| {
+        let settings =
+            read(&Overrides::default(), &[("F5_GUARDRAILS_LOG_FILE", value), ("CODEX_HOME", "/c")]);
+        settings.log.file.value
+    };
+    for off in ["off", "none", "false", "0", "disabled"] {
+        assert_eq!(file(off), None, "{off}");
+    }
+    assert_eq!(file("/tmp/x.log"), Some(PathBuf::from("/tmp/x.log")));
+    assert_eq!(file(""), Some(PathBuf::from("/c").join("logs").join("f5_guardrails.log")));
+}
+
+#[test]
+fn debug_output_of_the_settings_holds_no_token() {
+    let settings = read(&Overrides::default(), &[("F5_GUARDRAILS_API_TOKEN", "tok-secret")]);
+    assert!(!format!("{settings:?}").contains("tok-secret"));
+}

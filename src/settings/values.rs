@@ -1,0 +1,186 @@
+//! The values that settings can take, and how each is read from text.
+
+use std::time::Duration;
+
+/// What happens to content that could not be scanned (`F5_GUARDRAILS_FAIL_MODE`).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum FailMode {
+    /// It goes ahead, with a notice.
+    Open,
+    /// It is blocked.
+    Closed,
+}
+
+/// What happens to a tool output that a scanner did not clear (`F5_GUARDRAILS_POST_STRICT`).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum FlaggedOutput {
+    /// The model sees it, with a warning to treat it as untrusted data.
+    Warn,
+    /// The model sees the reason in its place.
+    Withhold,
+}
+
+/// Which roots to trust where no CA bundle is given (`F5_GUARDRAILS_USE_SYSTEM_CERT_STORE`).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum SystemStore {
+    /// The operating system's; Mozilla's where the system has none at all (a bare container).
+    Auto,
+    /// The operating system's only.
+    Always,
+    /// Mozilla's, as built into the binary.
+    Never,
+}
+
+/// The lowest level that is logged (`F5_GUARDRAILS_LOG_LEVEL`).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum LogLevel {
+    Off,
+    Error,
+    Warn,
+    Info,
+    Debug,
+    Trace,
+}
+
+impl FailMode {
+    /// `open` or `closed`, in any case.
+    #[must_use]
+    pub fn parse(text: &str) -> Option<Self> {
+        match text.to_ascii_lowercase().as_str() {
+            "open" => Some(Self::Open),
+            "closed" => Some(Self::Closed),
+            _ => None,
+        }
+    }
+
+    /// The word users write.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Open => "open",
+            Self::Closed => "closed",
+        }
+    }
+}
+
+impl FlaggedOutput {
+    /// From the switch `F5_GUARDRAILS_POST_STRICT`.
+    #[must_use]
+    pub fn from_strict(strict: bool) -> Self {
+        if strict { Self::Withhold } else { Self::Warn }
+    }
+}
+
+impl SystemStore {
+    /// `auto` or a switch word.
+    #[must_use]
+    pub fn parse(text: &str) -> Option<Self> {
+        if text.eq_ignore_ascii_case("auto") {
+            return Some(Self::Auto);
+        }
+        switch(text).map(|on| if on { Self::Always } else { Self::Never })
+    }
+
+    /// The word users write.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Auto => "auto",
+            Self::Always => "true",
+            Self::Never => "false",
+        }
+    }
+}
+
+impl LogLevel {
+    /// Rust's level names and Python's, which today's users may have set.
+    #[must_use]
+    pub fn parse(text: &str) -> Option<Self> {
+        match text.to_ascii_lowercase().as_str() {
+            "off" | "none" => Some(Self::Off),
+            "error" | "critical" | "fatal" => Some(Self::Error),
+            "warn" | "warning" => Some(Self::Warn),
+            "info" => Some(Self::Info),
+            "debug" => Some(Self::Debug),
+            "trace" => Some(Self::Trace),
+            _ => None,
+        }
+    }
+
+    /// The word users write.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Off => "off",
+            Self::Error => "error",
+            Self::Warn => "warn",
+            Self::Info => "info",
+            Self::Debug => "debug",
+            Self::Trace => "trace",
+        }
+    }
+}
+
+/// The switch words of the Python integration.
+#[must_use]
+pub fn switch(text: &str) -> Option<bool> {
+    match text.to_ascii_lowercase().as_str() {
+        "1" | "true" | "yes" | "on" => Some(true),
+        "0" | "false" | "no" | "off" | "none" | "disabled" => Some(false),
+        _ => None,
+    }
+}
+
+/// Seconds, whole or decimal, from 0.1 to 3600.
+#[must_use]
+pub fn timeout_seconds(text: &str) -> Option<Duration> {
+    let seconds: f64 = text.parse().ok()?;
+    (0.1..=3600.0).contains(&seconds).then(|| Duration::from_secs_f64(seconds))
+}
+
+/// Whole seconds, as Codex writes a hook's timeout; 0 means 1 there.
+#[must_use]
+pub fn hook_timeout_seconds(text: &str) -> Option<Duration> {
+    let seconds: u64 = text.parse().ok()?;
+    (seconds <= 86_400).then(|| Duration::from_secs(seconds.max(1)))
+}
+
+/// Characters in one scan request. The lower bound leaves room for the overlap of two pieces.
+#[must_use]
+pub fn max_scan_length(text: &str) -> Option<usize> {
+    let characters: usize = text.replace('_', "").parse().ok()?;
+    (1_000..=2_000_000).contains(&characters).then_some(characters)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn timeouts_outside_the_range_are_refused() {
+        assert_eq!(timeout_seconds("2.5"), Some(Duration::from_millis(2500)));
+        for bad in ["0", "-1", "nan", "inf", "1e9", "ten", ""] {
+            assert_eq!(timeout_seconds(bad), None, "{bad}");
+        }
+    }
+
+    #[test]
+    fn switch_words_are_those_of_the_python_integration() {
+        for word in ["1", "TRUE", "yes", "On"] {
+            assert_eq!(switch(word), Some(true), "{word}");
+        }
+        for word in ["0", "False", "no", "off", "none", "disabled"] {
+            assert_eq!(switch(word), Some(false), "{word}");
+        }
+        assert_eq!(switch("maybe"), None);
+    }
+
+    #[test]
+    fn a_scan_length_that_the_overlap_would_eat_is_refused() {
+        assert_eq!(max_scan_length("1000"), Some(1000));
+        assert_eq!(max_scan_length("50_000"), Some(50_000));
+        for bad in ["999", "0", "-5", "2000001", "50k"] {
+            assert_eq!(max_scan_length(bad), None, "{bad}");
+        }
+    }
+}

@@ -1,0 +1,137 @@
+//! One request and its answer.
+
+use std::sync::Arc;
+
+use hyper_util::client::proxy::matcher::Matcher;
+use reqwest::header::HeaderMap;
+use reqwest::redirect::Policy;
+use reqwest::{Client, Method, RequestBuilder, Url};
+use rustls::{ClientConfig, KeyLogFile};
+
+use super::failure::TransportError;
+use super::material::{TlsMaterialError, client_identity};
+use super::trust::load_trust;
+use crate::settings::TlsSettings;
+
+/// Answers larger than this many bytes are refused.
+pub const MAX_BODY: usize = 8 * 1024 * 1024;
+
+/// A client that is set up once and used for all exchanges of the process.
+#[derive(Debug, Clone)]
+pub struct Transport {
+    client: Client,
+}
+
+/// A complete answer, whatever its status.
+#[derive(Debug, Clone)]
+pub struct Response {
+    pub status: u16,
+    pub headers: HeaderMap,
+    pub body: Vec<u8>,
+}
+
+impl Response {
+    /// A header's value, where it is there and is text.
+    #[must_use]
+    pub fn header(&self, name: &str) -> Option<&str> {
+        self.headers.get(name)?.to_str().ok()
+    }
+}
+
+impl Transport {
+    /// Sets up TLS and proxies. The proxies come from the variables that curl knows, else from the system's
+    /// settings (Windows, macOS).
+    ///
+    /// # Errors
+    /// Configured certificates or keys that can't be used.
+    pub fn new(tls: &TlsSettings) -> Result<Self, TlsMaterialError> {
+        let trust = load_trust(tls)?;
+        for note in &trust.notes {
+            tracing::warn!("{note}");
+        }
+        let setup = |error: rustls::Error| TlsMaterialError::Setup(error.to_string());
+        let builder = ClientConfig::builder_with_provider(Arc::new(rustls::crypto::ring::default_provider()))
+            .with_safe_default_protocol_versions()
+            .map_err(setup)?
+            .with_root_certificates(trust.roots);
+        let mut config = match client_identity(tls)? {
+            Some(identity) => builder.with_client_auth_cert(identity.chain, identity.key).map_err(setup)?,
+            None => builder.with_no_client_auth(),
+        };
+        config.alpn_protocols = vec![b"http/1.1".to_vec()];
+        if tls.key_log {
+            config.key_log = Arc::new(KeyLogFile::new());
+        }
+        let client = Client::builder()
+            .tls_backend_preconfigured(config)
+            .redirect(Policy::none())
+            .retry(reqwest::retry::never())
+            .user_agent(user_agent())
+            .build()
+            .map_err(|_| TlsMaterialError::Setup("the HTTP client refused its configuration".into()))?;
+        Ok(Self { client })
+    }
+
+    /// Starts a request; add headers and a body, then pass it to [`Transport::send`].
+    pub fn request(&self, method: Method, url: Url) -> RequestBuilder {
+        self.client.request(method, url)
+    }
+
+    /// Sends one request and reads the whole answer.
+    ///
+    /// # Errors
+    /// See [`TransportError`]. A status is no error here.
+    pub async fn send(&self, request: RequestBuilder) -> Result<Response, TransportError> {
+        let request =
+            request.build().map_err(|_| TransportError::Client { reason: "it is not valid".into() })?;
+        let url = request.url().clone();
+        let host = host_and_port(&url);
+        let failure =
+            |error: reqwest::Error| TransportError::from_reqwest(&error, &host, &proxy_clause(&url));
+        let mut response = self.client.execute(request).await.map_err(failure)?;
+        let mut body = Vec::new();
+        let too_large = || TransportError::TooLarge { host: host.clone() };
+        if response.content_length().is_some_and(|length| length > MAX_BODY as u64) {
+            return Err(too_large());
+        }
+        while let Some(chunk) = response.chunk().await.map_err(failure)? {
+            if body.len() + chunk.len() > MAX_BODY {
+                return Err(too_large());
+            }
+            body.extend_from_slice(&chunk);
+        }
+        Ok(Response {
+            status: response.status().as_u16(),
+            headers: std::mem::take(response.headers_mut()),
+            body,
+        })
+    }
+}
+
+/// The service's edge answers 403 to requests without a User-Agent.
+fn user_agent() -> String {
+    format!("f5-guard/{} ({}; {})", env!("CARGO_PKG_VERSION"), std::env::consts::OS, std::env::consts::ARCH)
+}
+
+fn host_and_port(url: &Url) -> String {
+    match (url.host_str(), url.port()) {
+        (Some(host), Some(port)) => format!("{host}:{port}"),
+        (Some(host), None) => host.to_owned(),
+        (None, _) => "the F5 service".to_owned(),
+    }
+}
+
+/// ` through the proxy …` where requests to `url` go through one, without its user info. Only asked for after
+/// a failure; the matcher is the one that the client itself uses.
+fn proxy_clause(url: &Url) -> String {
+    let proxy = url.as_str().parse().ok().and_then(|uri| Matcher::from_system().intercept(&uri));
+    match proxy {
+        Some(proxy) => {
+            let uri = proxy.uri();
+            let authority = uri.authority().map_or("", |a| a.as_str());
+            let host = authority.rsplit('@').next().unwrap_or_default();
+            format!(" through the proxy {}://{host}", uri.scheme_str().unwrap_or("http"))
+        }
+        None => String::new(),
+    }
+}

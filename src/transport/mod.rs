@@ -1,0 +1,17 @@
+//! HTTP to the F5 service: trust, proxies, one exchange, retries. Shared by scans and by the commands that
+//! read the service's configuration.
+//!
+//! Nothing here knows what a scan is. No option turns certificate verification off, redirects are never
+//! followed, and answers are capped.
+
+mod exchange;
+mod failure;
+mod material;
+mod retry;
+mod trust;
+
+pub use exchange::{MAX_BODY, Response, Transport};
+pub use failure::{TlsFailure, TransportError};
+pub use material::{ClientIdentity, TlsMaterialError, client_identity};
+pub use retry::{Attempts, with_retries};
+pub use trust::{Trust, TrustSource, load_trust};

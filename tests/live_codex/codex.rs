@@ -1,0 +1,111 @@
+//! Starting Codex: which one, in which environment, and never for ever.
+
+use std::io::{Read, Write};
+use std::os::unix::process::CommandExt;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::mpsc;
+use std::time::Duration;
+
+/// A Codex that has not ended by then hangs. A run takes about a second; the rest is room for a busy machine.
+pub const KILL_AFTER: Duration = Duration::from_secs(120);
+
+/// The variable that names the Codex to test with.
+const VARIABLE: &str = "F5_GUARD_TEST_CODEX";
+
+/// The Codex to test with. These tests are ignored unless they are asked for; whoever asks has to say which Codex, so
+/// that a missing one is never taken for a pass.
+fn program() -> PathBuf {
+    let path = std::env::var_os(VARIABLE)
+        .unwrap_or_else(|| panic!("{VARIABLE} is not set: it has to name the codex executable to test with"));
+    let path = PathBuf::from(path);
+    assert!(path.is_file(), "{VARIABLE} names {}, which is not a file", path.display());
+    path
+}
+
+/// A Codex with a home of its own and nothing of this machine's environment but the search path.
+pub fn command(home: &Path, work: &Path, variables: &[(String, String)]) -> Command {
+    let mut command = Command::new(program());
+    command
+        .current_dir(work)
+        .env_clear()
+        .env("PATH", std::env::var_os("PATH").unwrap_or_default())
+        .env("HOME", home)
+        .env("CODEX_HOME", home)
+        .env("STUB_KEY", "not a secret")
+        .envs(variables.iter().map(|(name, value)| (name, value)))
+        // A group of its own: what Codex has started is ended with it.
+        .process_group(0);
+    command
+}
+
+/// A finished run.
+pub struct Output {
+    pub status: ExitStatus,
+    pub stdout: String,
+    pub stderr: String,
+}
+
+/// Runs `command` without standard input to its end.
+pub fn run(command: &mut Command) -> Output {
+    command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let mut codex = Running::start(command);
+    let stdout = read(codex.child.stdout.take());
+    let stderr = read(codex.child.stderr.take());
+    let stdout = stdout.recv_timeout(KILL_AFTER).unwrap_or_else(|_| codex.hangs());
+    let stderr = stderr.recv_timeout(KILL_AFTER).unwrap_or_else(|_| codex.hangs());
+    let status = codex.wait();
+    Output { status, stdout, stderr }
+}
+
+/// A started Codex, ended with all its children when it is dropped.
+pub struct Running {
+    pub child: Child,
+    ended: bool,
+}
+
+impl Running {
+    pub fn start(command: &mut Command) -> Self {
+        Self { child: command.spawn().expect("Codex can be started"), ended: false }
+    }
+
+    fn wait(&mut self) -> ExitStatus {
+        let status = self.child.wait().expect("the exit status of Codex");
+        self.ended = true;
+        status
+    }
+
+    /// Gives up on it.
+    pub fn hangs(&mut self) -> ! {
+        panic!("Codex had not ended after {} seconds", KILL_AFTER.as_secs())
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        if self.ended {
+            return;
+        }
+        // Not waited for yet, so that the number still is this group's and nobody else's.
+        let group = format!("-{}", self.child.id());
+        let _ = Command::new("kill").args(["-KILL", "--", &group]).status();
+        let _ = self.child.wait();
+    }
+}
+
+/// Reads a pipe to its end on a thread.
+fn read(pipe: Option<impl Read + Send + 'static>) -> mpsc::Receiver<String> {
+    let (done, text) = mpsc::channel();
+    let mut pipe = pipe.expect("a piped stream");
+    std::thread::spawn(move || {
+        let mut bytes = Vec::new();
+        let _ = pipe.read_to_end(&mut bytes);
+        let _ = done.send(String::from_utf8_lossy(&bytes).into_owned());
+    });
+    text
+}
+
+/// Prints what a row of the decision table was seen to do, past the test runner's capture.
+pub fn report(row: &str, seen: &str) {
+    let _ = writeln!(std::io::stdout(), "live: {row}: {seen}");
+}

@@ -1,0 +1,18 @@
+//! The real Codex with the built hooks, on loopback: each row of the decision table is seen to take effect.
+//!
+//! `F5_GUARD_TEST_CODEX=/path/to/codex cargo test --test live_codex -- --ignored`
+//!
+//! Nothing here is a golden file or a look at f5-guard's own output: a row counts when Codex itself acted on it (the
+//! model was not called, the tool did not run, the model got the reason instead of the output, the turn ended). The
+//! F5 API, the model and the MCP server are stand-ins; Codex and f5-guard are real. Each test prints what it saw.
+#![cfg(unix)] // the scripted tool calls are lines for a Unix shell
+
+mod answers;
+mod app_server;
+mod codex;
+mod faults;
+mod messages;
+mod outputs;
+mod prompts;
+mod stage;
+mod tools;

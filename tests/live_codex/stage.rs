@@ -1,0 +1,201 @@
+//! A stage for one run: a home for Codex with the four hooks registered by hand, the F5 stand-in, the model's script.
+
+use crate::codex::{self, Output};
+use f5_stand_in::f5::{F5, TOKEN};
+use f5_stand_in::mcp::Mcp;
+use f5_stand_in::model::{Item, Model};
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use tempfile::TempDir;
+
+/// A hook's event as Codex spells it, the subcommand that answers it, and whether it is registered with a matcher.
+const HOOKS: [(&str, &str, bool); 5] = [
+    ("UserPromptSubmit", "user-prompt-submit", false),
+    ("PreToolUse", "pre-tool-use", true),
+    ("PostToolUse", "post-tool-use", true),
+    ("Stop", "stop", false),
+    ("SubagentStop", "stop", false),
+];
+
+/// Seconds after which Codex would give up on a hook; f5-guard is told the same. Wide, so that a busy machine does not
+/// decide a test.
+const HOOK_TIMEOUT: u32 = 60;
+
+/// Everything that one run of Codex needs, kept until the test has looked at it.
+pub struct Stage {
+    home: TempDir,
+    work: TempDir,
+    /// The scan API of every hook that has none of its own.
+    pub api: F5,
+    /// Base URLs of events whose scan API is another one.
+    elsewhere: BTreeMap<&'static str, String>,
+    pub model: Model,
+    mcp: Option<Mcp>,
+    features: Vec<&'static str>,
+    variables: Vec<(String, String)>,
+}
+
+impl Stage {
+    /// A stage with this scan API, speaking TLS, and this script for the model.
+    pub fn new(api: F5, turns: impl IntoIterator<Item = Vec<Item>>) -> Self {
+        Self::with_model(api, Model::playing(turns))
+    }
+
+    /// A stage with this scan API, speaking TLS, and this model.
+    pub fn with_model(api: F5, model: Model) -> Self {
+        let home = TempDir::new().expect("a home for Codex");
+        let work = TempDir::new().expect("a folder to work in");
+        let ca = home.path().join("ca.pem");
+        api.write_ca(&ca);
+        let variables = [
+            ("F5_GUARDRAILS_API_TOKEN", TOKEN.to_owned()),
+            ("F5_GUARDRAILS_BASE_URL", api.base_url()),
+            ("F5_GUARDRAILS_CA_BUNDLE", ca.display().to_string()),
+            ("F5_GUARDRAILS_TIMEOUT", "30".to_owned()),
+            ("NO_PROXY", "127.0.0.1".to_owned()),
+        ];
+        let variables = variables.into_iter().map(|(name, value)| (name.to_owned(), value)).collect();
+        Self { home, work, api, elsewhere: BTreeMap::new(), model, mcp: None, features: vec![], variables }
+    }
+
+    /// Sets a variable of the environment that Codex, and with it the hooks, run in.
+    pub fn set(mut self, name: &str, value: &str) -> Self {
+        self.variables.retain(|(known, _)| known != name);
+        self.variables.push((name.to_owned(), value.to_owned()));
+        self
+    }
+
+    /// Scan errors block.
+    pub fn closed(self) -> Self {
+        self.set("F5_GUARDRAILS_FAIL_MODE", "closed")
+    }
+
+    /// Scan errors let pass.
+    pub fn open(self) -> Self {
+        self.set("F5_GUARDRAILS_FAIL_MODE", "open")
+    }
+
+    /// The hook of this event asks another scan API.
+    pub fn scanning_elsewhere(mut self, event: &'static str, base_url: String) -> Self {
+        self.elsewhere.insert(event, base_url);
+        self
+    }
+
+    /// Registers an MCP server under the name `stand_in`.
+    pub fn mcp(mut self, server: Mcp) -> Self {
+        self.mcp = Some(server);
+        self
+    }
+
+    /// Switches a feature of Codex on.
+    pub fn feature(mut self, name: &'static str) -> Self {
+        self.features.push(name);
+        self
+    }
+
+    /// A path in the folder that Codex works in.
+    pub fn file(&self, name: &str) -> PathBuf {
+        self.work.path().join(name)
+    }
+
+    pub fn home(&self) -> &Path {
+        self.home.path()
+    }
+
+    pub fn work(&self) -> &Path {
+        self.work.path()
+    }
+
+    pub fn variables(&self) -> &[(String, String)] {
+        &self.variables
+    }
+
+    /// The MCP server's tools that really ran.
+    pub fn mcp_calls(&self) -> usize {
+        self.mcp.as_ref().map_or(0, |server| server.called().len())
+    }
+
+    /// What the scan API was given by the hook of this event.
+    pub fn scanned(&self, event: &str) -> Vec<String> {
+        let scans = self.api.scans().into_iter().filter(|scan| scan.metadata("hook") == Some(event));
+        scans.filter_map(|scan| scan.input().map(str::to_owned)).collect()
+    }
+
+    /// Runs `codex exec` with this prompt to its end.
+    ///
+    /// # Panics
+    /// Where a hook's answer was not accepted by Codex, or where Codex was in a loop: no row of the table may do that.
+    pub fn exec(&self, prompt: &str) -> Seen {
+        self.write_config();
+        let mut command = codex::command(self.home(), self.work(), &self.variables);
+        command.args(["exec", "--skip-git-repo-check", "--dangerously-bypass-hook-trust"]);
+        command.args(["-s", "danger-full-access", "-C"]).arg(self.work()).arg(prompt);
+        let seen = Seen { output: codex::run(&mut command) };
+        let told = format!("stdout:\n{}\nstderr:\n{}", seen.output.stdout, seen.output.stderr);
+        assert!(seen.output.status.success(), "Codex ended with {}\n{told}", seen.output.status);
+        assert!(!seen.hooks().iter().any(|(_, status)| status == "Failed"), "a hook failed\n{told}");
+        assert!(!self.model.overran(), "Codex called the model again and again\n{told}");
+        seen
+    }
+
+    /// Writes `config.toml`.
+    pub fn write_config(&self) {
+        let mut config = format!(
+            r#"model = "gpt-5.5"
+model_provider = "stand_in"
+[model_providers.stand_in]
+name = "stand-in"
+base_url = "{}"
+wire_api = "responses"
+env_key = "STUB_KEY"
+request_max_retries = 0
+stream_max_retries = 0
+"#,
+            self.model.base_url()
+        );
+        if let Some(server) = &self.mcp {
+            config += &format!("[mcp_servers.stand_in]\nurl = \"{}\"\n", server.url());
+        }
+        if !self.features.is_empty() {
+            config += "[features]\n";
+            config.extend(self.features.iter().map(|name| format!("{name} = true\n")));
+        }
+        for (event, subcommand, matcher) in HOOKS {
+            let mut command =
+                format!("{} {subcommand} --hook-timeout {HOOK_TIMEOUT}", env!("CARGO_BIN_EXE_f5-guard"));
+            if let Some(base_url) = self.elsewhere.get(event) {
+                command += &format!(" --base-url {base_url}");
+            }
+            let matcher = if matcher { "matcher = \".*\"\n" } else { "" };
+            config += &format!(
+                "[[hooks.{event}]]\n{matcher}[[hooks.{event}.hooks]]\ntype = \"command\"\n\
+                 command = '{command}'\ntimeout = {HOOK_TIMEOUT}\n"
+            );
+        }
+        std::fs::write(self.home().join("config.toml"), config).expect("config.toml can be written");
+    }
+}
+
+/// What `codex exec` said.
+pub struct Seen {
+    pub output: Output,
+}
+
+impl Seen {
+    /// Every finished hook with the word that Codex has for it: `Completed`, `Blocked`, `Stopped` or `Failed`.
+    pub fn hooks(&self) -> Vec<(String, String)> {
+        let lines = self.output.stderr.lines().filter_map(|line| line.strip_prefix("hook: "));
+        lines
+            .filter_map(|line| line.split_once(' '))
+            .map(|(event, status)| (event.into(), status.into()))
+            .collect()
+    }
+
+    /// The word for each run of one event's hook, with commas between them.
+    pub fn hook(&self, event: &str) -> String {
+        let hooks = self.hooks();
+        let words: Vec<&str> =
+            hooks.iter().filter(|(name, _)| name == event).map(|(_, status)| status.as_str()).collect();
+        words.join(",")
+    }
+}
