@@ -57,8 +57,11 @@ fn missing_empty_and_impossible_files_are_told_apart() {
     let path = |path: &std::path::Path| path.to_str().unwrap().to_owned();
     let state = |value: &str| file(&report(&[("SSL_CERT_FILE", value)]));
     assert_eq!(state(&path(&folder.path().join("nowhere"))), Some(FileState::Missing));
-    assert_eq!(state(&path(&der)), Some(FileState::NoCertificates));
-    assert!(matches!(state(&path(folder.path())), Some(FileState::Unreadable { .. })));
+    let text = folder.path().join("text.pem");
+    fs::write(&text, "no certificate").unwrap();
+    assert_eq!(state(&path(&text)), Some(FileState::NoCertificates));
+    assert_eq!(state(&path(&der)), Some(FileState::Certificates { count: 1, unusable: 0 }));
+    assert_eq!(state(&path(folder.path())), Some(FileState::Certificates { count: 1, unusable: 0 }));
     assert_eq!(state(""), None);
 }
 

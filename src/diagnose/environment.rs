@@ -2,8 +2,8 @@
 //! in the file it names. The environment comes in by parameter; the files are read here.
 
 use rustls::RootCertStore;
+use rustls::pki_types::PrivateKeyDer;
 use rustls::pki_types::pem::PemObject;
-use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use serde::Serialize;
 use std::ffi::OsString;
 use std::fs;
@@ -11,6 +11,8 @@ use std::path::Path;
 
 use super::text::without_login;
 use crate::printable::printable;
+use crate::settings::home_relative;
+use crate::transport::certificates;
 
 /// The longest value shown.
 const VALUE_CHARS: usize = 200;
@@ -72,12 +74,12 @@ pub enum FileState {
     Unreadable {
         why: String,
     },
-    /// Certificates in PEM form; `unusable` of them cannot serve as a root.
+    /// Certificates; `unusable` of them cannot serve as a root.
     Certificates {
         count: usize,
         unusable: usize,
     },
-    /// No certificate in PEM form.
+    /// No certificate in PEM or DER form.
     NoCertificates,
     PrivateKey,
     NoPrivateKey,
@@ -111,7 +113,7 @@ pub fn report(env: &dyn Fn(&str) -> Option<OsString>) -> Environment {
         } else {
             (text.into_owned(), false)
         };
-        let file = if value.is_empty() { None } else { file_state(Path::new(&value), kind) };
+        let file = if value.is_empty() { None } else { file_state(&home_relative(&value, env), kind) };
         report.set.push(Variable { name, value: printable(&shown, VALUE_CHARS), login_removed, file });
     }
     report
@@ -121,7 +123,9 @@ fn file_state(path: &Path, kind: Kind) -> Option<FileState> {
     match kind {
         Kind::Switch | Kind::Proxy => None,
         Kind::KeyLog => Some(FileState::KeyLog { exists: path.exists() }),
-        Kind::Certificates => Some(read(path).map_or_else(|state| state, |pem| count(&pem))),
+        // A folder is accepted here too, as OpenSSL's c_rehash makes it.
+        Kind::Certificates if path.is_dir() => Some(directory(path)),
+        Kind::Certificates => Some(read(path).map_or_else(|state| state, |bytes| count(&bytes))),
         Kind::Key => Some(read(path).map_or_else(
             |state| state,
             |pem| match PrivateKeyDer::from_pem_slice(&pem) {
@@ -153,9 +157,9 @@ fn read(path: &Path) -> Result<Vec<u8>, FileState> {
     fs::read(path).map_err(|error| unreadable(&error))
 }
 
-fn count(pem: &[u8]) -> FileState {
-    let found: Vec<_> = CertificateDer::pem_slice_iter(pem).collect();
-    let certificates: Vec<CertificateDer<'_>> = found.into_iter().filter_map(Result::ok).collect();
+/// Reads what the scan client reads: PEM, or a single certificate as DER.
+fn count(bytes: &[u8]) -> FileState {
+    let certificates = certificates(bytes);
     if certificates.is_empty() {
         return FileState::NoCertificates;
     }
@@ -201,7 +205,7 @@ impl std::fmt::Display for FileState {
                 write!(f, "{count} certificate{}", if *count == 1 { "" } else { "s" })?;
                 if *unusable > 0 { write!(f, ", {unusable} unusable as a root") } else { Ok(()) }
             }
-            Self::NoCertificates => f.write_str("NO CERTIFICATE in PEM form"),
+            Self::NoCertificates => f.write_str("NO CERTIFICATE in PEM or DER form"),
             Self::PrivateKey => f.write_str("a private key"),
             Self::NoPrivateKey => f.write_str("NO PRIVATE KEY in PEM form"),
             Self::KeyLog { .. } => f.write_str("WARNING: TLS secrets are written there"),
