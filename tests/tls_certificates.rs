@@ -6,6 +6,7 @@ use f5_guard::diagnose::{ChainEnd, LOOK_ANNOUNCEMENT, Verdict};
 use rcgen::{DnType, ExtendedKeyUsagePurpose, date_time_ymd};
 use tls_support::{
     Diagnosed, diagnosis, intermediate, issue, leaf_params, root, self_signed, server_config, store, tls,
+    with_issuer_url,
 };
 
 /// No TLS application data came, in particular no token, although the chain was looked at.
@@ -80,7 +81,8 @@ fn inspection_is_named_also_where_its_root_is_trusted() {
 fn a_missing_intermediate_is_an_incomplete_chain() {
     let ca = root("Real Root");
     let middle = intermediate("Forgotten Intermediate", &ca);
-    let served = tls(server_config(&issue(&leaf_params(), &middle)));
+    let leaf = with_issuer_url(leaf_params(), "http://ca.example/middle.crt");
+    let served = tls(server_config(&issue(&leaf, &middle)));
     let found = diagnosis(served.port, store(&[ca.der()])).run();
     assert_eq!(
         found.sentence(),
@@ -90,7 +92,27 @@ fn a_missing_intermediate_is_an_incomplete_chain() {
             served.port
         )
     );
+    assert!(found.report.text().contains("its certificate is said to be at http://ca.example/middle.crt"));
+    assert!(found.report.verdict.fix[0].contains("has to send it too (the full chain)"));
     assert_only_looked_at(&found, &served);
+}
+
+#[test]
+fn an_issuer_that_may_be_a_private_root_is_not_called_a_missing_intermediate() {
+    let served = tls(server_config(&issue(&leaf_params(), &root("Acme Root"))));
+    let found = diagnosis(served.port, store(&[root("Public Root").der()])).run();
+    assert_eq!(
+        found.sentence(),
+        format!(
+            "The issuer “CN=Acme Root” of the certificate of localhost:{} is neither among the trusted roots nor sent \
+             along: it is a private root that this machine does not trust, or an intermediate that the server leaves \
+             out (incomplete chain).",
+            served.port
+        )
+    );
+    let fix = &found.report.verdict.fix;
+    assert!(fix.iter().any(|step| step.contains("F5_GUARDRAILS_CA_BUNDLE")), "{fix:?}");
+    assert!(fix.iter().any(|step| step.contains("full chain")), "{fix:?}");
 }
 
 #[test]

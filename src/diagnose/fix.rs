@@ -105,6 +105,8 @@ impl Os {
     }
 }
 
+const FULL_CHAIN: &str = "If it is an intermediate, the server's operator has to send it too (the full chain). Browsers hide \
+    this fault: they fetch or remember missing intermediates.";
 const PROXY_HINT: &str = "If this network lets traffic out only through a proxy, ask for its address:";
 
 /// The steps that mend what the verdict names, most likely first. Empty where nothing needs mending.
@@ -162,7 +164,14 @@ pub fn fix(verdict: &Verdict, facts: &Facts, os: Os) -> Vec<String> {
         Verdict::UnknownRoot { inspection, trusted_by, same_name_trusted, .. } => {
             unknown_root(*inspection, trusted_by, *same_name_trusted, facts, os)
         }
-        Verdict::IncompleteChain { url, trusted_by, .. } => incomplete(url.is_some(), trusted_by, facts, os),
+        Verdict::IncompleteChain { url, certain: true, trusted_by, .. } => {
+            incomplete(url.is_some(), trusted_by, facts, os)
+        }
+        Verdict::IncompleteChain { trusted_by, .. } => {
+            let mut steps = unknown_root(None, trusted_by, false, facts, os);
+            steps.push(FULL_CHAIN.to_owned());
+            steps
+        }
         Verdict::SelfSigned { .. } => vec![
             "If this is your own server, and only then: save its certificate as PEM and trust exactly that one:"
                 .to_owned()
@@ -251,11 +260,7 @@ fn unknown_root(
 
 fn incomplete(has_url: bool, trusted_by: &[String], facts: &Facts, os: Os) -> Vec<String> {
     let mut steps = elsewhere(trusted_by, facts);
-    steps.push(
-        "The server's operator has to send the intermediate certificate too (the full chain). Browsers hide this fault: \
-         they fetch or remember missing intermediates."
-            .to_owned(),
-    );
+    steps.push(FULL_CHAIN.to_owned());
     let source = if has_url { "from the address named under “missing issuer”, " } else { "" };
     steps.push(format!(
         "Until then, get the missing certificate ({source}or from your IT department if it is your organisation's own), \

@@ -83,6 +83,11 @@ impl Verdict {
                 "The certificate of {target} ends in “{issuer}”, which is not among the trusted roots ({}).",
                 facts.trust.source
             ),
+            Self::IncompleteChain { missing, certain: false, .. } => format!(
+                "The issuer “{missing}” of the certificate of {target} is neither among the trusted roots nor sent along: it is \
+                 a private root that this machine does not trust, or an intermediate that the server leaves out \
+                 (incomplete chain)."
+            ),
             Self::IncompleteChain { missing, .. } => format!(
                 "{target} sends an incomplete chain: the certificate of the issuer “{missing}” is missing, and it is \
                  not among the trusted roots either."

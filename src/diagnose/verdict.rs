@@ -71,9 +71,13 @@ pub enum Verdict {
         /// Other trust sources of this machine that know it.
         trusted_by: Vec<String>,
     },
+    /// Only the server's own certificate was sent, and nobody trusted issued it.
     IncompleteChain {
         missing: String,
         url: Option<String>,
+        /// The certificate shows that an intermediate is missing: it is publicly logged, or says where its issuer's
+        /// certificate lies. Without that, the issuer may as well be a private root that need not be sent.
+        certain: bool,
         trusted_by: Vec<String>,
     },
     SelfSigned {
@@ -251,8 +255,8 @@ fn untrusted(chain: &Chain, facts: &Facts) -> Verdict {
         }
         ChainEnd::SelfSigned { subject } | ChainEnd::UnknownRoot { subject } => unknown(subject, false),
         ChainEnd::TrustedRoot { subject } => unknown(subject, true),
-        // With an intermediate there, only the root is not sent, as is usual. Without one, an intermediate is missing,
-        // unless the product that made the certificate up is known: those sign with their root.
+        // With an intermediate there, only the root is not sent, as is usual. Without one, an intermediate may be
+        // missing, unless the product that made the certificate up is known: those sign with their root.
         ChainEnd::MissingIssuer { issuer, url } => {
             if chain.path.len() > 1 || inspection.is_some() {
                 unknown(issuer, false)
@@ -260,6 +264,7 @@ fn untrusted(chain: &Chain, facts: &Facts) -> Verdict {
                 Verdict::IncompleteChain {
                     missing: issuer.clone(),
                     url: url.clone(),
+                    certain: url.is_some() || chain.leaf().is_some_and(|leaf| leaf.in_public_logs),
                     trusted_by: chain.trusted_by.clone(),
                 }
             }

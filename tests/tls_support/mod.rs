@@ -11,7 +11,10 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use f5_guard::diagnose::{
     ClientIdentity, Environment, Facts, Os, Report, Request, Route, Target, TrustSource, run,
 };
-use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, DnType, IsCa, KeyPair, date_time_ymd};
+use rcgen::{
+    BasicConstraints, CertificateParams, CertifiedIssuer, CustomExtension, DnType, IsCa, KeyPair,
+    date_time_ymd,
+};
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::server::WebPkiClientVerifier;
 use rustls::{RootCertStore, ServerConfig, ServerConnection, StreamOwned};
@@ -92,6 +95,18 @@ pub fn leaf_params() -> CertificateParams {
     (leaf.distinguished_name, leaf.not_before, leaf.not_after) =
         (dates.distinguished_name, dates.not_before, dates.not_after);
     leaf
+}
+
+/// Says where the issuer's certificate lies (Authority Information Access), as public authorities do.
+pub fn with_issuer_url(mut params: CertificateParams, url: &str) -> CertificateParams {
+    let length = u8::try_from(url.len()).unwrap();
+    let ca_issuers = [6, 8, 0x2b, 6, 1, 5, 5, 7, 0x30, 2];
+    let mut der = vec![0x30, length + 14, 0x30, length + 12];
+    der.extend(ca_issuers);
+    der.extend([0x86, length]);
+    der.extend(url.bytes());
+    params.custom_extensions.push(CustomExtension::from_oid_content(&[1, 3, 6, 1, 5, 5, 7, 1, 1], der));
+    params
 }
 
 pub fn issue(params: &CertificateParams, issuer: &Authority) -> Identity {
