@@ -184,6 +184,15 @@ fn a_missing_hook_binary_is_a_failure_even_though_the_scan_works() {
     assert!(run.stdout.contains("[ok]   Scan         cleared in "), "{}", run.stdout);
 }
 
+#[test]
+fn what_stops_the_scan_is_named_before_a_missing_hook_binary() {
+    let api = F5::builder().tls().always(Fault::status(401)).start();
+    let user = user_of(&api);
+    fs::remove_file(user.installed()).unwrap();
+    assert_failed(&user.run(&[]), "HTTP 401");
+    assert_failed(&user.unset("F5_GUARDRAILS_API_TOKEN").run(&[]), "No API token is set.");
+}
+
 #[cfg(unix)]
 #[test]
 fn a_hook_binary_of_another_version_is_a_failure() {

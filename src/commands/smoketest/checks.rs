@@ -28,6 +28,8 @@ const GRACE: Duration = Duration::from_millis(100);
 pub struct Step {
     pub name: &'static str,
     pub result: Result<String, Problem>,
+    /// Whether its failure leaves nothing to scan with.
+    pub stops_scan: bool,
     /// Things to know that are no failure.
     pub notes: Vec<String>,
 }
@@ -70,7 +72,7 @@ impl<'a> Checks<'a> {
             }
             None => Err(self.impossible(&ScanError::NoToken)),
         };
-        Step { name: "Token", result, notes: Vec::new() }
+        Step { name: "Token", result, stops_scan: true, notes: Vec::new() }
     }
 
     /// The binary that `f5-guard install` puts into Codex's home folder.
@@ -95,7 +97,7 @@ impl<'a> Checks<'a> {
                 Err(why) => Err(install(format!("The installed hook binary {} {why}.", path.display()))),
             },
         };
-        Step { name: "Hook binary", result, notes: Vec::new() }
+        Step { name: "Hook binary", result, stops_scan: false, notes: Vec::new() }
     }
 
     pub fn base_url(&mut self) -> Step {
@@ -113,7 +115,7 @@ impl<'a> Checks<'a> {
                 Err(self.impossible(&error))
             }
         };
-        Step { name: "Base URL", result, notes: Vec::new() }
+        Step { name: "Base URL", result, stops_scan: true, notes: Vec::new() }
     }
 
     pub fn trust(&mut self) -> Step {
@@ -146,7 +148,7 @@ impl<'a> Checks<'a> {
                 })
             }
         };
-        Step { name: "Trust", result, notes }
+        Step { name: "Trust", result, stops_scan: true, notes }
     }
 
     /// Which way the scan goes; never wrong by itself.
@@ -165,7 +167,7 @@ impl<'a> Checks<'a> {
             }
             _ => "not looked up without an https:// base URL".to_owned(),
         };
-        Step { name: "Proxy", result: Ok(result), notes: Vec::new() }
+        Step { name: "Proxy", result: Ok(result), stops_scan: false, notes: Vec::new() }
     }
 
     /// Scans `prompt`, if the steps so far make that possible.

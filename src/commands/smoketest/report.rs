@@ -32,8 +32,10 @@ pub struct Report {
     warnings: Vec<String>,
     exchanges: Option<Vec<Exchange>>,
     diagnosis: Option<Diagnosis>,
-    /// The first thing that is wrong, apart from the scan.
+    /// The first thing that makes a scan impossible, or what the diagnosis found.
     problem: Option<Problem>,
+    /// Wrong, but not in the way of a scan.
+    lesser_problem: Option<Problem>,
     scan_problem: Option<Problem>,
     ending: Ending,
 }
@@ -47,6 +49,7 @@ impl Report {
             exchanges: None,
             diagnosis: None,
             problem: None,
+            lesser_problem: None,
             scan_problem: None,
             ending: Ending::Failed,
         };
@@ -86,7 +89,8 @@ impl Report {
             }
         });
         if let Err(problem) = step.result {
-            self.problem.get_or_insert(problem);
+            let place = if step.stops_scan { &mut self.problem } else { &mut self.lesser_problem };
+            place.get_or_insert(problem);
         }
     }
 
@@ -141,7 +145,7 @@ impl Report {
 
     /// Writes the last line, or the JSON object. Whether everything works.
     pub fn finish(self) -> bool {
-        let problem = self.problem.as_ref().or(self.scan_problem.as_ref());
+        let problem = self.problem.as_ref().or(self.scan_problem.as_ref()).or(self.lesser_problem.as_ref());
         let (passed, result, mark, words) = match (&self.ending, problem) {
             (_, Some(Problem { cause, fix })) => {
                 (false, "failed", self.mark("FAIL", RED), format!("Smoke test failed: {cause} Fix: {fix}"))
