@@ -486,3 +486,12 @@ fn a_proxy_with_an_ipv6_address_keeps_its_address() {
     assert_eq!((proxy.scheme, &*proxy.host, proxy.port), (ProxyScheme::Http, "::1", 8080));
     assert_eq!(proxy.url(), "http://[::1]:8080");
 }
+
+#[test]
+fn a_star_in_no_proxy_exempts_addresses_too_as_it_does_for_scans() {
+    let matcher = Matcher::builder().https("http://proxy.example.com:8080").no("a.example, *").build();
+    let target = Target { host: "192.0.2.1".to_owned(), port: 443 };
+    let set = environment(&[("HTTPS_PROXY", "http://proxy.example.com:8080"), ("no_proxy", "a.example, *")]);
+    let Route::Direct { why } = Route::choose(&matcher, &target, &set) else { panic!("a proxy") };
+    assert_eq!(why, "no_proxy excludes every host");
+}

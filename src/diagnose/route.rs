@@ -135,6 +135,12 @@ impl Route {
         else {
             return Self::Direct { why: "the host is not one that a URL can hold".to_owned() };
         };
+        let exceptions = set(&NO_VARIABLES);
+        // The matcher takes `*` for names only; the scan client takes it for addresses too, as curl does.
+        let exempt = exceptions.as_ref().filter(|(_, list)| list.split(',').any(|entry| entry.trim() == "*"));
+        if let Some((exception, _)) = exempt {
+            return Self::Direct { why: format!("{exception} excludes every host") };
+        }
         if let Some(intercept) = matcher.intercept(&uri) {
             let why = configured.map_or_else(
                 || "the system's proxy settings say so".to_owned(),
@@ -143,9 +149,7 @@ impl Route {
             return Self::through(&intercept, why)
                 .unwrap_or(Self::Direct { why: "the configured proxy's address cannot be used".to_owned() });
         }
-        Self::Direct {
-            why: why_direct(configured, set(&NO_VARIABLES), &uri, env("REQUEST_METHOD").is_some()),
-        }
+        Self::Direct { why: why_direct(configured, exceptions, &uri, env("REQUEST_METHOD").is_some()) }
     }
 
     fn through(intercept: &hyper_util::client::proxy::matcher::Intercept, why: String) -> Option<Self> {
