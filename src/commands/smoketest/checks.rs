@@ -9,7 +9,8 @@ use std::time::{Duration, Instant};
 use hyper_util::client::proxy::matcher::Matcher;
 
 use super::within;
-use crate::codex::home::codex_home;
+use crate::codex::System;
+use crate::codex::home::CodexHome;
 use crate::diagnose::{Route, Target};
 use crate::printable::printable;
 use crate::scan::{Metadata, ScanClient, ScanDirection, ScanError, ScanJob, ScanReport};
@@ -80,7 +81,7 @@ impl<'a> Checks<'a> {
         let install = |cause: String| Problem { cause, fix: "Run `f5-guard install`.".to_owned() };
         let result = match installed_binary(self.env) {
             None => {
-                Err(install("Codex's home folder is unknown: neither CODEX_HOME nor HOME is set.".to_owned()))
+                Err(install("Codex's home folder is unknown: CODEX_HOME and the variable of the user's folder are not set.".to_owned()))
             }
             Some(path) if !path.exists() => {
                 Err(install(format!("The hook binary is not installed: {} does not exist.", path.display())))
@@ -226,7 +227,8 @@ fn origin(source: Source) -> String {
 /// Where `f5-guard install` puts the binary for a user.
 fn installed_binary(env: Env<'_>) -> Option<PathBuf> {
     let name = format!("f5-guard{}", std::env::consts::EXE_SUFFIX);
-    codex_home(env).map(|home| home.join("hooks").join("f5_guardrails").join(name))
+    let home = CodexHome::find(System::this(), &env).ok()?;
+    Some(home.path.join("hooks").join("f5_guardrails").join(name))
 }
 
 /// The version that the binary says it is; the words of a failure continue "The binary …".
