@@ -2,6 +2,7 @@
 
 mod dump_config;
 mod hook;
+mod smoketest;
 
 use std::ffi::OsString;
 use std::process::ExitCode;
@@ -39,6 +40,7 @@ fn run(command: Command, started: Instant) -> ExitCode {
         Command::PostToolUse(args) => hook(Event::PostToolUse, args),
         Command::Stop(args) => hook(Event::Stop, args),
         Command::DumpConfig(args) => dump_config::run(&args, started),
+        Command::Smoketest(args) => smoketest::run(&args),
     }
 }
 
