@@ -10,6 +10,7 @@ pub mod cli;
 pub mod codex;
 pub mod commands;
 pub mod diagnose;
+pub mod doctor;
 pub mod dump;
 pub mod file_edit;
 pub mod hook;

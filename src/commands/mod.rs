@@ -1,5 +1,6 @@
 //! The subcommands, one file each, and the way from the command line to them.
 
+mod doctor;
 mod dump_config;
 mod hook;
 mod smoketest;
@@ -40,6 +41,7 @@ fn run(command: Command, started: Instant) -> ExitCode {
         Command::PostToolUse(args) => hook(Event::PostToolUse, args),
         Command::Stop(args) => hook(Event::Stop, args),
         Command::DumpConfig(args) => dump_config::run(&args, started),
+        Command::Doctor(args) => doctor::run(&args),
         Command::Smoketest(args) => smoketest::run(&args),
     }
 }
