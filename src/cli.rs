@@ -2,7 +2,7 @@
 
 use std::ffi::OsString;
 
-use clap::{Args, Parser, Subcommand};
+use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use crate::hook::Event;
 use crate::settings::Overrides;
@@ -30,6 +30,9 @@ pub enum Command {
     /// Hook for the final assistant message, of the agent and of its sub-agents
     #[command(after_help = ENVIRONMENT)]
     Stop(HookArgs),
+    /// Scans a greeting with the settings that the hooks would use, and says step by step what works
+    #[command(after_help = ENVIRONMENT)]
+    Smoketest(SmoketestArgs),
 }
 
 /// Options of the hook subcommands. Each wins over the environment. The values are read as settings are, so
@@ -57,6 +60,56 @@ pub struct HookArgs {
     /// The timeout in seconds that the hook is registered with in Codex; the answer always comes before it
     #[arg(long, value_name = "SECONDS", help_heading = "Registration")]
     pub hook_timeout: Option<OsString>,
+}
+
+/// Options of `smoketest`. Address, project, timeout and CA bundle can be given as a registered hook command
+/// carries them; they win over the environment.
+#[derive(Debug, Clone, Default, Args)]
+pub struct SmoketestArgs {
+    /// Exit with 0 also when something does not work
+    #[arg(long)]
+    pub no_fail: bool,
+    /// Write one JSON object instead of text
+    #[arg(long)]
+    pub json: bool,
+    /// Seconds for the scan, retries included
+    #[arg(long, value_name = "SECONDS")]
+    pub timeout: Option<OsString>,
+    /// Address of the F5 service, with or without /backend/v1
+    #[arg(long, value_name = "URL")]
+    pub base_url: Option<OsString>,
+    /// F5 project: uuid or friendly id
+    #[arg(long, value_name = "ID")]
+    pub project_id: Option<OsString>,
+    /// PEM file with the only root certificates to trust
+    #[arg(long, value_name = "FILE")]
+    pub ca_bundle: Option<OsString>,
+    /// Find out why TLS fails here: environment, proxy, each step of a connection, the certificates
+    #[arg(long, help_heading = "Diagnostics")]
+    pub tls_diagnostics: bool,
+    /// Diagnose this host instead of the base URL's
+    #[arg(long, value_name = "HOST", requires = "tls_diagnostics", help_heading = "Diagnostics")]
+    pub tls_host: Option<String>,
+    /// Diagnose this port instead of the base URL's
+    #[arg(long, value_name = "PORT", requires = "tls_diagnostics", help_heading = "Diagnostics")]
+    pub tls_port: Option<u16>,
+    /// Show each HTTP exchange; with =body the bodies too. Tokens and cookies are left out
+    #[arg(
+        long,
+        value_name = "WHAT",
+        num_args = 0..=1,
+        require_equals = true,
+        default_missing_value = "heads",
+        help_heading = "Diagnostics"
+    )]
+    pub verbose_http: Option<VerboseHttp>,
+}
+
+/// How much of an HTTP exchange is shown.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum VerboseHttp {
+    Heads,
+    Body,
 }
 
 impl From<HookArgs> for Overrides {

@@ -2,14 +2,17 @@
 //!
 //! The binary is a thin shell around this library. From the inside out: [`hook`] is the pure core (payload in,
 //! decision and answer out), [`scan`] asks the service, [`transport`] is HTTP and TLS, [`settings`] is what
-//! the user configured. [`registration`] and [`file_edit`] change Codex's configuration files, [`codex`] talks to the
-//! real Codex. [`commands`] puts them together, one file a subcommand.
+//! the user configured, [`diagnose`] finds out why a connection fails. [`registration`] and [`file_edit`] change Codex's
+//! configuration files, [`installation`] knows where everything is, [`codex`] talks to the real Codex. [`commands`]
+//! puts them together, one file a subcommand.
 
 pub mod cli;
 pub mod codex;
 pub mod commands;
+pub mod diagnose;
 pub mod file_edit;
 pub mod hook;
+pub mod installation;
 pub mod logging;
 pub mod printable;
 pub mod registration;

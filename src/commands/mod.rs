@@ -1,6 +1,7 @@
 //! The subcommands, one file each, and the way from the command line to them.
 
 mod hook;
+mod smoketest;
 
 use std::ffi::OsString;
 use std::process::ExitCode;
@@ -37,6 +38,7 @@ fn run(command: Command, started: Instant) -> ExitCode {
         Command::PreToolUse(args) => hook(Event::PreToolUse, args),
         Command::PostToolUse(args) => hook(Event::PostToolUse, args),
         Command::Stop(args) => hook(Event::Stop, args),
+        Command::Smoketest(args) => smoketest::run(&args),
     }
 }
 

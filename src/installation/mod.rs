@@ -1,0 +1,21 @@
+//! Where an installation of f5-guard lives: its binary, Codex's files that register it, and what is remembered of the
+//! edits to them. Shared by `install`, `uninstall` and `doctor`.
+//!
+//! Places are computed from a [`System`](crate::codex::System) and an environment that come in by parameter; nothing
+//! here edits Codex's files ([`crate::registration`] and [`crate::file_edit`] do) or talks to Codex
+//! ([`crate::codex`] does).
+
+mod launch;
+mod places;
+mod privilege;
+mod record;
+mod scope;
+
+pub use launch::{LaunchError, launcher};
+pub use places::{
+    ConfigPlace, Layer, OurFolder, binary_name, default_managed_dir, managed_folder, our_places,
+    project_files, python_scripts, system_files, user_files, user_folder,
+};
+pub use privilege::Privilege;
+pub use record::{FileRecord, Record, RecordError};
+pub use scope::Scope;
