@@ -5,13 +5,20 @@
 //! here edits Codex's files ([`crate::registration`] and [`crate::file_edit`] do) or talks to Codex
 //! ([`crate::codex`] does).
 
+mod edits;
+mod goals;
 mod launch;
+mod ledger;
 mod places;
 mod privilege;
 mod record;
 mod scope;
+mod surroundings;
 
+pub use edits::{Edit, Goal, carry_out, new_file, prepare, remember_trust, source_spellings, state_keys};
+pub use goals::{Format, is_concerned, is_registered, pair_goals, system_goals};
 pub use launch::{LaunchError, launcher};
+pub use ledger::Ledger;
 pub use places::{
     ConfigPlace, Layer, OurFolder, binary_name, default_managed_dir, managed_folder, our_places,
     project_files, python_scripts, system_files, user_files, user_folder,
@@ -19,3 +26,4 @@ pub use places::{
 pub use privilege::Privilege;
 pub use record::{FileRecord, Record, RecordError};
 pub use scope::Scope;
+pub use surroundings::{Surroundings, SurroundingsError, plain};
