@@ -11,7 +11,9 @@ mod launch;
 mod ledger;
 mod places;
 mod privilege;
+mod protect;
 mod record;
+mod removal;
 mod scope;
 mod surroundings;
 
@@ -24,6 +26,8 @@ pub use places::{
     project_files, python_scripts, system_files, user_files, user_folder,
 };
 pub use privilege::Privilege;
+pub use protect::{ProtectError, protected_folder};
 pub use record::{FileRecord, Record, RecordError};
+pub use removal::{Cleared, Removal, carry_out_removal, prepare_removal};
 pub use scope::Scope;
 pub use surroundings::{Surroundings, SurroundingsError, plain};
