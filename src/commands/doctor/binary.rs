@@ -10,7 +10,8 @@ use crate::codex::process::{self, End};
 use crate::codex::{System, locate};
 use crate::doctor::facts::BinaryFacts;
 use crate::doctor::screen::Screen;
-use crate::registration::{BINARY, CalledProgram, FOLDER};
+use crate::installation::user_folder;
+use crate::registration::{BINARY, CalledProgram};
 use crate::settings::Env;
 
 /// A binary that takes longer than this to say its version is broken.
@@ -36,8 +37,7 @@ pub fn of(
 
 /// As the command of a project's registration looks for it.
 fn looked_up(home: Option<&CodexHome>, env: Env<'_>) -> Result<PathBuf, String> {
-    let file = format!("{BINARY}{}", std::env::consts::EXE_SUFFIX);
-    let installed = home.map(|home| home.path.join("hooks").join(FOLDER).join(file));
+    let installed = home.map(|home| user_folder(System::this(), home).binary());
     match installed {
         Some(path) if path.is_file() => Ok(path),
         installed => locate::on_path(System::this(), env, BINARY)
