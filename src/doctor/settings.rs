@@ -78,7 +78,7 @@ pub fn rows(settings: &Settings, connection: &Connection, screen: &Screen) -> Ve
         }
     }
     rows.push(certificates(connection));
-    rows.push(plain("proxy", connection.proxy.clone().unwrap_or_else(|| "none".to_owned()), "system"));
+    rows.push(plain("proxy", connection.proxy.clone().unwrap_or_else(|| "none".to_owned()), "variables or system"));
     rows.push(row("log level", &settings.log.level, |level| level.as_str().to_owned()));
     rows.push(row("log file", &settings.log.file, |path| {
         path.as_ref().map_or_else(|| "none".to_owned(), |path| screen.path(path))
@@ -154,7 +154,7 @@ fn fail_mode(setting: &Setting<FailMode>) -> SettingRow {
 fn certificates(connection: &Connection) -> SettingRow {
     match &connection.trust {
         Ok((source, notes)) => {
-            let mut row = plain("trusted roots", source.clone(), "found");
+            let mut row = plain("trusted roots", source.clone(), "loaded");
             row.remark = (!notes.is_empty()).then(|| SettingProblem {
                 id: FindingId::Certificates,
                 severity: Severity::Warning,
@@ -164,7 +164,7 @@ fn certificates(connection: &Connection) -> SettingRow {
             row
         }
         Err((cause, fix)) => {
-            let mut row = plain("trusted roots", "unusable".to_owned(), "found");
+            let mut row = plain("trusted roots", "unusable".to_owned(), "not loaded");
             row.problem = Some(SettingProblem {
                 id: FindingId::Certificates,
                 severity: Severity::Problem,
