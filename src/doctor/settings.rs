@@ -78,7 +78,11 @@ pub fn rows(settings: &Settings, connection: &Connection, screen: &Screen) -> Ve
         }
     }
     rows.push(certificates(connection));
-    rows.push(plain("proxy", connection.proxy.clone().unwrap_or_else(|| "none".to_owned()), "variables or system"));
+    rows.push(plain(
+        "proxy",
+        connection.proxy.clone().unwrap_or_else(|| "none".to_owned()),
+        "variables or system",
+    ));
     rows.push(row("log level", &settings.log.level, |level| level.as_str().to_owned()));
     rows.push(row("log file", &settings.log.file, |path| {
         path.as_ref().map_or_else(|| "none".to_owned(), |path| screen.path(path))

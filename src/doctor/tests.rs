@@ -330,7 +330,10 @@ fn a_desktop_app_gets_the_token_in_its_systems_way() {
         diagnosis.findings[0].fix.clone()
     };
     let macos = fix(System::MacOs);
-    assert!(macos.contains("launchctl setenv") && macos.contains("quit") && macos.contains("relaunch"), "{macos}");
+    assert!(
+        macos.contains("launchctl setenv") && macos.contains("quit") && macos.contains("relaunch"),
+        "{macos}"
+    );
     assert!(fix(System::Windows).contains("user environment"));
 }
 
