@@ -152,6 +152,16 @@ fn doubles(event: HookEvent, hooks: &[&HookFacts], findings: &mut Vec<Finding>) 
 /// What is wrong with one entry, as bad as it would be if it were the only one.
 fn entry(hook: &HookFacts, call: &CallFacts) -> Vec<Finding> {
     let mut found = Vec::new();
+    standing(hook, call, &mut found);
+    timeouts(hook, call, &mut found);
+    matcher(hook, &mut found);
+    binary(hook, &call.binary, &mut found);
+    trial(hook, call, &mut found);
+    found
+}
+
+/// Whether Codex runs it, for the right event.
+fn standing(hook: &HookFacts, call: &CallFacts, found: &mut Vec<Finding>) {
     let place = hook.place.display();
     let install = hook.layer.install();
     let mut add = |id, severity, text: String, fix: String| found.push(Finding::new(id, severity, text, fix));
@@ -210,12 +220,6 @@ fn entry(hook: &HookFacts, call: &CallFacts) -> Vec<Finding> {
             format!("{install}."),
         );
     }
-    drop(add);
-    timeouts(hook, call, &mut found);
-    matcher(hook, &mut found);
-    binary(hook, &call.binary, &mut found);
-    trial(hook, call, &mut found);
-    found
 }
 
 fn timeouts(hook: &HookFacts, call: &CallFacts, found: &mut Vec<Finding>) {
