@@ -15,3 +15,4 @@ pub mod secret;
 pub mod settings;
 pub mod supervise;
 pub mod transport;
+pub mod windows;
