@@ -22,8 +22,8 @@ use windows_sys::Win32::Storage::FileSystem::{
     CreateDirectoryW, GetShortPathNameW, MOVEFILE_DELAY_UNTIL_REBOOT, MoveFileExW,
 };
 use windows_sys::Win32::System::Console::SetConsoleCtrlHandler;
+use windows_sys::Win32::System::Registry::{HKEY_LOCAL_MACHINE, RRF_RT_REG_SZ, RegGetValueW};
 use windows_sys::Win32::System::Threading::{GetCurrentProcess, OpenProcessToken};
-use windows_sys::Win32::UI::Shell::GetAllUsersProfileDirectoryW;
 
 /// The 8.3 form of an existing path; the path as it is where the volume keeps no short names.
 ///
@@ -47,18 +47,30 @@ pub fn short_path(path: &Path) -> io::Result<PathBuf> {
 
 /// `%ProgramData%`, asked of the system: the variable can be set by anybody who starts a process.
 ///
-/// `GetAllUsersProfileDirectoryW` names the same folder as `FOLDERID_ProgramData`, which Codex asks for, and spares
-/// each hook the loading of shell32.dll.
+/// From the registry's list of profiles, where `FOLDERID_ProgramData`, which Codex asks for, has it from; asking for
+/// that would load shell32.dll into each hook.
 ///
 /// # Errors
-/// The system has no such folder.
+/// The registry can't be read; Codex takes `C:\ProgramData` then.
 pub fn program_data() -> io::Result<PathBuf> {
-    let mut folder = vec![0_u16; MAX_PATH as usize];
-    let mut room = MAX_PATH;
-    // SAFETY: `folder` has `room` elements; both outlive the call.
-    if unsafe { GetAllUsersProfileDirectoryW(folder.as_mut_ptr(), &mut room) } == 0 {
-        return Err(io::Error::last_os_error());
-    }
+    let key = wide(Path::new(r"SOFTWARE\Microsoft\Windows NT\CurrentVersion\ProfileList"))?;
+    let name = wide(Path::new("ProgramData"))?;
+    let mut folder = vec![0_u16; 1024];
+    let mut bytes = u32::try_from(size_of_val(folder.as_slice())).unwrap_or(0);
+    // SAFETY: `key` and `name` end with a NUL, `folder` has `bytes` bytes; the kind of value found is not wanted.
+    // RRF_RT_REG_SZ has variables in the value expanded.
+    let error = unsafe {
+        RegGetValueW(
+            HKEY_LOCAL_MACHINE,
+            key.as_ptr(),
+            name.as_ptr(),
+            RRF_RT_REG_SZ,
+            null_mut(),
+            folder.as_mut_ptr().cast(),
+            &mut bytes,
+        )
+    };
+    succeeded(error)?;
     let length = folder.iter().position(|&unit| unit == 0).unwrap_or(folder.len());
     Ok(path_of(&folder, length))
 }
@@ -85,9 +97,7 @@ pub fn descriptor(path: &Path) -> io::Result<String> {
             &mut descriptor,
         )
     };
-    if error != 0 {
-        return Err(io::Error::from_raw_os_error(i32::try_from(error).unwrap_or(i32::MAX)));
-    }
+    succeeded(error)?;
     let descriptor = Local(descriptor);
     let mut text: *mut u16 = null_mut();
     // SAFETY: the descriptor comes from the call above and lives; `text` receives memory that `Local` frees.
@@ -238,6 +248,15 @@ fn text_of(text: &Local) -> String {
     String::from_utf16_lossy(units)
 }
 
+/// For calls that return their error.
+fn succeeded(error: u32) -> io::Result<()> {
+    match i32::try_from(error).unwrap_or(i32::MAX) {
+        0 => Ok(()),
+        code => Err(io::Error::from_raw_os_error(code)),
+    }
+}
+
+/// For calls that return whether they succeeded.
 fn checked(result: i32) -> io::Result<()> {
     if result == 0 { Err(io::Error::last_os_error()) } else { Ok(()) }
 }

@@ -10,4 +10,5 @@ pub mod api;
 pub mod plain_path;
 #[cfg(windows)]
 pub mod protected_folder;
+pub mod replace;
 mod sddl;
