@@ -4,12 +4,13 @@ use std::sync::Arc;
 
 use reqwest::header::HeaderMap;
 use reqwest::redirect::Policy;
-use reqwest::{Client, Method, RequestBuilder, Url};
+use reqwest::{Client, Method, Request, RequestBuilder, Url};
 use rustls::{ClientConfig, KeyLogFile};
 
 use super::failure::TransportError;
 use super::material::{TlsMaterialError, client_identity};
 use super::proxy;
+use super::record::{ExchangeLog, Recording};
 use super::trust::load_trust;
 use crate::settings::TlsSettings;
 
@@ -20,6 +21,7 @@ pub const MAX_BODY: usize = 8 * 1024 * 1024;
 #[derive(Debug, Clone)]
 pub struct Transport {
     client: Client,
+    log: Option<ExchangeLog>,
 }
 
 /// A complete answer, whatever its status.
@@ -79,7 +81,14 @@ impl Transport {
             .user_agent(user_agent())
             .build()
             .map_err(|_| TlsMaterialError::Setup("the HTTP client refused its configuration".into()))?;
-        Ok(Self { client })
+        Ok(Self { client, log: None })
+    }
+
+    /// Records every exchange in `log`, where there is one.
+    #[must_use]
+    pub fn recording(mut self, log: Option<ExchangeLog>) -> Self {
+        self.log = log;
+        self
     }
 
     /// Starts a request; add headers and a body, then pass it to [`Transport::send`].
@@ -94,11 +103,27 @@ impl Transport {
     pub async fn send(&self, request: RequestBuilder) -> Result<Response, TransportError> {
         let request =
             request.build().map_err(|_| TransportError::Client { reason: "it is not valid".into() })?;
+        let mut recording = self.log.as_ref().map(|log| log.start(&request, &user_agent()));
+        let result = self.exchange(request, recording.as_mut()).await;
+        if let Some(recording) = recording {
+            recording.end(result.as_ref().map(|r| r.body.as_slice()).map_err(|error| error as _));
+        }
+        result
+    }
+
+    async fn exchange(
+        &self,
+        request: Request,
+        recording: Option<&mut Recording>,
+    ) -> Result<Response, TransportError> {
         let url = request.url().clone();
         let host = host_and_port(&url);
         let failure =
             |error: reqwest::Error| TransportError::from_reqwest(&error, &host, &proxy::clause(&url));
         let mut response = self.client.execute(request).await.map_err(failure)?;
+        if let Some(recording) = recording {
+            recording.head(&response);
+        }
         let mut body = Vec::new();
         let too_large = || TransportError::TooLarge { host: host.clone() };
         if response.content_length().is_some_and(|length| length > MAX_BODY as u64) {
