@@ -4,7 +4,7 @@
 //! decision and answer out), [`scan`] asks the service, [`transport`] is HTTP and TLS, [`settings`] is what
 //! the user configured. [`registration`] and [`file_edit`] change Codex's configuration files, [`codex`] talks to the
 //! real Codex, [`dump`] reads the service's configuration and [`redact`] makes that safe to share,
-//! [`diagnose`] finds out why TLS fails. [`commands`] puts them together, one file or folder a subcommand.
+//! [`diagnose`] finds out why TLS fails, [`windows`] knows that system's ways. [`commands`] puts them together, one file or folder a subcommand.
 
 pub mod cli;
 pub mod codex;
@@ -13,6 +13,7 @@ pub mod diagnose;
 pub mod dump;
 pub mod file_edit;
 pub mod hook;
+pub mod interrupt;
 pub mod logging;
 pub mod printable;
 pub mod redact;

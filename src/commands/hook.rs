@@ -4,7 +4,7 @@
 //! file is written after the answer.
 
 use std::ffi::OsString;
-use std::io::{self, Read, Write};
+use std::io::{self, IsTerminal, Read, Write};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::process::ExitCode;
 use std::sync::{Arc, OnceLock};
@@ -16,6 +16,7 @@ use crate::cli::HookArgs;
 use crate::hook::message::{Subject, words};
 use crate::hook::payload::{self, MAX_PAYLOAD};
 use crate::hook::{Action, Assessment, Event, Failure, Payload, PayloadError, Policy, answer, decide};
+use crate::interrupt;
 use crate::logging::{self, Decided, LogFile};
 use crate::printable::printable;
 use crate::scan::{Metadata, ScanClient, ScanDirection, ScanError, ScanJob};
@@ -45,6 +46,10 @@ pub fn run_unusable(event: Event, args: &[OsString], error: &clap::Error, starte
 /// The last line of defence: a panic outside the supervised work.
 fn guarded(event: Event, flag: Option<OsString>, run: impl FnOnce() -> ExitCode) -> ExitCode {
     logging::quiet_panics();
+    // A person who tries a hook by hand may end it.
+    if !io::stdin().is_terminal() {
+        interrupt::hold_off();
+    }
     catch_unwind(AssertUnwindSafe(run)).unwrap_or_else(|_| {
         let mode = catch_unwind(|| *fail_mode(flag.as_ref(), PROCESS_ENV)).unwrap_or(FailMode::Closed);
         let policy =

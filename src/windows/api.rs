@@ -1,6 +1,6 @@
 //! The calls of the operating system that the standard library does not offer, each behind a safe function.
 //!
-//! This is the only place of the crate for `unsafe` on Windows. Nothing is decided here.
+//! Nothing is decided here. Job objects, which need a handle's care for longer, are in [`crate::codex`].
 
 use std::ffi::{OsString, c_void};
 use std::io;

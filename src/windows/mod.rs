@@ -1,8 +1,9 @@
-//! What Windows needs and other systems do not: paths that both of its shells read alike, folders that only
-//! administrators can change, and the replacing of a program that runs.
+//! What Windows needs and other systems do not: paths that both of its shells read alike, and folders that only
+//! administrators can change.
 //!
-//! [`api`] holds every call of the operating system. The rest are decisions on plain values, compiled and tested
-//! everywhere. Where things are installed, and what is said when that fails, is left to the callers.
+//! [`api`] holds the calls of the operating system. The rest are decisions on plain values, compiled and tested
+//! everywhere, but for [`protected_folder`], which puts both together. Where things are installed, and what is said
+//! when that fails, is left to the callers; replacing a program that runs is [`crate::file_edit`]'s.
 
 pub mod access;
 #[cfg(windows)]
@@ -10,5 +11,4 @@ pub mod api;
 pub mod plain_path;
 #[cfg(windows)]
 pub mod protected_folder;
-pub mod replace;
 mod sddl;
