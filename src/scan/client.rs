@@ -13,7 +13,8 @@ use super::pieces::{byte_offset, pieces};
 use super::report::ScanReport;
 use super::request::{Metadata, ScanDirection, ScanRequest};
 use super::response::{self, Verdict};
-use crate::settings::{Budget, Settings};
+use crate::settings::{BaseUrlError, Budget, PlainHttp, Settings};
+use crate::transport::proxy::exposes_plain_http;
 use crate::transport::{ExchangeLog, Transport, with_retries};
 
 /// Of longer content only this many characters are scanned, and what stays unscanned is a scan error.
@@ -76,6 +77,9 @@ impl ScanClient {
             .map_err(|_| ScanError::UnusableToken)?;
         authorization.set_sensitive(true);
         let url = settings.base_url.as_ref().map_err(|error| *error)?.endpoint("scans");
+        if *settings.plain_http == PlainHttp::LoopbackOnly && exposes_plain_http(&url) {
+            return Err(BaseUrlError::PlainHttpProxy.into());
+        }
         let budget = settings.budget();
         let deadline = started + budget.limit;
         let endpoint = Arc::new(Endpoint {
