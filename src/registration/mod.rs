@@ -26,7 +26,7 @@ mod toml;
 mod trust;
 
 pub use call::{CalledProgram, HookCall, hook_call};
-pub use command::{CommandError, Launcher, is_windows_safe, quote_unix};
+pub use command::{Argument, CommandError, Launcher, is_windows_safe, quote_unix};
 pub use definition::{
     DEFAULT_HOOK_TIMEOUT, HookDefinition, HookEvent, MATCH_ALL_TOOLS, Registration, RegistrationOptions,
 };

@@ -46,10 +46,28 @@ pub fn of(path: &Path) -> Writers {
     if why.is_empty() { Writers::Administrators } else { Writers::Others(why) }
 }
 
-/// Access lists are not looked at in this build.
-#[cfg(not(unix))]
-pub fn of(_path: &Path) -> Writers {
-    Writers::CannotTell("this build does not read access lists".to_owned())
+/// Looks at the access list of the path and at those of the folders above it.
+#[cfg(windows)]
+pub fn of(path: &Path) -> Writers {
+    use crate::windows::access::{Audience, How, writers};
+
+    let found = match writers(path, &Audience::Everyone, &crate::windows::api::descriptor) {
+        Ok(found) => found,
+        Err(error) => return Writers::CannotTell(error.to_string()),
+    };
+    let mut why: Vec<String> = found
+        .iter()
+        .map(|writer| {
+            let place = writer.path.display();
+            match writer.how {
+                How::Granted => format!("{} may change {place}", writer.trustee),
+                How::Owner => format!("{} owns {place}", writer.trustee),
+                How::NoList => format!("{place} has no access list"),
+            }
+        })
+        .collect();
+    why.dedup();
+    if why.is_empty() { Writers::Administrators } else { Writers::Others(why) }
 }
 
 #[cfg(all(test, unix))]
