@@ -354,3 +354,11 @@ fn a_double_in_one_file_is_not_mended_by_taking_the_only_registration_away() {
     let fix = &diagnosis.findings[0].fix;
     assert!(fix.contains("by hand"), "{fix}");
 }
+
+#[test]
+fn the_manual_explains_every_finding() {
+    let manual = include_str!("../../README.md");
+    for id in FindingId::ALL {
+        assert!(manual.contains(&format!("`{}`", id.as_str())), "{}", id.as_str());
+    }
+}
