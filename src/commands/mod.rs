@@ -1,7 +1,9 @@
 //! The subcommands, one file each, and the way from the command line to them.
 
 mod hook;
+pub mod install;
 mod smoketest;
+pub mod uninstall;
 
 use std::ffi::OsString;
 use std::process::ExitCode;
@@ -38,6 +40,8 @@ fn run(command: Command, started: Instant) -> ExitCode {
         Command::PreToolUse(args) => hook(Event::PreToolUse, args),
         Command::PostToolUse(args) => hook(Event::PostToolUse, args),
         Command::Stop(args) => hook(Event::Stop, args),
+        Command::Install(args) => install::run(&args),
+        Command::Uninstall(args) => uninstall::run(&args),
         Command::Smoketest(args) => smoketest::run(&args),
     }
 }
