@@ -3,6 +3,7 @@
 mod install;
 
 use std::ffi::OsString;
+use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
@@ -38,9 +39,26 @@ pub enum Command {
     Install(InstallArgs),
     /// Takes the hooks, their trust and the binary out again
     Uninstall(UninstallArgs),
+    /// Writes the service's configuration, without its secrets, to a file for support
+    #[command(after_help = DUMP_ENVIRONMENT)]
+    DumpConfig(DumpConfigArgs),
     /// Scans a greeting with the settings that the hooks would use, and says step by step what works
     #[command(after_help = ENVIRONMENT)]
     Smoketest(SmoketestArgs),
+}
+
+/// Options of `dump-config`.
+#[derive(Debug, Clone, Args)]
+pub struct DumpConfigArgs {
+    /// Address of the F5 service, with or without /backend/v1
+    #[arg(long, value_name = "URL")]
+    pub base_url: Option<OsString>,
+    /// The file to write, which only you may read; - for stdout
+    #[arg(long, value_name = "FILE", default_value = "f5_guardrails_config_dump.redacted.json")]
+    pub output: PathBuf,
+    /// Also tell of this project which providers it has added, may use and has enabled; may be given again
+    #[arg(long, value_name = "NAME|ID|FRIENDLY_ID")]
+    pub project: Vec<String>,
 }
 
 /// Options of the hook subcommands. Each wins over the environment. The values are read as settings are, so
@@ -145,6 +163,14 @@ pub fn hook_event(subcommand: &str) -> Option<Event> {
         _ => None,
     }
 }
+
+const DUMP_ENVIRONMENT: &str = "\
+Environment:
+  F5_GLOBAL_API_TOKEN                  global token; else F5_GUARDRAILS_API_TOKEN, else CALYPSOAI_TOKEN
+  F5_GUARDRAILS_BASE_URL               address of the service [https://us1.calypsoai.app]
+  The variables for TLS, proxies and the log are those of the hooks: see `f5-guard --help`.
+
+Exit code: 0 complete, 1 nothing written, 2 something could not be read (the file says what).";
 
 const ENVIRONMENT: &str = "\
 Environment:

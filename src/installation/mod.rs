@@ -30,7 +30,7 @@ pub use places::{
 };
 pub use privilege::Privilege;
 pub use protect::{ProtectError, protected_folder};
-pub use record::{FileRecord, Record, RecordError};
+pub use record::{Backup, FileRecord, Record, RecordError};
 pub use removal::{Cleared, Removal, carry_out_removal, prepare_removal};
 pub use scope::Scope;
 pub use stamp::stamp;

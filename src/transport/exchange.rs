@@ -13,6 +13,7 @@ use super::proxy;
 use super::record::{ExchangeLog, Recording};
 use super::trust::load_trust;
 use crate::settings::TlsSettings;
+use crate::stdio::is_stdout;
 
 /// Answers larger than this many bytes are refused.
 pub const MAX_BODY: usize = 8 * 1024 * 1024;
@@ -67,7 +68,8 @@ impl Transport {
             None => builder.with_no_client_auth(),
         };
         config.alpn_protocols = vec![b"http/1.1".to_vec()];
-        if tls.key_log {
+        let key_log = std::env::var_os("SSLKEYLOGFILE").filter(|_| tls.key_log);
+        if key_log.is_some_and(|path| !is_stdout(path.as_ref())) {
             config.key_log = Arc::new(KeyLogFile::new());
         }
         let mut builder = Client::builder();
