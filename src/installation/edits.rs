@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 
 use super::ledger::Ledger;
 use super::places::{ConfigPlace, Layer};
+use super::record::Backup;
 use crate::file_edit::{FileEditError, NewFile, Snapshot};
 use crate::registration::{
     ConfigFile, EditRecord, Installed, OurPlaces, RemovalScope, Wanted, install, our_trust_keys,
@@ -167,12 +168,14 @@ pub fn carry_out(edits: &[Edit], ledger: &mut Ledger, stamp: &str) -> Result<Vec
         let (Some(text), Some(record)) = (&edit.installed.text, &edit.record) else { continue };
         let path = &edit.place.path;
         let remembered = ledger.record.clone();
+        let in_the_copy = ledger.record.file(path).and_then(|known| known.edits.first().cloned());
         ledger.announce(path, record.clone());
         let written =
             ledger.save().and_then(|()| edit.snapshot.replace(text.as_bytes(), new_file(&edit.place), stamp));
         match written {
             Ok(backup) => {
                 backups.extend(backup.clone());
+                let backup = backup.map(|path| Backup { path, edit: in_the_copy });
                 ledger.settle(path, record.clone(), backup);
                 ledger.save()?;
             }

@@ -1,7 +1,7 @@
 //! The state file in use: opened once, written whenever what it says changes.
 
 use super::places::OurFolder;
-use super::record::{FileRecord, Record, RecordError};
+use super::record::{Backup, FileRecord, Record, RecordError};
 use crate::file_edit::{FileEditError, NewFile, write_own};
 use crate::registration::{ConfigFile, EditRecord, OurPlaces, RemovalScope, remove};
 use std::path::{Path, PathBuf};
@@ -86,7 +86,7 @@ impl Ledger {
     }
 
     /// Remembers that a file has the content of `edit` now.
-    pub fn settle(&mut self, path: &Path, edit: EditRecord, backup: Option<PathBuf>) {
+    pub fn settle(&mut self, path: &Path, edit: EditRecord, backup: Option<Backup>) {
         let mut backups = self.record.file(path).map(|known| known.backups.clone()).unwrap_or_default();
         backups.extend(backup);
         self.record.set_file(path, FileRecord { edits: vec![edit], backups });

@@ -5,6 +5,7 @@
 //! here edits Codex's files ([`crate::registration`] and [`crate::file_edit`] do) or talks to Codex
 //! ([`crate::codex`] does).
 
+mod bystanders;
 mod edits;
 mod goals;
 mod launch;
@@ -15,8 +16,10 @@ mod protect;
 mod record;
 mod removal;
 mod scope;
+mod stamp;
 mod surroundings;
 
+pub use bystanders::{Bystanders, Witness, is_replaced};
 pub use edits::{Edit, Goal, carry_out, new_file, prepare, remember_trust, source_spellings, state_keys};
 pub use goals::{Format, is_concerned, is_registered, pair_goals, system_goals};
 pub use launch::{LaunchError, launcher};
@@ -27,7 +30,8 @@ pub use places::{
 };
 pub use privilege::Privilege;
 pub use protect::{ProtectError, protected_folder};
-pub use record::{FileRecord, Record, RecordError};
+pub use record::{Backup, FileRecord, Record, RecordError};
 pub use removal::{Cleared, Removal, carry_out_removal, prepare_removal};
 pub use scope::Scope;
+pub use stamp::stamp;
 pub use surroundings::{Surroundings, SurroundingsError, plain};

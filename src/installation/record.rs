@@ -32,7 +32,28 @@ pub struct FileRecord {
     pub edits: Vec<EditRecord>,
     /// Copies of the file's old contents that we made.
     #[serde(default)]
-    pub backups: Vec<PathBuf>,
+    pub backups: Vec<Backup>,
+}
+
+/// A copy of a file's old content that we made.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Backup {
+    pub path: PathBuf,
+    /// The part of ours that stood in it already.
+    pub edit: Option<EditRecord>,
+}
+
+impl Backup {
+    /// Whether the copy, without our part, says just what `now` does (`None`: there is no file).
+    #[must_use]
+    pub fn is_redundant(&self, now: Option<&str>) -> bool {
+        let Ok(copy) = fs::read_to_string(&self.path) else { return false };
+        let base = match &self.edit {
+            Some(edit) => edit.undo(&copy),
+            None => Some(copy),
+        };
+        base.as_deref() == Some(now.unwrap_or_default())
+    }
 }
 
 /// Why what is remembered can't be used.
@@ -128,7 +149,10 @@ mod tests {
         let path = folder.path().join("installation.json");
         let mut record = Record::default();
         let edits = vec![EditRecord::between(Some("a\n"), "a\nb\n")];
-        record.set_file(Path::new("/c/config.toml"), FileRecord { edits, backups: vec!["/c/b".into()] });
+        record.set_file(
+            Path::new("/c/config.toml"),
+            FileRecord { edits, backups: vec![Backup { path: "/c/b".into(), edit: None }] },
+        );
         fs::write(&path, record.to_bytes()).unwrap();
         assert_eq!(Record::read(&path).unwrap(), record);
     }

@@ -7,6 +7,7 @@ use std::path::PathBuf;
 use super::edits::{new_file, state_keys};
 use super::ledger::Ledger;
 use super::places::ConfigPlace;
+use super::record::Backup;
 use crate::file_edit::{FileEditError, Snapshot};
 use crate::registration::{ConfigFile, ManagedDirs, OurPlaces, RemovalScope, Removed, remove, unified_diff};
 
@@ -109,16 +110,14 @@ pub fn carry_out_removal(
             // What was taken back whole is known to the byte: the copy only holds our own part.
             match backup {
                 Some(backup) if removal.removed.restored => drop(fs::remove_file(backup)),
-                backup => backups.extend(backup),
+                backup => backups.extend(backup.map(|path| Backup { path, edit: None })),
             }
         }
-        let now = removal.removed.text.as_deref().map(str::as_bytes);
         for backup in backups {
-            let held = fs::read(&backup).ok();
-            if held.is_some() && held.as_deref() == now {
-                let _ = fs::remove_file(&backup);
-            } else if held.is_some() {
-                cleared.backups_left.push(backup);
+            if backup.is_redundant(removal.removed.text.as_deref()) {
+                let _ = fs::remove_file(&backup.path);
+            } else if backup.path.exists() {
+                cleared.backups_left.push(backup.path);
             }
         }
         ledger.record.forget_file(path);

@@ -107,3 +107,21 @@ pub fn plain(path: &Path) -> Result<String, LaunchError> {
 pub fn plain(path: &Path) -> Result<String, LaunchError> {
     path.to_str().map(str::to_owned).ok_or_else(|| LaunchError::NotUnicode(path.into()))
 }
+
+impl Surroundings {
+    /// The managed folder of an installation that is there: the one that the requirements name, if its state file says
+    /// that it is ours.
+    #[must_use]
+    pub fn installed_managed_dir(&self) -> Option<PathBuf> {
+        let [requirements, ..] = places::system_files(&self.system_folder);
+        let text = std::fs::read_to_string(&requirements.path).ok()?;
+        let document: toml_edit::DocumentMut = text.strip_prefix('\u{feff}').unwrap_or(&text).parse().ok()?;
+        let hooks = document.get("hooks")?.as_table_like()?;
+        let key = match self.system {
+            System::Windows => "windows_managed_dir",
+            System::Unix | System::MacOs => "managed_dir",
+        };
+        let folder = PathBuf::from(hooks.get(key)?.as_str()?);
+        OurFolder::new(folder.clone(), self.system).record().is_file().then_some(folder)
+    }
+}
