@@ -2,6 +2,7 @@
 
 mod dump_config;
 mod hook;
+mod reference;
 mod smoketest;
 
 use std::ffi::OsString;
@@ -53,6 +54,8 @@ fn run(command: Command, started: Instant) -> ExitCode {
         Command::Stop(args) => hook(Event::Stop, args),
         Command::DumpConfig(args) => dump_config::run(&args, started),
         Command::Smoketest(args) => smoketest::run(&args),
+        Command::Completions(args) => reference::completions(&args),
+        Command::Man(args) => reference::man(&args),
     }
 }
 
