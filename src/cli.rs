@@ -1,5 +1,6 @@
 //! The command line: structs for clap, no behaviour.
 
+mod install;
 mod reference;
 
 use std::ffi::OsString;
@@ -10,6 +11,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use crate::hook::Event;
 use crate::settings::Overrides;
 
+pub use install::{Enforced, Format, InstallArgs, Print, Scope, Target, UninstallArgs};
 pub use reference::{CompletionsArgs, ManArgs};
 
 /// Puts F5 AI Guardrails between OpenAI Codex and your machine.
@@ -35,6 +37,10 @@ pub enum Command {
     /// Hook for the final assistant message, of the agent and of its sub-agents
     #[command(after_help = ENVIRONMENT)]
     Stop(HookArgs),
+    /// Installs this binary and registers the four hooks with Codex; at the end it says whether you are protected
+    Install(InstallArgs),
+    /// Takes the hooks, their trust and the binary out again
+    Uninstall(UninstallArgs),
     /// Writes the service's configuration, without its secrets, to a file for support
     #[command(after_help = DUMP_ENVIRONMENT)]
     DumpConfig(DumpConfigArgs),

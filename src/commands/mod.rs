@@ -2,8 +2,10 @@
 
 mod dump_config;
 mod hook;
+pub mod install;
 mod reference;
 mod smoketest;
+pub mod uninstall;
 
 use std::ffi::OsString;
 use std::io::IsTerminal;
@@ -52,6 +54,8 @@ fn run(command: Command, started: Instant) -> ExitCode {
         Command::PreToolUse(args) => hook(Event::PreToolUse, args),
         Command::PostToolUse(args) => hook(Event::PostToolUse, args),
         Command::Stop(args) => hook(Event::Stop, args),
+        Command::Install(args) => install::run(&args),
+        Command::Uninstall(args) => uninstall::run(&args),
         Command::DumpConfig(args) => dump_config::run(&args, started),
         Command::Smoketest(args) => smoketest::run(&args),
         Command::Completions(args) => reference::completions(&args),

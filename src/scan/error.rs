@@ -8,7 +8,7 @@ use std::time::Duration;
 use thiserror::Error;
 
 use crate::printable::printable;
-use crate::settings::BaseUrlError;
+use crate::settings::{BaseUrlError, Budget};
 use crate::transport::{TlsMaterialError, TransportError};
 
 /// A scan that did not happen, or that proves nothing.
@@ -40,6 +40,13 @@ pub enum ScanError {
     Deadline { limit: Duration, cut_by_hook: bool },
     #[error("f5-guard failed internally.")]
     Internal,
+}
+
+/// The error of a scan that is out of time.
+impl From<Budget> for ScanError {
+    fn from(budget: Budget) -> Self {
+        Self::Deadline { limit: budget.limit, cut_by_hook: budget.cut_by_hook }
+    }
 }
 
 /// A status that carries no verdict.

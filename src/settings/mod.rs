@@ -53,7 +53,7 @@ pub struct Settings {
     pub base_url: Setting<Result<BaseUrl, BaseUrlError>>,
     pub plain_http: Setting<PlainHttp>,
     pub project_id: Setting<Option<String>>,
-    /// The user's wish for one whole scan; the hook's own timeout may cut it, see [`Settings::deadline`].
+    /// The user's wish for one whole scan; the hook's own timeout may cut it, see [`Settings::budget`].
     pub timeout: Setting<Duration>,
     pub hook_timeout: Setting<Duration>,
     pub fail_mode: Setting<FailMode>,

@@ -85,14 +85,7 @@ fn scan(payload: &Payload, settings: &Settings, started: Instant) -> Result<Scan
             payload.turn_id.as_deref(),
         ),
     };
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()
-        .map_err(|_| ScanError::Internal)?;
-    let result = runtime.block_on(client.scan(&job));
-    // Not dropped: that would wait for a name look-up that hangs.
-    runtime.shutdown_background();
-    result
+    client.scan_blocking(&job)
 }
 
 /// Reads stdin to its end, always: Codex takes a hook that does not as failed, and goes ahead. Of a payload

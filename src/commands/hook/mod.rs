@@ -90,9 +90,7 @@ fn answer_call(
     // The work knows more about a scan that is late than this thread does: it gets the time to tell.
     let assessment = supervise(started + budget.limit + ANSWER_TIME, work).unwrap_or_else(|interrupted| {
         let error = match interrupted {
-            Interrupted::TimedOut => {
-                ScanError::Deadline { limit: budget.limit, cut_by_hook: budget.cut_by_hook }
-            }
+            Interrupted::TimedOut => budget.into(),
             Interrupted::Panicked => ScanError::Internal,
             Interrupted::NotStarted => {
                 drain_stdin();
