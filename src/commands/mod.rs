@@ -1,5 +1,6 @@
 //! The subcommands, one file each, and the way from the command line to them.
 
+mod doctor;
 mod dump_config;
 mod hook;
 pub mod install;
@@ -57,6 +58,7 @@ fn run(command: Command, started: Instant) -> ExitCode {
         Command::Install(args) => install::run(&args),
         Command::Uninstall(args) => uninstall::run(&args),
         Command::DumpConfig(args) => dump_config::run(&args, started),
+        Command::Doctor(args) => doctor::run(&args),
         Command::Smoketest(args) => smoketest::run(&args),
         Command::Completions(args) => reference::completions(&args),
         Command::Man(args) => reference::man(&args),
