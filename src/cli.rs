@@ -1,6 +1,7 @@
 //! The command line: structs for clap, no behaviour.
 
 mod install;
+mod reference;
 
 use std::ffi::OsString;
 use std::path::PathBuf;
@@ -11,6 +12,7 @@ use crate::hook::Event;
 use crate::settings::Overrides;
 
 pub use install::{Enforced, Format, InstallArgs, Print, Scope, Target, UninstallArgs};
+pub use reference::{CompletionsArgs, ManArgs};
 
 /// Puts F5 AI Guardrails between OpenAI Codex and your machine.
 #[derive(Debug, Parser)]
@@ -48,6 +50,10 @@ pub enum Command {
     /// Scans a greeting with the settings that the hooks would use, and says step by step what works
     #[command(after_help = ENVIRONMENT)]
     Smoketest(SmoketestArgs),
+    /// Writes a shell's completion script to stdout
+    Completions(CompletionsArgs),
+    /// Writes the manual page to stdout
+    Man(ManArgs),
 }
 
 /// Options of `dump-config`.

@@ -4,6 +4,7 @@ mod doctor;
 mod dump_config;
 mod hook;
 pub mod install;
+mod reference;
 mod smoketest;
 pub mod uninstall;
 
@@ -59,6 +60,8 @@ fn run(command: Command, started: Instant) -> ExitCode {
         Command::DumpConfig(args) => dump_config::run(&args, started),
         Command::Doctor(args) => doctor::run(&args),
         Command::Smoketest(args) => smoketest::run(&args),
+        Command::Completions(args) => reference::completions(&args),
+        Command::Man(args) => reference::man(&args),
     }
 }
 
