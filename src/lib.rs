@@ -2,9 +2,10 @@
 //!
 //! The binary is a thin shell around this library. From the inside out: [`hook`] is the pure core (payload in,
 //! decision and answer out), [`scan`] asks the service, [`transport`] is HTTP and TLS, [`settings`] is what
-//! the user configured. [`registration`] and [`file_edit`] change Codex's configuration files,
-//! [`installation`] knows where everything is, [`codex`] talks to the real Codex, [`dump`] reads the service's configuration and [`redact`] makes that safe to share,
-//! [`diagnose`] finds out why TLS fails. [`commands`] puts them together, one file or folder a subcommand.
+//! the user configured. [`registration`] and [`file_edit`] change Codex's configuration files, [`installation`] knows
+//! where everything is, [`codex`] talks to the real Codex. [`dump`] reads the service's configuration and [`redact`]
+//! makes that safe to share, [`diagnose`] finds out why TLS fails. [`commands`] puts them together, one file or folder
+//! a subcommand.
 
 pub mod abort;
 pub mod cli;
