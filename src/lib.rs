@@ -4,8 +4,8 @@
 //! decision and answer out), [`scan`] asks the service, [`transport`] is HTTP and TLS, [`settings`] is what
 //! the user configured. [`registration`] and [`file_edit`] change Codex's configuration files, [`installation`] knows
 //! where everything is, [`codex`] talks to the real Codex. [`dump`] reads the service's configuration and [`redact`]
-//! makes that safe to share, [`diagnose`] finds out why TLS fails. [`commands`] puts them together, one file or folder
-//! a subcommand.
+//! makes that safe to share, [`diagnose`] finds out why TLS fails. [`windows`] knows that system's ways.
+//! [`commands`] puts them together, one file or folder a subcommand.
 
 pub mod abort;
 pub mod cli;
@@ -16,6 +16,7 @@ pub mod dump;
 pub mod file_edit;
 pub mod hook;
 pub mod installation;
+pub mod interrupt;
 pub mod logging;
 pub mod printable;
 pub mod redact;
@@ -26,3 +27,4 @@ pub mod settings;
 pub mod stdio;
 pub mod supervise;
 pub mod transport;
+pub mod windows;

@@ -24,7 +24,7 @@ mod text;
 mod toml;
 mod trust;
 
-pub use command::{CommandError, Launcher, is_windows_safe, quote_unix};
+pub use command::{Argument, CommandError, Launcher, is_windows_safe, quote_unix};
 pub use definition::{
     DEFAULT_HOOK_TIMEOUT, HookDefinition, HookEvent, MATCH_ALL_TOOLS, Registration, RegistrationOptions,
 };
