@@ -196,7 +196,7 @@ Environment:
 Exit code: 0 complete, 1 nothing written, 2 something could not be read (the file says what).";
 
 const DOCTOR_HELP: &str = "\
-Run it in the folder and with the environment that Codex is started in. It changes nothing, asks Codex about its
+Run it in the folder and with the environment that Codex is started in. It changes no file of yours, asks Codex about its
 hooks, runs the registered commands on blank text, and scans one greeting with their settings.
 
 Exit code: 0 protected, 1 not protected, 2 it could not be found out.
