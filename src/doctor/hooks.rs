@@ -136,7 +136,8 @@ fn doubles(event: HookEvent, hooks: &[&HookFacts], findings: &mut Vec<Finding>) 
         findings.push(Finding::new(FindingId::RegisteredTwice, Severity::Warning, text, fix).about(event));
     }
     for hook in hooks.iter().filter(|hook| matches!(hook.runner, Runner::Python)) {
-        let scans = if ours.is_empty() { "" } else { ", so that the event is scanned twice" };
+        let twice = running > 0 && runs(hook);
+        let scans = if twice { ", so that the event is scanned twice" } else { "" };
         findings.push(
             Finding::new(
                 FindingId::PythonIntegration,
@@ -279,7 +280,16 @@ fn binary(hook: &HookFacts, binary: &BinaryFacts, found: &mut Vec<Finding>) {
     let fix = format!("{}.", hook.layer.install());
     let mut add = |id, severity, text: String| found.push(Finding::new(id, severity, text, fix.clone()));
     match binary {
-        BinaryFacts::Same { .. } | BinaryFacts::NotLookedAt { .. } => {}
+        BinaryFacts::Same { .. } => {}
+        // It answers, but so would anything else.
+        BinaryFacts::NotLookedAt { why } => add(
+            FindingId::BinaryUnusable,
+            Severity::Unknown,
+            format!(
+                "The binary that the hook in {} starts could not be looked at: {why}.",
+                hook.place.display()
+            ),
+        ),
         BinaryFacts::Other { path, version } => add(
             FindingId::BinaryDiffers,
             Severity::Warning,

@@ -195,6 +195,10 @@ const CASES: &[Case] = {
             let why = "is not executable".to_owned();
             call(f, |call| call.binary = BinaryFacts::Unusable { path: BINARY.into(), why });
         }),
+        (BinaryUnusable, Unknown, CannotTell, |f| {
+            let why = "its path holds a variable".to_owned();
+            call(f, |call| call.binary = BinaryFacts::NotLookedAt { why });
+        }),
         (BinaryDiffers, Warning, Protected, |f| {
             let version = "0.9.0".to_owned();
             call(f, |call| call.binary = BinaryFacts::Other { path: BINARY.into(), version });

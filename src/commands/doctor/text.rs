@@ -144,7 +144,9 @@ fn finding(out: &mut String, finding: &Finding, paint: &Paint) -> std::fmt::Resu
 fn conclusion(diagnosis: &Diagnosis, paint: &Paint) -> String {
     match diagnosis.verdict {
         Verdict::Protected => {
-            format!("{}: Codex runs all four hooks, and they scan.", paint.word("PROTECTED", GREEN))
+            let warned = diagnosis.findings.iter().any(|finding| finding.severity == Severity::Warning);
+            let but = if warned { " Mind the warnings above." } else { "" };
+            format!("{}: Codex runs all four hooks, and they scan.{but}", paint.word("PROTECTED", GREEN))
         }
         Verdict::NotProtected => {
             format!(

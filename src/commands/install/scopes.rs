@@ -167,12 +167,11 @@ impl<'a> Plan<'a> {
         } else {
             ManagedDirs { managed_dir: Some(dir), windows_managed_dir: None }
         };
-        let mut notes = Vec::new();
-        notes.push(
+        let notes = vec![
             "Other users' own registrations are theirs: where there are any, they scan everything a second time \
              until each of those users runs `f5-guard uninstall --scope user`."
                 .into(),
-        );
+        ];
         Ok(Self {
             scope: Scope::System,
             surroundings,
