@@ -95,6 +95,9 @@ fn a_folder_gets_the_page_of_every_subcommand_with_its_options() {
         for option in command.get_arguments().filter_map(|argument| argument.get_long()) {
             assert!(page.contains(&format!("--{option}")), "{}: --{option}", path.display());
         }
+        let notes = command.get_after_help().map(ToString::to_string).unwrap_or_default();
+        let last = notes.lines().last().unwrap_or_default();
+        assert!(page.contains(last), "{}: {last}", path.display());
     }
     let count = std::fs::read_dir(&pages).expect("the folder exists").count();
     assert_eq!(count, subcommands().len() + 1);

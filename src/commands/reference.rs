@@ -65,11 +65,17 @@ fn page(command: Command) -> Result<Vec<u8>, String> {
     Ok(page)
 }
 
-/// What stands at the end of `--help`: its first line is the section's name, the rest keeps its columns.
+/// What stands at the end of `--help`, with its columns. A first line that ends in a colon is the section's name.
 fn render_notes(notes: &str, page: &mut dyn Write) -> io::Result<()> {
-    let Some((heading, lines)) = notes.split_once(":\n") else { return Ok(()) };
+    if notes.is_empty() {
+        return Ok(());
+    }
+    let (heading, lines) = match notes.split_once(":\n") {
+        Some((heading, lines)) if !heading.contains('\n') => (heading.to_uppercase(), lines),
+        _ => ("NOTES".to_owned(), notes),
+    };
     let mut section = Roff::default();
-    section.control("SH", [heading.to_uppercase().as_str()]).control("nf", []);
+    section.control("SH", [heading.as_str()]).control("nf", []);
     section.text([roman(lines)]).control("fi", []);
     section.to_writer(page)
 }
