@@ -69,7 +69,7 @@ fn a_file_that_codex_could_not_read_is_refused_with_line_and_column() {
 fn enforcement_stands_in_the_commands_with_an_absolute_ca_bundle() {
     let home = Home::new();
     let ca = home.path().join("ca.pem");
-    let api = f5_stand_in::f5::F5::builder().tls().start();
+    let api = f5_stand_in::f5::F5::builder().tls().never_called().start();
     api.write_ca(&ca);
     home.run(&with(&["--fail-mode", "closed", "--timeout", "30", "--ca-bundle", "ca.pem"]))
         .succeeds("install");
