@@ -331,7 +331,7 @@ pub fn program(program: &str, arguments: &[&str], port: u16) -> Program {
         .unwrap_or_else(|error| panic!("{program} is needed for this test and cannot be started: {error}"));
     let mut running = Program(child);
     let until = std::time::Instant::now() + Duration::from_secs(60);
-    while TcpStream::connect(("127.0.0.1", port)).is_err() {
+    while !listens(port) {
         if let Some(status) = running.0.try_wait().unwrap() {
             panic!("{program} ended at once: {status}");
         }
@@ -339,6 +339,13 @@ pub fn program(program: &str, arguments: &[&str], port: u16) -> Program {
         std::thread::yield_now();
     }
     running
+}
+
+/// Whether somebody accepts connections. Where the system hands the very port to the connecting side, that side meets
+/// itself (a simultaneous open): nobody listens then.
+fn listens(port: u16) -> bool {
+    TcpStream::connect(("127.0.0.1", port))
+        .is_ok_and(|stream| stream.local_addr().is_ok_and(|local| local.port() != port))
 }
 
 /// A port that nothing listens on, for programs that cannot say which one they took. It lies below the range from which
