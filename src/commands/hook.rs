@@ -178,7 +178,8 @@ fn scan(
     result
 }
 
-/// Reads stdin to its end, always: Codex takes a hook that does not as failed, and goes ahead.
+/// Reads stdin to its end, always: Codex takes a hook that does not as failed, and goes ahead. Of a payload
+/// over the limit one byte more than that is kept, by which it is recognised.
 fn read_stdin() -> Result<Vec<u8>, PayloadError> {
     let mut stdin = io::stdin().lock();
     let mut bytes = Vec::new();

@@ -14,7 +14,7 @@ use thiserror::Error;
 use super::event::Event;
 use super::readable;
 
-/// Payloads over this many bytes are drained and not read.
+/// Longer payloads, in bytes, are drained from stdin and not parsed: [`parse`] refuses what is longer.
 pub const MAX_PAYLOAD: usize = 32 * 1024 * 1024;
 
 /// One hook call, ready to be scanned.
@@ -50,6 +50,9 @@ pub enum PayloadError {
 /// # Errors
 /// See [`PayloadError`].
 pub fn parse(bytes: &[u8]) -> Result<Payload, PayloadError> {
+    if bytes.len() > MAX_PAYLOAD {
+        return Err(PayloadError::TooLarge);
+    }
     let text = decode(bytes);
     if text.trim().is_empty() {
         return Err(PayloadError::Empty);

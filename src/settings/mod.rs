@@ -16,7 +16,8 @@ pub use base_url::{BaseUrl, BaseUrlError, PlainHttp};
 pub use setting::{Env, Given, Setting, Source};
 use values::{FailMode, FlaggedOutput, LogLevel, SystemStore};
 
-use crate::codex::home::codex_home;
+use crate::codex::System;
+use crate::codex::home::CodexHome;
 use crate::secret::Secret;
 
 /// Where scans go when nobody says otherwise.
@@ -243,9 +244,7 @@ impl LogSettings {
                 source: given.source,
                 problem: None,
             },
-            None => Setting::default_value(
-                codex_home(env).map(|home| home.join("logs").join("f5_guardrails.log")),
-            ),
+            None => Setting::default_value(log_in_codex_home(env)),
         };
         Self {
             level: parsed(
@@ -260,6 +259,11 @@ impl LogSettings {
             file,
         }
     }
+}
+
+fn log_in_codex_home(env: Env<'_>) -> Option<PathBuf> {
+    let home = CodexHome::find(System::this(), env).ok()?;
+    Some(home.path.join("logs").join("f5_guardrails.log"))
 }
 
 fn env_setting(variable: &'static str, env: Env<'_>) -> Option<Given> {

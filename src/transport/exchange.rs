@@ -2,7 +2,6 @@
 
 use std::sync::Arc;
 
-use hyper_util::client::proxy::matcher::Matcher;
 use reqwest::header::HeaderMap;
 use reqwest::redirect::Policy;
 use reqwest::{Client, Method, RequestBuilder, Url};
@@ -10,6 +9,7 @@ use rustls::{ClientConfig, KeyLogFile};
 
 use super::failure::TransportError;
 use super::material::{TlsMaterialError, client_identity};
+use super::proxy;
 use super::trust::load_trust;
 use crate::settings::TlsSettings;
 
@@ -55,14 +55,24 @@ impl Transport {
             .map_err(setup)?
             .with_root_certificates(trust.roots);
         let mut config = match client_identity(tls)? {
-            Some(identity) => builder.with_client_auth_cert(identity.chain, identity.key).map_err(setup)?,
+            Some(identity) => builder.with_client_auth_cert(identity.chain, identity.key).map_err(|_| {
+                TlsMaterialError::ClientCertificate {
+                    path: tls.client_cert.value.clone().unwrap_or_default(),
+                    reason: "its private key is of another certificate, or of a kind that is not supported"
+                        .into(),
+                }
+            })?,
             None => builder.with_no_client_auth(),
         };
         config.alpn_protocols = vec![b"http/1.1".to_vec()];
         if tls.key_log {
             config.key_log = Arc::new(KeyLogFile::new());
         }
-        let client = Client::builder()
+        let mut builder = Client::builder();
+        if proxy::exempts_everything() {
+            builder = builder.no_proxy();
+        }
+        let client = builder
             .tls_backend_preconfigured(config)
             .redirect(Policy::none())
             .retry(reqwest::retry::never())
@@ -87,7 +97,7 @@ impl Transport {
         let url = request.url().clone();
         let host = host_and_port(&url);
         let failure =
-            |error: reqwest::Error| TransportError::from_reqwest(&error, &host, &proxy_clause(&url));
+            |error: reqwest::Error| TransportError::from_reqwest(&error, &host, &proxy::clause(&url));
         let mut response = self.client.execute(request).await.map_err(failure)?;
         let mut body = Vec::new();
         let too_large = || TransportError::TooLarge { host: host.clone() };
@@ -118,20 +128,5 @@ fn host_and_port(url: &Url) -> String {
         (Some(host), Some(port)) => format!("{host}:{port}"),
         (Some(host), None) => host.to_owned(),
         (None, _) => "the F5 service".to_owned(),
-    }
-}
-
-/// ` through the proxy …` where requests to `url` go through one, without its user info. Only asked for after
-/// a failure; the matcher is the one that the client itself uses.
-fn proxy_clause(url: &Url) -> String {
-    let proxy = url.as_str().parse().ok().and_then(|uri| Matcher::from_system().intercept(&uri));
-    match proxy {
-        Some(proxy) => {
-            let uri = proxy.uri();
-            let authority = uri.authority().map_or("", |a| a.as_str());
-            let host = authority.rsplit('@').next().unwrap_or_default();
-            format!(" through the proxy {}://{host}", uri.scheme_str().unwrap_or("http"))
-        }
-        None => String::new(),
     }
 }

@@ -7,6 +7,7 @@
 mod exchange;
 mod failure;
 mod material;
+pub mod proxy;
 mod retry;
 mod trust;
 

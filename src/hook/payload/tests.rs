@@ -60,6 +60,15 @@ fn what_is_no_object_is_refused() {
 }
 
 #[test]
+fn a_payload_over_the_limit_is_refused_even_where_it_could_be_parsed() {
+    let mut json = br#"{"hook_event_name":"UserPromptSubmit","prompt":"x"}"#.to_vec();
+    json.resize(MAX_PAYLOAD, b' ');
+    assert!(parse(&json).is_ok());
+    json.push(b' ');
+    assert_eq!(parse(&json), Err(PayloadError::TooLarge));
+}
+
+#[test]
 fn the_event_of_a_cut_off_payload_is_still_known() {
     let cut = br#"{"session_id":"s","x":[1,{"y":2}],"hook_event_name":"PostToolUse","tool_response":"aaa"#;
     assert_eq!(salvage_event(cut), Some(Event::PostToolUse));

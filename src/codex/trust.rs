@@ -1,0 +1,343 @@
+//! Which of our hooks Codex would really run, trusting exactly those, and forgetting them again.
+//!
+//! All of it goes through Codex's own calls; no hash is ever computed here. What "our" means is the caller's
+//! predicate; asking the user is the caller's too. Hooks of others that a removal moves are in `carry_over`.
+
+use std::io;
+use std::path::{Path, PathBuf};
+
+use serde_json::{Map, Value, json};
+
+use super::app_server::{AppServer, AppServerError, ConfigEdit, Merge};
+use super::config_style::{Before, PutBack};
+use super::listing::{EventName, FolderHooks, HookListing, Switch, TrustStatus, Waiting};
+
+/// What a registered hook of ours does when its event comes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Standing {
+    /// Runs: the user trusts it.
+    Trusted,
+    /// Runs: an administrator set it.
+    Managed,
+    /// Skipped in silence: never trusted.
+    Untrusted,
+    /// Skipped in silence: changed since it was trusted.
+    Modified,
+    /// Skipped in silence: the user switched it off (`/hooks`, or `hooks.state."<key>".enabled = false`).
+    Disabled,
+    /// Runs, but Codex does not wait for it, so that it blocks nothing.
+    Asynchronous,
+    /// Codex used a word that this version does not know; not to be taken for running.
+    Unknown(String),
+}
+
+impl Standing {
+    /// What Codex makes of the hook.
+    pub fn of(hook: &HookListing) -> Self {
+        match (&hook.trust_status, hook.switch, hook.waiting) {
+            (TrustStatus::Untrusted, ..) => Self::Untrusted,
+            (TrustStatus::Modified, ..) => Self::Modified,
+            (TrustStatus::Unknown(word), ..) => Self::Unknown(word.clone()),
+            (_, Switch::Off, _) => Self::Disabled,
+            (_, _, Waiting::Asynchronous) => Self::Asynchronous,
+            (TrustStatus::Managed, ..) => Self::Managed,
+            (TrustStatus::Trusted, ..) => Self::Trusted,
+        }
+    }
+
+    /// Whether the hook runs and is obeyed.
+    pub const fn protects(&self) -> bool {
+        matches!(self, Self::Trusted | Self::Managed)
+    }
+}
+
+/// One of our hooks with what becomes of it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct OurHook {
+    /// Codex's own entry.
+    pub listing: HookListing,
+    /// What becomes of it.
+    pub standing: Standing,
+}
+
+/// What Codex would do with our hooks in one working folder.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Review {
+    /// Our hooks, in Codex's order.
+    pub ours: Vec<OurHook>,
+}
+
+impl Review {
+    /// Picks our hooks out of Codex's listing.
+    pub fn of(folder: &FolderHooks, is_ours: &dyn Fn(&HookListing) -> bool) -> Self {
+        let ours = folder.hooks.iter().filter(|hook| is_ours(hook));
+        let ours = ours.map(|hook| OurHook { standing: Standing::of(hook), listing: hook.clone() });
+        Self { ours: ours.collect() }
+    }
+
+    /// Our hooks for one event; more than one means that it is scanned more than once.
+    pub fn for_event<'a>(&'a self, event: &'a EventName) -> impl Iterator<Item = &'a OurHook> {
+        self.ours.iter().filter(move |hook| hook.listing.event == *event)
+    }
+
+    /// The events of the four that no hook of ours is registered for.
+    pub fn missing(&self) -> Vec<EventName> {
+        EventName::OURS.into_iter().filter(|event| self.for_event(event).next().is_none()).collect()
+    }
+
+    /// Whether for each of the four events a hook of ours runs and is obeyed.
+    pub fn protects(&self) -> bool {
+        EventName::OURS.iter().all(|event| self.for_event(event).any(|hook| hook.standing.protects()))
+    }
+
+    /// The hooks that wait for the user's trust: what a question to the user has to show.
+    pub fn to_trust(&self) -> Vec<HookListing> {
+        let waiting = |hook: &&OurHook| matches!(hook.standing, Standing::Untrusted | Standing::Modified);
+        self.ours.iter().filter(waiting).map(|hook| hook.listing.clone()).collect()
+    }
+
+    /// The trusted hooks that the user has switched off.
+    pub fn disabled(&self) -> Vec<HookListing> {
+        let off = |hook: &&OurHook| hook.listing.switch == Switch::Off;
+        self.ours.iter().filter(off).map(|hook| hook.listing.clone()).collect()
+    }
+}
+
+/// What to do with the user's switch when a hook is trusted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SwitchedOff {
+    /// Leave it: the user's own decision.
+    Stay,
+    /// Switch it on again.
+    TurnOn,
+}
+
+/// Why trust could not be changed.
+#[derive(Debug, thiserror::Error)]
+pub enum TrustError {
+    /// Codex gave no usable answer.
+    #[error(transparent)]
+    Codex(#[from] AppServerError),
+    /// The user's config file could not be read or written.
+    #[error("{}: {source}", path.display())]
+    File {
+        /// The file.
+        path: PathBuf,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// Codex wrote the trust, but then lists these hooks as not running.
+    #[error("Codex stored the trust, but still does not run: {}", commands(.0))]
+    NotKept(Vec<HookListing>),
+}
+
+fn commands(hooks: &[HookListing]) -> String {
+    let names: Vec<String> = hooks
+        .iter()
+        .map(|hook| format!("{} ({})", hook.event.as_str(), hook.command.as_deref().unwrap_or("no command")))
+        .collect();
+    names.join(", ")
+}
+
+/// Trusts exactly `hooks`, as they were listed (and shown to the user), then asks Codex whether it holds.
+///
+/// The recorded hash is the listed one: a definition that changed in between stays untrusted, and is reported
+/// as [`TrustError::NotKept`]. `config_toml` gets its newlines, byte order mark and mode back before Codex is
+/// asked.
+pub fn trust(
+    server: &mut AppServer,
+    config_toml: &Path,
+    cwd: &Path,
+    hooks: &[HookListing],
+    switched_off: SwitchedOff,
+) -> Result<PutBack, TrustError> {
+    if hooks.is_empty() {
+        return Ok(PutBack::Nothing);
+    }
+    let record = |hook: &HookListing| {
+        let mut record = json!({"trusted_hash": hook.current_hash});
+        if let (SwitchedOff::TurnOn, Switch::Off, Some(fields)) =
+            (switched_off, hook.switch, record.as_object_mut())
+        {
+            fields.insert("enabled".into(), true.into());
+        }
+        (hook.key.clone(), record)
+    };
+    let records: Map<String, Value> = hooks.iter().map(record).collect();
+    let edit =
+        ConfigEdit { key_path: "hooks.state".into(), value: Value::Object(records), merge: Merge::Upsert };
+    let holds = |folder: &FolderHooks| not_running(folder, hooks, switched_off);
+    edit_and_check(server, config_toml, cwd, &[edit], &holds)
+}
+
+/// Those of `hooks` that Codex does not list as trusted, in the very definition that was to be trusted.
+fn not_running(folder: &FolderHooks, hooks: &[HookListing], switched_off: SwitchedOff) -> Vec<HookListing> {
+    let kept = |hook: &HookListing| {
+        folder.hooks.iter().any(|now| {
+            now.key == hook.key
+                && now.current_hash == hook.current_hash
+                && now.trust_status == TrustStatus::Trusted
+                && (switched_off == SwitchedOff::Stay || now.switch == Switch::On)
+        })
+    };
+    hooks.iter().filter(|hook| !kept(hook)).cloned().collect()
+}
+
+/// Lets Codex make `edits`, puts the file's style back, and then asks Codex what it makes of the file as it now
+/// stands. `broken` names the hooks that are not as they should be.
+pub(super) fn edit_and_check(
+    server: &mut AppServer,
+    config_toml: &Path,
+    cwd: &Path,
+    edits: &[ConfigEdit],
+    broken: &dyn Fn(&FolderHooks) -> Vec<HookListing>,
+) -> Result<PutBack, TrustError> {
+    let file_error = |source| TrustError::File { path: config_toml.to_path_buf(), source };
+    let before = Before::remember(config_toml).map_err(file_error)?;
+    let written = server.write_config(edits);
+    // Also after a failure: Codex may have written and then not answered in time.
+    let put_back = before.put_back();
+    written?;
+    let put_back = put_back.map_err(file_error)?;
+    let left = broken(&server.list_hooks_in(cwd)?);
+    if left.is_empty() { Ok(put_back) } else { Err(TrustError::NotKept(left)) }
+}
+
+/// Deletes the records (trust and switch) of `keys` from `config_toml`, through Codex.
+///
+/// To be called while our entries are still registered, since a key names another hook once they are gone. An
+/// emptied `[hooks.state]` goes too. Returns the keys that had a record.
+pub fn forget(
+    server: &mut AppServer,
+    config_toml: &Path,
+    cwd: &Path,
+    keys: &[String],
+) -> Result<Vec<String>, TrustError> {
+    let states = user_states(server, cwd)?;
+    let known: Vec<String> = keys.iter().filter(|key| states.contains_key(*key)).cloned().collect();
+    if known.is_empty() {
+        return Ok(known);
+    }
+    let edits: Vec<ConfigEdit> = if known.len() == states.len() {
+        vec![delete("hooks.state".into())]
+    } else {
+        known.iter().map(|key| delete(state_path(key))).collect()
+    };
+    let still_trusted = |folder: &FolderHooks| {
+        let is_left =
+            |hook: &&HookListing| known.contains(&hook.key) && hook.trust_status == TrustStatus::Trusted;
+        folder.hooks.iter().filter(is_left).cloned().collect()
+    };
+    edit_and_check(server, config_toml, cwd, &edits, &still_trusted)?;
+    Ok(known)
+}
+
+/// The records in the user's own `config.toml`, by key.
+pub(super) fn user_states(server: &mut AppServer, cwd: &Path) -> Result<Map<String, Value>, AppServerError> {
+    let config = server.read_config(cwd)?;
+    let layers = config.get("layers").and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default();
+    let is_user = |layer: &&Value| {
+        let name = layer.get("name");
+        let text = |field| name.and_then(|name| name.get(field)).and_then(Value::as_str);
+        text("type") == Some("user") && text("profile").is_none()
+    };
+    let state = layers.iter().find(is_user).and_then(|layer| layer.pointer("/config/hooks/state"));
+    Ok(state.and_then(Value::as_object).cloned().unwrap_or_default())
+}
+
+pub(super) fn delete(key_path: String) -> ConfigEdit {
+    ConfigEdit { key_path, value: Value::Null, merge: Merge::Replace }
+}
+
+/// The TOML key path of one record. A JSON string is a TOML basic string, except for U+007F, which TOML wants
+/// escaped.
+pub(super) fn state_path(key: &str) -> String {
+    format!("hooks.state.{}", Value::from(key)).replace('\u{7f}', "\\u007f")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::codex::listing;
+
+    fn hook(event: &str, trust: &str, change: Value) -> Value {
+        let mut hook = json!({"key": format!("/h/config.toml:{event}:0:0"), "eventName": event,
+            "command": format!("f5-guard {event}"), "timeoutSec": 15, "sourcePath": "/h/config.toml",
+            "source": "user", "enabled": true, "isManaged": trust == "managed", "currentHash": "sha256:1",
+            "trustStatus": trust});
+        hook.as_object_mut().unwrap().extend(change.as_object().unwrap().clone());
+        hook
+    }
+
+    fn review(hooks: Vec<Value>) -> Review {
+        let answer = json!({"data": [{"cwd": "/w", "hooks": hooks, "warnings": [], "errors": []}]});
+        let folder = listing::parse(answer).unwrap().remove(0);
+        Review::of(&folder, &|hook| {
+            hook.command.as_deref().is_some_and(|command| command.contains("f5-guard"))
+        })
+    }
+
+    fn four(trust: &str) -> Vec<Value> {
+        ["userPromptSubmit", "preToolUse", "postToolUse", "stop"]
+            .map(|event| hook(event, trust, json!({})))
+            .into()
+    }
+
+    #[test]
+    fn four_trusted_or_managed_hooks_protect() {
+        assert!(review(four("trusted")).protects());
+        assert!(review(four("managed")).protects());
+    }
+
+    #[test]
+    fn a_single_hook_that_does_not_run_means_no_protection() {
+        for (trust, change, standing) in [
+            ("untrusted", json!({}), Standing::Untrusted),
+            ("modified", json!({}), Standing::Modified),
+            ("trusted", json!({"enabled": false}), Standing::Disabled),
+            ("trusted", json!({"async": true}), Standing::Asynchronous),
+            ("managed", json!({"async": true}), Standing::Asynchronous),
+            ("later", json!({}), Standing::Unknown("later".into())),
+        ] {
+            let mut hooks = four("trusted");
+            hooks[2] = hook("postToolUse", trust, change);
+            let review = review(hooks);
+            assert_eq!(review.ours[2].standing, standing);
+            assert!(!review.protects(), "{standing:?}");
+        }
+    }
+
+    #[test]
+    fn a_missing_hook_is_named_and_means_no_protection() {
+        let mut hooks = four("trusted");
+        hooks.remove(1);
+        let review = review(hooks);
+        assert_eq!(review.missing(), [EventName::PreToolUse]);
+        assert!(!review.protects());
+    }
+
+    #[test]
+    fn a_running_hook_in_one_layer_protects_though_a_second_one_is_untrusted() {
+        let mut hooks = four("managed");
+        hooks.push(hook("stop", "untrusted", json!({"key": "/h/config.toml:stop:1:0"})));
+        let review = review(hooks);
+        assert!(review.protects());
+        assert_eq!(review.for_event(&EventName::Stop).count(), 2);
+        assert_eq!(review.to_trust().len(), 1);
+    }
+
+    #[test]
+    fn hooks_of_others_are_never_up_for_trust() {
+        let review = review(vec![hook("stop", "untrusted", json!({"command": "other-tool"}))]);
+        assert!(review.ours.is_empty() && review.to_trust().is_empty());
+    }
+
+    #[test]
+    fn a_key_path_quotes_whatever_a_path_can_hold() {
+        assert_eq!(
+            state_path(r#"C:\x "y"\c.toml:stop:0:0"#),
+            r#"hooks.state."C:\\x \"y\"\\c.toml:stop:0:0""#
+        );
+        assert_eq!(state_path("/\u{7f}\u{e9}\n"), "hooks.state.\"/\\u007f\u{e9}\\n\"");
+    }
+}

@@ -1,0 +1,88 @@
+//! The exact bytes of the answers, kept in `tests/golden/` (see its README for how they are written anew).
+
+use std::path::{Path, PathBuf};
+
+use f5_stand_in::f5::{F5, Fault, Reply, Verdict};
+
+use crate::support::{Event, Hook};
+
+/// A name, what the service says, and the settings.
+struct Case {
+    name: &'static str,
+    reply: Reply,
+    prepare: fn(Hook) -> Hook,
+}
+
+fn cases() -> Vec<Case> {
+    let case = |name, reply: Reply, prepare| Case { name, reply, prepare };
+    vec![
+        case("flagged", Verdict::flagged().into(), Hook::open),
+        case("blocked", Verdict::blocked().into(), Hook::open),
+        case("redacted", Verdict::redacted("look after").into(), Hook::open),
+        case("unknown-outcome", Verdict::unknown("quarantined").into(), Hook::open),
+        case("outcome-only", Verdict::flagged().outcome_only().into(), Hook::open),
+        case("flagged-strict", Verdict::flagged().into(), Hook::strict),
+        case("status-401-open", Fault::status(401).into(), Hook::open),
+        case("status-401-closed", Fault::status(401).into(), Hook::closed),
+        case("status-503-open", Fault::status(503).into(), Hook::open),
+        case("status-503-closed", Fault::status(503).into(), Hook::closed),
+        case("no-token-open", Verdict::cleared().into(), |hook| {
+            hook.open().without("F5_GUARDRAILS_API_TOKEN")
+        }),
+        case("no-token-closed", Verdict::cleared().into(), |hook| {
+            hook.closed().without("F5_GUARDRAILS_API_TOKEN")
+        }),
+    ]
+}
+
+fn file(event: Event, case: &Case) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("tests/golden/{}.{}.json", event.name(), case.name))
+}
+
+/// The answer with the stand-in's port, which differs from run to run, made equal.
+fn answer(event: Event, case: &Case) -> String {
+    let api = F5::builder().always(case.reply.clone()).may_stay_idle().start();
+    let answer = (case.prepare)(Hook::of(event).against(&api)).run();
+    answer.codex();
+    answer.stdout.replace(&api.address().to_string(), "127.0.0.1:PORT")
+}
+
+#[test]
+fn the_answers_are_byte_for_byte_the_golden_ones() {
+    let mut differences = Vec::new();
+    for event in Event::ALL {
+        for case in cases() {
+            let path = file(event, &case);
+            let expected = std::fs::read_to_string(&path).unwrap_or_else(|error| format!("({error})"));
+            let actual = answer(event, &case);
+            if actual != expected {
+                differences.push(format!("{}\n  expected {expected}\n  got      {actual}", path.display()));
+            }
+        }
+    }
+    assert!(differences.is_empty(), "see tests/golden/README.md\n{}", differences.join("\n"));
+}
+
+#[test]
+fn every_golden_file_belongs_to_a_case() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden");
+    let expected: Vec<PathBuf> = Event::ALL
+        .into_iter()
+        .flat_map(|event| cases().into_iter().map(move |case| file(event, &case)))
+        .collect();
+    for entry in std::fs::read_dir(folder).expect("the golden files") {
+        let path = entry.expect("an entry").path();
+        let is_golden = path.extension().is_some_and(|extension| extension == "json");
+        assert!(!is_golden || expected.contains(&path), "{} belongs to no case", path.display());
+    }
+}
+
+#[test]
+#[ignore = "writes the golden files anew instead of testing anything"]
+fn write_the_golden_files() {
+    for event in Event::ALL {
+        for case in cases() {
+            std::fs::write(file(event, &case), answer(event, &case)).expect("tests/golden can be written to");
+        }
+    }
+}

@@ -1,0 +1,228 @@
+//! The log file: what is written, where, for whose eyes, and that it never changes a decision.
+
+use std::path::{Path, PathBuf};
+
+use f5_stand_in::f5::{F5, Fault, Verdict};
+use serde_json::Value;
+
+use crate::support::{Answer, Event, FailMode, Hook};
+
+const LOG: &str = ".codex/logs/f5_guardrails.log";
+
+fn lines(text: &str) -> Vec<Value> {
+    text.lines()
+        .map(|line| match serde_json::from_str(line) {
+            Ok(Value::Object(object)) => Value::Object(object),
+            other => panic!("no JSON object ({other:?}): {line}"),
+        })
+        .collect()
+}
+
+/// The record of the decision: the only line that knows the turn.
+#[track_caller]
+fn record(answer: &Answer) -> Value {
+    let lines = lines(&answer.log());
+    let mut records =
+        lines.iter().filter(|line| line.to_string().contains("01a201f1-e0b9-7f13-abf1-c96d283d8dcb"));
+    let record = records.next().unwrap_or_else(|| panic!("no record of the decision: {answer:?}")).clone();
+    assert_eq!(records.next(), None, "one decision, one record: {answer:?}");
+    record
+}
+
+#[track_caller]
+fn has(record: &Value, words: &[&str]) {
+    let text = record.to_string();
+    for word in words {
+        assert!(text.contains(word), "{word} is missing in {text}");
+    }
+}
+
+#[test]
+fn a_hit_is_recorded_with_all_that_belongs_to_it() {
+    for event in Event::ALL {
+        let api = F5::answering(Verdict::flagged().id("scan-4711"));
+        let record = record(&Hook::of(event).strict().against(&api).run().blocked());
+        has(&record, &[event.name(), "flagged", "prompt_injection", "scan-4711", "WARN"]);
+        has(
+            &record,
+            &["01a201f1-e0a1-77f1-8b79-24bdeecda0eb", "duration", "characters", "pieces", "decision"],
+        );
+        if matches!(event, Event::PreToolUse | Event::PostToolUse) {
+            has(&record, &["Bash"]);
+        }
+    }
+}
+
+#[test]
+fn a_scan_error_is_recorded_with_its_kind() {
+    for event in Event::ALL {
+        for mode in FailMode::ALL {
+            let api = F5::answering(Fault::status(401));
+            let record = record(&Hook::of(event).in_mode(mode).against(&api).run().failed_in(mode));
+            has(&record, &[event.name(), "error", "WARN", "01a201f1-e0a1-77f1-8b79-24bdeecda0eb"]);
+        }
+    }
+}
+
+#[test]
+fn a_plain_allow_is_recorded_at_info_only() {
+    let api = F5::start();
+    let silent = Hook::pre_tool_use().closed().against(&api).run().allowed();
+    assert_eq!(silent.log(), "");
+    assert_eq!(silent.stderr, "");
+    let api = F5::answering(Verdict::cleared().id("scan-4711"));
+    let hook = Hook::pre_tool_use().closed().env("F5_GUARDRAILS_LOG_LEVEL", "info");
+    let answer = hook.against(&api).run().allowed();
+    has(&record(&answer), &["cleared", "scan-4711", "INFO", "PreToolUse"]);
+}
+
+#[test]
+fn the_lengths_are_those_of_the_text() {
+    let api = F5::answering(Verdict::flagged());
+    let hook =
+        Hook::user_prompt_submit().text(&"ü".repeat(1777)).env("F5_GUARDRAILS_MAX_SCAN_LENGTH", "1000");
+    let text = record(&hook.against(&api).run().blocked()).to_string();
+    assert!(text.contains("1777"), "{text}");
+}
+
+#[test]
+fn every_line_is_a_json_object_with_a_time_at_every_level() {
+    for level in ["trace", "debug", "info", "warn"] {
+        let api = F5::builder().first(Fault::status(503)).always(Verdict::flagged()).start();
+        let hook = Hook::pre_tool_use().env("F5_GUARDRAILS_LOG_LEVEL", level);
+        let answer = hook.env("F5_GUARDRAILS_TIMEOUT", "abc").against(&api).run().blocked();
+        let lines = lines(&answer.log());
+        assert!(!lines.is_empty());
+        assert!(
+            lines.iter().all(|line| line.get("time").or(line.get("timestamp")).is_some_and(Value::is_string))
+        );
+    }
+}
+
+#[test]
+fn stderr_has_lines_for_people() {
+    let api = F5::answering(Fault::status(401));
+    let answer = Hook::pre_tool_use().closed().against(&api).run().blocked();
+    assert!(!answer.stderr.trim().is_empty());
+    assert!(answer.stderr.lines().all(|line| !line.starts_with('{')), "{}", answer.stderr);
+    assert!(!answer.stderr.contains('\u{1b}'), "no colours where nobody looks: {}", answer.stderr);
+}
+
+#[cfg(unix)]
+#[test]
+fn the_log_is_private_to_the_user() {
+    use std::os::unix::fs::PermissionsExt as _;
+    let api = F5::answering(Verdict::flagged());
+    let answer = Hook::pre_tool_use().against(&api).run().blocked();
+    let mode = |path: &Path| std::fs::metadata(path).expect("it is there").permissions().mode() & 0o777;
+    assert_eq!(mode(&answer.home().join(LOG)), 0o600);
+    assert_eq!(mode(&answer.home().join(".codex/logs")) & 0o077, 0, "the folder was made by the program");
+}
+
+#[test]
+fn the_log_can_be_moved() {
+    let api = F5::answering(Verdict::flagged());
+    let hook = Hook::pre_tool_use();
+    let path = hook.home().join("else/where.log");
+    std::fs::create_dir(path.parent().expect("a folder")).expect("a folder");
+    let answer = hook.env("F5_GUARDRAILS_LOG_FILE", &path).against(&api).run().blocked();
+    assert_eq!(answer.log(), "");
+    assert!(!lines(&std::fs::read_to_string(&path).expect("the log")).is_empty());
+}
+
+#[test]
+fn the_log_can_be_switched_off() {
+    for word in ["off", "none", "false", "0", "disabled", "OFF"] {
+        let api = F5::answering(Verdict::flagged());
+        let answer = Hook::pre_tool_use().env("F5_GUARDRAILS_LOG_FILE", word).against(&api).run().blocked();
+        assert!(!answer.home().join(".codex/logs").exists(), "{word}");
+        assert!(!answer.home().join(word).exists(), "{word}");
+    }
+}
+
+#[test]
+fn without_a_codex_home_the_log_is_in_the_users_home() {
+    let api = F5::answering(Verdict::flagged());
+    let answer = Hook::pre_tool_use().without("CODEX_HOME").against(&api).run().blocked();
+    assert!(!answer.log().is_empty(), "{answer:?}");
+}
+
+/// A log file that cannot be written changes nothing but the log.
+fn changes_no_decision(path: impl Fn(&Hook) -> PathBuf) {
+    for event in Event::ALL {
+        for mode in FailMode::ALL {
+            let flagged = F5::answering(Verdict::flagged());
+            let hook = Hook::of(event).in_mode(mode).strict().against(&flagged);
+            let file = path(&hook);
+            hook.env("F5_GUARDRAILS_LOG_FILE", file).run().blocked();
+            let broken = F5::answering(Fault::status(500));
+            let hook = Hook::of(event).in_mode(mode).against(&broken);
+            let file = path(&hook);
+            hook.env("F5_GUARDRAILS_LOG_FILE", file).run().failed_in(mode);
+            let cleared = F5::start();
+            let hook = Hook::of(event).in_mode(mode).against(&cleared).env("F5_GUARDRAILS_LOG_LEVEL", "info");
+            let file = path(&hook);
+            hook.env("F5_GUARDRAILS_LOG_FILE", file).run().allowed();
+        }
+    }
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn a_full_disk_changes_no_decision() {
+    changes_no_decision(|_| PathBuf::from("/dev/full"));
+}
+
+#[test]
+fn a_folder_in_the_place_of_the_log_changes_no_decision() {
+    changes_no_decision(|hook| hook.home().to_owned());
+}
+
+#[test]
+fn a_path_that_cannot_exist_changes_no_decision() {
+    changes_no_decision(|hook| hook.file("a-file", "").join("below/it.log"));
+}
+
+#[cfg(unix)]
+#[test]
+fn a_pipe_without_a_reader_in_the_place_of_the_log_changes_no_decision() {
+    changes_no_decision(|hook| {
+        let path = hook.home().join("pipe");
+        let made = std::process::Command::new("mkfifo").arg(&path).status().expect("mkfifo is there");
+        assert!(made.success());
+        path
+    });
+}
+
+#[test]
+fn a_large_log_is_turned_over() {
+    let api = F5::answering(Verdict::flagged());
+    let hook = Hook::pre_tool_use();
+    std::fs::create_dir(hook.home().join(".codex/logs")).expect("a folder");
+    let old = "{}\n".repeat((10 << 20) / 3 + 1);
+    hook.file(LOG, &old);
+    let answer = hook.against(&api).run().blocked();
+    assert!(answer.log().len() < 10 << 20, "the log goes on in a new file");
+    record(&answer);
+    let kept = std::fs::read_dir(answer.home().join(".codex/logs"))
+        .expect("the folder")
+        .any(|entry| entry.expect("an entry").metadata().expect("its size").len() == old.len() as u64);
+    assert!(kept, "the old lines are kept beside it");
+}
+
+#[test]
+fn many_processes_append_whole_lines_to_one_log() {
+    const RUNS: usize = 24;
+    let home = tempfile::tempdir().expect("a folder");
+    let path = home.path().join("shared.log");
+    let api = F5::answering(Verdict::flagged());
+    std::thread::scope(|scope| {
+        for _ in 0..RUNS {
+            let hook = Hook::pre_tool_use().env("F5_GUARDRAILS_LOG_FILE", &path).against(&api);
+            scope.spawn(move || hook.run().blocked());
+        }
+    });
+    let lines = lines(&std::fs::read_to_string(&path).expect("the log"));
+    let records = lines.iter().filter(|line| line.to_string().contains("flagged")).count();
+    assert_eq!(records, RUNS);
+}

@@ -1,0 +1,23 @@
+//! The built program, hook by hook, against the contract: what Codex sends, what it makes of the answer, what is scanned.
+//!
+//! One test crate with a module a topic, because every further crate would be linked anew.
+
+#[path = "../support/mod.rs"]
+mod support;
+
+mod configuration;
+mod flags;
+mod golden;
+mod log;
+mod messages;
+mod network;
+mod no_output;
+mod payloads;
+mod pieces;
+mod proxies;
+mod retries;
+mod settings;
+mod table;
+mod text;
+mod timeouts;
+mod tls;

@@ -1,0 +1,157 @@
+//! Everything that can go wrong between the request and the answer, on each event, in both fail modes.
+
+use std::time::Duration;
+
+use f5_stand_in::f5::{F5, Fault, RetryAfter, refusing_url};
+
+use crate::support::{Hook, everywhere};
+
+/// Each fault is a scan error on each event; the cause is told, and no detail of log level debug gives anything away.
+fn is_a_scan_error(fault: &Fault, causes: &[&str]) {
+    everywhere(|event, mode| {
+        let api = F5::answering(fault.clone());
+        let hook = Hook::of(event).in_mode(mode).against(&api).env("F5_GUARDRAILS_LOG_LEVEL", "debug");
+        hook.run().failed_in(mode).says(causes);
+    });
+}
+
+/// As `is_a_scan_error`, where only the deadline ends it.
+fn runs_into_the_deadline(fault: &Fault) {
+    everywhere(|event, mode| {
+        let api = F5::answering(fault.clone());
+        let hook = Hook::of(event).in_mode(mode).against(&api).env("F5_GUARDRAILS_TIMEOUT", "2");
+        hook.run().failed_in(mode).says(&["timeout", "timed out", "in time", "deadline"]);
+    });
+}
+
+#[test]
+fn a_refused_connection() {
+    everywhere(|event, mode| {
+        let hook =
+            Hook::of(event).in_mode(mode).env("F5_GUARDRAILS_BASE_URL", refusing_url().expect("a port"));
+        hook.run().failed_in(mode).says(&["connect", "refused", "reach"]);
+    });
+}
+
+#[test]
+fn a_reset_before_the_request() {
+    is_a_scan_error(&Fault::ResetOnConnect, &["connection", "reset", "network", "reach"]);
+}
+
+#[test]
+fn a_reset_after_the_request() {
+    is_a_scan_error(&Fault::ResetAfterRequest, &["connection", "reset", "network", "reach"]);
+}
+
+#[test]
+fn a_connection_closed_without_an_answer() {
+    is_a_scan_error(&Fault::CloseAfterRequest, &["connection", "closed", "network", "reach"]);
+}
+
+#[test]
+fn a_server_that_accepts_and_says_nothing() {
+    runs_into_the_deadline(&Fault::HangOnConnect);
+}
+
+#[test]
+fn a_server_that_reads_and_says_nothing() {
+    runs_into_the_deadline(&Fault::HangAfterRequest);
+}
+
+#[test]
+fn an_answer_that_stops_after_its_head() {
+    runs_into_the_deadline(&Fault::HangAfterHead);
+}
+
+#[test]
+fn an_answer_that_drips_byte_by_byte() {
+    runs_into_the_deadline(&Fault::Drip(Duration::from_secs(1)));
+    runs_into_the_deadline(&Fault::Drip(Duration::from_millis(5)));
+}
+
+#[test]
+fn a_body_that_never_ends() {
+    is_a_scan_error(&Fault::EndlessBody, &["8 mib", "too large", "size", "in time", "timeout", "timed out"]);
+}
+
+#[test]
+fn a_body_larger_than_any_verdict() {
+    is_a_scan_error(&Fault::HugeBody(9 << 20), &["8 mib", "too large", "size"]);
+}
+
+#[test]
+fn a_truncated_body() {
+    is_a_scan_error(&Fault::Truncated, &["connection", "incomplete", "end", "cut", "broke"]);
+    is_a_scan_error(&Fault::TruncatedChunks, &["connection", "incomplete", "end", "cut", "broke"]);
+}
+
+#[test]
+fn an_answer_that_is_no_http() {
+    is_a_scan_error(&Fault::Garbage, &["http", "network", "answer"]);
+}
+
+#[test]
+fn a_body_that_is_no_verdict() {
+    for (name, fault) in Fault::bad_bodies() {
+        eprintln!("body: {name}");
+        is_a_scan_error(&fault, &["answer", "body", "json", "outcome", "response"]);
+    }
+}
+
+#[test]
+fn a_login_page_instead_of_a_verdict() {
+    is_a_scan_error(&Fault::html_page(), &["answer", "body", "json", "html", "response"]);
+}
+
+#[test]
+fn a_success_without_content() {
+    is_a_scan_error(
+        &Fault::Answer(f5_stand_in::f5::Response::new(204)),
+        &["204", "answer", "body", "outcome"],
+    );
+}
+
+#[test]
+fn every_error_status_is_named() {
+    for status in [400, 401, 403, 404, 405, 407, 413, 422, 500, 501] {
+        is_a_scan_error(&Fault::status(status), &[&status.to_string()]);
+    }
+}
+
+#[test]
+fn the_statuses_that_are_tried_again_are_named_in_the_end() {
+    for status in [502, 503, 504] {
+        is_a_scan_error(&Fault::status(status), &[&status.to_string()]);
+    }
+    is_a_scan_error(&Fault::retry_after(429, &RetryAfter::Seconds(0)), &["429"]);
+}
+
+#[test]
+fn an_error_status_with_a_cleared_verdict_clears_nothing() {
+    for status in [400, 401, 403, 404, 413, 422, 500] {
+        is_a_scan_error(&Fault::status_with_verdict(status), &[&status.to_string()]);
+    }
+}
+
+#[test]
+fn a_redirect_is_never_followed() {
+    for status in [301, 302, 307, 308] {
+        everywhere(|event, mode| {
+            let elsewhere = F5::builder().never_called().start();
+            let location = format!("{}{}", elsewhere.base_url(), f5_stand_in::f5::SCANS);
+            let api = F5::answering(Fault::redirect(status, &location));
+            let answer =
+                Hook::of(event).in_mode(mode).against(&api).run().failed_in(mode).says(&["redirect"]);
+            answer.says(&[&elsewhere.address().to_string()]);
+        });
+    }
+}
+
+#[test]
+fn a_redirect_within_the_service_is_not_followed_either() {
+    everywhere(|event, mode| {
+        let api = F5::answering(Fault::redirect(307, "/login"));
+        Hook::of(event).in_mode(mode).against(&api).run().failed_in(mode).says(&["redirect"]);
+        api.only_scan();
+    });
+}

@@ -1,0 +1,282 @@
+//! What f5-guard believes of Codex's hook trust, checked against the real Codex:
+//! `F5_GUARD_TEST_CODEX=/path/to/codex cargo test --test live_codex_trust -- --ignored`
+
+mod model;
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::time::Duration;
+
+use f5_guard::codex::app_server::AppServer;
+use f5_guard::codex::carry_over;
+use f5_guard::codex::config_style::PutBack;
+use f5_guard::codex::home::{CodexHome, Origin};
+use f5_guard::codex::layers::{self, ConfigVerdict, HooksFeature, OnlyManaged, Strictness};
+use f5_guard::codex::listing::{FolderHooks, HookListing, Source};
+use f5_guard::codex::locate::{self, Codex};
+use f5_guard::codex::process::{self, End};
+use f5_guard::codex::trust::{self, Review, Standing, SwitchedOff};
+use f5_guard::codex::{System, shell};
+use tempfile::TempDir;
+
+const LIMIT: Duration = Duration::from_secs(60);
+
+/// A prompt hook of ours and one of somebody else's.
+const OURS: &str = "[[hooks.UserPromptSubmit]]\n[[hooks.UserPromptSubmit.hooks]]\ntype = \"command\"\n\
+                    command = \"cat > ours.txt\"\ntimeout = 15\n";
+const OTHER: &str = "[[hooks.UserPromptSubmit]]\n[[hooks.UserPromptSubmit.hooks]]\ntype = \"command\"\n\
+                     command = \"cat > other.txt\"\n";
+
+fn is_ours(hook: &HookListing) -> bool {
+    hook.command.as_deref().is_some_and(|command| command.contains("ours.txt"))
+}
+
+fn real_codex() -> PathBuf {
+    std::env::var_os("F5_GUARD_TEST_CODEX").expect("F5_GUARD_TEST_CODEX must name the real codex").into()
+}
+
+/// A fresh Codex home and working folder.
+struct Setup {
+    dir: TempDir,
+    codex: Codex,
+}
+
+impl Setup {
+    fn new(config: &str) -> Self {
+        let codex = locate::locate(Some(&real_codex()), System::this(), &|_| None).unwrap();
+        let dir = tempfile::tempdir().unwrap();
+        fs::create_dir(dir.path().join("work")).unwrap();
+        fs::create_dir(dir.path().join("home")).unwrap();
+        let setup = Self { dir, codex };
+        setup.write(config);
+        setup
+    }
+
+    fn work(&self) -> PathBuf {
+        self.dir.path().join("work")
+    }
+
+    fn home(&self) -> CodexHome {
+        CodexHome { path: self.dir.path().join("home"), origin: Origin::Variable }
+    }
+
+    fn config(&self) -> PathBuf {
+        self.home().config_toml()
+    }
+
+    fn write(&self, config: &str) {
+        fs::write(self.config(), config).unwrap();
+    }
+
+    fn start(&self) -> AppServer {
+        AppServer::start(&self.codex.program, &self.home(), &self.work(), LIMIT).unwrap()
+    }
+
+    fn list(&self, server: &mut AppServer) -> FolderHooks {
+        server.list_hooks_in(&self.work()).unwrap()
+    }
+
+    fn standings(&self, server: &mut AppServer) -> Vec<Standing> {
+        let review = Review::of(&self.list(server), &is_ours);
+        review.ours.into_iter().map(|hook| hook.standing).collect()
+    }
+
+    fn trust(&self, server: &mut AppServer, which: &dyn Fn(&HookListing) -> bool) -> PutBack {
+        let hooks = Review::of(&self.list(server), which).to_trust();
+        assert!(!hooks.is_empty());
+        trust::trust(server, &self.config(), &self.work(), &hooks, SwitchedOff::Stay).unwrap()
+    }
+
+    /// One prompt through `codex exec`, with no bypass flag; tells whether our hook got its payload.
+    fn exec_runs_our_hook(&self, model: &model::Model) -> bool {
+        let marker = self.work().join("ours.txt");
+        let _ = fs::remove_file(&marker);
+        let mut command = Command::new(&self.codex.program);
+        command.args(["exec", "--skip-git-repo-check", "-s", "read-only", "hello"]);
+        command.args(model.codex_options()).current_dir(self.work()).env("STUB_KEY", "k");
+        self.home().apply(&mut command);
+        let done = process::run(&mut command, b"", LIMIT).unwrap();
+        assert_eq!(done.end, End::Code(0), "{}", String::from_utf8_lossy(&done.stderr));
+        fs::read_to_string(marker).is_ok_and(|payload| payload.contains("\"prompt\":\"hello\""))
+    }
+}
+
+#[test]
+#[ignore = "needs the real Codex; set F5_GUARD_TEST_CODEX to its path"]
+fn trust_is_given_kept_with_crlf_and_bom_and_lost_with_a_changed_command() {
+    let setup = Setup::new(&format!("\u{feff}# mine\n{OTHER}{OURS}").replace('\n', "\r\n"));
+    let mut server = setup.start();
+    assert_eq!(setup.standings(&mut server), [Standing::Untrusted]);
+
+    assert_eq!(setup.trust(&mut server, &is_ours), PutBack::Style);
+
+    assert_eq!(setup.standings(&mut server), [Standing::Trusted]);
+    let config = fs::read_to_string(setup.config()).unwrap();
+    assert!(config.starts_with("\u{feff}# mine\r\n"), "{config:?}");
+    assert_eq!(config.matches('\n').count(), config.matches("\r\n").count());
+    let other = setup.list(&mut server).hooks.into_iter().find(|hook| !is_ours(hook)).unwrap();
+    assert_eq!(Standing::of(&other), Standing::Untrusted);
+
+    setup.write(&config.replace("cat > ours.txt", "cat >  ours.txt"));
+    assert_eq!(setup.standings(&mut server), [Standing::Modified]);
+    assert_eq!(setup.standings(&mut setup.start()), [Standing::Modified]);
+}
+
+#[test]
+#[ignore = "needs the real Codex; set F5_GUARD_TEST_CODEX to its path"]
+fn codex_exec_runs_the_hook_once_it_is_trusted_and_not_before() {
+    let setup = Setup::new(OURS);
+    let model = model::Model::start();
+    assert!(!setup.exec_runs_our_hook(&model));
+    setup.trust(&mut setup.start(), &is_ours);
+    assert!(setup.exec_runs_our_hook(&model));
+}
+
+#[test]
+#[ignore = "needs the real Codex; set F5_GUARD_TEST_CODEX to its path"]
+fn a_hook_the_user_switched_off_is_disabled_until_it_is_turned_on() {
+    let setup = Setup::new(OURS);
+    let model = model::Model::start();
+    let mut server = setup.start();
+    setup.trust(&mut server, &is_ours);
+    let config = fs::read_to_string(setup.config()).unwrap();
+    setup.write(&config.replace("trusted_hash", "enabled = false\ntrusted_hash"));
+    assert_eq!(setup.standings(&mut server), [Standing::Disabled]);
+    assert!(!setup.exec_runs_our_hook(&model));
+
+    let disabled = Review::of(&setup.list(&mut server), &is_ours).disabled();
+    trust::trust(&mut server, &setup.config(), &setup.work(), &disabled, SwitchedOff::TurnOn).unwrap();
+
+    assert_eq!(setup.standings(&mut server), [Standing::Trusted]);
+    assert!(setup.exec_runs_our_hook(&model));
+}
+
+#[test]
+#[ignore = "needs the real Codex; set F5_GUARD_TEST_CODEX to its path"]
+fn forgetting_our_trust_gives_the_file_its_very_bytes_back() {
+    for (newline, bom) in [("\n", ""), ("\r\n", "\u{feff}")] {
+        let original =
+            format!("{bom}# mine\nmodel = \"m\" # why\n\n{OTHER}{OURS}# the end\n").replace('\n', newline);
+        let setup = Setup::new(&original);
+        let mut server = setup.start();
+        setup.trust(&mut server, &is_ours);
+        let keys: Vec<String> =
+            setup.list(&mut server).hooks.into_iter().filter(is_ours).map(|hook| hook.key).collect();
+
+        let known = trust::forget(&mut server, &setup.config(), &setup.work(), &keys).unwrap();
+
+        assert_eq!(known, keys);
+        assert_eq!(fs::read_to_string(setup.config()).unwrap(), original);
+    }
+}
+
+#[test]
+#[ignore = "needs the real Codex; set F5_GUARD_TEST_CODEX to its path"]
+fn somebody_elses_trust_follows_its_hook_to_a_new_place() {
+    let setup = Setup::new(&format!("{OURS}{OTHER}"));
+    let mut server = setup.start();
+    setup.trust(&mut server, &|_| true);
+    let before = setup.list(&mut server);
+    let keys: Vec<String> =
+        before.hooks.iter().filter(|hook| is_ours(hook)).map(|hook| hook.key.clone()).collect();
+    trust::forget(&mut server, &setup.config(), &setup.work(), &keys).unwrap();
+    let config = fs::read_to_string(setup.config()).unwrap();
+    setup.write(&config.replacen(OURS, "", 1));
+    let after = setup.list(&mut server);
+    assert_eq!(Standing::of(&after.hooks[0]), Standing::Untrusted);
+
+    let moves = carry_over::plan(&before, &after, &is_ours);
+    carry_over::carry_over(&mut server, &setup.config(), &setup.work(), &moves).unwrap();
+
+    assert_eq!(moves.moved.len(), 1);
+    assert_eq!(Standing::of(&setup.list(&mut server).hooks[0]), Standing::Trusted);
+    let config = fs::read_to_string(setup.config()).unwrap();
+    assert_eq!(config.matches("trusted_hash").count(), 1, "{config}");
+}
+
+#[test]
+#[ignore = "needs the real Codex; set F5_GUARD_TEST_CODEX to its path"]
+fn codex_tells_whether_it_accepts_the_config_file() {
+    let setup = Setup::new(OURS);
+    let check = |strictness| {
+        layers::check_config(&setup.codex.program, &setup.home(), &setup.work(), strictness, LIMIT)
+    };
+    assert_eq!(check(Strictness::Strict), ConfigVerdict::Accepted);
+    setup.trust(&mut setup.start(), &is_ours);
+    assert_eq!(check(Strictness::Strict), ConfigVerdict::Accepted);
+    setup.write("unknown_key = 1\n");
+    assert_eq!(check(Strictness::Ordinary), ConfigVerdict::Accepted);
+    assert!(matches!(check(Strictness::Strict), ConfigVerdict::Refused { position: Some((1, 1)), .. }));
+    setup.write("model =\n");
+    let refused = check(Strictness::Ordinary);
+    assert!(matches!(refused, ConfigVerdict::Refused { position: Some((1, _)), .. }), "{refused:?}");
+    let folder = setup.list(&mut setup.start());
+    assert!(folder.hooks.is_empty() && folder.errors[0].message.contains("config.toml:1:"), "{folder:?}");
+}
+
+#[test]
+#[ignore = "needs the real Codex; set F5_GUARD_TEST_CODEX to its path"]
+fn a_file_that_switches_hooks_off_is_named_and_nothing_is_listed() {
+    let setup = Setup::new(OURS);
+    let mut server = setup.start();
+    let switches = layers::hook_switches(&mut server, &setup.work()).unwrap();
+    assert_eq!((switches.feature, switches.only_managed), (HooksFeature::On, OnlyManaged::No));
+    for key in ["hooks", "codex_hooks"] {
+        setup.write(&format!("{OURS}[features]\n{key} = false\n"));
+        let switches = layers::hook_switches(&mut server, &setup.work()).unwrap();
+        let file = fs::canonicalize(setup.config()).unwrap().display().to_string();
+        assert_eq!(switches.feature, HooksFeature::Off { by: file });
+        assert!(setup.list(&mut server).hooks.is_empty());
+    }
+}
+
+#[test]
+#[ignore = "needs the real Codex; set F5_GUARD_TEST_CODEX to its path"]
+fn two_files_in_one_folder_and_a_broken_one_are_warned_about() {
+    let setup = Setup::new(OURS);
+    let hooks_json = setup.home().path.join("hooks.json");
+    let json = r#"{"hooks":{"Stop":[{"hooks":[{"type":"command","command":"other"}]}]}}"#;
+    fs::write(&hooks_json, json).unwrap();
+    let folder = setup.list(&mut setup.start());
+    assert!(folder.warnings[0].contains("hooks.json") && folder.hooks.len() == 2, "{folder:?}");
+    fs::write(&hooks_json, "{").unwrap();
+    let folder = setup.list(&mut setup.start());
+    assert!(folder.warnings[0].contains("failed to parse") && folder.hooks.len() == 1, "{folder:?}");
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+#[ignore = "needs the real Codex; set F5_GUARD_TEST_CODEX to its path"]
+fn hooks_of_the_administrators_requirements_need_no_trust() {
+    let mut setup = Setup::new(OURS);
+    setup.codex.program =
+        Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/live_codex_trust/managed-codex.sh");
+    let managed = format!("allow_managed_hooks_only = false\n[hooks]\nmanaged_dir = \"/opt/f5\"\n{OURS}");
+    let requirements = setup.home().path.join("requirements.toml");
+    fs::write(&requirements, &managed).unwrap();
+    let mut server = setup.start();
+    assert_eq!(setup.standings(&mut server), [Standing::Managed, Standing::Untrusted]);
+    let hook = setup.list(&mut server).hooks.remove(0);
+    assert_eq!((hook.source, hook.source_path), (Source::System, PathBuf::from("/opt/f5")));
+    assert!(setup.exec_runs_our_hook(&model::Model::start()));
+
+    fs::write(&requirements, managed.replace("= false", "= true")).unwrap();
+    let mut server = setup.start();
+    assert_eq!(setup.standings(&mut server), [Standing::Managed]);
+    let switches = layers::hook_switches(&mut server, &setup.work()).unwrap();
+    assert_eq!(switches.only_managed, OnlyManaged::Yes);
+}
+
+#[cfg(unix)]
+#[test]
+#[ignore = "needs the real Codex; set F5_GUARD_TEST_CODEX to its path"]
+fn codex_runs_a_hook_with_the_shell_we_expect() {
+    let setup = Setup::new(&OURS.replace("cat > ours.txt", "cat > ours.txt; echo $0 $- > shell.txt"));
+    setup.trust(&mut setup.start(), &is_ours);
+    assert!(setup.exec_runs_our_hook(&model::Model::start()));
+    let shell = shell::HookShell::of_this_user(&|name| std::env::var_os(name));
+    let done = shell::run_hook(&shell, "cat > /dev/null; echo $0 $-", b"{}", &setup.work(), LIMIT).unwrap();
+    let codexs = fs::read(setup.work().join("shell.txt")).unwrap();
+    assert_eq!(String::from_utf8(codexs).unwrap(), String::from_utf8(done.stdout).unwrap());
+}

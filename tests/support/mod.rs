@@ -1,0 +1,411 @@
+//! Runs the built `f5-guard` as Codex would: a payload on stdin, an answer on stdout, an environment of its own.
+//!
+//! `Hook::of(Event::PreToolUse).closed().against(&api).run().blocked()` reads as the story that it tests.
+
+#![allow(dead_code, reason = "each test crate uses its own part")]
+
+pub mod codex_answer;
+pub mod event;
+
+use std::collections::BTreeMap;
+use std::ffi::OsString;
+use std::fmt::Write as _;
+use std::io::{Read, Write};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::sync::{Arc, Mutex, mpsc};
+use std::time::Duration;
+
+use f5_stand_in::f5::{F5, TOKEN};
+use serde_json::Value;
+use tempfile::TempDir;
+
+pub use codex_answer::{CodexAnswer, Effect};
+pub use event::Event;
+
+/// Stands in every text that is scanned, and must stand in nothing that the program says.
+pub const MARKER: &str = "MARKER-c5d41e";
+
+/// Nothing here takes half as long; a process that does is stuck.
+const STUCK: Duration = Duration::from_secs(120);
+
+/// What Codex sends, read from `tests/samples/codex/NAME.json`.
+pub fn sample(name: &str) -> Value {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("tests/samples/codex/{name}.json"));
+    let text = std::fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+    serde_json::from_str(&text).expect("a sample is JSON")
+}
+
+/// One run of a hook in the making.
+pub struct Hook {
+    event: Event,
+    subcommand: String,
+    stdin: Vec<u8>,
+    arguments: Vec<OsString>,
+    environment: BTreeMap<OsString, OsString>,
+    stdout: Target,
+    home: TempDir,
+}
+
+/// Where the answer goes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Target {
+    Pipe,
+    /// A pipe of which nobody holds the other end.
+    BrokenPipe,
+    /// A device on which every write fails.
+    Full,
+}
+
+impl Hook {
+    /// The event's own subcommand, with a harmless payload, in fail mode open, against an address that refuses.
+    pub fn of(event: Event) -> Self {
+        let home = TempDir::new().expect("a temporary home");
+        std::fs::create_dir(home.path().join(".codex")).expect("a CODEX_HOME");
+        let hook = Self {
+            event,
+            subcommand: event.subcommand().to_owned(),
+            stdin: event.payload(&format!("please look after {MARKER}")).to_string().into_bytes(),
+            arguments: Vec::new(),
+            environment: BTreeMap::new(),
+            stdout: Target::Pipe,
+            home,
+        };
+        let home = hook.home().to_owned();
+        let mut hook = hook
+            .env("HOME", &home)
+            .env("USERPROFILE", &home)
+            .env("CODEX_HOME", home.join(".codex"))
+            .env("F5_GUARDRAILS_API_TOKEN", TOKEN)
+            .env("F5_GUARDRAILS_BASE_URL", "http://127.0.0.1:1");
+        // Without these neither Windows' sockets nor coverage tools work.
+        for name in ["SystemRoot", "LLVM_PROFILE_FILE"] {
+            if let Some(value) = std::env::var_os(name) {
+                hook = hook.env(name, value);
+            }
+        }
+        hook
+    }
+
+    pub fn user_prompt_submit() -> Self {
+        Self::of(Event::UserPromptSubmit)
+    }
+
+    pub fn pre_tool_use() -> Self {
+        Self::of(Event::PreToolUse)
+    }
+
+    pub fn post_tool_use() -> Self {
+        Self::of(Event::PostToolUse)
+    }
+
+    pub fn stop() -> Self {
+        Self::of(Event::Stop)
+    }
+
+    /// The folder that the process takes for the user's home.
+    pub fn home(&self) -> &Path {
+        self.home.path()
+    }
+
+    /// A file in the home, with this content.
+    pub fn file(&self, name: &str, content: impl AsRef<[u8]>) -> PathBuf {
+        let path = self.home().join(name);
+        std::fs::write(&path, content).expect("the home can be written to");
+        path
+    }
+
+    /// Another subcommand than the event's own.
+    pub fn registered_as(mut self, subcommand: &str) -> Self {
+        self.subcommand = subcommand.to_owned();
+        self
+    }
+
+    pub fn payload(self, payload: Value) -> Self {
+        self.stdin(payload.to_string())
+    }
+
+    /// The event's usual payload with this text in it.
+    pub fn text(self, text: &str) -> Self {
+        let payload = self.event.payload(text);
+        self.payload(payload)
+    }
+
+    /// These bytes instead of a payload.
+    pub fn stdin(mut self, bytes: impl Into<Vec<u8>>) -> Self {
+        self.stdin = bytes.into();
+        self
+    }
+
+    pub fn arguments<A: Into<OsString>>(mut self, arguments: impl IntoIterator<Item = A>) -> Self {
+        self.arguments.extend(arguments.into_iter().map(Into::into));
+        self
+    }
+
+    pub fn env(mut self, name: &str, value: impl Into<OsString>) -> Self {
+        self.environment.insert(name.into(), value.into());
+        self
+    }
+
+    pub fn without(mut self, name: &str) -> Self {
+        self.environment.remove(&OsString::from(name));
+        self
+    }
+
+    pub fn open(self) -> Self {
+        self.env("F5_GUARDRAILS_FAIL_MODE", "open")
+    }
+
+    pub fn closed(self) -> Self {
+        self.env("F5_GUARDRAILS_FAIL_MODE", "closed")
+    }
+
+    pub fn in_mode(self, mode: FailMode) -> Self {
+        match mode {
+            FailMode::Open => self.open(),
+            FailMode::Closed => self.closed(),
+        }
+    }
+
+    pub fn strict(self) -> Self {
+        self.env("F5_GUARDRAILS_POST_STRICT", "true")
+    }
+
+    pub fn stdout(mut self, target: Target) -> Self {
+        self.stdout = target;
+        self
+    }
+
+    /// Scans go to this stand-in; its certificates are trusted where it has some.
+    pub fn against(self, api: &F5) -> Self {
+        let url = api.base_url();
+        let hook = self.env("F5_GUARDRAILS_BASE_URL", &url);
+        if url.starts_with("https:") {
+            let bundle = hook.home().join("ca.pem");
+            api.write_ca(&bundle);
+            return hook.env("F5_GUARDRAILS_CA_BUNDLE", bundle);
+        }
+        hook
+    }
+
+    /// The built program with environment and arguments, not started yet.
+    fn command(&self) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_f5-guard"));
+        command
+            .arg(&self.subcommand)
+            .args(&self.arguments)
+            .env_clear()
+            .envs(&self.environment)
+            .current_dir(self.home());
+        command
+    }
+
+    /// Runs it to its end.
+    ///
+    /// # Panics
+    /// Where it did not read its stdin to the end, or where token or scanned text turn up in what it said.
+    pub fn run(self) -> Answer {
+        let mut command = self.command();
+        command.stdin(Stdio::piped()).stdout(self.stdout.stdio()).stderr(Stdio::piped());
+        let mut child = command.spawn().expect("the program starts");
+        // The command holds its end of the streams it was given until it is dropped.
+        drop(command);
+        let mut stdin = child.stdin.take().expect("stdin is a pipe");
+        // Before its stdin ends the program cannot answer, so the pipe is broken by then.
+        let stdout = child.stdout.take().filter(|_| self.stdout != Target::BrokenPipe);
+        let stderr = child.stderr.take().expect("stderr is a pipe");
+        let watched = Watched::new(child);
+        let payload = self.stdin;
+        let (taken, stdout, stderr) = std::thread::scope(|scope| {
+            let feeder = scope.spawn(move || stdin.write_all(&payload));
+            let errors = scope.spawn(move || read_all(Some(stderr)));
+            let stdout = read_all(stdout);
+            (feeder.join().expect("no panic"), stdout, errors.join().expect("no panic"))
+        });
+        let code = watched.wait();
+        let answer = Answer { event: self.event, stdout, stderr, code, home: self.home };
+        assert!(taken.is_ok(), "stdin was not read to its end, so Codex would drop the answer: {answer:?}");
+        answer.keeps_its_secrets();
+        answer
+    }
+}
+
+fn read_all(stream: Option<impl Read>) -> String {
+    let mut bytes = Vec::new();
+    if let Some(mut stream) = stream {
+        stream.read_to_end(&mut bytes).expect("the stream can be read");
+    }
+    String::from_utf8(bytes).expect("the program speaks UTF-8")
+}
+
+impl Target {
+    fn stdio(self) -> Stdio {
+        match self {
+            Self::Pipe | Self::BrokenPipe => Stdio::piped(),
+            Self::Full => {
+                std::fs::OpenOptions::new().write(true).open("/dev/full").expect("/dev/full").into()
+            }
+        }
+    }
+}
+
+/// A child that is killed when it takes far too long, so that a hang fails one test instead of stopping them all.
+struct Watched {
+    child: Arc<Mutex<Child>>,
+    done: mpsc::Sender<()>,
+}
+
+impl Watched {
+    fn new(child: Child) -> Self {
+        let child = Arc::new(Mutex::new(child));
+        let (done, over) = mpsc::channel();
+        let watched = Arc::clone(&child);
+        std::thread::spawn(move || {
+            if over.recv_timeout(STUCK) == Err(mpsc::RecvTimeoutError::Timeout) {
+                let _ = watched.lock().expect("nobody panics with it").kill();
+            }
+        });
+        Self { child, done }
+    }
+
+    /// Called once its streams are closed: the child is about to be gone.
+    fn wait(self) -> Option<i32> {
+        let status =
+            self.child.lock().expect("nobody panics with it").wait().expect("the child can be waited for");
+        let _ = self.done.send(());
+        status.code()
+    }
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum FailMode {
+    Open,
+    Closed,
+}
+
+impl FailMode {
+    pub const ALL: [Self; 2] = [Self::Open, Self::Closed];
+
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Open => "open",
+            Self::Closed => "closed",
+        }
+    }
+}
+
+/// What a run left behind.
+pub struct Answer {
+    pub event: Event,
+    pub stdout: String,
+    pub stderr: String,
+    /// `None` where a signal ended it.
+    pub code: Option<i32>,
+    home: TempDir,
+}
+
+impl std::fmt::Debug for Answer {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(
+            f,
+            "{:?}, exit {:?}\nstdout: {}\nstderr: {}\nlog: {}",
+            self.event,
+            self.code,
+            self.stdout,
+            self.stderr,
+            self.log()
+        )
+    }
+}
+
+impl Answer {
+    pub fn home(&self) -> &Path {
+        self.home.path()
+    }
+
+    /// The log in its usual place; empty where there is none.
+    pub fn log(&self) -> String {
+        std::fs::read_to_string(self.home().join(".codex/logs/f5_guardrails.log")).unwrap_or_default()
+    }
+
+    /// What Codex makes of it.
+    ///
+    /// # Panics
+    /// Where Codex would drop the answer and let the action go ahead.
+    pub fn codex(&self) -> CodexAnswer {
+        assert_eq!(self.code, Some(0), "exit code 0 is the rule: {self:?}");
+        codex_answer::read(self.event, &self.stdout)
+            .unwrap_or_else(|why| panic!("Codex would drop this answer ({why}): {self:?}"))
+    }
+
+    /// The answer had no effect and shows nothing.
+    #[track_caller]
+    pub fn allowed(self) -> Self {
+        assert_eq!(self.codex().effect, Effect::None, "{self:?}");
+        assert_eq!(self.stdout, "", "{self:?}");
+        self
+    }
+
+    /// The action is stopped, in the way that this event has for it.
+    #[track_caller]
+    pub fn blocked(self) -> Self {
+        assert_eq!(self.codex().effect, Effect::Block, "{self:?}");
+        self
+    }
+
+    /// The action goes ahead and the user (after a tool, the model too) is told something.
+    #[track_caller]
+    pub fn warned(self) -> Self {
+        let expected =
+            if self.event == Event::PostToolUse { Effect::NoticeAndContext } else { Effect::Notice };
+        assert_eq!(self.codex().effect, expected, "{self:?}");
+        self
+    }
+
+    /// What a scan error leads to in this mode.
+    #[track_caller]
+    pub fn failed_in(self, mode: FailMode) -> Self {
+        match mode {
+            FailMode::Open => self.warned(),
+            FailMode::Closed => self.blocked(),
+        }
+    }
+
+    /// One of these words stands in what the user is shown, in any case.
+    #[track_caller]
+    pub fn says(self, words: &[&str]) -> Self {
+        let shown = self.codex().shown().to_lowercase();
+        let found = words.iter().any(|word| shown.contains(&word.to_lowercase()));
+        assert!(found, "none of {words:?} is said: {self:?}");
+        self
+    }
+
+    /// One of these words stands on stderr or in the log, in any case.
+    #[track_caller]
+    pub fn notes(self, words: &[&str]) -> Self {
+        let noted = format!("{}\n{}", self.stderr, self.log()).to_lowercase();
+        let found = words.iter().any(|word| noted.contains(&word.to_lowercase()));
+        assert!(found, "none of {words:?} is noted: {self:?}");
+        self
+    }
+
+    fn keeps_its_secrets(&self) {
+        let mut everything = String::new();
+        let _ = write!(everything, "{}\n{}\n{}", self.stdout, self.stderr, self.log());
+        for secret in [TOKEN, MARKER] {
+            assert!(!everything.contains(secret), "{secret} was given away: {self:?}");
+        }
+    }
+}
+
+/// Calls `check` for each event in both fail modes, all at once: most of these runs only wait.
+pub fn everywhere(check: impl Fn(Event, FailMode) + Sync) {
+    std::thread::scope(|scope| {
+        for event in Event::ALL {
+            for mode in FailMode::ALL {
+                let check = &check;
+                scope.spawn(move || check(event, mode));
+            }
+        }
+    });
+}
