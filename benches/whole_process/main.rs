@@ -59,7 +59,7 @@ fn run(args: &[String], options: &Options) -> Outcome<ExitCode> {
     match options.task {
         Task::Serve => stage.explain(binary, &store)?,
         Task::BlackHole { calls } => return cases::black_hole(binary, &stage, calls),
-        Task::Budget => return budget::check(binary, &stage),
+        Task::Budget(purpose) => return budget::run(binary, &stage, purpose),
         Task::Measure => {
             let cases = cases::all(binary, &stage, options.only.as_deref())?;
             let report = Report::new(binary, &store, cases::measure(&cases, options.rounds)?)?;

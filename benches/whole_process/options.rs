@@ -2,6 +2,8 @@
 
 use std::path::PathBuf;
 
+use crate::budget::Purpose;
+
 /// What `--help` prints.
 pub const HELP: &str = "\
 cargo bench -- [OPTION ...]
@@ -13,7 +15,8 @@ cargo bench -- [OPTION ...]
   --strict          exit 1 where a target is missed
   --binary FILE     measure this binary instead of the one just built
 
-  --budget          count the instructions of single hook runs and hold them against benches/budget.toml
+  --budget [set]    count the instructions of single runs and hold them against benches/budget.toml, or write
+                    them there
   --black-hole [N]  time a session of N tool calls (two hooks each) against a service that never answers [20]
   --serve           start the stand-in, print the environment to call it with, wait for end of input
 ";
@@ -35,7 +38,7 @@ pub struct Options {
 pub enum Task {
     #[default]
     Measure,
-    Budget,
+    Budget(Purpose),
     BlackHole {
         calls: usize,
     },
@@ -60,7 +63,10 @@ pub fn parse(args: &[String]) -> Result<Options, String> {
             "--compare" => options.compare = Some(value("a file")?.into()),
             "--binary" => options.binary = Some(value("a file")?.into()),
             "--strict" => options.strict = true,
-            "--budget" => options.task = Task::Budget,
+            "--budget" => {
+                let set = args.next_if(|next| *next == "set").is_some();
+                options.task = Task::Budget(if set { Purpose::Set } else { Purpose::Check });
+            }
             "--serve" => options.task = Task::Serve,
             "--stage" => options.task = Task::Stage,
             "--help" => options.task = Task::Help,

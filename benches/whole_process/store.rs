@@ -111,7 +111,9 @@ impl Store {
         let roots = self.roots;
         match self.way {
             Way::InPlace => {
-                format!("{roots} system roots, read from {FOLDER} (a copy with the stand-in's root, mounted over it)")
+                format!(
+                    "{roots} system roots, read from {FOLDER} (a copy with the stand-in's root, mounted over it)"
+                )
             }
             Way::ByVariable => format!("{roots} system roots, in one file of a folder named by SSL_CERT_DIR"),
         }

@@ -41,7 +41,12 @@ fn targets(report: &Report) -> Vec<Target> {
             floor.map(|(version, client)| (2.5 * version).max(version + client + 1.5)),
             "ms",
         ),
-        target("cleared hook: a thirtieth of Python", cleared, median(name::PYTHON).map(|ms| ms / 30.0), "ms"),
+        target(
+            "cleared hook: a thirtieth of Python",
+            cleared,
+            median(name::PYTHON).map(|ms| ms / 30.0),
+            "ms",
+        ),
         target(
             "cold hook at 50 ms: 3 round trips + 5 ms",
             median(name::FAR),

@@ -10,7 +10,8 @@ use rustls::{ClientConfig, KeyLogFile};
 use super::failure::TransportError;
 use super::material::{TlsMaterialError, client_identity};
 use super::proxy;
-use super::trust::load_trust;
+use super::trust::{Roots, choose_roots};
+use super::verifier::RootsVerifier;
 use crate::settings::TlsSettings;
 
 /// Answers larger than this many bytes are refused.
@@ -20,6 +21,7 @@ pub const MAX_BODY: usize = 8 * 1024 * 1024;
 #[derive(Debug, Clone)]
 pub struct Transport {
     client: Client,
+    verifier: Arc<RootsVerifier>,
 }
 
 /// A complete answer, whatever its status.
@@ -42,19 +44,27 @@ impl Transport {
     /// Sets up TLS and proxies. The proxies come from the variables that curl knows, else from the system's
     /// settings (Windows, macOS).
     ///
+    /// The system's roots are read meanwhile; where that fails [`Transport::send`] says so.
+    ///
     /// # Errors
     /// Configured certificates or keys that can't be used.
     pub fn new(tls: &TlsSettings) -> Result<Self, TlsMaterialError> {
-        let trust = load_trust(tls)?;
-        for note in &trust.notes {
-            tracing::warn!("{note}");
-        }
-        let setup = |error: rustls::Error| TlsMaterialError::Setup(error.to_string());
-        let builder = ClientConfig::builder_with_provider(Arc::new(rustls::crypto::ring::default_provider()))
+        let provider = Arc::new(rustls::crypto::ring::default_provider());
+        let verifier = Arc::new(match choose_roots(tls)? {
+            Roots::Ready(trust) => RootsVerifier::with(trust, Arc::clone(&provider))?,
+            Roots::InSystemStore(store) => RootsVerifier::loading(|| store.read(), Arc::clone(&provider)),
+        });
+        let identity = match client_identity(tls) {
+            Ok(identity) => identity,
+            // Where both are broken the roots are told first.
+            Err(error) => return Err(verifier.wait().err().unwrap_or(error)),
+        };
+        let builder = ClientConfig::builder_with_provider(provider)
             .with_safe_default_protocol_versions()
-            .map_err(setup)?
-            .with_root_certificates(trust.roots);
-        let mut config = match client_identity(tls)? {
+            .map_err(|error| TlsMaterialError::Setup(error.to_string()))?
+            .dangerous() // what follows is checked by rustls' own verifier, see there
+            .with_custom_certificate_verifier(Arc::<RootsVerifier>::clone(&verifier));
+        let mut config = match identity {
             Some(identity) => builder.with_client_auth_cert(identity.chain, identity.key).map_err(|_| {
                 TlsMaterialError::ClientCertificate {
                     path: tls.client_cert.value.clone().unwrap_or_default(),
@@ -79,7 +89,7 @@ impl Transport {
             .user_agent(user_agent())
             .build()
             .map_err(|_| TlsMaterialError::Setup("the HTTP client refused its configuration".into()))?;
-        Ok(Self { client })
+        Ok(Self { client, verifier })
     }
 
     /// Starts a request; add headers and a body, then pass it to [`Transport::send`].
@@ -92,6 +102,13 @@ impl Transport {
     /// # Errors
     /// See [`TransportError`]. A status is no error here.
     pub async fn send(&self, request: RequestBuilder) -> Result<Response, TransportError> {
+        let result = self.exchange(request).await;
+        // Roots that can't be loaded are told whatever else happened, and no answer counts without them.
+        self.verifier.wait()?;
+        result
+    }
+
+    async fn exchange(&self, request: RequestBuilder) -> Result<Response, TransportError> {
         let request =
             request.build().map_err(|_| TransportError::Client { reason: "it is not valid".into() })?;
         let url = request.url().clone();

@@ -6,6 +6,8 @@ use std::io;
 use rustls::{AlertDescription, CertificateError, Error as RustlsError};
 use thiserror::Error;
 
+use super::material::TlsMaterialError;
+
 /// An exchange that brought no complete answer. `via` is how the sentence names a proxy on the way: empty, or
 /// ` through the proxy http://host:port`.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
@@ -34,6 +36,8 @@ pub enum TransportError {
     TooLarge { host: String },
     #[error("The HTTP request could not be made: {reason}.")]
     Client { reason: String },
+    #[error("{0}")]
+    TlsMaterial(#[from] TlsMaterialError),
 }
 
 /// Why TLS failed.
@@ -83,6 +87,7 @@ impl TransportError {
             Self::Tls { .. } => "tls",
             Self::NotHttp { .. } | Self::Truncated { .. } | Self::TooLarge { .. } => "bad_body",
             Self::Client { .. } => "client",
+            Self::TlsMaterial(_) => "tls_material",
         }
     }
 
@@ -99,6 +104,7 @@ impl TransportError {
             Self::Tls { failure, .. } => return failure.fix().to_owned(),
             Self::NotHttp { .. } | Self::Truncated { .. } | Self::TooLarge { .. } => "Check that F5_GUARDRAILS_BASE_URL and the proxy settings lead to the F5 service itself.",
             Self::Client { .. } => "Report this with the version of f5-guard.",
+            Self::TlsMaterial(error) => return error.fix(),
         }
         .to_owned()
     }

@@ -10,6 +10,7 @@ mod material;
 pub mod proxy;
 mod retry;
 mod trust;
+mod verifier;
 
 pub use exchange::{MAX_BODY, Response, Transport};
 pub use failure::{TlsFailure, TransportError};

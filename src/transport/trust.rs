@@ -45,6 +45,18 @@ impl fmt::Display for TrustSource {
     }
 }
 
+/// The roots that the settings ask for: there, or still to be read from the operating system.
+pub(super) enum Roots {
+    Ready(Trust),
+    InSystemStore(SystemStoreReader),
+}
+
+/// Reads the operating system's store, which can take long.
+pub(super) struct SystemStoreReader {
+    choice: SystemStore,
+    notes: Vec<String>,
+}
+
 /// Loads the roots that the settings ask for. A CA bundle replaces all other roots and spares the time to
 /// read the system's store.
 ///
@@ -52,16 +64,38 @@ impl fmt::Display for TrustSource {
 /// A bundle that exists and can't be used (a missing one is noted and skipped, unless the registered command
 /// names it), or an empty system store where nothing else is allowed.
 pub fn load_trust(settings: &TlsSettings) -> Result<Trust, TlsMaterialError> {
+    match choose_roots(settings)? {
+        Roots::Ready(trust) => Ok(trust),
+        Roots::InSystemStore(reader) => reader.read(),
+    }
+}
+
+/// As [`load_trust`], but leaves the system's store to be read by the caller, when and where it likes.
+///
+/// # Errors
+/// Those of the CA bundles.
+pub(super) fn choose_roots(settings: &TlsSettings) -> Result<Roots, TlsMaterialError> {
     let mut notes = Vec::new();
     for bundle in &settings.ca_bundles {
         if let Some(roots) = bundle_roots(bundle, &mut notes)? {
             let source = TrustSource::CaBundle { path: bundle.value.clone(), from: bundle.source };
-            return Ok(Trust { roots, source, notes });
+            return Ok(Roots::Ready(Trust { roots, source, notes }));
         }
     }
-    let (roots, source) = match *settings.system_store {
-        SystemStore::Never => (built_in(), TrustSource::BuiltIn),
-        choice => match (system_roots(&mut notes), choice) {
+    Ok(match *settings.system_store {
+        SystemStore::Never => Roots::Ready(Trust { roots: built_in(), source: TrustSource::BuiltIn, notes }),
+        choice => Roots::InSystemStore(SystemStoreReader { choice, notes }),
+    })
+}
+
+impl SystemStoreReader {
+    /// Reads the store, or takes the built-in roots where it is empty and the settings allow that.
+    ///
+    /// # Errors
+    /// The store is empty and nothing else is allowed.
+    pub(super) fn read(self) -> Result<Trust, TlsMaterialError> {
+        let Self { choice, mut notes } = self;
+        let (roots, source) = match (system_roots(&mut notes), choice) {
             (Some(roots), _) => (roots, TrustSource::System),
             (None, SystemStore::Auto) => {
                 notes.push(
@@ -70,9 +104,9 @@ pub fn load_trust(settings: &TlsSettings) -> Result<Trust, TlsMaterialError> {
                 (built_in(), TrustSource::BuiltInForEmptySystem)
             }
             (None, _) => return Err(TlsMaterialError::SystemStoreEmpty),
-        },
-    };
-    Ok(Trust { roots, source, notes })
+        };
+        Ok(Trust { roots, source, notes })
+    }
 }
 
 /// The roots of one bundle; `None` where the file is missing and the next one may be taken.

@@ -1,0 +1,170 @@
+use std::sync::mpsc;
+
+use f5_stand_in::tls::{Authority, Validity};
+use rustls::crypto::ring::default_provider;
+use rustls::pki_types::pem::PemObject;
+use rustls::{CertificateError, RootCertStore};
+
+use super::*;
+use crate::transport::TrustSource;
+
+/// A server's certificate and the roots that its authority is among.
+struct Scene {
+    authority: Authority,
+    server: CertificateDer<'static>,
+}
+
+fn der(pem: &str) -> CertificateDer<'static> {
+    CertificateDer::from_pem_slice(pem.as_bytes()).unwrap()
+}
+
+impl Scene {
+    fn new(validity: Validity) -> Self {
+        let authority = Authority::new();
+        let server = der(&authority.server(&["service.example"], validity).certificate_pem);
+        Self { authority, server }
+    }
+
+    fn trust(&self) -> Trust {
+        trust(&self.authority)
+    }
+
+    fn verify(&self, verifier: &dyn ServerCertVerifier, name: &str) -> Result<(), Error> {
+        let name = ServerName::try_from(name.to_owned()).unwrap();
+        verifier.verify_server_cert(&self.server, &[], &name, &[], UnixTime::now()).map(drop)
+    }
+}
+
+fn trust(authority: &Authority) -> Trust {
+    let mut roots = RootCertStore::empty();
+    roots.add(der(authority.pem())).unwrap();
+    Trust { roots, source: TrustSource::System, notes: Vec::new() }
+}
+
+fn provider() -> Arc<CryptoProvider> {
+    Arc::new(default_provider())
+}
+
+#[test]
+fn a_certificate_waits_for_the_roots_and_is_then_accepted() {
+    let scene = Scene::new(Validity::Now);
+    let (release, held) = mpsc::channel::<()>();
+    let trust = scene.trust();
+    let verifier = RootsVerifier::loading(
+        move || {
+            held.recv().unwrap();
+            Ok(trust)
+        },
+        provider(),
+    );
+    thread::scope(|scope| {
+        let verified = scope.spawn(|| scene.verify(&verifier, "service.example"));
+        assert!(verifier.loaded.get().is_none());
+        release.send(()).unwrap();
+        assert_eq!(verified.join().unwrap(), Ok(()));
+    });
+}
+
+#[test]
+fn several_connections_wait_for_the_same_roots() {
+    let scene = Scene::new(Validity::Now);
+    let trust = scene.trust();
+    let verifier = RootsVerifier::loading(|| Ok(trust), provider());
+    thread::scope(|scope| {
+        let threads: Vec<_> =
+            (0..8).map(|_| scope.spawn(|| scene.verify(&verifier, "service.example"))).collect();
+        for thread in threads {
+            assert_eq!(thread.join().unwrap(), Ok(()));
+        }
+    });
+}
+
+#[test]
+fn roots_that_could_not_be_loaded_accept_nobody_and_say_why() {
+    let scene = Scene::new(Validity::Now);
+    let verifier = RootsVerifier::loading(|| Err(TlsMaterialError::SystemStoreEmpty), provider());
+    assert!(matches!(scene.verify(&verifier, "service.example"), Err(Error::Other(_))));
+    assert_eq!(verifier.wait().err(), Some(TlsMaterialError::SystemStoreEmpty));
+}
+
+#[test]
+fn a_panic_while_loading_accepts_nobody() {
+    let scene = Scene::new(Validity::Now);
+    let verifier = RootsVerifier::loading(|| panic!("on purpose, to see it caught"), provider());
+    assert!(matches!(scene.verify(&verifier, "service.example"), Err(Error::Other(_))));
+    assert_eq!(verifier.wait().err(), Some(failed()));
+    // And it stays that way.
+    assert!(scene.verify(&verifier, "service.example").is_err());
+}
+
+#[test]
+fn a_store_without_a_single_root_accepts_nobody() {
+    let scene = Scene::new(Validity::Now);
+    let empty = Trust { roots: RootCertStore::empty(), source: TrustSource::System, notes: Vec::new() };
+    let verifier = RootsVerifier::loading(|| Ok(empty), provider());
+    assert!(matches!(scene.verify(&verifier, "service.example"), Err(Error::Other(_))));
+}
+
+#[test]
+fn refusals_are_rustls_own() {
+    let refusal = |scene: &Scene, trust: Trust, name: &str| {
+        let loading = RootsVerifier::loading(move || Ok(trust), provider());
+        match scene.verify(&loading, name) {
+            Err(Error::InvalidCertificate(error)) => error,
+            other => panic!("{other:?}"),
+        }
+    };
+    let scene = Scene::new(Validity::Now);
+    let roots = webpki_roots::TLS_SERVER_ROOTS.iter().cloned().collect();
+    let strangers = Trust { roots, source: TrustSource::BuiltIn, notes: Vec::new() };
+    assert_eq!(refusal(&scene, strangers, "service.example"), CertificateError::UnknownIssuer);
+    let name = refusal(&scene, scene.trust(), "other.example");
+    assert!(matches!(name, CertificateError::NotValidForNameContext { .. }), "{name:?}");
+    let expired = Scene::new(Validity::Expired);
+    let time = refusal(&expired, expired.trust(), "service.example");
+    assert!(matches!(time, CertificateError::ExpiredContext { .. }), "{time:?}");
+}
+
+#[test]
+fn the_hello_does_not_wait_and_offers_what_rustls_would() {
+    let scene = Scene::new(Validity::Now);
+    let (release, held) = mpsc::channel::<()>();
+    let verifier = RootsVerifier::loading(
+        move || {
+            // Ends when the test does.
+            let _ = held.recv();
+            Err(TlsMaterialError::SystemStoreEmpty)
+        },
+        provider(),
+    );
+    let own = super::verifier(scene.trust(), &provider()).unwrap();
+    assert_eq!(verifier.supported_verify_schemes(), own.supported_verify_schemes());
+    assert_eq!(verifier.requires_raw_public_keys(), own.requires_raw_public_keys());
+    assert!(verifier.root_hint_subjects().is_none() && own.root_hint_subjects().is_none());
+    drop(release);
+}
+
+#[test]
+fn signatures_are_left_to_rustls_too() {
+    // Through a real handshake: only a signature over this very handshake passes.
+    let api = f5_stand_in::f5::F5::builder().tls().may_stay_idle().start();
+    let mut roots = RootCertStore::empty();
+    roots.add(der(api.ca_pem())).unwrap();
+    let trust = Trust { roots, source: TrustSource::System, notes: Vec::new() };
+    for versions in [&[&rustls::version::TLS12][..], &[&rustls::version::TLS13]] {
+        let trust = trust.clone();
+        let verifier = Arc::new(RootsVerifier::loading(|| Ok(trust), provider()));
+        let config = rustls::ClientConfig::builder_with_provider(provider())
+            .with_protocol_versions(versions)
+            .unwrap()
+            .dangerous()
+            .with_custom_certificate_verifier(verifier)
+            .with_no_client_auth();
+        let name = ServerName::from(api.address().ip());
+        let mut session = rustls::ClientConnection::new(Arc::new(config), name).unwrap();
+        let mut tcp = std::net::TcpStream::connect(api.address()).unwrap();
+        while session.is_handshaking() {
+            session.complete_io(&mut tcp).unwrap();
+        }
+    }
+}
