@@ -2,14 +2,17 @@
 //!
 //! The binary is a thin shell around this library. From the inside out: [`hook`] is the pure core (payload in,
 //! decision and answer out), [`scan`] asks the service, [`transport`] is HTTP and TLS, [`settings`] is what
-//! the user configured, and [`commands`] puts them together, one file a subcommand.
+//! the user configured. [`registration`] and [`file_edit`] change Codex's configuration files, [`codex`] talks to the
+//! real Codex. [`commands`] puts them together, one file a subcommand.
 
 pub mod cli;
 pub mod codex;
 pub mod commands;
+pub mod file_edit;
 pub mod hook;
 pub mod logging;
 pub mod printable;
+pub mod registration;
 pub mod scan;
 pub mod secret;
 pub mod settings;

@@ -1,0 +1,130 @@
+//! Puts the running executable to the place that the registered commands name, and takes it away again.
+
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+
+use super::atomic::{self, Attributes};
+use super::error::FileEditError;
+
+/// Windows lets a running program be renamed but not replaced: the name that it gets until it ends.
+const ASIDE: &str = ".old-";
+
+/// What [`install_binary`] did.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum BinaryInstall {
+    /// The same bytes stood there.
+    Unchanged,
+    Written,
+}
+
+/// What [`remove_binary`] did.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum BinaryRemoval {
+    /// There was none.
+    Missing,
+    Deleted,
+    /// It runs, on Windows: it stands under this name until it ends and [`remove_leftovers`] deletes it.
+    SetAside(PathBuf),
+}
+
+/// Copies the executable `source` to `path`, in one step for anybody who starts it, also while the old one runs.
+///
+/// # Errors
+/// [`FileEditError::Read`] for the source, [`FileEditError::Write`] for the place.
+pub fn install_binary(source: &Path, path: &Path) -> Result<BinaryInstall, FileEditError> {
+    let bytes =
+        fs::read(source).map_err(|error| FileEditError::Read { path: source.into(), source: error })?;
+    if is_installed(path, &bytes) {
+        return Ok(BinaryInstall::Unchanged);
+    }
+    let failed = |source| FileEditError::Write { path: path.into(), source };
+    let prepared = atomic::prepare(path, &bytes, &Attributes::Mode(0o755)).map_err(failed)?;
+    let prepared = match prepared.persist(path) {
+        Ok(_) => None,
+        Err(refused) if atomic::is_in_use(&refused.error) => Some(refused.file),
+        Err(refused) => return Err(failed(refused.error)),
+    };
+    if let Some(prepared) = prepared {
+        replace_running(prepared, path).map_err(failed)?;
+    }
+    remove_leftovers(path);
+    Ok(BinaryInstall::Written)
+}
+
+/// Windows: moves a running program out of the way first. A kill between the two renames would leave none under the
+/// name, so there is nothing but the second rename between them.
+fn replace_running(prepared: tempfile::NamedTempFile, path: &Path) -> io::Result<()> {
+    let aside = set_aside(path)?;
+    atomic::persist(prepared, path).inspect_err(|_| {
+        let _ = fs::rename(&aside, path);
+    })
+}
+
+fn is_installed(path: &Path, bytes: &[u8]) -> bool {
+    let executable = match fs::symlink_metadata(path) {
+        Ok(metadata) => metadata.is_file() && is_executable(&metadata),
+        Err(_) => false,
+    };
+    executable && fs::read(path).is_ok_and(|found| found == bytes)
+}
+
+#[cfg(unix)]
+fn is_executable(metadata: &fs::Metadata) -> bool {
+    use std::os::unix::fs::MetadataExt;
+    metadata.mode() & 0o7777 == 0o755
+}
+
+#[cfg(not(unix))]
+fn is_executable(_metadata: &fs::Metadata) -> bool {
+    true
+}
+
+/// Deletes the binary, or on Windows sets it aside while it runs.
+///
+/// # Errors
+/// [`FileEditError::Delete`]; the binary is still there then.
+pub fn remove_binary(path: &Path) -> Result<BinaryRemoval, FileEditError> {
+    remove_leftovers(path);
+    match fs::remove_file(path) {
+        Ok(()) => Ok(BinaryRemoval::Deleted),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(BinaryRemoval::Missing),
+        Err(error) if atomic::is_in_use(&error) => match set_aside(path) {
+            Ok(aside) => Ok(BinaryRemoval::SetAside(aside)),
+            Err(source) => Err(FileEditError::Delete { path: path.into(), source }),
+        },
+        Err(source) => Err(FileEditError::Delete { path: path.into(), source }),
+    }
+}
+
+fn set_aside(path: &Path) -> io::Result<PathBuf> {
+    let mut last = io::Error::from(io::ErrorKind::AlreadyExists);
+    for number in 0..100 {
+        let mut name = path.as_os_str().to_owned();
+        name.push(format!("{ASIDE}{number}"));
+        let aside = PathBuf::from(name);
+        if aside.exists() {
+            continue;
+        }
+        match fs::rename(path, &aside) {
+            Ok(()) => return Ok(aside),
+            Err(error) => last = error,
+        }
+    }
+    Err(last)
+}
+
+/// Deletes what earlier runs set aside, as far as it no longer runs.
+pub fn remove_leftovers(path: &Path) {
+    let (Some(folder), Some(name)) = (path.parent(), path.file_name()) else { return };
+    let mut prefix = name.to_owned();
+    prefix.push(ASIDE);
+    let Some(prefix) = prefix.to_str().map(str::to_owned) else { return };
+    let Ok(entries) = fs::read_dir(folder) else { return };
+    for entry in entries.flatten() {
+        let ours = entry.file_name().to_str().and_then(|name| name.strip_prefix(&prefix).map(str::to_owned));
+        if ours.is_some_and(|number| number.chars().all(|c| c.is_ascii_digit())) {
+            let _ = fs::remove_file(entry.path());
+        }
+    }
+}

@@ -1,0 +1,42 @@
+//! What can go wrong with a file, always with its path.
+
+use std::io;
+use std::path::PathBuf;
+
+use crate::registration::DocumentError;
+
+/// A file that was left as it was, and why.
+#[derive(Debug, thiserror::Error)]
+pub enum FileEditError {
+    #[error("can't read {path}: {source}")]
+    Read { path: PathBuf, source: io::Error },
+    #[error("can't write {path}: {source}")]
+    Write { path: PathBuf, source: io::Error },
+    #[error("can't delete {path}: {source}")]
+    Delete { path: PathBuf, source: io::Error },
+    #[error(
+        "{path} is write-protected, so it was left as it is; make it writable, or edit what generates it"
+    )]
+    WriteProtected { path: PathBuf },
+    #[error("{path} is no ordinary file")]
+    NotAFile { path: PathBuf },
+    #[error("{path} is a symbolic link that leads nowhere or in a circle")]
+    BrokenLink { path: PathBuf },
+    #[error(
+        "{path} was changed by another program in this moment and was left as that program wrote it; try again"
+    )]
+    ChangedMeanwhile { path: PathBuf },
+    #[error("another installation is at work (it holds {path}); try again when it has finished")]
+    Busy { path: PathBuf },
+    /// The document in the file could not be edited.
+    #[error("{path}: {source}")]
+    Document { path: PathBuf, source: DocumentError },
+}
+
+impl FileEditError {
+    /// Adds the file's path to a refusal of its document.
+    pub fn document(path: impl Into<PathBuf>) -> impl FnOnce(DocumentError) -> Self {
+        let path = path.into();
+        move |source| Self::Document { path, source }
+    }
+}

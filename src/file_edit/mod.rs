@@ -1,0 +1,17 @@
+//! Replaces files so that a kill at any instant leaves the old or the new one: configuration files with a backup
+//! beside them, and our own binary, also while it runs.
+//!
+//! What goes into a file is decided elsewhere ([`crate::registration`]). Kept are the symbolic link (its target is
+//! written), the file's mode and, where the process may, its owner. Not kept are extended attributes, access control
+//! lists beyond the mode, and hard links: the file becomes a new one.
+
+mod atomic;
+mod binary;
+mod error;
+mod lock;
+mod snapshot;
+
+pub use binary::{BinaryInstall, BinaryRemoval, install_binary, remove_binary, remove_leftovers};
+pub use error::FileEditError;
+pub use lock::EditLock;
+pub use snapshot::{NewFile, Snapshot};

@@ -1,0 +1,42 @@
+//! What f5-guard registers with Codex, and how it gets into and out of Codex's configuration documents.
+//!
+//! Pure: strings and bytes in, strings and bytes out. Files are written by [`crate::file_edit`], Codex itself is asked
+//! about trust by [`crate::codex`], and which files and places there are is the `install` command's knowledge.
+//!
+//! The way of an edit: the document is parsed, the next difference to the goal becomes a few splices of its text, and
+//! again, until nothing differs. Then the result is parsed once more, and all that is not ours must be equal.
+
+mod command;
+mod definition;
+mod diff;
+mod document;
+mod error;
+mod json;
+mod model;
+mod owner;
+mod plan;
+mod portable;
+mod record;
+mod render;
+mod sequence;
+mod text;
+mod toml;
+mod trust;
+
+pub use command::{CommandError, Launcher, is_windows_safe, quote_unix};
+pub use definition::{
+    DEFAULT_HOOK_TIMEOUT, HookDefinition, HookEvent, MATCH_ALL_TOOLS, Registration, RegistrationOptions,
+};
+pub use diff::unified_diff;
+pub use document::{
+    ConfigFile, Installed, NamedHook, RemovalScope, Removed, has_foreign_hooks, install, our_trust_keys,
+    registered, remove, renew_record,
+};
+pub use error::DocumentError;
+pub use model::{EventGroups, Group, Handler};
+pub use owner::{BINARY, FOLDER, OurPlaces, Owner, owner_of};
+pub use plan::{ManagedDirs, Wanted};
+pub use record::EditRecord;
+pub use render::{PrintFormat, render};
+pub use text::Position;
+pub use trust::{HookPosition, MovedHook, trust_key};

@@ -1,0 +1,47 @@
+//! The registration as a whole document, for `--print`: for the cloud Policies page, MDM and set-ups by hand.
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+
+use super::definition::Registration;
+use super::document::{ConfigFile, install};
+use super::error::DocumentError;
+use super::owner::OurPlaces;
+use super::plan::{ManagedDirs, Wanted};
+
+/// What `--print` can be asked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum PrintFormat {
+    ConfigToml,
+    HooksJson,
+    RequirementsToml,
+    /// `requirements.toml` in base64, the value of the MDM key `com.openai.codex:requirements_toml_base64`.
+    MdmBase64,
+}
+
+/// Renders a registration. `managed_dirs` only matters to the two forms of `requirements.toml`.
+///
+/// # Errors
+/// [`DocumentError::NotEquivalent`] where the rendering could not be read back.
+pub fn render(
+    format: PrintFormat,
+    registration: &Registration,
+    managed_dirs: &ManagedDirs,
+) -> Result<String, DocumentError> {
+    let file = match format {
+        PrintFormat::ConfigToml => ConfigFile::ConfigToml,
+        PrintFormat::HooksJson => ConfigFile::HooksJson,
+        PrintFormat::RequirementsToml | PrintFormat::MdmBase64 => ConfigFile::RequirementsToml,
+    };
+    let managed = file == ConfigFile::RequirementsToml;
+    let wanted = Wanted {
+        registration: Some(registration.clone()),
+        hooks_feature: file != ConfigFile::HooksJson,
+        managed_dirs: if managed { managed_dirs.clone() } else { ManagedDirs::default() },
+    };
+    let text = install(file, None, &wanted, &OurPlaces::default())?.text.unwrap_or_default();
+    Ok(match format {
+        PrintFormat::MdmBase64 => format!("{}\n", STANDARD.encode(text)),
+        _ => text,
+    })
+}
