@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode, Stdio};
 
 use f5_stand_in::tls::Authority;
-use toml_edit::ImDocument;
+use toml_edit::Document;
 
 use crate::Outcome;
 use crate::cases::{self, LARGE_OUTPUT, name};
@@ -75,16 +75,17 @@ pub fn run(binary: &Path, stage: &Stage, purpose: Purpose) -> Outcome<ExitCode> 
 
 /// The budget's file.
 struct Budget {
-    document: ImDocument<String>,
+    document: Document<String>,
     /// Per cent.
     headroom: u64,
 }
 
 impl Budget {
     fn parse(text: &str) -> Outcome<Self> {
-        let document = ImDocument::parse(text.to_owned())?;
+        let document = Document::parse(text.to_owned())?;
         let headroom = document.get("headroom-percent").and_then(toml_edit::Item::as_integer);
-        let headroom = headroom.and_then(|n| u64::try_from(n).ok()).ok_or("budget.toml lacks headroom-percent")?;
+        let headroom =
+            headroom.and_then(|n| u64::try_from(n).ok()).ok_or("budget.toml lacks headroom-percent")?;
         Ok(Self { document, headroom })
     }
 

@@ -105,6 +105,10 @@ pub fn all(binary: &Path, stage: &Stage, only: Option<&str>) -> Outcome<Vec<Case
         Case::new(name::BARE_CLIENT, stage.set_up(reference::bare_client(stage.api())?), Expected::Nothing),
         Case::new(name::VERSION, Program::new(binary).args(["--version"]), Expected::Something),
     ];
+    let far = stage.set_up(reference::bare_client(stage.far())?);
+    cases.push(
+        Case::new(format!("{} at 50 ms round trip", name::BARE_CLIENT), far, Expected::Nothing).every(4),
+    );
     match reference::python(stage.api(), &stage.ca()) {
         Some(python) => cases.push(Case::new(name::PYTHON, python, Expected::Nothing).every(4)),
         None => eprintln!("skipped: {} (no python3 with requests here)", name::PYTHON),
@@ -132,20 +136,28 @@ pub fn all(binary: &Path, stage: &Stage, only: Option<&str>) -> Outcome<Vec<Case
     Ok(cases)
 }
 
-/// Runs the cases in turns, after one round that does not count.
-pub fn measure(cases: &[Case], rounds: usize) -> Outcome<Vec<Figures>> {
-    let mut runs: Vec<Vec<Run>> = cases.iter().map(|_| Vec::new()).collect();
-    for case in cases {
+/// Runs the cases of every list in turns, after one round that does not count; the figures list by list.
+pub fn measure(lists: &[Vec<Case>], rounds: usize) -> Outcome<Vec<Vec<Figures>>> {
+    let mut runs: Vec<Vec<Vec<Run>>> =
+        lists.iter().map(|cases| cases.iter().map(|_| Vec::new()).collect()).collect();
+    for case in lists.iter().flatten() {
         case.run()?;
     }
+    let longest = lists.iter().map(Vec::len).max().unwrap_or_default();
     for round in 0..rounds {
-        for (case, runs) in cases.iter().zip(&mut runs) {
-            if round % case.every == 0 {
-                runs.push(case.run()?);
+        for position in 0..longest {
+            for (cases, runs) in lists.iter().zip(&mut runs) {
+                let Some((case, runs)) = cases.get(position).zip(runs.get_mut(position)) else { continue };
+                if round % case.every == 0 {
+                    runs.push(case.run()?);
+                }
             }
         }
     }
-    Ok(cases.iter().zip(&runs).filter_map(|(case, runs)| Figures::of(&case.name, runs)).collect())
+    let figures = |(cases, runs): (&Vec<Case>, &Vec<Vec<Run>>)| {
+        cases.iter().zip(runs).filter_map(|(case, runs)| Figures::of(&case.name, runs)).collect()
+    };
+    Ok(lists.iter().zip(&runs).map(figures).collect())
 }
 
 /// What a dead service costs in `open` mode: `calls` tool calls with their two hooks each, one after the other.

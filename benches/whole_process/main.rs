@@ -23,6 +23,8 @@ use std::process::ExitCode;
 
 use options::{Options, Task};
 use report::Report;
+use stage::Stage;
+use store::Store;
 
 type Outcome<T> = Result<T, Box<dyn Error>>;
 
@@ -54,26 +56,37 @@ fn run(args: &[String], options: &Options) -> Outcome<ExitCode> {
         store::Entered::Here(store) => store,
         store::Entered::Ran(code) => return Ok(code),
     };
-    let stage = stage::Stage::start(&store)?;
+    let stage = Stage::start(&store)?;
     let binary = options.binary.as_deref().unwrap_or(Path::new(env!("CARGO_BIN_EXE_f5-guard")));
     match options.task {
         Task::Serve => stage.explain(binary, &store)?,
         Task::BlackHole { calls } => return cases::black_hole(binary, &stage, calls),
         Task::Budget(purpose) => return budget::run(binary, &stage, purpose),
-        Task::Measure => {
-            let cases = cases::all(binary, &stage, options.only.as_deref())?;
-            let report = Report::new(binary, &store, cases::measure(&cases, options.rounds)?)?;
-            report.print();
-            let met = targets::print(&report);
-            if let Some(file) = &options.compare {
-                compare::print(&report, file)?;
-            }
-            if let Some(file) = &options.json {
-                report.write(file)?;
-            }
-            return Ok(if met || !options.strict { ExitCode::SUCCESS } else { ExitCode::FAILURE });
-        }
+        Task::Measure => return measure(binary, &stage, &store, options),
         Task::Help | Task::Stage => {}
     }
     Ok(ExitCode::SUCCESS)
+}
+
+fn measure(binary: &Path, stage: &Stage, store: &Store, options: &Options) -> Outcome<ExitCode> {
+    let binaries = [Some(binary), options.versus.as_deref()];
+    let lists: Vec<_> = binaries
+        .into_iter()
+        .flatten()
+        .map(|binary| cases::all(binary, stage, options.only.as_deref()))
+        .collect::<Outcome<_>>()?;
+    let mut figures = cases::measure(&lists, options.rounds)?.into_iter();
+    let report = Report::new(binary, store, figures.next().unwrap_or_default())?;
+    report.print();
+    let met = targets::print(&report);
+    if let Some((file, figures)) = options.versus.as_deref().zip(figures.next()) {
+        compare::print(&report, &Report::new(file, store, figures)?, &file.display().to_string());
+    }
+    if let Some(file) = &options.compare {
+        compare::print(&report, &Report::read(file)?, &file.display().to_string());
+    }
+    if let Some(file) = &options.json {
+        report.write(file)?;
+    }
+    Ok(if met || !options.strict { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }

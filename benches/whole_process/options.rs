@@ -14,6 +14,7 @@ cargo bench -- [OPTION ...]
   --compare FILE    compare with the figures of an earlier run
   --strict          exit 1 where a target is missed
   --binary FILE     measure this binary instead of the one just built
+  --versus FILE     measure that binary as well, in turns with the first, and compare the two
 
   --budget [set]    count the instructions of single runs and hold them against benches/budget.toml, or write
                     them there
@@ -30,6 +31,8 @@ pub struct Options {
     pub json: Option<PathBuf>,
     pub compare: Option<PathBuf>,
     pub binary: Option<PathBuf>,
+    /// A second binary, to be compared with.
+    pub versus: Option<PathBuf>,
     /// A missed target is a failure.
     pub strict: bool,
 }
@@ -62,6 +65,7 @@ pub fn parse(args: &[String]) -> Result<Options, String> {
             "--json" => options.json = Some(value("a file")?.into()),
             "--compare" => options.compare = Some(value("a file")?.into()),
             "--binary" => options.binary = Some(value("a file")?.into()),
+            "--versus" => options.versus = Some(value("a file")?.into()),
             "--strict" => options.strict = true,
             "--budget" => {
                 let set = args.next_if(|next| *next == "set").is_some();

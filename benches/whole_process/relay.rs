@@ -57,10 +57,19 @@ fn read(mut from: TcpStream, sender: &Sender<Parcel>, connected: Instant, delay:
 
 fn write(mut to: TcpStream, receiver: &Receiver<Parcel>) {
     for (due, bytes) in receiver {
-        thread::sleep(due.saturating_duration_since(Instant::now()));
+        wait_until(due);
         if bytes.is_empty() || to.write_all(&bytes).is_err() {
             let _ = to.shutdown(Shutdown::Write);
             return;
         }
+    }
+}
+
+/// Sleeps, and stays awake for the last bit: a sleeper wakes up late, which would be counted as the line's.
+fn wait_until(due: Instant) {
+    const AWAKE: Duration = Duration::from_micros(300);
+    thread::sleep(due.saturating_duration_since(Instant::now()).saturating_sub(AWAKE));
+    while Instant::now() < due {
+        std::hint::spin_loop();
     }
 }

@@ -72,7 +72,7 @@ pub fn serve() -> Outcome<()> {
 pub struct Stage {
     process: Child,
     addresses: Addresses,
-    store_env: Vec<(&'static str, std::path::PathBuf)>,
+    store_env: Vec<(&'static str, std::ffi::OsString)>,
     home: tempfile::TempDir,
 }
 
@@ -89,7 +89,7 @@ impl Stage {
         store.add(&addresses.ca_pem)?;
         let home = tempfile::tempdir()?;
         std::fs::write(home.path().join("ca.pem"), &addresses.ca_pem)?;
-        Ok(Self { process, addresses, store_env: store.env(), home })
+        Ok(Self { process, addresses, store_env: store.env()?, home })
     }
 
     pub fn api(&self) -> SocketAddr {
@@ -133,7 +133,7 @@ impl Stage {
         println!("export F5_GUARDRAILS_API_TOKEN={TOKEN}");
         println!("export F5_GUARDRAILS_CA_BUNDLE={} # without it: the system's store", self.ca().display());
         for (name, path) in &self.store_env {
-            println!("export {name}={}", path.display());
+            println!("export {name}={}", Path::new(path).display());
         }
         io::stdin().read_to_end(&mut Vec::new())?;
         Ok(())

@@ -2,14 +2,13 @@
 //!
 //! Where the system lets us (Linux, as root or with user namespaces), the benchmark starts itself again in a mount
 //! namespace of its own, in which a copy of `/etc/ssl/certs` lies over that folder: f5-guard then takes exactly the
-//! way that it takes for users, and nobody else sees the copy. Elsewhere `SSL_CERT_DIR` names a folder with all of
-//! the system's roots in one file.
+//! way that it takes for users, and nobody else sees the copy. Elsewhere `SSL_CERT_DIR` names the system's folder,
+//! where it has one, and another with the stand-in's root.
 
+use std::ffi::OsString;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode};
-
-use rustls::pki_types::CertificateDer;
 
 use crate::Outcome;
 
@@ -53,8 +52,8 @@ pub fn enter(args: &[String]) -> Outcome<Entered> {
     if let Some(code) = in_namespace(folder.path(), args)? {
         return Ok(Entered::Ran(code));
     }
-    fs::write(folder.path().join(BUNDLE), pem(&system))?;
-    let (path, roots) = (folder.path().to_owned(), system.len());
+    fs::write(folder.path().join(BUNDLE), "")?;
+    let (path, roots) = (folder.path().to_owned(), if Path::new(FOLDER).exists() { system.len() } else { 0 });
     Ok(Entered::Here(Store { folder: path, way: Way::ByVariable, roots, _owned: Some(folder) }))
 }
 
@@ -99,11 +98,14 @@ impl Store {
     }
 
     /// The variables that a process needs to find it.
-    pub fn env(&self) -> Vec<(&'static str, PathBuf)> {
-        match self.way {
+    pub fn env(&self) -> Outcome<Vec<(&'static str, OsString)>> {
+        Ok(match self.way {
             Way::InPlace => Vec::new(),
-            Way::ByVariable => vec![("SSL_CERT_DIR", self.folder.clone())],
-        }
+            Way::ByVariable => {
+                let folders = [self.folder.clone(), FOLDER.into()].into_iter().filter(|path| path.exists());
+                vec![("SSL_CERT_DIR", std::env::join_paths(folders)?)]
+            }
+        })
     }
 
     /// What was done, for the report.
@@ -115,22 +117,7 @@ impl Store {
                     "{roots} system roots, read from {FOLDER} (a copy with the stand-in's root, mounted over it)"
                 )
             }
-            Way::ByVariable => format!("{roots} system roots, in one file of a folder named by SSL_CERT_DIR"),
+            Way::ByVariable => format!("{roots} system roots, from a folder named by SSL_CERT_DIR"),
         }
     }
-}
-
-fn pem(certificates: &[CertificateDer<'_>]) -> String {
-    use base64::Engine as _;
-    let mut text = String::new();
-    for certificate in certificates {
-        let body = base64::prelude::BASE64_STANDARD.encode(certificate);
-        text.push_str("-----BEGIN CERTIFICATE-----\n");
-        for line in body.as_bytes().chunks(64) {
-            text.push_str(&String::from_utf8_lossy(line));
-            text.push('\n');
-        }
-        text.push_str("-----END CERTIFICATE-----\n");
-    }
-    text
 }

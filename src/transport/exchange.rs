@@ -52,7 +52,7 @@ impl Transport {
         let provider = Arc::new(rustls::crypto::ring::default_provider());
         let verifier = Arc::new(match choose_roots(tls)? {
             Roots::Ready(trust) => RootsVerifier::with(trust, Arc::clone(&provider))?,
-            Roots::InSystemStore(store) => RootsVerifier::loading(|| store.read(), Arc::clone(&provider)),
+            Roots::InSystemStore(store) => RootsVerifier::loading(Arc::new(store), Arc::clone(&provider)),
         });
         let identity = match client_identity(tls) {
             Ok(identity) => identity,

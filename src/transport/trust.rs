@@ -7,6 +7,7 @@ use std::path::PathBuf;
 use rustls::RootCertStore;
 
 use super::material::{TlsMaterialError, certificates};
+use super::verifier::RootStore;
 use crate::settings::values::SystemStore;
 use crate::settings::{Setting, Source, TlsSettings};
 
@@ -52,6 +53,7 @@ pub(super) enum Roots {
 }
 
 /// Reads the operating system's store, which can take long.
+#[derive(Debug)]
 pub(super) struct SystemStoreReader {
     choice: SystemStore,
     notes: Vec<String>,
@@ -66,7 +68,7 @@ pub(super) struct SystemStoreReader {
 pub fn load_trust(settings: &TlsSettings) -> Result<Trust, TlsMaterialError> {
     match choose_roots(settings)? {
         Roots::Ready(trust) => Ok(trust),
-        Roots::InSystemStore(reader) => reader.read(),
+        Roots::InSystemStore(store) => store.all(),
     }
 }
 
@@ -88,14 +90,21 @@ pub(super) fn choose_roots(settings: &TlsSettings) -> Result<Roots, TlsMaterialE
     })
 }
 
-impl SystemStoreReader {
-    /// Reads the store, or takes the built-in roots where it is empty and the settings allow that.
-    ///
-    /// # Errors
-    /// The store is empty and nothing else is allowed.
-    pub(super) fn read(self) -> Result<Trust, TlsMaterialError> {
-        let Self { choice, mut notes } = self;
-        let (roots, source) = match (system_roots(&mut notes), choice) {
+impl RootStore for SystemStoreReader {
+    /// The file that holds all roots on most Linux systems. What is read besides is a folder with the same
+    /// roots again, one a file; only what somebody put there by hand is more.
+    fn part(&self) -> Option<Trust> {
+        let found = rustls_native_certs::load_certs_from_paths(Some(&system_bundle()?), None);
+        let mut roots = RootCertStore::empty();
+        roots.add_parsable_certificates(found.certs);
+        let trust = Trust { roots, source: TrustSource::System, notes: self.notes.clone() };
+        (!trust.roots.is_empty()).then_some(trust)
+    }
+
+    /// The store, or the built-in roots where it is empty and the settings allow that.
+    fn all(&self) -> Result<Trust, TlsMaterialError> {
+        let mut notes = self.notes.clone();
+        let (roots, source) = match (system_roots(&mut notes), self.choice) {
             (Some(roots), _) => (roots, TrustSource::System),
             (None, SystemStore::Auto) => {
                 notes.push(
@@ -107,6 +116,19 @@ impl SystemStoreReader {
         };
         Ok(Trust { roots, source, notes })
     }
+}
+
+/// The file with all of the system's roots, unless variables name another place for them.
+#[cfg(all(unix, not(target_os = "macos")))]
+fn system_bundle() -> Option<PathBuf> {
+    let named = ["SSL_CERT_FILE", "SSL_CERT_DIR"].into_iter().any(|name| std::env::var_os(name).is_some());
+    if named { None } else { openssl_probe::probe().cert_file }
+}
+
+/// Windows and macOS keep their roots elsewhere.
+#[cfg(not(all(unix, not(target_os = "macos"))))]
+fn system_bundle() -> Option<PathBuf> {
+    None
 }
 
 /// The roots of one bundle; `None` where the file is missing and the next one may be taken.

@@ -18,16 +18,37 @@ use rustls::{DigitallySignedStruct, Error, OtherError, SignatureScheme};
 use super::material::TlsMaterialError;
 use super::trust::Trust;
 
-/// What loading comes to.
-type Loaded = Result<Arc<WebPkiServerVerifier>, TlsMaterialError>;
-
 /// A verifier whose roots are there, or on their way.
 pub(super) struct RootsVerifier {
     provider: Arc<CryptoProvider>,
-    loaded: OnceLock<Loaded>,
-    /// Taken by whoever waits for it first.
-    loading: Mutex<Option<JoinHandle<Loaded>>>,
+    roots: Loading,
+    /// For certificates that a part of the roots does not vouch for.
+    all_roots: OnceLock<Loading>,
+    store: Option<Arc<dyn RootStore>>,
 }
+
+/// Where roots are read from.
+pub(super) trait RootStore: Send + Sync {
+    /// Roots that are quickly read: most of them, and none that [`Self::all`] does not have. `None` where there
+    /// is nothing quicker than all.
+    fn part(&self) -> Option<Trust>;
+
+    /// All roots.
+    ///
+    /// # Errors
+    /// There are none.
+    fn all(&self) -> Result<Trust, TlsMaterialError>;
+}
+
+/// rustls' own verifier with roots; told apart is whether these are all.
+#[derive(Debug)]
+enum Checker {
+    All(Arc<WebPkiServerVerifier>),
+    Part(Arc<WebPkiServerVerifier>),
+}
+
+/// What loading comes to.
+type Loaded = Result<Checker, TlsMaterialError>;
 
 impl RootsVerifier {
     /// A verifier with roots that are there.
@@ -35,47 +56,81 @@ impl RootsVerifier {
     /// # Errors
     /// rustls can't use them.
     pub(super) fn with(trust: Trust, provider: Arc<CryptoProvider>) -> Result<Self, TlsMaterialError> {
-        let loaded = OnceLock::from(Ok(verifier(trust, &provider)?));
-        Ok(Self { provider, loaded, loading: Mutex::default() })
+        let roots = Loading::done(Ok(Checker::All(verifier(trust, &provider)?)));
+        Ok(Self { provider, roots, all_roots: OnceLock::new(), store: None })
     }
 
-    /// A verifier whose roots `load` brings, on a thread of its own.
-    pub(super) fn loading(
-        load: impl FnOnce() -> Result<Trust, TlsMaterialError> + Send + 'static,
-        provider: Arc<CryptoProvider>,
-    ) -> Self {
-        let work = {
-            let provider = Arc::clone(&provider);
-            move || load().and_then(|trust| verifier(trust, &provider))
+    /// A verifier whose roots are read on a thread of its own.
+    pub(super) fn loading(store: Arc<dyn RootStore>, provider: Arc<CryptoProvider>) -> Self {
+        let roots = {
+            let (store, provider) = (Arc::clone(&store), Arc::clone(&provider));
+            Loading::start(move || match store.part() {
+                Some(part) => verifier(part, &provider).map(Checker::Part),
+                None => all_of(&*store, &provider),
+            })
         };
-        match thread::Builder::new().name("roots".into()).spawn(work) {
-            Ok(thread) => Self { provider, loaded: OnceLock::new(), loading: Mutex::new(Some(thread)) },
-            // The work went with the thread that could not be started.
-            Err(_) => Self { provider, loaded: OnceLock::from(Err(failed())), loading: Mutex::default() },
-        }
+        Self { provider, roots, all_roots: OnceLock::new(), store: Some(store) }
     }
 
-    /// Waits until the roots are loaded.
+    /// Waits until there are roots.
     ///
     /// # Errors
     /// Why there are none. Whoever gets no roots must trust nobody.
-    pub(super) fn wait(&self) -> Result<&Arc<WebPkiServerVerifier>, TlsMaterialError> {
+    pub(super) fn wait(&self) -> Result<(), TlsMaterialError> {
+        self.roots.wait().map(drop)
+    }
+
+    /// The verifier with all roots, which are read here and now if they were not yet.
+    fn with_all_roots(&self, store: &Arc<dyn RootStore>) -> Result<&Checker, TlsMaterialError> {
+        let start = || {
+            let (store, provider) = (Arc::clone(store), Arc::clone(&self.provider));
+            Loading::start(move || all_of(&*store, &provider))
+        };
+        self.all_roots.get_or_init(start).wait()
+    }
+}
+
+impl Checker {
+    fn verifier(&self) -> &WebPkiServerVerifier {
+        match self {
+            Self::All(verifier) | Self::Part(verifier) => verifier,
+        }
+    }
+}
+
+/// Something that a thread loads.
+struct Loading {
+    loaded: OnceLock<Loaded>,
+    /// Taken by whoever waits for it first.
+    thread: Mutex<Option<JoinHandle<Loaded>>>,
+}
+
+impl Loading {
+    fn done(loaded: Loaded) -> Self {
+        Self { loaded: OnceLock::from(loaded), thread: Mutex::default() }
+    }
+
+    fn start(load: impl FnOnce() -> Loaded + Send + 'static) -> Self {
+        match thread::Builder::new().name("roots".into()).spawn(load) {
+            Ok(thread) => Self { loaded: OnceLock::new(), thread: Mutex::new(Some(thread)) },
+            // The work went with the thread that could not be started.
+            Err(_) => Self::done(Err(failed())),
+        }
+    }
+
+    fn wait(&self) -> Result<&Checker, TlsMaterialError> {
         let join = || {
-            let thread = self.loading.lock().unwrap_or_else(PoisonError::into_inner).take();
-            // A thread that panicked leaves an error behind, and so does one that nobody knows of.
+            let thread = self.thread.lock().unwrap_or_else(PoisonError::into_inner).take();
+            // A thread that panicked leaves an error behind.
             thread.and_then(|thread| thread.join().ok()).unwrap_or_else(|| Err(failed()))
         };
         self.loaded.get_or_init(join).as_ref().map_err(Clone::clone)
-    }
-
-    fn ready(&self) -> Result<&Arc<WebPkiServerVerifier>, Error> {
-        self.wait().map_err(|error| Error::Other(OtherError(Arc::new(error))))
     }
 }
 
 impl fmt::Debug for RootsVerifier {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("RootsVerifier").field("loaded", &self.loaded.get()).finish_non_exhaustive()
+        f.debug_struct("RootsVerifier").field("roots", &self.roots.loaded.get()).finish_non_exhaustive()
     }
 }
 
@@ -88,7 +143,17 @@ impl ServerCertVerifier for RootsVerifier {
         ocsp_response: &[u8],
         now: UnixTime,
     ) -> Result<ServerCertVerified, Error> {
-        self.ready()?.verify_server_cert(end_entity, intermediates, server_name, ocsp_response, now)
+        let verify = |checker: &Checker| {
+            let verifier = checker.verifier();
+            verifier.verify_server_cert(end_entity, intermediates, server_name, ocsp_response, now)
+        };
+        let checker = self.roots.wait().map_err(refuse)?;
+        match (verify(checker), checker, &self.store) {
+            // More roots can only accept more: what a part of them vouches for, all of them do, and what it does
+            // not is for all of them to say.
+            (Err(_), Checker::Part(_), Some(store)) => verify(self.with_all_roots(store).map_err(refuse)?),
+            (result, ..) => result,
+        }
     }
 
     fn verify_tls12_signature(
@@ -97,7 +162,7 @@ impl ServerCertVerifier for RootsVerifier {
         certificate: &CertificateDer<'_>,
         signature: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, Error> {
-        self.ready()?.verify_tls12_signature(message, certificate, signature)
+        self.roots.wait().map_err(refuse)?.verifier().verify_tls12_signature(message, certificate, signature)
     }
 
     fn verify_tls13_signature(
@@ -106,7 +171,7 @@ impl ServerCertVerifier for RootsVerifier {
         certificate: &CertificateDer<'_>,
         signature: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, Error> {
-        self.ready()?.verify_tls13_signature(message, certificate, signature)
+        self.roots.wait().map_err(refuse)?.verifier().verify_tls13_signature(message, certificate, signature)
     }
 
     /// The provider's, as rustls' own verifier says too; asked for before anything is sent, so it must not wait.
@@ -115,8 +180,20 @@ impl ServerCertVerifier for RootsVerifier {
     }
 }
 
+fn all_of(store: &dyn RootStore, provider: &Arc<CryptoProvider>) -> Loaded {
+    store.all().and_then(|all| verifier(all, provider)).map(Checker::All)
+}
+
+/// What rustls is told where there are no roots.
+fn refuse(error: TlsMaterialError) -> Error {
+    Error::Other(OtherError(Arc::new(error)))
+}
+
 /// rustls' own verifier; what was noted while loading goes to the log.
-fn verifier(trust: Trust, provider: &Arc<CryptoProvider>) -> Loaded {
+fn verifier(
+    trust: Trust,
+    provider: &Arc<CryptoProvider>,
+) -> Result<Arc<WebPkiServerVerifier>, TlsMaterialError> {
     for note in &trust.notes {
         tracing::warn!("{note}");
     }

@@ -35,6 +35,31 @@ impl Scene {
     }
 }
 
+/// A store that a test says what is in.
+struct Store<F>(Option<Trust>, F);
+
+impl<F: Fn() -> Result<Trust, TlsMaterialError> + Send + Sync> RootStore for Store<F> {
+    fn part(&self) -> Option<Trust> {
+        self.0.clone()
+    }
+    fn all(&self) -> Result<Trust, TlsMaterialError> {
+        (self.1)()
+    }
+}
+
+/// A verifier that has to load all its roots at once.
+fn loading(all: impl Fn() -> Result<Trust, TlsMaterialError> + Send + Sync + 'static) -> RootsVerifier {
+    RootsVerifier::loading(Arc::new(Store(None, all)), provider())
+}
+
+/// A verifier that loads a part of its roots first.
+fn loading_part(
+    part: Trust,
+    all: impl Fn() -> Result<Trust, TlsMaterialError> + Send + Sync + 'static,
+) -> RootsVerifier {
+    RootsVerifier::loading(Arc::new(Store(Some(part), all)), provider())
+}
+
 fn trust(authority: &Authority) -> Trust {
     let mut roots = RootCertStore::empty();
     roots.add(der(authority.pem())).unwrap();
@@ -49,17 +74,14 @@ fn provider() -> Arc<CryptoProvider> {
 fn a_certificate_waits_for_the_roots_and_is_then_accepted() {
     let scene = Scene::new(Validity::Now);
     let (release, held) = mpsc::channel::<()>();
-    let trust = scene.trust();
-    let verifier = RootsVerifier::loading(
-        move || {
-            held.recv().unwrap();
-            Ok(trust)
-        },
-        provider(),
-    );
+    let (trust, held) = (scene.trust(), Mutex::new(held));
+    let verifier = loading(move || {
+        held.lock().unwrap().recv().unwrap();
+        Ok(trust.clone())
+    });
     thread::scope(|scope| {
         let verified = scope.spawn(|| scene.verify(&verifier, "service.example"));
-        assert!(verifier.loaded.get().is_none());
+        assert!(verifier.roots.loaded.get().is_none());
         release.send(()).unwrap();
         assert_eq!(verified.join().unwrap(), Ok(()));
     });
@@ -69,7 +91,7 @@ fn a_certificate_waits_for_the_roots_and_is_then_accepted() {
 fn several_connections_wait_for_the_same_roots() {
     let scene = Scene::new(Validity::Now);
     let trust = scene.trust();
-    let verifier = RootsVerifier::loading(|| Ok(trust), provider());
+    let verifier = loading(move || Ok(trust.clone()));
     thread::scope(|scope| {
         let threads: Vec<_> =
             (0..8).map(|_| scope.spawn(|| scene.verify(&verifier, "service.example"))).collect();
@@ -82,7 +104,7 @@ fn several_connections_wait_for_the_same_roots() {
 #[test]
 fn roots_that_could_not_be_loaded_accept_nobody_and_say_why() {
     let scene = Scene::new(Validity::Now);
-    let verifier = RootsVerifier::loading(|| Err(TlsMaterialError::SystemStoreEmpty), provider());
+    let verifier = loading(|| Err(TlsMaterialError::SystemStoreEmpty));
     assert!(matches!(scene.verify(&verifier, "service.example"), Err(Error::Other(_))));
     assert_eq!(verifier.wait().err(), Some(TlsMaterialError::SystemStoreEmpty));
 }
@@ -90,7 +112,7 @@ fn roots_that_could_not_be_loaded_accept_nobody_and_say_why() {
 #[test]
 fn a_panic_while_loading_accepts_nobody() {
     let scene = Scene::new(Validity::Now);
-    let verifier = RootsVerifier::loading(|| panic!("on purpose, to see it caught"), provider());
+    let verifier = loading(|| panic!("on purpose, to see it caught"));
     assert!(matches!(scene.verify(&verifier, "service.example"), Err(Error::Other(_))));
     assert_eq!(verifier.wait().err(), Some(failed()));
     // And it stays that way.
@@ -101,14 +123,14 @@ fn a_panic_while_loading_accepts_nobody() {
 fn a_store_without_a_single_root_accepts_nobody() {
     let scene = Scene::new(Validity::Now);
     let empty = Trust { roots: RootCertStore::empty(), source: TrustSource::System, notes: Vec::new() };
-    let verifier = RootsVerifier::loading(|| Ok(empty), provider());
+    let verifier = loading(move || Ok(empty.clone()));
     assert!(matches!(scene.verify(&verifier, "service.example"), Err(Error::Other(_))));
 }
 
 #[test]
 fn refusals_are_rustls_own() {
     let refusal = |scene: &Scene, trust: Trust, name: &str| {
-        let loading = RootsVerifier::loading(move || Ok(trust), provider());
+        let loading = loading(move || Ok(trust.clone()));
         match scene.verify(&loading, name) {
             Err(Error::InvalidCertificate(error)) => error,
             other => panic!("{other:?}"),
@@ -129,14 +151,12 @@ fn refusals_are_rustls_own() {
 fn the_hello_does_not_wait_and_offers_what_rustls_would() {
     let scene = Scene::new(Validity::Now);
     let (release, held) = mpsc::channel::<()>();
-    let verifier = RootsVerifier::loading(
-        move || {
-            // Ends when the test does.
-            let _ = held.recv();
-            Err(TlsMaterialError::SystemStoreEmpty)
-        },
-        provider(),
-    );
+    let held = Mutex::new(held);
+    let verifier = loading(move || {
+        // Ends when the test does.
+        let _ = held.lock().unwrap().recv();
+        Err(TlsMaterialError::SystemStoreEmpty)
+    });
     let own = super::verifier(scene.trust(), &provider()).unwrap();
     assert_eq!(verifier.supported_verify_schemes(), own.supported_verify_schemes());
     assert_eq!(verifier.requires_raw_public_keys(), own.requires_raw_public_keys());
@@ -153,7 +173,7 @@ fn signatures_are_left_to_rustls_too() {
     let trust = Trust { roots, source: TrustSource::System, notes: Vec::new() };
     for versions in [&[&rustls::version::TLS12][..], &[&rustls::version::TLS13]] {
         let trust = trust.clone();
-        let verifier = Arc::new(RootsVerifier::loading(|| Ok(trust), provider()));
+        let verifier = Arc::new(loading(move || Ok(trust.clone())));
         let config = rustls::ClientConfig::builder_with_provider(provider())
             .with_protocol_versions(versions)
             .unwrap()
@@ -167,4 +187,44 @@ fn signatures_are_left_to_rustls_too() {
             session.complete_io(&mut tcp).unwrap();
         }
     }
+}
+
+#[test]
+fn what_a_part_of_the_roots_vouches_for_needs_no_others() {
+    let scene = Scene::new(Validity::Now);
+    let verifier = loading_part(scene.trust(), || panic!("nobody asked for the others"));
+    assert_eq!(scene.verify(&verifier, "service.example"), Ok(()));
+    assert_eq!(verifier.wait(), Ok(()));
+    assert!(verifier.all_roots.get().is_none());
+}
+
+#[test]
+fn what_a_part_of_the_roots_does_not_vouch_for_is_for_all_of_them_to_say() {
+    let scene = Scene::new(Validity::Now);
+    // The same name with another key, as where an authority's certificate was renewed.
+    let (part, all) = (trust(&Authority::new()), scene.trust());
+    let verifier = loading_part(part, move || Ok(all.clone()));
+    assert_eq!(scene.verify(&verifier, "service.example"), Ok(()));
+    assert!(scene.verify(&verifier, "other.example").is_err());
+}
+
+#[test]
+fn a_stranger_is_refused_by_all_roots_after_a_part_of_them() {
+    let scene = Scene::new(Validity::Now);
+    let part = trust(&Authority::new());
+    let all: RootCertStore = webpki_roots::TLS_SERVER_ROOTS.iter().cloned().collect();
+    let all = Trust { roots: all, source: TrustSource::BuiltIn, notes: Vec::new() };
+    let verifier = loading_part(part, move || Ok(all.clone()));
+    let refusal = scene.verify(&verifier, "service.example").unwrap_err();
+    assert_eq!(refusal, Error::InvalidCertificate(CertificateError::UnknownIssuer));
+}
+
+#[test]
+fn where_the_other_roots_fail_to_load_nobody_else_is_accepted() {
+    let scene = Scene::new(Validity::Now);
+    let part = || trust(&Authority::new());
+    let empty = loading_part(part(), || Err(TlsMaterialError::SystemStoreEmpty));
+    assert!(matches!(scene.verify(&empty, "service.example"), Err(Error::Other(_))));
+    let panicking = loading_part(part(), || panic!("on purpose, to see it caught"));
+    assert!(matches!(scene.verify(&panicking, "service.example"), Err(Error::Other(_))));
 }
