@@ -11,6 +11,7 @@ pub mod commands;
 pub mod file_edit;
 pub mod hook;
 pub mod logging;
+mod phase;
 pub mod printable;
 pub mod registration;
 pub mod scan;

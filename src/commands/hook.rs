@@ -17,6 +17,7 @@ use crate::hook::message::{Subject, words};
 use crate::hook::payload::{self, MAX_PAYLOAD};
 use crate::hook::{Action, Assessment, Event, Failure, Payload, PayloadError, Policy, answer, decide};
 use crate::logging::{self, Decided, LogFile};
+use crate::phase;
 use crate::printable::printable;
 use crate::scan::{Metadata, ScanClient, ScanDirection, ScanError, ScanJob};
 use crate::settings::values::FailMode;
@@ -92,6 +93,7 @@ fn answer_call(
     let settings = Settings::read(overrides, PROCESS_ENV);
     let log = logging::init(&settings.log);
     settings.problems().for_each(|problem| tracing::warn!("{problem}"));
+    phase::ended("settings", started);
 
     let policy = Policy { fail_mode: *settings.fail_mode, flagged_output: *settings.flagged_output };
     let fail_mode_problem = settings.fail_mode.problem.clone().unwrap_or_default();
@@ -111,8 +113,11 @@ fn answer_call(
         Assessment::NotScanned(error.into())
     });
     let call = seen.get().cloned().unwrap_or_else(|| Call::unread(subcommand));
+    let scanned = Instant::now();
     let action = decide(call.event, &assessment, policy);
     let exit = write_answer(&call, &assessment, action, &fail_mode_problem);
+    phase::ended("answer", scanned);
+    phase::ended("all", started);
     record(&log, &call, &assessment, action, started);
     exit
 }
@@ -126,6 +131,7 @@ fn assess(
     seen: &OnceLock<Call>,
 ) -> Assessment {
     let failed = |failure: Failure| Assessment::NotScanned(failure);
+    let begun = Instant::now();
     let input = read_stdin();
     let payload =
         match input.and_then(|bytes| payload::parse(&bytes).inspect_err(|_| note_salvaged(&bytes, seen))) {
@@ -133,6 +139,7 @@ fn assess(
             Err(error) => return failed(usage.map_or(Failure::Payload(error), Failure::Usage)),
         };
     let call = seen.get_or_init(|| Call::of(&payload));
+    phase::ended("payload", begun);
     if !subcommand.same_subcommand(call.event) {
         tracing::warn!(
             "the subcommand for {} got a payload of {}; it is answered as such: check the registration",

@@ -1,17 +1,21 @@
 //! One request and its answer.
 
 use std::sync::Arc;
+use std::time::Instant;
 
 use reqwest::header::HeaderMap;
 use reqwest::redirect::Policy;
 use reqwest::{Client, Method, RequestBuilder, Url};
+use rustls::client::Resumption;
 use rustls::{ClientConfig, KeyLogFile};
 
+use super::connecting::{Connecting, NoSessions, TimedResolver};
 use super::failure::TransportError;
 use super::material::{TlsMaterialError, client_identity};
 use super::proxy;
 use super::trust::{Roots, choose_roots};
 use super::verifier::RootsVerifier;
+use crate::phase;
 use crate::settings::TlsSettings;
 
 /// Answers larger than this many bytes are refused.
@@ -22,6 +26,7 @@ pub const MAX_BODY: usize = 8 * 1024 * 1024;
 pub struct Transport {
     client: Client,
     verifier: Arc<RootsVerifier>,
+    connecting: Arc<Connecting>,
 }
 
 /// A complete answer, whatever its status.
@@ -49,10 +54,15 @@ impl Transport {
     /// # Errors
     /// Configured certificates or keys that can't be used.
     pub fn new(tls: &TlsSettings) -> Result<Self, TlsMaterialError> {
+        let begun = Instant::now();
         let provider = Arc::new(rustls::crypto::ring::default_provider());
-        let verifier = Arc::new(match choose_roots(tls)? {
-            Roots::Ready(trust) => RootsVerifier::with(trust, Arc::clone(&provider))?,
-            Roots::InSystemStore(store) => RootsVerifier::loading(Arc::new(store), Arc::clone(&provider)),
+        let connecting = Arc::new(Connecting::default());
+        let verifier = Arc::new({
+            let (provider, connecting) = (Arc::clone(&provider), Arc::clone(&connecting));
+            match choose_roots(tls)? {
+                Roots::Ready(trust) => RootsVerifier::with(trust, provider, connecting)?,
+                Roots::InSystemStore(store) => RootsVerifier::loading(Arc::new(store), provider, connecting),
+            }
         });
         let identity = match client_identity(tls) {
             Ok(identity) => identity,
@@ -75,6 +85,7 @@ impl Transport {
             None => builder.with_no_client_auth(),
         };
         config.alpn_protocols = vec![b"http/1.1".to_vec()];
+        config.resumption = Resumption::store(Arc::new(NoSessions(Arc::clone(&connecting))));
         if tls.key_log {
             config.key_log = Arc::new(KeyLogFile::new());
         }
@@ -84,12 +95,14 @@ impl Transport {
         }
         let client = builder
             .tls_backend_preconfigured(config)
+            .dns_resolver(TimedResolver(Arc::clone(&connecting)))
             .redirect(Policy::none())
             .retry(reqwest::retry::never())
             .user_agent(user_agent())
             .build()
             .map_err(|_| TlsMaterialError::Setup("the HTTP client refused its configuration".into()))?;
-        Ok(Self { client, verifier })
+        phase::ended("client", begun);
+        Ok(Self { client, verifier, connecting })
     }
 
     /// Starts a request; add headers and a body, then pass it to [`Transport::send`].
@@ -115,7 +128,11 @@ impl Transport {
         let host = host_and_port(&url);
         let failure =
             |error: reqwest::Error| TransportError::from_reqwest(&error, &host, &proxy::clause(&url));
+        let sent = Instant::now();
+        self.connecting.begin();
         let mut response = self.client.execute(request).await.map_err(failure)?;
+        phase::ended("request", self.connecting.ready(sent));
+        let answered = Instant::now();
         let mut body = Vec::new();
         let too_large = || TransportError::TooLarge { host: host.clone() };
         if response.content_length().is_some_and(|length| length > MAX_BODY as u64) {
@@ -127,6 +144,7 @@ impl Transport {
             }
             body.extend_from_slice(&chunk);
         }
+        phase::ended("body", answered);
         Ok(Response {
             status: response.status().as_u16(),
             headers: std::mem::take(response.headers_mut()),

@@ -4,6 +4,7 @@
 //! Nothing here knows what a scan is. No option turns certificate verification off, redirects are never
 //! followed, and answers are capped.
 
+mod connecting;
 mod exchange;
 mod failure;
 mod material;

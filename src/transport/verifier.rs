@@ -8,6 +8,7 @@
 use std::fmt;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::thread::{self, JoinHandle};
+use std::time::Instant;
 
 use rustls::client::WebPkiServerVerifier;
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
@@ -15,8 +16,10 @@ use rustls::crypto::CryptoProvider;
 use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
 use rustls::{DigitallySignedStruct, Error, OtherError, SignatureScheme};
 
+use super::connecting::Connecting;
 use super::material::TlsMaterialError;
 use super::trust::Trust;
+use crate::phase;
 
 /// A verifier whose roots are there, or on their way.
 pub(super) struct RootsVerifier {
@@ -25,6 +28,7 @@ pub(super) struct RootsVerifier {
     /// For certificates that a part of the roots does not vouch for.
     all_roots: OnceLock<Loading>,
     store: Option<Arc<dyn RootStore>>,
+    connecting: Arc<Connecting>,
 }
 
 /// Where roots are read from.
@@ -55,21 +59,34 @@ impl RootsVerifier {
     ///
     /// # Errors
     /// rustls can't use them.
-    pub(super) fn with(trust: Trust, provider: Arc<CryptoProvider>) -> Result<Self, TlsMaterialError> {
+    pub(super) fn with(
+        trust: Trust,
+        provider: Arc<CryptoProvider>,
+        connecting: Arc<Connecting>,
+    ) -> Result<Self, TlsMaterialError> {
         let roots = Loading::done(Ok(Checker::All(verifier(trust, &provider)?)));
-        Ok(Self { provider, roots, all_roots: OnceLock::new(), store: None })
+        Ok(Self { provider, roots, all_roots: OnceLock::new(), store: None, connecting })
     }
 
     /// A verifier whose roots are read on a thread of its own.
-    pub(super) fn loading(store: Arc<dyn RootStore>, provider: Arc<CryptoProvider>) -> Self {
+    pub(super) fn loading(
+        store: Arc<dyn RootStore>,
+        provider: Arc<CryptoProvider>,
+        connecting: Arc<Connecting>,
+    ) -> Self {
         let roots = {
             let (store, provider) = (Arc::clone(&store), Arc::clone(&provider));
-            Loading::start(move || match store.part() {
-                Some(part) => verifier(part, &provider).map(Checker::Part),
-                None => all_of(&*store, &provider),
+            Loading::start(move || {
+                let begun = Instant::now();
+                let loaded = match store.part() {
+                    Some(part) => verifier(part, &provider).map(Checker::Part),
+                    None => all_of(&*store, &provider),
+                };
+                phase::ended("roots", begun);
+                loaded
             })
         };
-        Self { provider, roots, all_roots: OnceLock::new(), store: Some(store) }
+        Self { provider, roots, all_roots: OnceLock::new(), store: Some(store), connecting }
     }
 
     /// Waits until there are roots.
@@ -147,13 +164,19 @@ impl ServerCertVerifier for RootsVerifier {
             let verifier = checker.verifier();
             verifier.verify_server_cert(end_entity, intermediates, server_name, ocsp_response, now)
         };
+        let arrived = Instant::now();
         let checker = self.roots.wait().map_err(refuse)?;
-        match (verify(checker), checker, &self.store) {
+        phase::ended("waiting for roots", arrived);
+        let result = match (verify(checker), checker, &self.store) {
             // More roots can only accept more: what a part of them vouches for, all of them do, and what it does
             // not is for all of them to say.
             (Err(_), Checker::Part(_), Some(store)) => verify(self.with_all_roots(store).map_err(refuse)?),
             (result, ..) => result,
+        };
+        if result.is_ok() {
+            self.connecting.trusted();
         }
+        result
     }
 
     fn verify_tls12_signature(

@@ -49,7 +49,7 @@ impl<F: Fn() -> Result<Trust, TlsMaterialError> + Send + Sync> RootStore for Sto
 
 /// A verifier that has to load all its roots at once.
 fn loading(all: impl Fn() -> Result<Trust, TlsMaterialError> + Send + Sync + 'static) -> RootsVerifier {
-    RootsVerifier::loading(Arc::new(Store(None, all)), provider())
+    RootsVerifier::loading(Arc::new(Store(None, all)), provider(), Arc::default())
 }
 
 /// A verifier that loads a part of its roots first.
@@ -57,7 +57,7 @@ fn loading_part(
     part: Trust,
     all: impl Fn() -> Result<Trust, TlsMaterialError> + Send + Sync + 'static,
 ) -> RootsVerifier {
-    RootsVerifier::loading(Arc::new(Store(Some(part), all)), provider())
+    RootsVerifier::loading(Arc::new(Store(Some(part), all)), provider(), Arc::default())
 }
 
 fn trust(authority: &Authority) -> Trust {
