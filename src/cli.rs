@@ -1,8 +1,9 @@
 //! The command line: structs for clap, no behaviour.
 
 use std::ffi::OsString;
+use std::path::PathBuf;
 
-use clap::{Args, Parser, Subcommand};
+use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use crate::hook::Event;
 use crate::settings::Overrides;
@@ -30,6 +31,26 @@ pub enum Command {
     /// Hook for the final assistant message, of the agent and of its sub-agents
     #[command(after_help = ENVIRONMENT)]
     Stop(HookArgs),
+    /// Writes the service's configuration, without its secrets, to a file for support
+    #[command(after_help = DUMP_ENVIRONMENT)]
+    DumpConfig(DumpConfigArgs),
+    /// Scans a greeting with the settings that the hooks would use, and says step by step what works
+    #[command(after_help = ENVIRONMENT)]
+    Smoketest(SmoketestArgs),
+}
+
+/// Options of `dump-config`.
+#[derive(Debug, Clone, Args)]
+pub struct DumpConfigArgs {
+    /// Address of the F5 service, with or without /backend/v1
+    #[arg(long, value_name = "URL")]
+    pub base_url: Option<OsString>,
+    /// The file to write, which only you may read; - for stdout
+    #[arg(long, value_name = "FILE", default_value = "f5_guardrails_config_dump.redacted.json")]
+    pub output: PathBuf,
+    /// Also tell of this project which providers it has added, may use and has enabled; may be given again
+    #[arg(long, value_name = "NAME|ID|FRIENDLY_ID")]
+    pub project: Vec<String>,
 }
 
 /// Options of the hook subcommands. Each wins over the environment. The values are read as settings are, so
@@ -59,6 +80,56 @@ pub struct HookArgs {
     pub hook_timeout: Option<OsString>,
 }
 
+/// Options of `smoketest`. Address, project, timeout and CA bundle can be given as a registered hook command
+/// carries them; they win over the environment.
+#[derive(Debug, Clone, Default, Args)]
+pub struct SmoketestArgs {
+    /// Exit with 0 also when something does not work
+    #[arg(long)]
+    pub no_fail: bool,
+    /// Write one JSON object instead of text
+    #[arg(long)]
+    pub json: bool,
+    /// Seconds for the scan, retries included
+    #[arg(long, value_name = "SECONDS")]
+    pub timeout: Option<OsString>,
+    /// Address of the F5 service, with or without /backend/v1
+    #[arg(long, value_name = "URL")]
+    pub base_url: Option<OsString>,
+    /// F5 project: uuid or friendly id
+    #[arg(long, value_name = "ID")]
+    pub project_id: Option<OsString>,
+    /// PEM file with the only root certificates to trust
+    #[arg(long, value_name = "FILE")]
+    pub ca_bundle: Option<OsString>,
+    /// Find out why TLS fails here: environment, proxy, each step of a connection, the certificates
+    #[arg(long, help_heading = "Diagnostics")]
+    pub tls_diagnostics: bool,
+    /// Diagnose this host instead of the base URL's
+    #[arg(long, value_name = "HOST", requires = "tls_diagnostics", help_heading = "Diagnostics")]
+    pub tls_host: Option<String>,
+    /// Diagnose this port instead of the base URL's
+    #[arg(long, value_name = "PORT", requires = "tls_diagnostics", help_heading = "Diagnostics")]
+    pub tls_port: Option<u16>,
+    /// Show each HTTP exchange; with =body the bodies too. Tokens and cookies are left out
+    #[arg(
+        long,
+        value_name = "WHAT",
+        num_args = 0..=1,
+        require_equals = true,
+        default_missing_value = "heads",
+        help_heading = "Diagnostics"
+    )]
+    pub verbose_http: Option<VerboseHttp>,
+}
+
+/// How much of an HTTP exchange is shown.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum VerboseHttp {
+    Heads,
+    Body,
+}
+
 impl From<HookArgs> for Overrides {
     fn from(args: HookArgs) -> Self {
         Self {
@@ -84,6 +155,14 @@ pub fn hook_event(subcommand: &str) -> Option<Event> {
         _ => None,
     }
 }
+
+const DUMP_ENVIRONMENT: &str = "\
+Environment:
+  F5_GLOBAL_API_TOKEN                  global token; else F5_GUARDRAILS_API_TOKEN, else CALYPSOAI_TOKEN
+  F5_GUARDRAILS_BASE_URL               address of the service [https://us1.calypsoai.app]
+  The variables for TLS, proxies and the log are those of the hooks: see `f5-guard --help`.
+
+Exit code: 0 complete, 1 nothing written, 2 something could not be read (the file says what).";
 
 const ENVIRONMENT: &str = "\
 Environment:

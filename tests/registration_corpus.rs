@@ -240,3 +240,23 @@ fn trust_that_codex_wrote_goes_with_the_hooks() {
         assert_eq!(after.text.unwrap_or_default().as_bytes(), bytes, "{}", path.display());
     }
 }
+
+#[test]
+fn where_the_record_no_longer_fits_the_flag_that_we_added_goes_too() {
+    let file = ConfigFile::ConfigToml;
+    for bytes in [
+        &b"a = 1\n"[..],
+        b"[features]\nweb = true\n",
+        b"features.web = true\n",
+        b"features = { web = true }\n",
+    ] {
+        let text = installed(file, bytes, &RegistrationOptions::default());
+        let record = record(file, bytes, &text, None);
+        let touched = text.replace("timeout = 15", "timeout = 16");
+        assert_eq!(removed(file, &touched, Some(&record)).as_bytes(), bytes, "{text}");
+    }
+    let text = installed(file, b"[features]\nhooks = true\n", &RegistrationOptions::default());
+    let record = record(file, b"[features]\nhooks = true\n", &text, None);
+    let touched = text.replace("timeout = 15", "timeout = 16");
+    assert_eq!(removed(file, &touched, Some(&record)), "[features]\nhooks = true\n");
+}

@@ -103,10 +103,13 @@ fn an_f5_guard_that_cannot_be_started_blocks_too() {
     let home = tempfile::tempdir().unwrap();
     let binary = home.path().join(".codex/hooks/f5_guardrails/f5-guard");
     fake_guard(&binary, 0);
-    std::fs::write(&binary, b"#!/nonexistent/interpreter\n").unwrap();
     let line = command(&Launcher::PortableUnix, &RegistrationOptions::default(), HookEvent::UserPromptSubmit);
-    for shell in shells() {
-        let output = run(shell, &line, home.path(), Path::new("/nonexistent"));
-        assert_eq!(output.status.code(), Some(2), "{shell}: {output:?}");
+    // A missing interpreter is exit code 127 to a shell, one that may not be executed is 126.
+    for interpreter in ["/nonexistent/interpreter", "/etc/passwd"] {
+        std::fs::write(&binary, format!("#!{interpreter}\n")).unwrap();
+        for shell in shells() {
+            let output = run(shell, &line, home.path(), Path::new("/nonexistent"));
+            assert_eq!(output.status.code(), Some(2), "{shell} {interpreter}: {output:?}");
+        }
     }
 }

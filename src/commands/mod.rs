@@ -1,6 +1,8 @@
 //! The subcommands, one file each, and the way from the command line to them.
 
+mod dump_config;
 mod hook;
+mod smoketest;
 
 use std::ffi::OsString;
 use std::process::ExitCode;
@@ -37,6 +39,8 @@ fn run(command: Command, started: Instant) -> ExitCode {
         Command::PreToolUse(args) => hook(Event::PreToolUse, args),
         Command::PostToolUse(args) => hook(Event::PostToolUse, args),
         Command::Stop(args) => hook(Event::Stop, args),
+        Command::DumpConfig(args) => dump_config::run(&args, started),
+        Command::Smoketest(args) => smoketest::run(&args),
     }
 }
 

@@ -8,10 +8,11 @@ use std::cell::Cell;
 use std::fmt;
 
 use serde::de::{DeserializeSeed, Deserializer, IgnoredAny, MapAccess, Visitor};
-use serde_json::{Map, Value};
+use serde_json::Value;
 use thiserror::Error;
 
 use super::event::Event;
+use super::json::Json;
 use super::readable;
 
 /// Longer payloads, in bytes, are drained from stdin and not parsed: [`parse`] refuses what is longer.
@@ -37,7 +38,7 @@ pub enum PayloadError {
     TooLarge,
     #[error("The payload is not a readable JSON object.")]
     NotJson,
-    #[error("The payload has no text in the field `{0}`.")]
+    #[error("The payload's field `{0}` is missing, of the wrong type, or there twice.")]
     Field(&'static str),
     #[error("The payload's event is not one that f5-guard scans.")]
     UnknownEvent,
@@ -57,47 +58,48 @@ pub fn parse(bytes: &[u8]) -> Result<Payload, PayloadError> {
     if text.trim().is_empty() {
         return Err(PayloadError::Empty);
     }
-    let object: Map<String, Value> = serde_json::from_str(&text)
-        .or_else(|error| match without_lone_surrogates(&text) {
-            Cow::Owned(mended) => serde_json::from_str(&mended),
-            Cow::Borrowed(_) => Err(error),
-        })
-        .map_err(|_| PayloadError::NotJson)?;
-    let event = match object.get("hook_event_name") {
-        Some(Value::String(name)) => Event::from_name(name).ok_or(PayloadError::UnknownEvent)?,
-        _ => return Err(PayloadError::Field("hook_event_name")),
+    let root = Json::parse(&text).filter(|root| root.is_object()).ok_or(PayloadError::NotJson)?;
+    let event = match Event::from_name(&required_string(root, "hook_event_name")?) {
+        Some(event) => event,
+        None => return Err(PayloadError::UnknownEvent),
     };
-    let string = |field: &'static str| match object.get(field) {
-        Some(Value::String(text)) => Ok(text.clone()),
-        _ => Err(PayloadError::Field(field)),
-    };
-    let optional = |field: &str| object.get(field).and_then(Value::as_str).map(str::to_owned);
     let tool_name = match event {
-        Event::PreToolUse | Event::PostToolUse => Some(string("tool_name")?),
+        Event::PreToolUse | Event::PostToolUse => Some(required_string(root, "tool_name")?),
         _ => None,
     };
-    let tool = tool_name.as_deref().unwrap_or_default();
     let content = match event {
-        Event::UserPromptSubmit => string("prompt")?,
+        Event::UserPromptSubmit => required_string(root, "prompt")?,
         Event::PreToolUse => {
-            readable::tool_input(tool, object.get("tool_input").ok_or(PayloadError::Field("tool_input"))?)
+            readable::tool_input(tool_name.as_deref().unwrap_or_default(), required(root, "tool_input")?)
         }
-        Event::PostToolUse => {
-            readable::tool_response(object.get("tool_response").ok_or(PayloadError::Field("tool_response"))?)
-        }
-        Event::Stop | Event::SubagentStop => match object.get("last_assistant_message") {
-            Some(Value::Null) => String::new(),
-            _ => string("last_assistant_message")?,
+        Event::PostToolUse => readable::tool_response(required(root, "tool_response")?),
+        Event::Stop | Event::SubagentStop => match required(root, "last_assistant_message")? {
+            message if message.is_null() => String::new(),
+            _ => required_string(root, "last_assistant_message")?,
         },
     };
     Ok(Payload {
         event,
         tool_name,
-        session_id: optional("session_id"),
-        turn_id: optional("turn_id"),
+        session_id: required_string(root, "session_id").ok(),
+        turn_id: required_string(root, "turn_id").ok(),
         // The service is likely to refuse a NUL; the replacement keeps the number of characters.
         content: if content.contains('\0') { content.replace('\0', "\u{FFFD}") } else { content },
     })
+}
+
+/// The value of a field that has to be there, once: of two with the same name nobody could say which one Codex
+/// means.
+fn required<'a>(root: Json<'a>, field: &'static str) -> Result<Json<'a>, PayloadError> {
+    let mut found = root.fields().filter(|(key, _)| key == field).map(|(_, value)| value);
+    match (found.next(), found.next()) {
+        (Some(value), None) => Ok(value),
+        _ => Err(PayloadError::Field(field)),
+    }
+}
+
+fn required_string(root: Json<'_>, field: &'static str) -> Result<String, PayloadError> {
+    required(root, field)?.as_string().map(Cow::into_owned).ok_or(PayloadError::Field(field))
 }
 
 /// The event that a payload names, as far as it can be told from one that `parse` refused: cut off,
@@ -144,45 +146,6 @@ impl<'de> Visitor<'de> for EventName<'_> {
 /// Text from bytes: no BOM, invalid UTF-8 replaced.
 fn decode(bytes: &[u8]) -> Cow<'_, str> {
     String::from_utf8_lossy(bytes.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(bytes))
-}
-
-/// JSON escapes can name half of a surrogate pair, which no Rust string can hold. Each such half becomes
-/// U+FFFD, so that one odd character does not make a whole payload unreadable.
-fn without_lone_surrogates(json: &str) -> Cow<'_, str> {
-    let unit = |at: usize| {
-        let hex = json.get(at..at + 6)?.strip_prefix("\\u")?;
-        u16::from_str_radix(hex, 16).ok()
-    };
-    let bytes = json.as_bytes();
-    let mut mended: Option<Vec<u8>> = None;
-    let mut at = 0;
-    while at < bytes.len() {
-        if bytes[at] != b'\\' {
-            if let Some(out) = &mut mended {
-                out.push(bytes[at]);
-            }
-            at += 1;
-            continue;
-        }
-        let (length, lone) = match unit(at) {
-            Some(0xD800..=0xDBFF) if matches!(unit(at + 6), Some(0xDC00..=0xDFFF)) => (12, false),
-            Some(0xD800..=0xDFFF) => (6, true),
-            Some(_) => (6, false),
-            None => (2.min(bytes.len() - at), false),
-        };
-        if lone && mended.is_none() {
-            mended = Some(bytes[..at].to_vec());
-        }
-        if let Some(out) = &mut mended {
-            out.extend_from_slice(if lone { b"\\ufffd" } else { &bytes[at..at + length] });
-        }
-        at += length;
-    }
-    // Only whole escapes (ASCII) were replaced, so the bytes are still UTF-8.
-    match mended.map(String::from_utf8) {
-        Some(Ok(text)) => Cow::Owned(text),
-        _ => Cow::Borrowed(json),
-    }
 }
 
 #[cfg(test)]

@@ -2,47 +2,49 @@
 //!
 //! Everything in a value ends up in the text, with one exception: the base64 data of an image, audio or blob
 //! part of an MCP result, which is replaced by a note of its type and size. A field that only claims to be
-//! such data, and is no base64, is scanned.
+//! such data, and is no base64, is scanned; a blob that is text is scanned decoded.
 
-use std::fmt::Write;
+use std::borrow::Cow;
 
-use serde_json::{Map, Value};
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+
+use super::json::{Json, Token};
 
 /// The text of a tool's input. Shell commands and patches come in a string `command`, which is taken as it
 /// is; should Codex ever send fields beside it, they follow as readable text.
 #[must_use]
-pub fn tool_input(tool: &str, input: &Value) -> String {
-    let (true, Value::Object(fields)) = (matches!(tool, "Bash" | "apply_patch"), input) else {
+pub fn tool_input(tool: &str, input: Json<'_>) -> String {
+    let command = || input.fields().position(|(key, value)| key == "command" && value.as_string().is_some());
+    let Some(command) = matches!(tool, "Bash" | "apply_patch").then(command).flatten() else {
         return value_text(input);
     };
-    let Some(Value::String(command)) = fields.get("command") else {
-        return value_text(input);
-    };
-    let mut text = Text(command.clone());
-    for (key, value) in fields.iter().filter(|(key, _)| *key != "command") {
-        text.field(key, value);
+    let mut text =
+        Text(input.fields().nth(command).and_then(|(_, v)| v.as_string()).unwrap_or_default().into_owned());
+    for (_, (key, value)) in input.fields().enumerate().filter(|(index, _)| *index != command) {
+        text.field(&key, value);
     }
     text.0
 }
 
 /// The text of a tool's output: a string as it is, an MCP result part by part, anything else as readable text.
 #[must_use]
-pub fn tool_response(response: &Value) -> String {
-    let (Value::Object(fields), Some(Value::Array(parts))) = (response, response.get("content")) else {
-        return value_text(response);
-    };
+pub fn tool_response(response: Json<'_>) -> String {
     let mut text = Text::default();
-    for (key, value) in fields {
-        if key == "content" {
-            parts.iter().for_each(|part| text.mcp_part(part));
+    if !response.is_object() {
+        text.value(response);
+    }
+    for (key, value) in response.fields() {
+        if key == "content" && value.is_array() {
+            value.items().for_each(|part| text.mcp_part(part));
         } else {
-            text.field(key, value);
+            text.field(&key, value);
         }
     }
     text.0
 }
 
-fn value_text(value: &Value) -> String {
+fn value_text(value: Json<'_>) -> String {
     let mut text = Text::default();
     text.value(value);
     text.0
@@ -52,121 +54,118 @@ fn value_text(value: &Value) -> String {
 #[derive(Default)]
 struct Text(String);
 
+/// Where a value stands.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Place {
+    /// Behind its key.
+    Field,
+    /// In an array, or alone.
+    Item,
+}
+
 impl Text {
-    fn line(&mut self) {
+    fn entry(&mut self, text: &str) {
         if !self.0.is_empty() && !self.0.ends_with('\n') {
             self.0.push('\n');
         }
-    }
-
-    fn entry(&mut self, text: &str) {
-        self.line();
         self.0.push_str(text);
     }
 
+    fn value(&mut self, value: Json<'_>) {
+        self.write(value, Place::Item);
+    }
+
     /// `key: value`, or the key on its own line above what it holds.
-    fn field(&mut self, key: &str, value: &Value) {
+    fn field(&mut self, key: &str, value: Json<'_>) {
         self.entry(key);
-        match value {
-            Value::Object(_) | Value::Array(_) => {
-                self.0.push(':');
-                self.value(value);
-            }
-            Value::String(text) if text.contains('\n') => {
-                self.0.push(':');
-                self.entry(text);
-            }
-            _ => {
-                self.0.push_str(": ");
-                self.scalar(value);
-            }
-        }
+        self.write(value, Place::Field);
     }
 
-    fn value(&mut self, value: &Value) {
-        match value {
-            Value::Object(fields) => fields.iter().for_each(|(key, value)| self.field(key, value)),
-            Value::Array(items) => items.iter().for_each(|item| self.value(item)),
-            Value::Null => {}
-            _ => {
-                self.line();
-                self.scalar(value);
-            }
-        }
-    }
-
-    fn scalar(&mut self, value: &Value) {
-        match value {
-            Value::String(text) => self.0.push_str(text),
-            // Writing to a String can't fail.
-            other => drop(write!(self.0, "{other}")),
-        }
-    }
-
-    /// One part of an MCP result's `content[]` (Model Context Protocol, "tool result" content types).
-    fn mcp_part(&mut self, part: &Value) {
-        let Value::Object(fields) = part else {
-            return self.value(part);
-        };
-        match (fields.get("type").and_then(Value::as_str), fields.get("resource")) {
-            (Some("text"), _) => self.fields_of_part(fields, "text"),
-            (Some(kind @ ("image" | "audio")), _) => self.binary_part(fields, kind, "data"),
-            (Some("resource"), Some(Value::Object(resource))) => {
-                for (key, value) in fields.iter().filter(|(key, _)| *key != "type" && *key != "resource") {
-                    self.field(key, value);
+    fn write(&mut self, value: Json<'_>, mut place: Place) {
+        for token in value.tokens() {
+            match (token, std::mem::replace(&mut place, Place::Item)) {
+                (Token::Key(key), _) => {
+                    self.entry(&key);
+                    place = Place::Field;
                 }
-                if resource.contains_key("blob") {
+                (Token::Open, Place::Field) => self.0.push(':'),
+                (Token::String(text), Place::Field) if text.contains('\n') => {
+                    self.0.push(':');
+                    self.entry(&text);
+                }
+                (Token::String(text), Place::Field) => self.behind_key(&text),
+                (Token::Scalar(text), Place::Field) => self.behind_key(text),
+                (Token::String(text), Place::Item) => self.entry(&text),
+                (Token::Open | Token::Close, _) | (Token::Scalar("null"), Place::Item) => {}
+                (Token::Scalar(text), Place::Item) => self.entry(text),
+            }
+        }
+    }
+
+    fn behind_key(&mut self, text: &str) {
+        self.0.push_str(": ");
+        self.0.push_str(text);
+    }
+
+    /// One part of an MCP result's `content[]` (Model Context Protocol, content types of a tool result).
+    fn mcp_part(&mut self, part: Json<'_>) {
+        let kind = only_field(part, "type").and_then(Json::as_string);
+        let resource = only_field(part, "resource").filter(|resource| resource.is_object());
+        match (kind.as_deref(), resource) {
+            (Some("text"), _) => self.text_part(part, "text"),
+            (Some(kind @ ("image" | "audio")), _) => self.binary_part(part, kind, "data"),
+            (Some("resource"), Some(resource)) => {
+                for (key, value) in part.fields().filter(|(key, _)| key != "type" && key != "resource") {
+                    self.field(&key, value);
+                }
+                if only_field(resource, "blob").is_some() {
                     self.binary_part(resource, "blob", "blob");
                 } else {
-                    self.fields_of_part(resource, "text");
+                    self.text_part(resource, "text");
                 }
             }
             _ => self.value(part),
         }
     }
 
-    /// The main text as it is, then whatever else the part carries.
-    fn fields_of_part(&mut self, fields: &Map<String, Value>, main: &str) {
-        for (key, value) in fields {
-            match value {
-                Value::String(text) if key == main => self.entry(text),
-                Value::String(kind) if key == "type" && kind == "text" => {}
-                _ => self.field(key, value),
+    /// The main text as it is, and whatever else the part carries.
+    fn text_part(&mut self, part: Json<'_>, main: &str) {
+        for (key, value) in part.fields() {
+            match value.as_string() {
+                Some(text) if key == main => self.entry(&text),
+                Some(kind) if key == "type" && kind == "text" => {}
+                _ => self.field(&key, value),
             }
         }
     }
 
-    /// A note in place of the base64 field `data`, then whatever else the part carries.
-    fn binary_part(&mut self, fields: &Map<String, Value>, kind: &str, data: &str) {
-        for (key, value) in fields {
-            match value {
-                Value::String(base64) if key == data => match decoded_size(base64) {
-                    Some(bytes) => self.entry(&format!("[{kind}, {bytes} bytes, not scanned]")),
-                    None => self.field(key, value),
-                },
-                Value::String(same) if key == "type" && same == kind => {}
-                _ => self.field(key, value),
+    /// A note in place of the base64 field `data`, and whatever else the part carries.
+    fn binary_part(&mut self, part: Json<'_>, kind: &str, data: &str) {
+        for (key, value) in part.fields() {
+            match value.as_string() {
+                Some(base64) if key == data => self.binary(&key, value, &base64, kind),
+                Some(same) if key == "type" && same == kind => {}
+                _ => self.field(&key, value),
             }
+        }
+    }
+
+    fn binary(&mut self, key: &str, value: Json<'_>, base64: &str, kind: &str) {
+        let Ok(bytes) = STANDARD.decode(base64) else { return self.field(key, value) };
+        self.entry(&format!("[{kind}, {} bytes]", bytes.len()));
+        let is_text = |text: &&str| !text.chars().any(|c| c.is_control() && !matches!(c, '\n' | '\r' | '\t'));
+        if let Some(text) = std::str::from_utf8(&bytes).ok().filter(is_text) {
+            self.entry(text);
         }
     }
 }
 
-/// How many bytes a base64 text stands for; `None` where it is no base64 (standard or URL-safe alphabet,
-/// optional padding, line breaks allowed), and so could be text for the model.
-fn decoded_size(text: &str) -> Option<usize> {
-    let mut digits = 0;
-    let mut padding = 0;
-    for byte in text.bytes() {
-        match byte {
-            b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'+' | b'/' | b'-' | b'_' if padding == 0 => {
-                digits += 1
-            }
-            b'=' if padding < 2 => padding += 1,
-            b'\r' | b'\n' => {}
-            _ => return None,
-        }
-    }
-    (digits % 4 != 1).then_some(digits * 3 / 4)
+/// The field of that name, where there is exactly one: what is there twice is read as Codex's readers may not.
+fn only_field<'a>(object: Json<'a>, name: &str) -> Option<Json<'a>> {
+    let mut found =
+        object.fields().filter(|(key, _): &(Cow<'_, str>, _)| key == name).map(|(_, value)| value);
+    let first = found.next()?;
+    found.next().is_none().then_some(first)
 }
 
 #[cfg(test)]

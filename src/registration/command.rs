@@ -55,6 +55,14 @@ pub enum Argument {
 }
 
 impl Launcher {
+    /// The path that the command names, if it names one.
+    pub(super) fn binary(&self) -> Option<&str> {
+        match self {
+            Self::Unix { binary } | Self::Windows { binary } => Some(binary),
+            Self::PortableUnix | Self::PortableWindows => None,
+        }
+    }
+
     /// The command that starts f5-guard with `arguments`, of which the first is the subcommand.
     ///
     /// # Errors

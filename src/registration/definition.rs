@@ -138,6 +138,8 @@ pub struct HookDefinition {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Registration {
     pub hooks: Vec<HookDefinition>,
+    /// The binaries that the commands name, so that these hooks are known as ours wherever the binary is.
+    pub(super) binaries: Vec<String>,
 }
 
 impl Registration {
@@ -163,7 +165,11 @@ impl Registration {
                 status_message: event.status_message().to_owned(),
             })
         });
-        Ok(Self { hooks: hooks.collect::<Result<_, CommandError>>()? })
+        let binaries = [Some(command), command_windows].into_iter().flatten().filter_map(Launcher::binary);
+        Ok(Self {
+            hooks: hooks.collect::<Result<_, CommandError>>()?,
+            binaries: binaries.map(str::to_owned).collect(),
+        })
     }
 }
 

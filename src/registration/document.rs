@@ -2,8 +2,8 @@
 
 use serde_json::{Map, Value};
 
-use super::definition::HookEvent;
 use super::error::DocumentError;
+use super::foreign::{Ignored, foreign_part, is_empty_document};
 use super::model::{self, EventGroups};
 use super::owner::{OurPlaces, Owner};
 use super::plan::{Change, ManagedDirs, Wanted, has_foreign, next_change};
@@ -13,7 +13,7 @@ use super::trust::{MovedHook, moved, trust_keys};
 use super::{json, toml};
 
 /// More changes than any document needs; a guard against never reaching the goal.
-const MOST_CHANGES: usize = 10_000;
+const MOST_CHANGES: usize = 1_000;
 
 /// The files that Codex reads hooks from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -82,6 +82,9 @@ pub fn install(
     wanted: &Wanted,
     places: &OurPlaces,
 ) -> Result<Installed, DocumentError> {
+    let mut places = places.clone();
+    places.binaries.extend(wanted.registration.iter().flat_map(|registration| registration.binaries.clone()));
+    let places = &places;
     let before = decode(current.unwrap_or_default())?;
     let before_value = file.value(before)?;
     if file.is_json() {
@@ -206,12 +209,17 @@ pub fn renew_record(
     scope: &RemovalScope<'_>,
     places: &OurPlaces,
 ) -> Result<EditRecord, DocumentError> {
-    let Some(before) = before else { return Ok(EditRecord::between(None, after)) };
-    if scope.record.is_none() && is_free_of_ours(file, before, scope, places)? {
-        return Ok(EditRecord::between(Some(decode(before)?), after));
-    }
-    let base = remove(file, before, scope, places)?.text;
-    Ok(EditRecord::between(base.as_deref(), after))
+    let base = match before {
+        None => None,
+        Some(before) if scope.record.is_none() && is_free_of_ours(file, before, scope, places)? => {
+            Some(decode(before)?.to_owned())
+        }
+        Some(before) => remove(file, before, scope, places)?.text,
+    };
+    let mut record = EditRecord::between(base.as_deref(), after);
+    let has_feature = |text: &str| Ok(file.value(text)?.pointer("/features/hooks").is_some());
+    record.added_feature = has_feature(after)? && !has_feature(base.as_deref().unwrap_or(""))?;
+    Ok(record)
 }
 
 fn is_free_of_ours(
@@ -299,7 +307,23 @@ fn next_removal(
     if let Some(change) = next_change(value, events, &Wanted::default())? {
         return Ok(Some(change));
     }
+    if scope.record.is_some_and(|record| record.added_feature) {
+        if let Some(change) = feature_removal(value) {
+            return Ok(Some(change));
+        }
+    }
     Ok(managed_dir_removal(value, events, &scope.managed_dirs))
+}
+
+/// The flag goes if it still says what we wrote, and then a table that holds nothing else.
+fn feature_removal(value: &Value) -> Option<Change> {
+    let features = value.get("features")?.as_object()?;
+    let (table, key) = match features.get("hooks") {
+        Some(Value::Bool(true)) if features.len() > 1 => (vec!["features".into()], "hooks"),
+        Some(Value::Bool(true)) => (Vec::new(), "features"),
+        _ => return None,
+    };
+    Some(Change::Unset { table, key: key.into() })
 }
 
 /// Our managed folders go when nobody else's hooks are there to need them, and then a `[hooks]` that holds nothing.
@@ -396,74 +420,4 @@ fn named(events: &[EventGroups], owner: Owner) -> Vec<NamedHook> {
         }
     }
     hooks
-}
-
-struct Ignored<'a> {
-    managed_dirs: bool,
-    trust: &'a [String],
-}
-
-/// All that a document says apart from what an installation or removal is about. It must be equal before and after.
-fn foreign_part(document: &Value, places: &OurPlaces, ignored: &Ignored<'_>) -> Value {
-    let mut document = document.clone();
-    let Some(root) = document.as_object_mut() else { return document };
-    prune(root, "features", |features| {
-        features.shift_remove("hooks");
-        features.shift_remove("codex_hooks");
-    });
-    prune(root, "hooks", |hooks| {
-        prune(hooks, "state", |state| state.retain(|key, _| !ignored.trust.contains(key)));
-        if ignored.managed_dirs {
-            hooks.shift_remove("managed_dir");
-            hooks.shift_remove("windows_managed_dir");
-        }
-        hooks.retain(|event, groups| !prune_event(event, groups, places));
-    });
-    document
-}
-
-/// Takes the replaced handlers out, and the groups that held nothing else; whether no group is left.
-fn prune_event(event: &str, groups: &mut Value, places: &OurPlaces) -> bool {
-    let single: Map<String, Value> = [(event.to_owned(), groups.clone())].into_iter().collect();
-    let wrapped = Value::Object([("hooks".to_owned(), Value::Object(single))].into_iter().collect());
-    let Ok(read) = model::read(&wrapped, places) else { return false };
-    let (Some(found), Some(list)) = (read.first(), groups.as_array_mut()) else { return false };
-    for (group, found) in list.iter_mut().zip(&found.groups) {
-        let owners: Vec<bool> = found.handlers.iter().map(|handler| handler.owner.is_replaced()).collect();
-        if owners.is_empty() || !owners.contains(&true) {
-            continue;
-        }
-        if owners.iter().all(|replaced| *replaced) {
-            *group = Value::Null;
-        } else if let Some(handlers) = group.get_mut("hooks").and_then(Value::as_array_mut) {
-            let mut replaced = owners.iter();
-            handlers.retain(|_| replaced.next() != Some(&true));
-        }
-    }
-    list.retain(|group| !group.is_null());
-    list.is_empty()
-}
-
-fn prune(parent: &mut Map<String, Value>, key: &str, change: impl FnOnce(&mut Map<String, Value>)) {
-    if let Some(Value::Object(child)) = parent.get_mut(key) {
-        change(child);
-        if child.is_empty() {
-            parent.shift_remove(key);
-        }
-    }
-}
-
-fn is_empty_document(value: &Value) -> bool {
-    match value {
-        Value::Object(map) => map.values().all(is_empty_document),
-        _ => false,
-    }
-}
-
-impl HookEvent {
-    /// How `[hooks.state]` keys spell an event (`pre_tool_use`).
-    #[must_use]
-    pub fn state_name(self) -> String {
-        super::trust::snake_case(self.name())
-    }
 }

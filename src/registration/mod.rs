@@ -11,6 +11,7 @@ mod definition;
 mod diff;
 mod document;
 mod error;
+mod foreign;
 mod json;
 mod model;
 mod owner;

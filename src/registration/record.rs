@@ -17,6 +17,9 @@ pub struct EditRecord {
     created: bool,
     /// Bytes of the edited document.
     edited_len: usize,
+    /// `[features] hooks` was not there before.
+    #[serde(default)]
+    pub(super) added_feature: bool,
     changes: Vec<LineChange>,
 }
 
@@ -49,7 +52,8 @@ impl EditRecord {
                 after: text(&new, range.end..new.len().min(range.end + CONTEXT)),
             }
         });
-        Self { created: original.is_none(), edited_len: edited.len(), changes: changes.collect() }
+        let changes = changes.collect();
+        Self { created: original.is_none(), edited_len: edited.len(), added_feature: false, changes }
     }
 
     /// Whether there was no file before the edit.

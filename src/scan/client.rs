@@ -14,7 +14,7 @@ use super::report::ScanReport;
 use super::request::{Metadata, ScanDirection, ScanRequest};
 use super::response::{self, Verdict};
 use crate::settings::{Budget, Settings};
-use crate::transport::{Transport, with_retries};
+use crate::transport::{ExchangeLog, Transport, with_retries};
 
 /// Of longer content only this many characters are scanned, and what stays unscanned is a scan error.
 pub const MAX_CHARACTERS: usize = 2_000_000;
@@ -56,6 +56,18 @@ impl ScanClient {
     /// # Errors
     /// No usable token, base URL or TLS material.
     pub fn new(settings: &Settings, started: Instant) -> Result<Self, ScanError> {
+        Self::recording(settings, started, None)
+    }
+
+    /// The same, with a record of the HTTP exchanges for people who look for a fault.
+    ///
+    /// # Errors
+    /// No usable token, base URL or TLS material.
+    pub fn recording(
+        settings: &Settings,
+        started: Instant,
+        log: Option<ExchangeLog>,
+    ) -> Result<Self, ScanError> {
         let token = settings.api_token.as_ref().ok_or(ScanError::NoToken)?;
         if !token.expose().bytes().all(|byte| byte.is_ascii_graphic()) {
             return Err(ScanError::UnusableToken);
@@ -67,7 +79,7 @@ impl ScanClient {
         let budget = settings.budget();
         let deadline = started + budget.limit;
         let endpoint = Arc::new(Endpoint {
-            transport: Transport::new(&settings.tls)?,
+            transport: Transport::new(&settings.tls)?.recording(log),
             url,
             authorization,
             project: settings.project_id.value.clone(),

@@ -312,7 +312,7 @@ fn path(variable: &'static str, env: Env<'_>) -> Setting<Option<PathBuf>> {
 }
 
 /// A path whose leading `~/` is the home folder: variables set outside a shell are not expanded by one.
-fn home_relative(text: &OsString, env: Env<'_>) -> PathBuf {
+pub(crate) fn home_relative(text: &OsString, env: Env<'_>) -> PathBuf {
     let path = PathBuf::from(text);
     match (path.strip_prefix("~"), env("HOME").or_else(|| env("USERPROFILE"))) {
         (Ok(rest), Some(home)) => PathBuf::from(home).join(rest),

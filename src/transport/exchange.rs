@@ -5,7 +5,7 @@ use std::time::Instant;
 
 use reqwest::header::HeaderMap;
 use reqwest::redirect::Policy;
-use reqwest::{Client, Method, RequestBuilder, Url};
+use reqwest::{Client, Method, Request, RequestBuilder, Url};
 use rustls::client::Resumption;
 use rustls::{ClientConfig, KeyLogFile};
 
@@ -13,6 +13,7 @@ use super::connecting::{Connecting, NoSessions, TimedResolver};
 use super::failure::TransportError;
 use super::material::{TlsMaterialError, client_identity};
 use super::proxy;
+use super::record::{ExchangeLog, Recording};
 use super::trust::{Roots, choose_roots};
 use super::verifier::RootsVerifier;
 use crate::phase;
@@ -27,6 +28,7 @@ pub struct Transport {
     client: Client,
     verifier: Arc<RootsVerifier>,
     connecting: Arc<Connecting>,
+    log: Option<ExchangeLog>,
 }
 
 /// A complete answer, whatever its status.
@@ -102,7 +104,14 @@ impl Transport {
             .build()
             .map_err(|_| TlsMaterialError::Setup("the HTTP client refused its configuration".into()))?;
         phase::ended("client", begun);
-        Ok(Self { client, verifier, connecting })
+        Ok(Self { client, verifier, connecting, log: None })
+    }
+
+    /// Records every exchange in `log`, where there is one.
+    #[must_use]
+    pub fn recording(mut self, log: Option<ExchangeLog>) -> Self {
+        self.log = log;
+        self
     }
 
     /// Starts a request; add headers and a body, then pass it to [`Transport::send`].
@@ -115,15 +124,23 @@ impl Transport {
     /// # Errors
     /// See [`TransportError`]. A status is no error here.
     pub async fn send(&self, request: RequestBuilder) -> Result<Response, TransportError> {
-        let result = self.exchange(request).await;
+        let request =
+            request.build().map_err(|_| TransportError::Client { reason: "it is not valid".into() })?;
+        let mut recording = self.log.as_ref().map(|log| log.start(&request, &user_agent()));
+        let result = self.exchange(request, recording.as_mut()).await;
         // Roots that can't be loaded are told whatever else happened, and no answer counts without them.
-        self.verifier.wait()?;
+        let result = self.verifier.wait().map_err(TransportError::from).and(result);
+        if let Some(recording) = recording {
+            recording.end(result.as_ref().map(|r| r.body.as_slice()).map_err(|error| error as _));
+        }
         result
     }
 
-    async fn exchange(&self, request: RequestBuilder) -> Result<Response, TransportError> {
-        let request =
-            request.build().map_err(|_| TransportError::Client { reason: "it is not valid".into() })?;
+    async fn exchange(
+        &self,
+        request: Request,
+        recording: Option<&mut Recording>,
+    ) -> Result<Response, TransportError> {
         let url = request.url().clone();
         let host = host_and_port(&url);
         let failure =
@@ -133,6 +150,9 @@ impl Transport {
         let mut response = self.client.execute(request).await.map_err(failure)?;
         phase::ended("request", self.connecting.ready(sent));
         let answered = Instant::now();
+        if let Some(recording) = recording {
+            recording.head(&response);
+        }
         let mut body = Vec::new();
         let too_large = || TransportError::TooLarge { host: host.clone() };
         if response.content_length().is_some_and(|length| length > MAX_BODY as u64) {

@@ -71,7 +71,7 @@ pub fn client_identity(settings: &TlsSettings) -> Result<Option<ClientIdentity>,
 }
 
 /// The certificates of a PEM file, or the one of a DER file; empty where there is none.
-pub(super) fn certificates(bytes: &[u8]) -> Vec<CertificateDer<'static>> {
+pub(crate) fn certificates(bytes: &[u8]) -> Vec<CertificateDer<'static>> {
     // A DER certificate is one ASN.1 SEQUENCE of more than 255 bytes, which starts with 30 82.
     if bytes.starts_with(&[0x30, 0x82]) {
         return vec![CertificateDer::from(bytes.to_vec())];

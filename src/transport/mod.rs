@@ -9,12 +9,15 @@ mod exchange;
 mod failure;
 mod material;
 pub mod proxy;
+mod record;
 mod retry;
 mod trust;
 mod verifier;
 
 pub use exchange::{MAX_BODY, Response, Transport};
 pub use failure::{TlsFailure, TransportError};
+pub(crate) use material::certificates;
 pub use material::{ClientIdentity, TlsMaterialError, client_identity};
+pub use record::{Bodies, Exchange, ExchangeLog, ExchangeResult, Message};
 pub use retry::{Attempts, with_retries};
 pub use trust::{Trust, TrustSource, load_trust};

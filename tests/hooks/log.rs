@@ -1,6 +1,6 @@
 //! The log file: what is written, where, for whose eyes, and that it never changes a decision.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use f5_stand_in::f5::{F5, Fault, Verdict};
 use serde_json::Value;
@@ -114,9 +114,9 @@ fn the_log_is_private_to_the_user() {
     use std::os::unix::fs::PermissionsExt as _;
     let api = F5::answering(Verdict::flagged());
     let answer = Hook::pre_tool_use().against(&api).run().blocked();
-    let mode = |path: &Path| std::fs::metadata(path).expect("it is there").permissions().mode() & 0o777;
-    assert_eq!(mode(&answer.home().join(LOG)), 0o600);
-    assert_eq!(mode(&answer.home().join(".codex/logs")) & 0o077, 0, "the folder was made by the program");
+    let mode = |path: PathBuf| std::fs::metadata(path).expect("it is there").permissions().mode() & 0o777;
+    assert_eq!(mode(answer.home().join(LOG)), 0o600);
+    assert_eq!(mode(answer.home().join(".codex/logs")) & 0o077, 0, "the folder was made by the program");
 }
 
 #[test]

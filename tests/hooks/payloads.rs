@@ -106,29 +106,27 @@ fn blank_text_goes_ahead_without_a_scan() {
 
 #[test]
 fn a_payload_over_32_mib_is_drained_and_a_scan_error() {
-    for mode in FailMode::ALL {
-        for event in Event::ALL {
-            // Far enough over it that the rest does not fit a pipe: who stops reading early is found out.
-            let padding = "x".repeat(33 << 20);
-            unscanned(Hook::of(event).in_mode(mode).text(&padding)).failed_in(mode).says(&[
-                "32 mib",
-                "too large",
-                "too long",
-                "larger",
-            ]);
-        }
-    }
+    // Far enough over it that the rest does not fit a pipe: who stops reading early is found out.
+    let padding = "x".repeat(33 << 20);
+    everywhere(|event, mode| {
+        // Time enough for a busy machine: this is about what is read, not about how fast.
+        let hook = Hook::of(event).in_mode(mode).env("F5_GUARDRAILS_TIMEOUT", "100");
+        let hook = hook.arguments(["--hook-timeout", "120"]).text(&padding);
+        unscanned(hook).failed_in(mode).says(&["32 mib"]);
+    });
 }
 
 #[test]
 fn a_payload_that_white_space_pads_over_32_mib_is_not_taken_for_a_shorter_one() {
-    for (mode, tail) in [(FailMode::Open, ""), (FailMode::Closed, ""), (FailMode::Closed, "{}")] {
-        for event in Event::ALL {
-            let mut stdin = event.payload(MARKER).to_string().into_bytes();
-            stdin.resize(stdin.len() + (33 << 20), b' ');
-            stdin.extend_from_slice(tail.as_bytes());
-            unscanned(Hook::of(event).in_mode(mode).stdin(stdin)).failed_in(mode);
-        }
+    for (event, mode, tail) in [
+        (Event::PreToolUse, FailMode::Open, ""),
+        (Event::PreToolUse, FailMode::Closed, "{}"),
+        (Event::Stop, FailMode::Closed, ""),
+    ] {
+        let mut stdin = event.payload(MARKER).to_string().into_bytes();
+        stdin.resize(stdin.len() + (33 << 20), b' ');
+        stdin.extend_from_slice(tail.as_bytes());
+        unscanned(Hook::of(event).in_mode(mode).stdin(stdin)).failed_in(mode);
     }
 }
 

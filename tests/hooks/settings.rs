@@ -2,7 +2,7 @@
 
 use f5_stand_in::f5::{F5, Fault, Verdict};
 
-use crate::support::{FailMode, Hook, everywhere};
+use crate::support::{Hook, everywhere};
 
 #[test]
 fn an_unreadable_fail_mode_counts_as_closed() {
@@ -28,7 +28,7 @@ fn a_fail_mode_that_is_no_utf_8_counts_as_closed() {
 #[test]
 fn a_token_that_is_no_utf_8_is_a_scan_error() {
     use std::os::unix::ffi::OsStringExt as _;
-    for mode in FailMode::ALL {
+    for mode in crate::support::FailMode::ALL {
         let api = F5::builder().never_called().start();
         let token = std::ffi::OsString::from_vec(b"to\xffken".to_vec());
         let hook = Hook::pre_tool_use().in_mode(mode).against(&api);

@@ -4,12 +4,12 @@
 
 #![allow(dead_code, reason = "each test crate uses its own part")]
 
+pub mod answer;
 pub mod codex_answer;
 pub mod event;
 
 use std::collections::BTreeMap;
 use std::ffi::OsString;
-use std::fmt::Write as _;
 use std::io::{Read, Write};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
@@ -20,7 +20,7 @@ use f5_stand_in::f5::{F5, TOKEN};
 use serde_json::Value;
 use tempfile::TempDir;
 
-pub use codex_answer::{CodexAnswer, Effect};
+pub use answer::Answer;
 pub use event::Event;
 
 /// Stands in every text that is scanned, and must stand in nothing that the program says.
@@ -34,6 +34,20 @@ pub fn sample(name: &str) -> Value {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("tests/samples/codex/{name}.json"));
     let text = std::fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
     serde_json::from_str(&text).expect("a sample is JSON")
+}
+
+/// The built program.
+fn program() -> PathBuf {
+    match option_env!("CARGO_BIN_EXE_f5-guard") {
+        Some(path) => path.into(),
+        // A compiler that is started by a shell script, as in some cross builds, never sees a variable with a hyphen
+        // in its name. Test programs are built into a folder beside the program's.
+        None => {
+            let test = std::env::current_exe().expect("the test knows where it is");
+            let folder = test.ancestors().nth(2).expect("tests are built into a folder of their own");
+            folder.join(format!("f5-guard{}", std::env::consts::EXE_SUFFIX))
+        }
+    }
 }
 
 /// One run of a hook in the making.
@@ -190,7 +204,7 @@ impl Hook {
 
     /// The built program with environment and arguments, not started yet.
     fn command(&self) -> Command {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_f5-guard"));
+        let mut command = Command::new(program());
         command
             .arg(&self.subcommand)
             .args(&self.arguments)
@@ -290,110 +304,6 @@ impl FailMode {
         match self {
             Self::Open => "open",
             Self::Closed => "closed",
-        }
-    }
-}
-
-/// What a run left behind.
-pub struct Answer {
-    pub event: Event,
-    pub stdout: String,
-    pub stderr: String,
-    /// `None` where a signal ended it.
-    pub code: Option<i32>,
-    home: TempDir,
-}
-
-impl std::fmt::Debug for Answer {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(
-            f,
-            "{:?}, exit {:?}\nstdout: {}\nstderr: {}\nlog: {}",
-            self.event,
-            self.code,
-            self.stdout,
-            self.stderr,
-            self.log()
-        )
-    }
-}
-
-impl Answer {
-    pub fn home(&self) -> &Path {
-        self.home.path()
-    }
-
-    /// The log in its usual place; empty where there is none.
-    pub fn log(&self) -> String {
-        std::fs::read_to_string(self.home().join(".codex/logs/f5_guardrails.log")).unwrap_or_default()
-    }
-
-    /// What Codex makes of it.
-    ///
-    /// # Panics
-    /// Where Codex would drop the answer and let the action go ahead.
-    pub fn codex(&self) -> CodexAnswer {
-        assert_eq!(self.code, Some(0), "exit code 0 is the rule: {self:?}");
-        codex_answer::read(self.event, &self.stdout)
-            .unwrap_or_else(|why| panic!("Codex would drop this answer ({why}): {self:?}"))
-    }
-
-    /// The answer had no effect and shows nothing.
-    #[track_caller]
-    pub fn allowed(self) -> Self {
-        assert_eq!(self.codex().effect, Effect::None, "{self:?}");
-        assert_eq!(self.stdout, "", "{self:?}");
-        self
-    }
-
-    /// The action is stopped, in the way that this event has for it.
-    #[track_caller]
-    pub fn blocked(self) -> Self {
-        assert_eq!(self.codex().effect, Effect::Block, "{self:?}");
-        self
-    }
-
-    /// The action goes ahead and the user (after a tool, the model too) is told something.
-    #[track_caller]
-    pub fn warned(self) -> Self {
-        let expected =
-            if self.event == Event::PostToolUse { Effect::NoticeAndContext } else { Effect::Notice };
-        assert_eq!(self.codex().effect, expected, "{self:?}");
-        self
-    }
-
-    /// What a scan error leads to in this mode.
-    #[track_caller]
-    pub fn failed_in(self, mode: FailMode) -> Self {
-        match mode {
-            FailMode::Open => self.warned(),
-            FailMode::Closed => self.blocked(),
-        }
-    }
-
-    /// One of these words stands in what the user is shown, in any case.
-    #[track_caller]
-    pub fn says(self, words: &[&str]) -> Self {
-        let shown = self.codex().shown().to_lowercase();
-        let found = words.iter().any(|word| shown.contains(&word.to_lowercase()));
-        assert!(found, "none of {words:?} is said: {self:?}");
-        self
-    }
-
-    /// One of these words stands on stderr or in the log, in any case.
-    #[track_caller]
-    pub fn notes(self, words: &[&str]) -> Self {
-        let noted = format!("{}\n{}", self.stderr, self.log()).to_lowercase();
-        let found = words.iter().any(|word| noted.contains(&word.to_lowercase()));
-        assert!(found, "none of {words:?} is noted: {self:?}");
-        self
-    }
-
-    fn keeps_its_secrets(&self) {
-        let mut everything = String::new();
-        let _ = write!(everything, "{}\n{}\n{}", self.stdout, self.stderr, self.log());
-        for secret in [TOKEN, MARKER] {
-            assert!(!everything.contains(secret), "{secret} was given away: {self:?}");
         }
     }
 }

@@ -22,9 +22,25 @@ fn a_nul_becomes_a_replacement_character() {
 }
 
 #[test]
-fn lone_surrogates_are_replaced_and_pairs_kept() {
-    let json = r#"{"hook_event_name":"UserPromptSubmit","prompt":"\\ud800 \ud800x \udc00\ud83d\ude00 \ud83d\ud83d\ude00"}"#;
-    assert_eq!(prompt(json).unwrap(), "\\ud800 \u{FFFD}x \u{FFFD}😀 \u{FFFD}😀");
+fn a_lone_surrogate_does_not_make_a_payload_unreadable() {
+    let json = r#"{"hook_event_name":"UserPromptSubmit","\ud800":1,"prompt":"\ud800x"}"#;
+    assert_eq!(prompt(json).unwrap(), "\u{FFFD}x");
+}
+
+#[test]
+fn a_field_that_is_there_twice_is_unreadable() {
+    let json = r#"{"hook_event_name":"UserPromptSubmit","prompt":"EVIL","prompt":" "}"#;
+    assert_eq!(prompt(json), Err(PayloadError::Field("prompt")));
+}
+
+#[test]
+fn deep_nesting_and_numbers_that_pose_as_serde_internals_are_read() {
+    let deep = format!("{}\"x\"{}", "[".repeat(5000), "]".repeat(5000));
+    let json =
+        format!(r#"{{"hook_event_name":"PostToolUse","tool_name":"mcp__a__b","tool_response":{deep}}}"#);
+    assert_eq!(prompt(&json).unwrap(), "x");
+    let json = r#"{"hook_event_name":"PostToolUse","tool_name":"t","tool_response":{"$serde_json::private::Number":"x"}}"#;
+    assert_eq!(prompt(json).unwrap(), "$serde_json::private::Number: x");
 }
 
 #[test]
@@ -77,9 +93,9 @@ fn the_event_of_a_cut_off_payload_is_still_known() {
 }
 
 #[test]
-fn numbers_reach_the_scanner_with_every_digit() {
+fn numbers_reach_the_scanner_as_they_are_written() {
     let json = r#"{"hook_event_name":"PreToolUse","tool_name":"mcp__a__b","tool_input":{"card":41111111111111111111111,"x":1e400}}"#;
-    assert_eq!(prompt(json).unwrap(), "card: 41111111111111111111111\nx: 1e+400");
+    assert_eq!(prompt(json).unwrap(), "card: 41111111111111111111111\nx: 1e400");
 }
 
 proptest! {

@@ -1,0 +1,269 @@
+//! The steps of the smoke test. Each says what it found, or what is wrong and how to mend it.
+
+use std::io::Read;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::sync::mpsc;
+use std::time::{Duration, Instant};
+
+use hyper_util::client::proxy::matcher::Matcher;
+
+use super::within;
+use crate::codex::System;
+use crate::codex::home::CodexHome;
+use crate::diagnose::{Route, Target};
+use crate::printable::printable;
+use crate::scan::{Metadata, ScanClient, ScanDirection, ScanError, ScanJob, ScanReport};
+use crate::settings::{Env, Settings, Source};
+use crate::transport::{ExchangeLog, client_identity, load_trust};
+
+/// An installed binary that takes longer than this to say its version is broken.
+const VERSION_TIME: Duration = Duration::from_secs(10);
+/// Time for reading the trust store: a keychain can be slow at first.
+const TRUST_TIME: Duration = Duration::from_secs(60);
+/// The scan ends by itself at its deadline; this much later it is given up.
+const GRACE: Duration = Duration::from_millis(100);
+
+/// One step and what came of it.
+#[derive(Debug, Clone)]
+pub struct Step {
+    pub name: &'static str,
+    pub result: Result<String, Problem>,
+    /// Whether its failure leaves nothing to scan with.
+    pub stops_scan: bool,
+    /// Things to know that are no failure.
+    pub notes: Vec<String>,
+}
+
+/// What is wrong, and how to mend it.
+#[derive(Debug, Clone)]
+pub struct Problem {
+    pub cause: String,
+    pub fix: String,
+}
+
+/// What came of the scan.
+#[derive(Debug)]
+pub enum Scan {
+    Done {
+        report: ScanReport,
+        took: Duration,
+    },
+    Failed(ScanError),
+    /// An earlier step failed without which there can be none.
+    NotTried,
+}
+
+/// The steps, with what later ones need to know of earlier ones.
+pub struct Checks<'a> {
+    settings: &'a Settings,
+    env: Env<'a>,
+    possible: bool,
+}
+
+impl<'a> Checks<'a> {
+    pub fn new(settings: &'a Settings, env: Env<'a>) -> Self {
+        Self { settings, env, possible: true }
+    }
+
+    pub fn token(&mut self) -> Step {
+        let result = match self.settings.api_token.as_ref() {
+            Some(token) => {
+                Ok(format!("{} is set ({} characters)", self.settings.api_token.source, token.length()))
+            }
+            None => Err(self.impossible(&ScanError::NoToken)),
+        };
+        Step { name: "Token", result, stops_scan: true, notes: Vec::new() }
+    }
+
+    /// The binary that `f5-guard install` puts into Codex's home folder.
+    pub fn hook_binary(&self) -> Step {
+        let install = |cause: String| Problem { cause, fix: "Run `f5-guard install`.".to_owned() };
+        let result = match installed_binary(self.env) {
+            None => {
+                Err(install("Codex's home folder is unknown: CODEX_HOME and the variable of the user's folder are not set.".to_owned()))
+            }
+            Some(path) if !path.exists() => {
+                Err(install(format!("The hook binary is not installed: {} does not exist.", path.display())))
+            }
+            Some(path) => match version_of(&path) {
+                Ok(version) if version == env!("CARGO_PKG_VERSION") => {
+                    Ok(format!("{}, version {version}", path.display()))
+                }
+                Ok(version) => Err(install(format!(
+                    "The installed hook binary {} is version {version}, this one is {}.",
+                    path.display(),
+                    env!("CARGO_PKG_VERSION")
+                ))),
+                Err(why) => Err(install(format!("The installed hook binary {} {why}.", path.display()))),
+            },
+        };
+        Step { name: "Hook binary", result, stops_scan: false, notes: Vec::new() }
+    }
+
+    pub fn base_url(&mut self) -> Step {
+        let setting = &self.settings.base_url;
+        let result = match setting.as_ref() {
+            Ok(url) => {
+                let project = match self.settings.project_id.as_deref() {
+                    Some(id) => format!(", project {}", printable(id, 80)),
+                    None => String::new(),
+                };
+                Ok(format!("{} ({}){project}", url.as_str(), origin(setting.source)))
+            }
+            Err(error) => {
+                let error = ScanError::from(*error);
+                Err(self.impossible(&error))
+            }
+        };
+        Step { name: "Base URL", result, stops_scan: true, notes: Vec::new() }
+    }
+
+    pub fn trust(&mut self) -> Step {
+        let tls = self.settings.tls.clone();
+        let loaded = within(TRUST_TIME, move || {
+            let trust = load_trust(&tls)?;
+            let identity = client_identity(&tls)?;
+            Ok((trust, identity.is_some()))
+        });
+        let mut notes = Vec::new();
+        if self.settings.tls.key_log {
+            notes.push(
+                "SSLKEYLOGFILE is set: the secrets of every TLS connection are written there.".to_owned(),
+            );
+        }
+        let result = match loaded {
+            Some(Ok((trust, identity))) => {
+                notes.extend(trust.notes);
+                let count = trust.roots.len();
+                let client = if identity { "; a client certificate is configured" } else { "" };
+                Ok(format!("{} ({count} root{}){client}", trust.source, if count == 1 { "" } else { "s" }))
+            }
+            Some(Err(error)) => Err(self.impossible(&ScanError::TlsMaterial(error))),
+            None => {
+                self.possible = false;
+                Err(Problem {
+                    cause: "The certificate store could not be read in time.".to_owned(),
+                    fix: "Set F5_GUARDRAILS_CA_BUNDLE to a PEM file, which spares the system's store."
+                        .to_owned(),
+                })
+            }
+        };
+        Step { name: "Trust", result, stops_scan: true, notes }
+    }
+
+    /// Which way the scan goes; never wrong by itself.
+    pub fn proxy(&self) -> Step {
+        let result = match self.settings.base_url.as_ref() {
+            Ok(url) if url.url().scheme() == "https" => {
+                let url = url.url();
+                let target = Target {
+                    host: url.host_str().unwrap_or_default().trim_matches(['[', ']']).to_owned(),
+                    port: url.port_or_known_default().unwrap_or(443),
+                };
+                match Route::choose(&Matcher::from_system(), &target, self.env) {
+                    Route::Direct { why } => format!("none, because {why}"),
+                    Route::Proxy(proxy) => format!("{}, because {}", proxy.url(), proxy.why),
+                }
+            }
+            _ => "not looked up without an https:// base URL".to_owned(),
+        };
+        Step { name: "Proxy", result: Ok(result), stops_scan: false, notes: Vec::new() }
+    }
+
+    /// Scans `prompt`, if the steps so far make that possible.
+    pub fn scan(&self, prompt: &'static str, record: Option<ExchangeLog>) -> Scan {
+        if !self.possible {
+            return Scan::NotTried;
+        }
+        let settings = self.settings.clone();
+        let budget = settings.budget();
+        let started = Instant::now();
+        let result = within(budget.limit + GRACE, move || scan(&settings, prompt, record, started));
+        match result {
+            Some(Ok(report)) => Scan::Done { report, took: started.elapsed() },
+            Some(Err(error)) => Scan::Failed(error),
+            None => {
+                Scan::Failed(ScanError::Deadline { limit: budget.limit, cut_by_hook: budget.cut_by_hook })
+            }
+        }
+    }
+
+    fn impossible(&mut self, error: &ScanError) -> Problem {
+        self.possible = false;
+        Problem { cause: error.to_string(), fix: error.fix() }
+    }
+}
+
+fn scan(
+    settings: &Settings,
+    prompt: &str,
+    record: Option<ExchangeLog>,
+    started: Instant,
+) -> Result<ScanReport, ScanError> {
+    let client = ScanClient::recording(settings, started, record)?;
+    let job = ScanJob {
+        content: prompt,
+        direction: ScanDirection::Request,
+        metadata: Metadata::new("smoketest", None, None, None),
+    };
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .map_err(|_| ScanError::Internal)?;
+    let result = runtime.block_on(client.scan(&job));
+    // Not dropped: that would wait for a name look-up that hangs.
+    runtime.shutdown_background();
+    result
+}
+
+fn origin(source: Source) -> String {
+    match source {
+        Source::Default => "the default".to_owned(),
+        other => format!("from {other}"),
+    }
+}
+
+/// Where `f5-guard install` puts the binary for a user.
+fn installed_binary(env: Env<'_>) -> Option<PathBuf> {
+    let name = format!("f5-guard{}", std::env::consts::EXE_SUFFIX);
+    let home = CodexHome::find(System::this(), &env).ok()?;
+    Some(home.path.join("hooks").join("f5_guardrails").join(name))
+}
+
+/// The version that the binary says it is; the words of a failure continue "The binary …".
+fn version_of(path: &Path) -> Result<String, String> {
+    let is_this_one =
+        || std::env::current_exe()?.canonicalize().map(|this| path.canonicalize().ok() == Some(this));
+    if matches!(is_this_one(), Ok(true)) {
+        return Ok(env!("CARGO_PKG_VERSION").to_owned());
+    }
+    let mut child = Command::new(path)
+        .arg("--version")
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::null())
+        .spawn()
+        .map_err(|error| format!("cannot be run ({error})"))?;
+    let said = first_words(&mut child);
+    // It has said what it had to say, or its time is up.
+    let _ = child.kill();
+    let _ = child.wait();
+    let said = said.ok_or_else(|| "did not say its version in time".to_owned())?;
+    match said.trim().strip_prefix("f5-guard ") {
+        Some(version) => Ok(printable(version, 40)),
+        None => Err("is no f5-guard: it does not say its version".to_owned()),
+    }
+}
+
+fn first_words(child: &mut Child) -> Option<String> {
+    let stdout = child.stdout.take()?;
+    let (sender, receiver) = mpsc::channel();
+    std::thread::spawn(move || {
+        let mut said = Vec::new();
+        // What could be read is judged; nobody listens any more when time was up first.
+        let _ = stdout.take(4096).read_to_end(&mut said);
+        let _ = sender.send(String::from_utf8_lossy(&said).into_owned());
+    });
+    receiver.recv_timeout(VERSION_TIME).ok()
+}

@@ -1,0 +1,91 @@
+//! `f5-guard smoketest`: does a scan work here, with the settings that the hooks would use?
+//!
+//! Takes the steps that a hook call takes, one by one, and says what works. The fail mode has no say in it: content
+//! that could not be scanned is a failure, in `open` mode too.
+
+mod checks;
+mod diagnosis;
+mod report;
+
+use std::io::{self, IsTerminal, Write};
+use std::process::ExitCode;
+use std::time::{Duration, Instant};
+
+use checks::Checks;
+use report::{Format, Report};
+
+use crate::cli::{SmoketestArgs, VerboseHttp};
+use crate::logging;
+use crate::settings::{Env, Overrides, Settings, Source};
+use crate::transport::{Bodies, ExchangeLog};
+
+/// What is scanned: harmless, and the same text as the Python integration's.
+pub const PROMPT: &str = "Hello, this is a test prompt.";
+/// The log file gets no more time than this.
+const LOG_TIME: Duration = Duration::from_millis(200);
+const PROCESS_ENV: Env<'static> = &|name| std::env::var_os(name);
+
+/// Runs the smoke test. Exit code 0 when everything works (or with `--no-fail`), else 1.
+pub fn run(args: &SmoketestArgs) -> ExitCode {
+    logging::quiet_panics();
+    let settings = Settings::read(&overrides(args), PROCESS_ENV);
+    // The report says what is wrong; the log is for those who asked for one.
+    let log = (settings.log.level.source != Source::Default).then(|| logging::init(&settings.log));
+    let format = if args.json { Format::Json } else { Format::Text { colour: colour() } };
+    let record = args.verbose_http.map(|verbose| {
+        let bodies = match verbose {
+            VerboseHttp::Heads => Bodies::SizesOnly,
+            VerboseHttp::Body => Bodies::Kept,
+        };
+        ExchangeLog::new(bodies, settings.api_token.value.iter().cloned().collect())
+    });
+
+    let mut report = Report::start(format);
+    let mut checks = Checks::new(&settings, PROCESS_ENV);
+    settings.problems().for_each(|problem| report.warn(problem));
+    report.step(checks.token());
+    report.step(checks.hook_binary());
+    report.step(checks.base_url());
+    report.step(checks.trust());
+    report.step(checks.proxy());
+    if args.tls_diagnostics {
+        let asked = diagnosis::Asked { host: args.tls_host.as_deref(), port: args.tls_port };
+        match diagnosis::run(&settings, &asked, PROCESS_ENV, &mut |words| report.announce(words)) {
+            Ok(found) => report.diagnosis(found),
+            Err(why) => report.warn(&why),
+        }
+    }
+    let scan = checks.scan(PROMPT, record.clone());
+    report.exchanges(record.map(|record| record.exchanges()));
+    report.scan(scan);
+
+    let passed = report.finish();
+    if let Some(log) = log {
+        log.flush_within(LOG_TIME);
+    }
+    // Nothing can be done about a closed terminal.
+    let _ = io::stdout().flush();
+    if passed || args.no_fail { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+}
+
+/// The flags that registered commands carry too. With `--timeout` the hook's own timeout has no say.
+fn overrides(args: &SmoketestArgs) -> Overrides {
+    Overrides {
+        base_url: args.base_url.clone(),
+        project_id: args.project_id.clone(),
+        ca_bundle: args.ca_bundle.clone(),
+        timeout: args.timeout.clone(),
+        hook_timeout: args.timeout.as_ref().map(|_| "7200".into()),
+        ..Overrides::default()
+    }
+}
+
+/// Colour only on a terminal, and not against the user's wish (<https://no-color.org>).
+fn colour() -> bool {
+    io::stdout().is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty())
+}
+
+/// Runs `work` in a thread, so that nothing in it (a name look-up, a slow trust store) outlives `limit`.
+fn within<T: Send + 'static>(limit: Duration, work: impl FnOnce() -> T + Send + 'static) -> Option<T> {
+    crate::supervise::supervise(Instant::now() + limit, work).ok()
+}

@@ -1,0 +1,271 @@
+//! What the smoke test says: line by line as text, or as one JSON object at the end.
+
+use std::io::{self, Write};
+use std::time::Duration;
+
+use serde_json::{Value, json};
+
+use super::checks::{Problem, Scan, Step};
+use crate::diagnose::Report as Diagnosis;
+use crate::printable::printable;
+use crate::scan::ScanReport;
+use crate::transport::{Exchange, ExchangeResult, Message};
+
+/// How the report is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Format {
+    Text { colour: bool },
+    Json,
+}
+
+/// How the scan ended, for the last line.
+enum Ending {
+    Cleared { took: Duration },
+    Flagged { words: String },
+    Failed,
+}
+
+/// A report in the making.
+pub struct Report {
+    format: Format,
+    steps: Vec<Value>,
+    warnings: Vec<String>,
+    exchanges: Option<Vec<Exchange>>,
+    diagnosis: Option<Diagnosis>,
+    /// The first thing that makes a scan impossible, or what the diagnosis found.
+    problem: Option<Problem>,
+    /// Wrong, but not in the way of a scan.
+    lesser_problem: Option<Problem>,
+    scan_problem: Option<Problem>,
+    ending: Ending,
+}
+
+impl Report {
+    pub fn start(format: Format) -> Self {
+        let report = Self {
+            format,
+            steps: Vec::new(),
+            warnings: Vec::new(),
+            exchanges: None,
+            diagnosis: None,
+            problem: None,
+            lesser_problem: None,
+            scan_problem: None,
+            ending: Ending::Failed,
+        };
+        report.line(&format!("f5-guard {} smoke test", env!("CARGO_PKG_VERSION")));
+        report
+    }
+
+    /// A sentence that is no failure.
+    pub fn warn(&mut self, words: &str) {
+        self.line(&format!("{} {words}", self.mark("warn", YELLOW)));
+        self.warnings.push(words.to_owned());
+    }
+
+    /// Something to be read before it happens: on stderr where stdout is JSON.
+    pub fn announce(&self, words: &str) {
+        match self.format {
+            Format::Text { .. } => self.line(words),
+            Format::Json => {
+                // Nothing can be done about a closed stderr.
+                let _ = writeln!(io::stderr(), "{words}");
+            }
+        }
+    }
+
+    pub fn step(&mut self, step: Step) {
+        match &step.result {
+            Ok(detail) => self.line(&format!("{} {:<12} {detail}", self.mark("ok", GREEN), step.name)),
+            Err(problem) => self.failed(step.name, problem),
+        }
+        for note in &step.notes {
+            self.line(&format!("       {:<12} Note: {note}", ""));
+        }
+        self.steps.push(match &step.result {
+            Ok(detail) => json!({"step": step.name, "ok": true, "detail": detail, "notes": step.notes}),
+            Err(Problem { cause, fix }) => {
+                json!({"step": step.name, "ok": false, "cause": cause, "fix": fix, "notes": step.notes})
+            }
+        });
+        if let Err(problem) = step.result {
+            let place = if step.stops_scan { &mut self.problem } else { &mut self.lesser_problem };
+            place.get_or_insert(problem);
+        }
+    }
+
+    pub fn diagnosis(&mut self, found: Diagnosis) {
+        self.line(&format!("\n{}", found.text()));
+        if !found.verdict.verdict.works() {
+            let problem = Problem {
+                cause: found.verdict.sentence.clone(),
+                fix: found.verdict.fix.first().cloned().unwrap_or_default(),
+            };
+            self.problem.get_or_insert(problem);
+        }
+        self.diagnosis = Some(found);
+    }
+
+    pub fn exchanges(&mut self, exchanges: Option<Vec<Exchange>>) {
+        for (index, exchange) in exchanges.iter().flatten().enumerate() {
+            self.line(&exchange_text(index + 1, exchange));
+        }
+        self.exchanges = exchanges;
+    }
+
+    pub fn scan(&mut self, scan: Scan) {
+        let name = "Scan";
+        match scan {
+            Scan::Done { report, took } if report.is_cleared() => {
+                let detail = format!("cleared in {} ms", took.as_millis());
+                self.line(&format!("{} {name:<12} {detail}", self.mark("ok", GREEN)));
+                self.steps.push(json!({"step": name, "ok": true, "detail": detail}));
+                self.ending = Ending::Cleared { took };
+            }
+            Scan::Done { report, .. } => {
+                let words = objection(&report);
+                self.line(&format!("{} {name:<12} {words}", self.mark("hit", YELLOW)));
+                self.steps.push(json!({"step": name, "ok": false, "cause": words, "fix": FLAGGED_FIX}));
+                self.ending = Ending::Flagged { words };
+            }
+            Scan::Failed(error) => {
+                let problem = Problem { cause: error.to_string(), fix: error.fix() };
+                self.failed(name, &problem);
+                self.steps
+                    .push(json!({"step": name, "ok": false, "cause": problem.cause, "fix": problem.fix}));
+                self.scan_problem = Some(problem);
+            }
+            Scan::NotTried => {
+                let why = "not tried: a step before it failed";
+                self.line(&format!("{} {name:<12} {why}", self.mark("--", YELLOW)));
+                self.steps.push(json!({"step": name, "ok": false, "cause": why}));
+            }
+        }
+    }
+
+    /// Writes the last line, or the JSON object. Whether everything works.
+    pub fn finish(self) -> bool {
+        let problem = self.problem.as_ref().or(self.scan_problem.as_ref()).or(self.lesser_problem.as_ref());
+        let (passed, result, mark, words) = match (&self.ending, problem) {
+            (_, Some(Problem { cause, fix })) => {
+                (false, "failed", self.mark("FAIL", RED), format!("Smoke test failed: {cause} Fix: {fix}"))
+            }
+            (Ending::Cleared { took }, None) => {
+                let words = format!("Smoke test passed: cleared ({}ms)", took.as_millis());
+                (true, "cleared", self.mark("OK", GREEN), words)
+            }
+            (Ending::Flagged { words }, None) => {
+                let words = format!("Smoke test flagged: the API works, but {words} {FLAGGED_FIX}");
+                (false, "flagged", self.mark("FLAGGED", YELLOW), words)
+            }
+            (Ending::Failed, None) => (
+                false,
+                "failed",
+                self.mark("FAIL", RED),
+                "Smoke test failed: nothing was scanned.".to_owned(),
+            ),
+        };
+        match self.format {
+            Format::Text { .. } => self.line(&format!("{mark} {words}")),
+            Format::Json => self.print_json(passed, result, &words),
+        }
+        passed
+    }
+
+    fn print_json(&self, passed: bool, result: &str, words: &str) {
+        let mut object = json!({
+            "version": env!("CARGO_PKG_VERSION"),
+            "passed": passed,
+            "result": result,
+            "summary": words,
+            "steps": self.steps,
+            "warnings": self.warnings,
+        });
+        if let Ending::Cleared { took } = self.ending {
+            object["duration_ms"] = json!(u64::try_from(took.as_millis()).unwrap_or(u64::MAX));
+        }
+        if let Some(exchanges) = &self.exchanges {
+            object["exchanges"] = json!(exchanges);
+        }
+        if let Some(diagnosis) = &self.diagnosis {
+            object["tls_diagnostics"] = json!(diagnosis);
+        }
+        print(&format!("{object:#}"));
+    }
+
+    fn failed(&self, name: &str, problem: &Problem) {
+        self.line(&format!("{} {name:<12} {}", self.mark("FAIL", RED), problem.cause));
+        self.line(&format!("       {:<12} Fix: {}", "", problem.fix));
+    }
+
+    /// A line of the text report; nothing where the report is JSON.
+    fn line(&self, text: &str) {
+        if self.format != Format::Json {
+            print(text);
+        }
+    }
+
+    /// `[OK]`, padded to the width of the steps' marks.
+    fn mark(&self, word: &str, colour: &str) -> String {
+        let padding = " ".repeat(4_usize.saturating_sub(word.len()));
+        // The last line stands alone: nothing to line up with.
+        let padding =
+            if word.chars().all(|c| c.is_ascii_uppercase()) && word != "FAIL" { "" } else { &*padding };
+        match self.format {
+            Format::Text { colour: true } => format!("[{colour}{word}{RESET}]{padding}"),
+            _ => format!("[{word}]{padding}"),
+        }
+    }
+}
+
+const FLAGGED_FIX: &str = "Look at the scanners of this F5 project: a greeting should pass them, or nearly every prompt will be blocked.";
+const GREEN: &str = "\u{1b}[32m";
+const YELLOW: &str = "\u{1b}[33m";
+const RED: &str = "\u{1b}[31m";
+const RESET: &str = "\u{1b}[0m";
+
+fn print(text: &str) {
+    // Nothing can be done about a closed terminal, and it must not become a panic.
+    let _ = writeln!(io::stdout(), "{text}");
+}
+
+fn objection(report: &ScanReport) -> String {
+    let scanners: Vec<String> = report
+        .objections()
+        .map(|scanner| match &scanner.message {
+            Some(message) => format!("{} ({message})", scanner.scanner_type),
+            None => scanner.scanner_type.clone(),
+        })
+        .collect();
+    let by = if scanners.is_empty() { "a scanner".to_owned() } else { printable(&scanners.join(", "), 400) };
+    let id = report.scan_ids.first().map_or_else(String::new, |id| format!(", scan {}", printable(id, 60)));
+    format!("the greeting was {} by {by}{id}.", report.outcome)
+}
+
+fn exchange_text(number: usize, exchange: &Exchange) -> String {
+    let mut out = format!("HTTP exchange {number}\n");
+    message_text(&mut out, '>', &exchange.request, "");
+    match &exchange.result {
+        ExchangeResult::Unanswered => out.push_str("< (no answer before the time was up)"),
+        ExchangeResult::Failed { error, total_ms } => {
+            out.push_str(&format!("< (failed after {} ms: {error})", total_ms.as_millis()));
+        }
+        ExchangeResult::Response { message, head_ms, total_ms } => {
+            let times =
+                format!(" (head after {} ms, whole after {} ms)", head_ms.as_millis(), total_ms.as_millis());
+            message_text(&mut out, '<', message, &times);
+        }
+    }
+    out.trim_end().to_owned()
+}
+
+fn message_text(out: &mut String, mark: char, message: &Message, times: &str) {
+    out.push_str(&format!("{mark} {}{times}\n", message.line));
+    for (name, value) in &message.headers {
+        out.push_str(&format!("{mark} {name}: {value}\n"));
+    }
+    out.push_str(&format!("{mark} ({} bytes of body)\n", message.body_bytes));
+    if let Some(body) = &message.body {
+        out.push_str(&format!("{mark} {body}\n"));
+    }
+}

@@ -1,0 +1,198 @@
+//! A record of HTTP exchanges for `--verbose-http`: request and response lines, headers, sizes and times.
+//!
+//! Secrets are taken out when something is recorded, not when it is shown: a record never holds one.
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use reqwest::header::{HeaderMap, HeaderValue};
+use reqwest::{Request, Version};
+use serde::{Serialize, Serializer};
+
+use crate::printable::printable;
+use crate::secret::Secret;
+
+/// More of a body than this many bytes is not kept.
+const BODY_BYTES: usize = 64 * 1024;
+/// The longest header value shown.
+const VALUE_CHARS: usize = 400;
+const REDACTED: &str = "(redacted)";
+/// Headers whose values open doors, in lower case.
+const SECRET_HEADERS: [&str; 7] = [
+    "authorization",
+    "proxy-authorization",
+    "cookie",
+    "set-cookie",
+    "x-api-key",
+    "www-authenticate",
+    "proxy-authenticate",
+];
+
+/// Whether bodies are kept.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Bodies {
+    SizesOnly,
+    Kept,
+}
+
+/// One request and what came back.
+#[derive(Debug, Clone, Serialize)]
+pub struct Exchange {
+    pub request: Message,
+    #[serde(flatten)]
+    pub result: ExchangeResult,
+}
+
+/// A request or a response.
+#[derive(Debug, Clone, Serialize)]
+pub struct Message {
+    /// The request line or the status line.
+    pub line: String,
+    pub headers: Vec<(String, String)>,
+    pub body_bytes: usize,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub body: Option<String>,
+}
+
+/// How an exchange ended.
+#[derive(Debug, Clone, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ExchangeResult {
+    /// It was still under way when the time was up.
+    Unanswered,
+    Response {
+        #[serde(flatten)]
+        message: Message,
+        /// From the start of the request to the response's head.
+        #[serde(serialize_with = "as_milliseconds")]
+        head_ms: Duration,
+        /// From the start of the request to the body's end.
+        #[serde(serialize_with = "as_milliseconds")]
+        total_ms: Duration,
+    },
+    Failed {
+        error: String,
+        #[serde(serialize_with = "as_milliseconds")]
+        total_ms: Duration,
+    },
+}
+
+fn as_milliseconds<S: Serializer>(took: &Duration, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_u64(u64::try_from(took.as_millis()).unwrap_or(u64::MAX))
+}
+
+/// Where exchanges are recorded; clones write to the same record.
+#[derive(Debug, Clone)]
+pub struct ExchangeLog {
+    bodies: Bodies,
+    secrets: Arc<[Secret]>,
+    exchanges: Arc<Mutex<Vec<Exchange>>>,
+}
+
+/// An exchange under way.
+#[derive(Debug)]
+pub(super) struct Recording {
+    log: ExchangeLog,
+    index: usize,
+    started: Instant,
+    head: Option<(Message, Duration)>,
+}
+
+impl ExchangeLog {
+    /// An empty record. `secrets` are taken out wherever they turn up, also where a server repeats them.
+    #[must_use]
+    pub fn new(bodies: Bodies, secrets: Vec<Secret>) -> Self {
+        let secrets = secrets.into_iter().filter(|secret| secret.length() > 0).collect();
+        Self { bodies, secrets, exchanges: Arc::default() }
+    }
+
+    /// What was recorded so far, in the order in which the requests were sent.
+    #[must_use]
+    pub fn exchanges(&self) -> Vec<Exchange> {
+        self.lock().clone()
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Vec<Exchange>> {
+        self.exchanges.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(super) fn start(&self, request: &Request, user_agent: &str) -> Recording {
+        let url = request.url();
+        let query = if url.query().is_some() { "?…" } else { "" };
+        let line = format!("{} {}{query} HTTP/1.1", request.method(), url.path());
+        let host = url.host_str().unwrap_or_default();
+        let host = url.port().map_or_else(|| host.to_owned(), |port| format!("{host}:{port}"));
+        let mut headers = vec![("host".to_owned(), host), ("user-agent".to_owned(), user_agent.to_owned())];
+        headers.extend(self.headers(request.headers()));
+        let body = request.body().and_then(|body| body.as_bytes()).unwrap_or_default();
+        let request = self.message(&line, headers, body);
+        let mut exchanges = self.lock();
+        exchanges.push(Exchange { request, result: ExchangeResult::Unanswered });
+        let index = exchanges.len() - 1;
+        drop(exchanges);
+        Recording { log: self.clone(), index, started: Instant::now(), head: None }
+    }
+
+    fn headers(&self, headers: &HeaderMap) -> Vec<(String, String)> {
+        headers.iter().map(|(name, value)| (name.to_string(), self.header(name.as_str(), value))).collect()
+    }
+
+    fn header(&self, name: &str, value: &HeaderValue) -> String {
+        if value.is_sensitive() || SECRET_HEADERS.contains(&name) {
+            return REDACTED.to_owned();
+        }
+        let text = String::from_utf8_lossy(value.as_bytes());
+        // Where a redirect points to may carry a login's state.
+        let text = match (name, text.split_once('?')) {
+            ("location", Some((address, _))) => format!("{address}?{REDACTED}"),
+            _ => text.into_owned(),
+        };
+        printable(&self.without_secrets(&text), VALUE_CHARS)
+    }
+
+    fn message(&self, line: &str, headers: Vec<(String, String)>, body: &[u8]) -> Message {
+        let kept = (self.bodies == Bodies::Kept && !body.is_empty()).then(|| {
+            // Secrets first: a cut could leave a part of one.
+            let text = self.without_secrets(&String::from_utf8_lossy(body));
+            printable(&text, BODY_BYTES)
+        });
+        let line = printable(&self.without_secrets(line), VALUE_CHARS);
+        Message { line, headers, body_bytes: body.len(), body: kept }
+    }
+
+    fn without_secrets(&self, text: &str) -> String {
+        self.secrets.iter().fold(text.to_owned(), |text, secret| text.replace(secret.expose(), REDACTED))
+    }
+}
+
+impl Recording {
+    /// The response's head has come.
+    pub fn head(&mut self, response: &reqwest::Response) {
+        let version = match response.version() {
+            Version::HTTP_10 => "HTTP/1.0",
+            _ => "HTTP/1.1",
+        };
+        let line = format!("{version} {}", response.status());
+        let message = self.log.message(&line, self.log.headers(response.headers()), &[]);
+        self.head = Some((message, self.started.elapsed()));
+    }
+
+    /// The exchange has ended, with this body or with this error.
+    pub fn end(mut self, result: Result<&[u8], &dyn std::fmt::Display>) {
+        let total_ms = self.started.elapsed();
+        let result = match (result, self.head.take()) {
+            (Ok(body), Some((head, head_ms))) => {
+                let message = self.log.message(&head.line, head.headers, body);
+                ExchangeResult::Response { message, head_ms, total_ms }
+            }
+            (Ok(_), None) => return,
+            (Err(error), _) => {
+                let error = printable(&self.log.without_secrets(&error.to_string()), VALUE_CHARS);
+                ExchangeResult::Failed { error, total_ms }
+            }
+        };
+        if let Some(exchange) = self.log.lock().get_mut(self.index) {
+            exchange.result = result;
+        }
+    }
+}
