@@ -8,7 +8,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode, Stdio};
 
-use f5_stand_in::tls::Authority;
+use rcgen::{BasicConstraints, CertificateParams, DnType, IsCa, KeyPair};
 use toml_edit::Document;
 
 use crate::Outcome;
@@ -108,10 +108,17 @@ fn programs(binary: &Path, stage: &Stage, store: &Path) -> Outcome<Vec<(&'static
     ])
 }
 
-/// A folder with roots of nobody's, in one file.
+/// A folder with roots of nobody's, in one file. Each has a name of its own: of two with the same name the verifier
+/// would have to try both.
 fn made_up_store() -> Outcome<tempfile::TempDir> {
     let folder = tempfile::tempdir()?;
-    let roots: String = (0..ROOTS).map(|_| Authority::new().pem().to_owned()).collect();
+    let mut roots = String::new();
+    for number in 0..ROOTS {
+        let mut params = CertificateParams::default();
+        params.distinguished_name.push(DnType::CommonName, format!("A root of nobody's, number {number:03}"));
+        params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+        roots.push_str(&params.self_signed(&KeyPair::generate()?)?.pem());
+    }
     fs::write(folder.path().join("roots.pem"), roots)?;
     Ok(folder)
 }
