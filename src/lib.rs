@@ -6,6 +6,7 @@
 //! real Codex, [`dump`] reads the service's configuration and [`redact`] makes that safe to share,
 //! [`diagnose`] finds out why TLS fails. [`commands`] puts them together, one file or folder a subcommand.
 
+pub mod abort;
 pub mod cli;
 pub mod codex;
 pub mod commands;
@@ -21,5 +22,6 @@ pub mod registration;
 pub mod scan;
 pub mod secret;
 pub mod settings;
+pub mod stdio;
 pub mod supervise;
 pub mod transport;

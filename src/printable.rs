@@ -30,11 +30,11 @@ pub fn printable(text: &str, max: usize) -> String {
     shown
 }
 
-/// Zero-width, bidirectional and tag characters: they show nothing, but change how the rest is read.
+/// Zero-width, bidirectional, filler, tag and variation characters: they show nothing, but change how the rest is read.
 fn is_invisible_format(character: char) -> bool {
     matches!(character,
         '\u{00AD}' | '\u{061C}' | '\u{180E}' | '\u{200B}'..='\u{200F}' | '\u{202A}'..='\u{202E}'
-        | '\u{2060}'..='\u{206F}' | '\u{FEFF}' | '\u{FFF9}'..='\u{FFFB}' | '\u{E0000}'..='\u{E007F}')
+        | '\u{115F}' | '\u{1160}' | '\u{2060}'..='\u{206F}' | '\u{3164}' | '\u{FE00}'..='\u{FE0F}' | '\u{FEFF}' | '\u{FFA0}' | '\u{FFF9}'..='\u{FFFB}' | '\u{E0000}'..='\u{E01EF}')
 }
 
 #[cfg(test)]

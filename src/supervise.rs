@@ -9,8 +9,10 @@ use std::time::Instant;
 pub enum Interrupted {
     /// It was not done by the given instant. Its thread is left behind and ends with the process.
     TimedOut,
-    /// It panicked, or no thread could be started for it.
-    Failed,
+    /// It panicked.
+    Panicked,
+    /// No thread could be started for it.
+    NotStarted,
 }
 
 /// Runs `work` on a thread of its own and waits for its result until `deadline`.
@@ -30,11 +32,11 @@ pub fn supervise<T: Send + 'static>(
         .stack_size(8 * 1024 * 1024)
         // The receiver is gone only after the deadline; then nobody wants the result any more.
         .spawn(move || drop(sender.send(work())))
-        .map_err(|_| Interrupted::Failed)?;
+        .map_err(|_| Interrupted::NotStarted)?;
     match receiver.recv_timeout(deadline.saturating_duration_since(Instant::now())) {
         Ok(result) => Ok(result),
         Err(RecvTimeoutError::Timeout) => Err(Interrupted::TimedOut),
-        Err(RecvTimeoutError::Disconnected) => Err(Interrupted::Failed),
+        Err(RecvTimeoutError::Disconnected) => Err(Interrupted::Panicked),
     }
 }
 
@@ -56,7 +58,7 @@ mod tests {
     #[test]
     fn a_panic_is_told_apart_from_a_result() {
         let result = supervise(in_a_minute(), || -> u8 { panic!("on purpose, to see it caught") });
-        assert_eq!(result, Err(Interrupted::Failed));
+        assert_eq!(result, Err(Interrupted::Panicked));
     }
 
     #[test]

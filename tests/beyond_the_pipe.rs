@@ -140,3 +140,82 @@ fn the_blob_of_an_embedded_resource_is_scanned_because_codex_shows_it_to_the_mod
     let read = f5_guard::hook::payload::parse(payload.to_string().as_bytes()).unwrap();
     assert!(read.content.contains(text), "{}", read.content);
 }
+
+#[test]
+fn a_process_without_memory_says_no_in_words_or_by_its_exit_code() {
+    let payload = |event: &str, field: &str| {
+        let text = "x".repeat(20 << 20);
+        let tool = r#""tool_name":"mcp__a__b""#;
+        format!(r#"{{"hook_event_name":"{event}",{tool},"{field}":"{text}"}}"#)
+    };
+    let (call, stop) = (payload("PreToolUse", "tool_input"), payload("Stop", "last_assistant_message"));
+    // Kilobytes of address space: from too little for the payload to enough for all but the last copies of it.
+    for limit in [40_000, 60_000, 80_000, 100_000] {
+        for (subcommand, payload, no) in [("pre-tool-use", &call, 2), ("stop", &stop, 1)] {
+            let home = home();
+            let mut command = Command::new("/bin/sh");
+            let script = format!("ulimit -v {limit}; exec \"$0\" \"$@\"");
+            command.args([
+                "-c",
+                &script,
+                env!("CARGO_BIN_EXE_f5-guard"),
+                subcommand,
+                "--fail-mode",
+                "closed",
+            ]);
+            isolate(&mut command, &home);
+            command.env_remove("F5_GUARDRAILS_API_TOKEN");
+            let mut child = command.spawn().unwrap();
+            // The process may be gone before it has taken everything.
+            let _ = child.stdin.take().unwrap().write_all(payload.as_bytes());
+            let output = child.wait_with_output().unwrap();
+            let answered = output.status.code() == Some(0) && !output.stdout.is_empty();
+            let refused = output.status.code() == Some(no) && !output.stderr.is_empty();
+            assert!(answered || refused, "{subcommand} with {limit} kB: {:?}", output.status);
+        }
+    }
+}
+
+#[test]
+fn an_answer_that_would_be_lost_becomes_an_exit_code() {
+    for redirection in [">&-", ">/dev/null"] {
+        let home = home();
+        let mut command = Command::new("/bin/sh");
+        let script = format!("exec \"$0\" \"$@\" {redirection}");
+        command.args(["-c", &script, env!("CARGO_BIN_EXE_f5-guard")]).args(CLOSED);
+        isolate(&mut command, &home);
+        let output = answered(&mut command);
+        assert_eq!(output.status.code(), Some(2), "{redirection}");
+        assert!(!output.stderr.is_empty(), "{redirection}");
+    }
+}
+
+#[test]
+fn a_misspelt_subcommand_is_answered_in_the_shape_of_the_payloads_event() {
+    let home = home();
+    assert_denied(&answered(&mut hook(&home, &["pretooluse", "--fail-mode", "closed"])));
+    let stop = r#"{"hook_event_name":"Stop","last_assistant_message":"x"}"#;
+    let output = feed(&mut hook(&home, &["sotp", "--fail-mode", "closed"]), stop).wait_with_output().unwrap();
+    let answer: Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!((output.status.code(), &answer["continue"]), (Some(0), &Value::Bool(false)));
+}
+
+#[test]
+fn a_misspelt_subcommand_without_a_payload_is_a_usage_error() {
+    let home = home();
+    let output = feed(&mut hook(&home, &["sotp"]), "").wait_with_output().unwrap();
+    assert_eq!((output.status.code(), output.stdout.len()), (Some(2), 0));
+    assert!(String::from_utf8_lossy(&output.stderr).contains("sotp"));
+}
+
+#[test]
+fn plain_http_to_this_machine_does_not_leave_it_through_a_proxy() {
+    let home = home();
+    let api = F5::builder().never_called().start();
+    let mut command = hook(&home, &CLOSED);
+    // A name that is not this machine's; nothing is ever sent there.
+    command.env("F5_GUARDRAILS_BASE_URL", api.base_url()).env("HTTP_PROXY", "http://proxy.invalid:3128");
+    let output = answered(&mut command);
+    assert_denied(&output);
+    assert!(String::from_utf8_lossy(&output.stdout).contains("proxy on another machine"));
+}

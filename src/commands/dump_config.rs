@@ -34,7 +34,7 @@ pub fn run(args: &DumpConfigArgs, started: Instant) -> ExitCode {
     let env: Env<'_> = &|name| std::env::var_os(name);
     let overrides = Overrides { base_url: args.base_url.clone(), ..Overrides::default() };
     let settings = Settings::read(&overrides, env);
-    let log = logging::init(&settings.log);
+    let log = logging::init(&settings.log, logging::Stderr::Immediate);
     let code = match dump(args, &settings, env, started) {
         Ok(outcome) => outcome.exit_code(),
         Err(problem) => {

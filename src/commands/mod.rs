@@ -5,6 +5,7 @@ mod hook;
 mod smoketest;
 
 use std::ffi::OsString;
+use std::io::IsTerminal;
 use std::process::ExitCode;
 use std::time::Instant;
 
@@ -19,17 +20,28 @@ pub fn main(started: Instant, args: impl IntoIterator<Item = OsString>) -> ExitC
     let args: Vec<OsString> = args.into_iter().collect();
     match Cli::try_parse_from(&args) {
         Ok(cli) => run(cli.command, started),
-        Err(error) => match hook_subcommand(&args) {
-            // Whatever is wrong with a hook's command line: Codex takes clap's exit as "go ahead" for some
-            // events and as an endless loop for others, so the fail mode answers.
-            Some(event) if !asks_for_help(&error) => hook::run_unusable(event, &args, &error, started),
-            _ => {
-                // Nothing can be done about a closed terminal.
-                let _ = error.print();
-                ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(2))
-            }
-        },
+        Err(error) => refused(&args, &error, started),
     }
+}
+
+/// A command line that clap refused, or that asks for help or the version. Whatever is wrong with a hook's command
+/// line: Codex takes clap's exit as "go ahead" for some events and as an endless loop for others, so the fail mode
+/// answers. The same goes for help, where it was asked for by a flag among others.
+fn refused(args: &[OsString], error: &clap::Error, started: Instant) -> ExitCode {
+    let help = matches!(error.kind(), ErrorKind::DisplayHelp | ErrorKind::DisplayVersion);
+    let answer = match hook_subcommand(args) {
+        Some(_) if help && args.len() <= 3 => None,
+        Some(event) => Some(hook::run_unusable(event, args, error, started)),
+        None if error.kind() == ErrorKind::InvalidSubcommand && !std::io::stdin().is_terminal() => {
+            hook::run_misspelt(args, error, started)
+        }
+        None => None,
+    };
+    answer.unwrap_or_else(|| {
+        // Nothing can be done about a closed terminal.
+        let _ = error.print();
+        ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(2))
+    })
 }
 
 fn run(command: Command, started: Instant) -> ExitCode {
@@ -47,8 +59,4 @@ fn run(command: Command, started: Instant) -> ExitCode {
 /// The hook subcommand on a command line that clap refused.
 fn hook_subcommand(args: &[OsString]) -> Option<Event> {
     args.iter().skip(1).find_map(|arg| hook_event(arg.to_str()?))
-}
-
-fn asks_for_help(error: &clap::Error) -> bool {
-    matches!(error.kind(), ErrorKind::DisplayHelp | ErrorKind::DisplayVersion)
 }

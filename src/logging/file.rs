@@ -9,38 +9,70 @@ use std::time::{Duration, Instant};
 use fs4::FileExt;
 use tracing_subscriber::fmt::MakeWriter;
 
+use crate::stdio::is_stdout;
 use crate::supervise::supervise;
 
 /// A file of this many bytes is renamed to `<name>.1` (an older one is replaced) before the next line.
 const MAX_SIZE: u64 = 10 * 1024 * 1024;
 
-/// A handle to the process's log file. Clones share one buffer.
+/// The process's log: two buffers, one for the file and one for stderr. Clones share them.
 #[derive(Debug, Clone, Default)]
-pub struct LogFile {
+pub struct Log {
     path: Option<PathBuf>,
-    lines: Arc<Mutex<Vec<u8>>>,
+    file: Lines,
+    stderr: Lines,
 }
 
-impl LogFile {
-    /// A log that goes to `path`, or nowhere. Nothing is opened before there is a line to write.
+/// Lines that wait to be written.
+#[derive(Debug, Clone, Default)]
+pub struct Lines(Arc<Mutex<Vec<u8>>>);
+
+impl Log {
+    /// A log that goes to `path`, or to no file. Nothing is opened before there is a line to write.
     #[must_use]
     pub fn new(path: Option<PathBuf>) -> Self {
-        Self { path, lines: Arc::default() }
+        Self { path, ..Self::default() }
     }
 
-    /// Appends the collected lines, within `limit`. A log that can't be written is given up in silence: it
-    /// must not change what the process came to say.
+    /// Where lines for the file are collected.
+    #[must_use]
+    pub fn file(&self) -> Lines {
+        self.file.clone()
+    }
+
+    /// Where lines for stderr are collected.
+    #[must_use]
+    pub fn stderr(&self) -> Lines {
+        self.stderr.clone()
+    }
+
+    /// Writes the collected lines, within `limit`. What can't be written is given up in silence: it must not
+    /// change what the process came to say.
     pub fn flush_within(&self, limit: Duration) {
-        let lines = std::mem::take(&mut *self.lines.lock().unwrap_or_else(PoisonError::into_inner));
-        let Some(path) = self.path.clone().filter(|_| !lines.is_empty()) else { return };
-        // On a thread of its own: opening or writing can hang on a network drive.
-        let _ = supervise(Instant::now() + limit, move || append(&path, &lines));
+        let (lines, stderr) = (self.file.take(), self.stderr.take());
+        let path = self.path.clone().filter(|_| !lines.is_empty());
+        if path.is_none() && stderr.is_empty() {
+            return;
+        }
+        // On a thread of its own: a network drive can hang, and so can a stderr that nobody reads.
+        let _ = supervise(Instant::now() + limit, move || {
+            if let Some(path) = path {
+                let _ = append(&path, &lines);
+            }
+            let _ = io::stderr().write_all(&stderr);
+        });
     }
 }
 
-impl Write for LogFile {
+impl Lines {
+    fn take(&self) -> Vec<u8> {
+        std::mem::take(&mut *self.0.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+}
+
+impl Write for Lines {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.lines.lock().unwrap_or_else(PoisonError::into_inner).extend_from_slice(bytes);
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).extend_from_slice(bytes);
         Ok(bytes.len())
     }
     fn flush(&mut self) -> io::Result<()> {
@@ -48,7 +80,7 @@ impl Write for LogFile {
     }
 }
 
-impl<'a> MakeWriter<'a> for LogFile {
+impl<'a> MakeWriter<'a> for Lines {
     type Writer = Self;
     fn make_writer(&'a self) -> Self {
         self.clone()
@@ -56,6 +88,9 @@ impl<'a> MakeWriter<'a> for LogFile {
 }
 
 fn append(path: &Path, lines: &[u8]) -> io::Result<()> {
+    if is_stdout(path) {
+        return Ok(());
+    }
     let regular = match fs::metadata(path) {
         Ok(metadata) => metadata.is_file(),
         Err(_) => {
@@ -118,8 +153,8 @@ mod tests {
     const LONG: Duration = Duration::from_secs(60);
 
     fn write(path: &Path, line: &str) {
-        let log = LogFile::new(Some(path.to_owned()));
-        log.make_writer().write_all(line.as_bytes()).unwrap();
+        let log = Log::new(Some(path.to_owned()));
+        log.file().write_all(line.as_bytes()).unwrap();
         log.flush_within(LONG);
     }
 
@@ -141,7 +176,7 @@ mod tests {
     fn nothing_is_opened_without_a_line() {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("logs").join("x.log");
-        LogFile::new(Some(path.clone())).flush_within(LONG);
+        Log::new(Some(path.clone())).flush_within(LONG);
         assert!(!path.parent().unwrap().exists());
     }
 

@@ -1,7 +1,7 @@
 //! The log: human lines on stderr, JSON lines in a file.
 //!
-//! Lines for the file are collected in memory and written after the answer, in one append, so that a slow,
-//! full or read-only disk has no say in a decision. No scanned content and no secret is ever logged.
+//! A hook's lines are collected in memory and written after the answer, so that neither a slow, full or
+//! read-only disk nor a stderr that nobody reads has a say in a decision. No scanned content and no secret is ever logged.
 
 mod file;
 
@@ -12,19 +12,30 @@ use tracing::Level;
 use tracing::level_filters::LevelFilter;
 use tracing_subscriber::filter::Targets;
 use tracing_subscriber::fmt;
+use tracing_subscriber::fmt::writer::BoxMakeWriter;
 use tracing_subscriber::prelude::*;
 
-pub use file::LogFile;
+pub use file::Log;
 
 use crate::hook::decision::log_word;
 use crate::hook::{Action, Assessment, Event};
+use crate::printable::printable;
 use crate::scan::ScannerOutcome;
 use crate::settings::LogSettings;
 use crate::settings::values::LogLevel;
 
-/// Sets up the process's log and returns its file, which must be flushed before the process ends.
-pub fn init(settings: &LogSettings) -> LogFile {
-    let file = LogFile::new(settings.file.value.clone());
+/// When the human lines come out on stderr.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Stderr {
+    /// With the log file's lines, after the answer.
+    Deferred,
+    /// At once: somebody is watching.
+    Immediate,
+}
+
+/// Sets up the process's log, which must be flushed before the process ends.
+pub fn init(settings: &LogSettings, stderr: Stderr) -> Log {
+    let log = Log::new(settings.file.value.clone());
     let level = match *settings.level {
         LogLevel::Off => LevelFilter::OFF,
         LogLevel::Error => LevelFilter::ERROR,
@@ -35,17 +46,21 @@ pub fn init(settings: &LogSettings) -> LogFile {
     };
     // Only our own events: what an HTTP library logs could hold headers or content.
     let ours = Targets::new().with_target("f5_guard", level);
-    let human = fmt::layer().with_writer(io::stderr).with_ansi(io::stderr().is_terminal()).with_target(false);
+    let human =
+        fmt::layer().with_ansi(io::stderr().is_terminal()).with_target(false).with_writer(match stderr {
+            Stderr::Deferred => BoxMakeWriter::new(log.stderr()),
+            Stderr::Immediate => BoxMakeWriter::new(io::stderr),
+        });
     let json = fmt::layer()
         .json()
         .flatten_event(true)
         .with_current_span(false)
         .with_span_list(false)
         .with_target(false)
-        .with_writer(file.clone());
+        .with_writer(log.file());
     // A second call (in a test process) keeps the first subscriber.
     let _ = tracing_subscriber::registry().with(ours).with(human).with(json).try_init();
-    file
+    log
 }
 
 /// Replaces the standard panic message, which can quote the text that a panic is about, by its place in our
@@ -95,13 +110,15 @@ pub fn decided(decided: &Decided<'_>) {
         types.join(",")
     });
     let scan_ids = report.map(|report| report.scan_ids.join(","));
+    // From the payload, so of any length.
+    let short = |text: Option<&str>| text.map(|text| printable(text, 255));
     let count = |number: usize| u64::try_from(number).unwrap_or(u64::MAX);
     macro_rules! record {
         ($level:expr) => {
             tracing::event!(
                 $level,
                 event = decided.event.name(),
-                tool = decided.tool_name,
+                tool = short(decided.tool_name),
                 decision = log_word(decided.event, decided.action),
                 outcome,
                 scanner_types = scanners,
@@ -111,8 +128,8 @@ pub fn decided(decided: &Decided<'_>) {
                 duration_ms = u64::try_from(decided.duration.as_millis()).unwrap_or(u64::MAX),
                 characters = decided.characters.map(count),
                 pieces = report.map(|report| count(report.pieces)),
-                session_id = decided.session_id,
-                turn_id = decided.turn_id,
+                session_id = short(decided.session_id),
+                turn_id = short(decided.turn_id),
                 "decision"
             )
         };

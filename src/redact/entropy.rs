@@ -73,7 +73,18 @@ fn runs(text: &str, belongs: impl Fn(char) -> bool) -> Vec<Range<usize>> {
     runs
 }
 
+/// A key or digest in hexadecimal: no word is that long, however rarely its digits and letters alternate.
+fn is_long_hex(text: &str) -> bool {
+    text.len() >= 32
+        && text.bytes().all(|byte| byte.is_ascii_hexdigit())
+        && text.bytes().any(|byte| byte.is_ascii_digit())
+        && text.bytes().any(|byte| byte.is_ascii_alphabetic())
+}
+
 fn looks_random(text: &str) -> bool {
+    if is_long_hex(text) {
+        return true;
+    }
     let text = without_uuids(text);
     let mut length = 0_usize;
     let mut pairs = 0_usize;
@@ -160,6 +171,12 @@ mod tests {
         let text = "see hooks/T0/x9Kd83hdkA02jfkW8sLq1pZ7 now";
         let found: Vec<&str> = random_runs(text).into_iter().map(|run| &text[run]).collect();
         assert_eq!(found, ["x9Kd83hdkA02jfkW8sLq1pZ7"]);
+    }
+
+    #[test]
+    fn hex_is_found_even_where_digits_and_letters_rarely_alternate() {
+        let secret = "f83f958086960015d43ce5494399284068903851";
+        assert_eq!(random_runs(secret), vec![0..40]);
     }
 
     proptest! {

@@ -13,7 +13,8 @@ use super::pieces::{byte_offset, pieces};
 use super::report::ScanReport;
 use super::request::{Metadata, ScanDirection, ScanRequest};
 use super::response::{self, Verdict};
-use crate::settings::{Budget, Settings};
+use crate::settings::{BaseUrlError, Budget, PlainHttp, Settings};
+use crate::transport::proxy::exposes_plain_http;
 use crate::transport::{ExchangeLog, Transport, with_retries};
 
 /// Of longer content only this many characters are scanned, and what stays unscanned is a scan error.
@@ -76,6 +77,9 @@ impl ScanClient {
             .map_err(|_| ScanError::UnusableToken)?;
         authorization.set_sensitive(true);
         let url = settings.base_url.as_ref().map_err(|error| *error)?.endpoint("scans");
+        if *settings.plain_http == PlainHttp::LoopbackOnly && exposes_plain_http(&url) {
+            return Err(BaseUrlError::PlainHttpProxy.into());
+        }
         let budget = settings.budget();
         let deadline = started + budget.limit;
         let endpoint = Arc::new(Endpoint {
@@ -100,14 +104,23 @@ impl ScanClient {
         let deadline = tokio::time::Instant::from_std(self.deadline);
         match tokio::time::timeout_at(deadline, self.scan_pieces(job)).await {
             Ok(result) => result,
-            Err(_) => Err(self.deadline_error()),
+            Err(_) => Err(self.budget.into()),
         }
     }
 
-    /// The error of a scan that is out of time.
-    #[must_use]
-    pub fn deadline_error(&self) -> ScanError {
-        ScanError::Deadline { limit: self.budget.limit, cut_by_hook: self.budget.cut_by_hook }
+    /// [`ScanClient::scan`], on the calling thread, which waits for it.
+    ///
+    /// # Errors
+    /// As `scan`.
+    pub fn scan_blocking(&self, job: &ScanJob<'_>) -> Result<ScanReport, ScanError> {
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()
+            .map_err(|_| ScanError::Internal)?;
+        let result = runtime.block_on(self.scan(job));
+        // Not dropped: that would wait for a name look-up that hangs.
+        runtime.shutdown_background();
+        result
     }
 
     async fn scan_pieces(&self, job: &ScanJob<'_>) -> Result<ScanReport, ScanError> {

@@ -8,7 +8,7 @@ use std::time::Duration;
 use thiserror::Error;
 
 use crate::printable::printable;
-use crate::settings::BaseUrlError;
+use crate::settings::{BaseUrlError, Budget};
 use crate::transport::{TlsMaterialError, TransportError};
 
 /// A scan that did not happen, or that proves nothing.
@@ -51,6 +51,13 @@ impl From<TransportError> for ScanError {
     }
 }
 
+/// The error of a scan that is out of time.
+impl From<Budget> for ScanError {
+    fn from(budget: Budget) -> Self {
+        Self::Deadline { limit: budget.limit, cut_by_hook: budget.cut_by_hook }
+    }
+}
+
 /// A status that carries no verdict.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct StatusError {
@@ -89,6 +96,7 @@ impl ScanError {
             Self::NoToken => "Set F5_GUARDRAILS_API_TOKEN in the environment that Codex is started from (a desktop app does not read your shell's start-up files).".into(),
             Self::UnusableToken => "Copy the token again from the F5 console into F5_GUARDRAILS_API_TOKEN.".into(),
             Self::BaseUrl(BaseUrlError::PlainHttp) => "Use https in F5_GUARDRAILS_BASE_URL (or set F5_GUARDRAILS_ALLOW_HTTP=true if you accept the risk).".into(),
+            Self::BaseUrl(BaseUrlError::PlainHttpProxy) => "Exempt this machine from the proxy (NO_PROXY=localhost,127.0.0.1), or use https.".into(),
             Self::BaseUrl(_) => "Set F5_GUARDRAILS_BASE_URL to an address such as https://www.us1.calypsoai.app.".into(),
             Self::TlsMaterial(error) => error.fix(),
             Self::Transport(error) => error.fix(),

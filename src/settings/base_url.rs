@@ -21,6 +21,10 @@ pub enum BaseUrlError {
         "The base URL uses plain http to a host that is not this machine, which would send the token unencrypted."
     )]
     PlainHttp,
+    #[error(
+        "The base URL uses plain http through a proxy on another machine, which would send the token unencrypted."
+    )]
+    PlainHttpProxy,
     #[error("The base URL holds a user name or password, which f5-guard does not send.")]
     UserInfo,
     #[error("The base URL holds a query or a fragment.")]
@@ -101,7 +105,12 @@ impl BaseUrl {
 }
 
 fn is_loopback(url: &Url) -> bool {
-    let host = url.host_str().unwrap_or_default();
+    is_loopback_host(url.host_str().unwrap_or_default())
+}
+
+/// Whether a host, as it stands in a URL, is this machine.
+#[must_use]
+pub fn is_loopback_host(host: &str) -> bool {
     let address = host.trim_start_matches('[').trim_end_matches(']');
     host.eq_ignore_ascii_case("localhost") || address.parse::<IpAddr>().is_ok_and(|ip| ip.is_loopback())
 }

@@ -12,7 +12,7 @@ use std::ffi::OsString;
 use std::path::PathBuf;
 use std::time::Duration;
 
-pub use base_url::{BaseUrl, BaseUrlError, PlainHttp};
+pub use base_url::{BaseUrl, BaseUrlError, PlainHttp, is_loopback_host};
 pub use setting::{Env, Given, Setting, Source};
 use values::{FailMode, FlaggedOutput, LogLevel, SystemStore};
 
@@ -28,6 +28,9 @@ pub const DEFAULT_TIMEOUT: Duration = Duration::from_secs(10);
 pub const DEFAULT_HOOK_TIMEOUT: Duration = Duration::from_secs(15);
 /// Characters in one scan request.
 pub const DEFAULT_MAX_SCAN_LENGTH: usize = 50_000;
+
+/// The time from the end of a scan, at the latest, to its answer.
+pub const ANSWER_TIME: Duration = Duration::from_millis(100);
 
 /// What a registered command enforces. Each is `None` where the flag was not given; a flag wins over the
 /// environment, so that a user's variables can't weaken what an administrator registered.
@@ -50,7 +53,7 @@ pub struct Settings {
     pub base_url: Setting<Result<BaseUrl, BaseUrlError>>,
     pub plain_http: Setting<PlainHttp>,
     pub project_id: Setting<Option<String>>,
-    /// The user's wish for one whole scan; the hook's own timeout may cut it, see [`Settings::deadline`].
+    /// The user's wish for one whole scan; the hook's own timeout may cut it, see [`Settings::budget`].
     pub timeout: Setting<Duration>,
     pub hook_timeout: Setting<Duration>,
     pub fail_mode: Setting<FailMode>,
@@ -124,9 +127,9 @@ impl Settings {
             hook_timeout: match &overrides.hook_timeout {
                 Some(text) => Given { text: text.clone(), source: Source::Flag("--hook-timeout") }.parse(
                     values::hook_timeout_seconds,
-                    DEFAULT_HOOK_TIMEOUT,
+                    values::shortest_hook_timeout(&text.to_string_lossy(), DEFAULT_HOOK_TIMEOUT),
                     "a whole number of seconds",
-                    "the default of 15 s is used",
+                    "its first number or the default of 15 s is used, whichever is shorter",
                 ),
                 None => Setting::default_value(DEFAULT_HOOK_TIMEOUT),
             },
@@ -155,13 +158,14 @@ impl Settings {
         }
     }
 
-    /// The time for one hook run: the scan timeout, and never later than 2 s (or a third, if that is less)
-    /// before the hook's own timeout, because Codex takes a hook that it had to kill as "allow".
+    /// The time for one hook run: the scan timeout, and never so late that the answer, [`ANSWER_TIME`] included,
+    /// comes later than 2 s (or a third, if that is less) before the hook's own timeout, because Codex takes a
+    /// hook that it had to kill as "allow".
     #[must_use]
     pub fn budget(&self) -> Budget {
         let hook = *self.hook_timeout;
         let reserve = (hook / 3).min(Duration::from_secs(2));
-        let most = hook.saturating_sub(reserve);
+        let most = hook.saturating_sub(reserve).saturating_sub(ANSWER_TIME);
         Budget { limit: (*self.timeout).min(most), cut_by_hook: *self.timeout > most }
     }
 
@@ -200,7 +204,7 @@ impl TlsSettings {
         let ca_bundles = match &overrides.ca_bundle {
             Some(path) => {
                 vec![Setting {
-                    value: PathBuf::from(path),
+                    value: home_relative(path, env),
                     source: Source::Flag("--ca-bundle"),
                     problem: None,
                 }]

@@ -145,6 +145,14 @@ pub fn hook_timeout_seconds(text: &str) -> Option<Duration> {
     (seconds <= 86_400).then(|| Duration::from_secs(seconds.max(1)))
 }
 
+/// The timeout to assume for a text that [`hook_timeout_seconds`] refuses: too short is safe, too long is not.
+#[must_use]
+pub fn shortest_hook_timeout(text: &str, default: Duration) -> Duration {
+    let digits = text.trim_start_matches(|c: char| !c.is_ascii_digit());
+    let digits = digits.split(|c: char| !c.is_ascii_digit()).next().unwrap_or_default();
+    hook_timeout_seconds(digits).map_or(default, |seconds| seconds.min(default))
+}
+
 /// Characters in one scan request. The lower bound leaves room for the overlap of two pieces.
 #[must_use]
 pub fn max_scan_length(text: &str) -> Option<usize> {
@@ -161,6 +169,14 @@ mod tests {
         assert_eq!(timeout_seconds("2.5"), Some(Duration::from_millis(2500)));
         for bad in ["0", "-1", "nan", "inf", "1e9", "ten", ""] {
             assert_eq!(timeout_seconds(bad), None, "{bad}");
+        }
+    }
+
+    #[test]
+    fn of_an_unreadable_hook_timeout_the_shorter_reading_counts() {
+        let default = Duration::from_secs(15);
+        for (text, seconds) in [("5s", 5), ("=7", 7), ("60s", 15), ("x", 15), ("", 15), ("0.5", 1)] {
+            assert_eq!(shortest_hook_timeout(text, default).as_secs(), seconds, "{text}");
         }
     }
 

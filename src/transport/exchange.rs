@@ -18,6 +18,7 @@ use super::trust::{Roots, choose_roots};
 use super::verifier::RootsVerifier;
 use crate::phase;
 use crate::settings::TlsSettings;
+use crate::stdio::is_stdout;
 
 /// Answers larger than this many bytes are refused.
 pub const MAX_BODY: usize = 8 * 1024 * 1024;
@@ -88,7 +89,8 @@ impl Transport {
         };
         config.alpn_protocols = vec![b"http/1.1".to_vec()];
         config.resumption = Resumption::store(Arc::new(NoSessions(Arc::clone(&connecting))));
-        if tls.key_log {
+        let key_log = std::env::var_os("SSLKEYLOGFILE").filter(|_| tls.key_log);
+        if key_log.is_some_and(|path| !is_stdout(path.as_ref())) {
             config.key_log = Arc::new(KeyLogFile::new());
         }
         let mut builder = Client::builder();

@@ -20,7 +20,7 @@ pub enum TransportError {
     Reset { host: String, via: String },
     #[error("No connection to {host} could be made{via}: {reason}.")]
     Unreachable { host: String, via: String, reason: String },
-    #[error("The proxy could not be reached{via}.")]
+    #[error("The service could not be reached{via}: there was no connection to the proxy.")]
     ProxyUnreachable { via: String },
     #[error("The proxy wants a login{via}.")]
     ProxyLogin { via: String },

@@ -1,5 +1,7 @@
 //! Certificates and keys from files.
 
+use std::fs::File;
+use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
 use rustls::pki_types::pem::PemObject;
@@ -59,15 +61,28 @@ pub fn client_identity(settings: &TlsSettings) -> Result<Option<ClientIdentity>,
     let key_path = settings.client_key.as_deref().unwrap_or(cert_path);
     let unusable =
         |path: &Path, reason: String| TlsMaterialError::ClientCertificate { path: path.into(), reason };
-    let pem = std::fs::read(cert_path).map_err(|error| unusable(cert_path, error.to_string()))?;
+    let pem = read_small(cert_path).map_err(|error| unusable(cert_path, error.to_string()))?;
     let chain: Vec<_> = CertificateDer::pem_slice_iter(&pem).filter_map(Result::ok).collect();
     if chain.is_empty() {
         return Err(unusable(cert_path, "it holds no certificate in PEM form".into()));
     }
-    let key_pem = std::fs::read(key_path).map_err(|error| unusable(key_path, error.to_string()))?;
+    let key_pem = read_small(key_path).map_err(|error| unusable(key_path, error.to_string()))?;
     let key = PrivateKeyDer::from_pem_slice(&key_pem)
         .map_err(|_| unusable(key_path, "it holds no unencrypted private key in PEM form".into()))?;
     Ok(Some(ClientIdentity { chain, key }))
+}
+
+/// Certificates and keys are small; a file of more bytes than this is something else (a device that never ends).
+const MAX_FILE: u64 = 16 * 1024 * 1024;
+
+/// Reads a file of at most 16 MiB.
+pub(super) fn read_small(path: &Path) -> io::Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    File::open(path)?.take(MAX_FILE + 1).read_to_end(&mut bytes)?;
+    if bytes.len() as u64 > MAX_FILE {
+        return Err(io::Error::new(io::ErrorKind::InvalidData, "it is larger than 16 MiB"));
+    }
+    Ok(bytes)
 }
 
 /// The certificates of a PEM file, or the one of a DER file; empty where there is none.

@@ -19,5 +19,5 @@ pub use failure::{TlsFailure, TransportError};
 pub(crate) use material::certificates;
 pub use material::{ClientIdentity, TlsMaterialError, client_identity};
 pub use record::{Bodies, Exchange, ExchangeLog, ExchangeResult, Message};
-pub use retry::{Attempts, with_retries};
+pub use retry::with_retries;
 pub use trust::{Trust, TrustSource, load_trust};

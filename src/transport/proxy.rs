@@ -6,6 +6,8 @@
 use hyper_util::client::proxy::matcher::{Intercept, Matcher};
 use reqwest::Url;
 
+use crate::settings::is_loopback_host;
+
 /// Whether `NO_PROXY` exempts every host. The matcher takes `*` for names only and not for IP addresses,
 /// while curl and Python's requests take it for everything.
 #[must_use]
@@ -21,6 +23,14 @@ pub fn proxy_for(url: &Url) -> Option<Intercept> {
         return None;
     }
     Matcher::from_system().intercept(&url.as_str().parse().ok()?)
+}
+
+/// Whether a request to `url` would cross the network unencrypted although its host is this machine: plain http
+/// through a proxy somewhere else.
+#[must_use]
+pub fn exposes_plain_http(url: &Url) -> bool {
+    url.scheme() == "http"
+        && proxy_for(url).is_some_and(|proxy| !is_loopback_host(proxy.uri().host().unwrap_or_default()))
 }
 
 /// ` through the proxy http://host:port`, without its user info; empty where none is used.

@@ -8,10 +8,6 @@ use super::failure::TransportError;
 /// The first attempt and up to two more.
 const MAX_ATTEMPTS: u32 = 3;
 
-/// How often a request was sent.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Attempts(pub u32);
-
 /// Runs `attempt` until it brings an answer worth having: a failed connection, a 429 and a 502 to 504 are
 /// asked again, at most twice, after a wait with jitter or after the time that `Retry-After` names. Where the
 /// wait would reach the deadline the last result is returned at once: the caller can tell the user more with
@@ -67,8 +63,9 @@ fn wait_before_retry(result: &Result<Response, TransportError>, attempts: u32) -
 /// `Retry-After` in seconds or as an HTTP date (RFC 9110, section 10.2.3).
 fn retry_after(value: &str, now: SystemTime) -> Option<Duration> {
     let value = value.trim();
-    if let Ok(seconds) = value.parse::<u32>() {
-        return Some(Duration::from_secs(seconds.into()));
+    if !value.is_empty() && value.bytes().all(|byte| byte.is_ascii_digit()) {
+        // A number too large for the type is far beyond any deadline, too.
+        return Some(Duration::from_secs(value.parse::<u32>().unwrap_or(u32::MAX).into()));
     }
     let date = httpdate::parse_http_date(value).ok()?;
     Some(date.duration_since(now).unwrap_or_default())
@@ -117,6 +114,7 @@ mod tests {
         assert_eq!(retry_after("7", now), Some(Duration::from_secs(7)));
         assert_eq!(retry_after("Sun, 06 Nov 1994 08:49:40 GMT", now), Some(Duration::from_secs(3)));
         assert_eq!(retry_after("Sun, 06 Nov 1994 08:00:00 GMT", now), Some(Duration::ZERO));
+        assert_eq!(retry_after("99999999999999999999", now), Some(Duration::from_secs(u32::MAX.into())));
         assert_eq!(retry_after("soon", now), None);
         assert!(wait_before_retry(&answer(429, Some("30")), 1).unwrap() >= Duration::from_secs(30));
     }

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 
 use rustls::RootCertStore;
 
-use super::material::{TlsMaterialError, certificates};
+use super::material::{TlsMaterialError, certificates, read_small};
 use super::verifier::RootStore;
 use crate::settings::values::SystemStore;
 use crate::settings::{Setting, Source, TlsSettings};
@@ -141,7 +141,7 @@ fn bundle_roots(
         // The form that OpenSSL's c_rehash makes, which the Python integration took as well.
         rustls_native_certs::load_certs_from_paths(None, Some(path)).certs
     } else {
-        match std::fs::read(path) {
+        match read_small(path) {
             Ok(bytes) => certificates(&bytes),
             Err(error) if error.kind() == ErrorKind::NotFound && !matches!(from, Source::Flag(_)) => {
                 notes.push(format!(

@@ -127,11 +127,11 @@ impl Loading {
         Self { loaded: OnceLock::from(loaded), thread: Mutex::default() }
     }
 
-    fn start(load: impl FnOnce() -> Loaded + Send + 'static) -> Self {
-        match thread::Builder::new().name("roots".into()).spawn(load) {
+    fn start(load: impl FnOnce() -> Loaded + Clone + Send + 'static) -> Self {
+        match thread::Builder::new().name("roots".into()).spawn(load.clone()) {
             Ok(thread) => Self { loaded: OnceLock::new(), thread: Mutex::new(Some(thread)) },
-            // The work went with the thread that could not be started.
-            Err(_) => Self::done(Err(failed())),
+            // No thread to be had: then it takes its time here.
+            Err(_) => Self::done(load()),
         }
     }
 

@@ -207,14 +207,7 @@ fn scan(
         direction: ScanDirection::Request,
         metadata: Metadata::new("smoketest", None, None, None),
     };
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()
-        .map_err(|_| ScanError::Internal)?;
-    let result = runtime.block_on(client.scan(&job));
-    // Not dropped: that would wait for a name look-up that hangs.
-    runtime.shutdown_background();
-    result
+    client.scan_blocking(&job)
 }
 
 fn origin(source: Source) -> String {

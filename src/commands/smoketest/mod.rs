@@ -30,7 +30,8 @@ pub fn run(args: &SmoketestArgs) -> ExitCode {
     logging::quiet_panics();
     let settings = Settings::read(&overrides(args), PROCESS_ENV);
     // The report says what is wrong; the log is for those who asked for one.
-    let log = (settings.log.level.source != Source::Default).then(|| logging::init(&settings.log));
+    let log = (settings.log.level.source != Source::Default)
+        .then(|| logging::init(&settings.log, logging::Stderr::Immediate));
     let format = if args.json { Format::Json } else { Format::Text { colour: colour() } };
     let record = args.verbose_http.map(|verbose| {
         let bodies = match verbose {
