@@ -1,5 +1,7 @@
 //! The command line: structs for clap, no behaviour.
 
+mod install;
+
 use std::ffi::OsString;
 use std::path::PathBuf;
 
@@ -7,6 +9,8 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use crate::hook::Event;
 use crate::settings::Overrides;
+
+pub use install::{Enforced, Format, InstallArgs, Print, Scope, Target, UninstallArgs};
 
 /// Puts F5 AI Guardrails between OpenAI Codex and your machine.
 #[derive(Debug, Parser)]
@@ -31,6 +35,10 @@ pub enum Command {
     /// Hook for the final assistant message, of the agent and of its sub-agents
     #[command(after_help = ENVIRONMENT)]
     Stop(HookArgs),
+    /// Installs this binary and registers the four hooks with Codex; at the end it says whether you are protected
+    Install(InstallArgs),
+    /// Takes the hooks, their trust and the binary out again
+    Uninstall(UninstallArgs),
     /// Writes the service's configuration, without its secrets, to a file for support
     #[command(after_help = DUMP_ENVIRONMENT)]
     DumpConfig(DumpConfigArgs),

@@ -2,8 +2,8 @@
 //!
 //! The binary is a thin shell around this library. From the inside out: [`hook`] is the pure core (payload in,
 //! decision and answer out), [`scan`] asks the service, [`transport`] is HTTP and TLS, [`settings`] is what
-//! the user configured. [`registration`] and [`file_edit`] change Codex's configuration files, [`codex`] talks to the
-//! real Codex, [`dump`] reads the service's configuration and [`redact`] makes that safe to share,
+//! the user configured. [`registration`] and [`file_edit`] change Codex's configuration files,
+//! [`installation`] knows where everything is, [`codex`] talks to the real Codex, [`dump`] reads the service's configuration and [`redact`] makes that safe to share,
 //! [`diagnose`] finds out why TLS fails. [`commands`] puts them together, one file or folder a subcommand.
 
 pub mod abort;
@@ -14,6 +14,7 @@ pub mod diagnose;
 pub mod dump;
 pub mod file_edit;
 pub mod hook;
+pub mod installation;
 pub mod logging;
 mod phase;
 pub mod printable;

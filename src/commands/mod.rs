@@ -2,7 +2,9 @@
 
 mod dump_config;
 mod hook;
+pub mod install;
 mod smoketest;
+pub mod uninstall;
 
 use std::ffi::OsString;
 use std::io::IsTerminal;
@@ -51,6 +53,8 @@ fn run(command: Command, started: Instant) -> ExitCode {
         Command::PreToolUse(args) => hook(Event::PreToolUse, args),
         Command::PostToolUse(args) => hook(Event::PostToolUse, args),
         Command::Stop(args) => hook(Event::Stop, args),
+        Command::Install(args) => install::run(&args),
+        Command::Uninstall(args) => uninstall::run(&args),
         Command::DumpConfig(args) => dump_config::run(&args, started),
         Command::Smoketest(args) => smoketest::run(&args),
     }

@@ -15,3 +15,13 @@ pub use binary::{BinaryInstall, BinaryRemoval, install_binary, remove_binary, re
 pub use error::FileEditError;
 pub use lock::EditLock;
 pub use snapshot::{NewFile, Snapshot};
+
+/// Writes a file that is f5-guard's own alone, in one step and without a backup.
+///
+/// # Errors
+/// [`FileEditError::Write`]; the file is as it was then.
+pub fn write_own(path: &std::path::Path, bytes: &[u8], new_file: NewFile) -> Result<(), FileEditError> {
+    let attributes = atomic::Attributes::Mode(new_file.mode());
+    atomic::write(path, bytes, &attributes)
+        .map_err(|source| FileEditError::Write { path: path.into(), source })
+}

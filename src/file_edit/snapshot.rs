@@ -20,7 +20,7 @@ pub enum NewFile {
 }
 
 impl NewFile {
-    fn mode(self) -> u32 {
+    pub(super) fn mode(self) -> u32 {
         match self {
             Self::Private => 0o600,
             Self::Public => 0o644,

@@ -9,9 +9,8 @@ use std::time::{Duration, Instant};
 use hyper_util::client::proxy::matcher::Matcher;
 
 use super::within;
-use crate::codex::System;
-use crate::codex::home::CodexHome;
 use crate::diagnose::{Route, Target};
+use crate::installation::{Surroundings, managed_folder};
 use crate::printable::printable;
 use crate::scan::{Metadata, ScanClient, ScanDirection, ScanError, ScanJob, ScanReport};
 use crate::settings::{Env, Settings, Source};
@@ -217,11 +216,15 @@ fn origin(source: Source) -> String {
     }
 }
 
-/// Where `f5-guard install` puts the binary for a user.
+/// Where `f5-guard install` put the binary: for the user, else for the whole machine.
 fn installed_binary(env: Env<'_>) -> Option<PathBuf> {
-    let name = format!("f5-guard{}", std::env::consts::EXE_SUFFIX);
-    let home = CodexHome::find(System::this(), &env).ok()?;
-    Some(home.path.join("hooks").join("f5_guardrails").join(name))
+    let surroundings = Surroundings::of_this_process(&env).ok()?;
+    let user = surroundings.user_folder().binary();
+    if user.exists() {
+        return Some(user);
+    }
+    let managed = surroundings.installed_managed_dir();
+    Some(managed.map_or(user, |folder| managed_folder(surroundings.system, &folder).binary()))
 }
 
 /// The version that the binary says it is; the words of a failure continue "The binary …".

@@ -1,0 +1,159 @@
+//! Turns the enforcement flags into what is registered. A value that the hooks could not use is refused here, where
+//! somebody can mend it.
+
+use std::ffi::OsString;
+use std::path::{Path, PathBuf};
+
+use crate::cli::InstallArgs;
+use crate::registration::RegistrationOptions;
+use crate::settings::values::{FailMode, switch};
+use crate::settings::{Env, Overrides, Settings, Source};
+use crate::transport::load_trust;
+
+/// Whether the values are for this machine, or for another one that they can't be tried on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum For {
+    ThisMachine,
+    Elsewhere,
+}
+
+/// A value that can't be registered.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum OptionError {
+    #[error("{flag} can't be used: {problem}")]
+    Unusable { flag: &'static str, problem: String },
+}
+
+fn unusable(flag: &'static str, problem: impl Into<String>) -> OptionError {
+    OptionError::Unusable { flag, problem: problem.into() }
+}
+
+/// Checks every given value with the parsers that the hooks use.
+///
+/// # Errors
+/// [`OptionError`] for the first value that they would not take.
+pub fn registration_options(
+    args: &InstallArgs,
+    audience: For,
+    env: Env<'_>,
+) -> Result<RegistrationOptions, OptionError> {
+    let given = &args.enforced;
+    let matcher = args.matcher.as_deref().map(|matcher| {
+        let usable = !matcher.trim().is_empty() && !matcher.chars().any(char::is_control);
+        if usable {
+            Ok(matcher.to_owned())
+        } else {
+            Err(unusable("--matcher", "it is empty or unprintable."))
+        }
+    });
+    let fail_mode = given.fail_mode.as_ref().map(|mode| {
+        let mode = mode.to_str().and_then(|mode| FailMode::parse(mode.trim()));
+        mode.map(|mode| mode.as_str().to_owned())
+            .ok_or_else(|| unusable("--fail-mode", "it is neither open nor closed."))
+    });
+    let post_strict = given.post_strict.as_ref().map(|strict| {
+        let strict = strict.to_str().and_then(|strict| switch(strict.trim()));
+        strict
+            .map(|strict| strict.to_string())
+            .ok_or_else(|| unusable("--post-strict", "it is neither true nor false."))
+    });
+    let ca_bundle = given.ca_bundle.as_ref().map(|file| ca_bundle(file, audience)).transpose()?;
+    let overrides =
+        Overrides { ca_bundle: ca_bundle.clone().map(PathBuf::into_os_string), ..Overrides::from(given) };
+    let settings = Settings::read(&overrides, env);
+    if let (Source::Flag(flag), Some(problem)) = (settings.timeout.source, &settings.timeout.problem) {
+        return Err(unusable(flag, problem.clone()));
+    }
+    if let (Source::Flag(flag), Err(error)) = (settings.base_url.source, settings.base_url.as_ref()) {
+        return Err(unusable(flag, error.to_string()));
+    }
+    if ca_bundle.is_some() && audience == For::ThisMachine {
+        load_trust(&settings.tls).map_err(|error| unusable("--ca-bundle", error.to_string()))?;
+    }
+    let timeout = settings.timeout.value;
+    let whole_seconds = timeout.as_secs() + u64::from(timeout.subsec_nanos() > 0);
+    Ok(RegistrationOptions {
+        matcher: matcher.transpose()?,
+        fail_mode: fail_mode.transpose()?,
+        base_url: text("--base-url", given.base_url.as_ref())?,
+        project_id: text("--project-id", given.project_id.as_ref())?,
+        post_strict: post_strict.transpose()?,
+        timeout: text("--timeout", given.timeout.as_ref())?,
+        ca_bundle: ca_bundle.map(|path| path.to_string_lossy().into_owned()),
+        scan_timeout_seconds: Some(whole_seconds),
+    })
+}
+
+fn text(flag: &'static str, value: Option<&OsString>) -> Result<Option<String>, OptionError> {
+    let Some(value) = value else { return Ok(None) };
+    let text = value.to_str().map(str::trim).filter(|text| !text.is_empty());
+    text.map(|text| Some(text.to_owned())).ok_or_else(|| unusable(flag, "it is empty or not Unicode."))
+}
+
+/// The hooks run in the session's folder, so that only an absolute path names the same file everywhere.
+fn ca_bundle(file: &OsString, audience: For) -> Result<PathBuf, OptionError> {
+    let flag = "--ca-bundle";
+    let refuse = |problem: &str| Err(unusable(flag, problem));
+    let Some(text) = file.to_str().filter(|text| !text.is_empty()) else {
+        return refuse("its path is empty or not Unicode.");
+    };
+    if audience == For::Elsewhere {
+        let windows = text.get(1..3) == Some(r":\");
+        return if text.starts_with('/') || windows {
+            Ok(PathBuf::from(text))
+        } else {
+            refuse("a registration for other machines needs an absolute path.")
+        };
+    }
+    let path = std::path::absolute(Path::new(text)).map_err(|error| unusable(flag, error.to_string()))?;
+    if path.is_file() { Ok(path) } else { refuse("there is no such file.") }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::cli::Enforced;
+
+    fn options(change: impl FnOnce(&mut Enforced)) -> Result<RegistrationOptions, OptionError> {
+        let mut args = InstallArgs::default();
+        change(&mut args.enforced);
+        registration_options(&args, For::Elsewhere, &|_| None)
+    }
+
+    #[test]
+    fn what_the_hooks_could_not_use_is_refused_with_its_flag() {
+        for (flag, error) in [
+            ("--fail-mode", options(|given| given.fail_mode = Some("close".into()))),
+            ("--base-url", options(|given| given.base_url = Some("http://example.com".into()))),
+            ("--base-url", options(|given| given.base_url = Some("https://u:p@example.com".into()))),
+            ("--post-strict", options(|given| given.post_strict = Some("maybe".into()))),
+            ("--timeout", options(|given| given.timeout = Some("0".into()))),
+            ("--project-id", options(|given| given.project_id = Some(" ".into()))),
+            ("--ca-bundle", options(|given| given.ca_bundle = Some("ca.pem".into()))),
+        ] {
+            let error = error.expect_err(flag).to_string();
+            assert!(error.starts_with(flag), "{error}");
+            assert!(!error.contains("u:p"), "{error}");
+        }
+    }
+
+    #[test]
+    fn values_are_registered_in_their_plain_form() {
+        let options = options(|given| {
+            given.fail_mode = Some("CLOSED".into());
+            given.post_strict = Some("on".into());
+            given.timeout = Some("20.5".into());
+        });
+        let options = options.unwrap();
+        assert_eq!(options.fail_mode.as_deref(), Some("closed"));
+        assert_eq!(options.post_strict.as_deref(), Some("true"));
+        assert_eq!(options.hook_timeout(), 26);
+    }
+
+    #[test]
+    fn a_longer_timeout_of_the_environment_gets_a_longer_hook() {
+        let env = |name: &str| (name == "F5_GUARDRAILS_TIMEOUT").then(|| "30".into());
+        let options = registration_options(&InstallArgs::default(), For::ThisMachine, &env).unwrap();
+        assert_eq!((options.hook_timeout(), options.timeout), (35, None));
+    }
+}

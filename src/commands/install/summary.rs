@@ -1,0 +1,255 @@
+//! What an installation says: what was done, and in its last words whether the user is protected.
+
+use std::fmt::Write as _;
+use std::path::PathBuf;
+
+use super::activation::{Activation, State};
+use crate::codex::listing::HookListing;
+use crate::codex::trust::Standing;
+use crate::file_edit::BinaryInstall;
+use crate::installation::{Bystanders, Edit, Scope};
+use crate::printable::printable;
+
+/// What was done.
+#[derive(Debug, Default)]
+pub struct Report {
+    pub binary: Option<(PathBuf, BinaryInstall)>,
+    /// Files with what happened to them.
+    pub files: Vec<(PathBuf, &'static str)>,
+    pub backups: Vec<PathBuf>,
+    /// Sentences to know, in order.
+    pub notes: Vec<String>,
+}
+
+/// What became of the scan at the end.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum FirstScan {
+    Passed,
+    Failed,
+    /// No token is set here.
+    NoToken,
+    /// Not wanted, or pointless.
+    Skipped,
+}
+
+impl Report {
+    /// Adds what the edits did, and what they met.
+    pub fn edits(&mut self, edits: &[Edit], scripts: &[PathBuf]) {
+        for edit in edits {
+            let installed = &edit.installed;
+            let what = match (edit.changes(), edit.before().is_some(), &installed.text) {
+                (true, true, _) => "changed",
+                (true, false, _) => "created",
+                (false, _, Some(_)) => "already as it should be",
+                (false, _, None) => continue,
+            };
+            self.files.push((edit.place.path.clone(), what));
+            if !installed.taken_over.is_empty() {
+                let count = installed.taken_over.len();
+                let path = edit.place.path.display();
+                self.notes.push(format!(
+                    "Took over {count} hook{} of the Python integration in {path}.",
+                    if count == 1 { "" } else { "s" }
+                ));
+            }
+            for hook in &installed.lookalikes {
+                self.notes.push(format!(
+                    "Left alone, because it only resembles ours: {} {} ({}).",
+                    hook.event,
+                    printable(&hook.command, 200),
+                    edit.place.path.display()
+                ));
+            }
+        }
+        if !scripts.is_empty() {
+            let names: Vec<String> = scripts.iter().map(|path| path.display().to_string()).collect();
+            self.notes.push(format!(
+                "The Python integration's scripts are still there and no longer used: {}.",
+                names.join(", ")
+            ));
+        }
+    }
+
+    /// Adds what became of other people's hooks.
+    pub fn bystanders(&mut self, bystanders: &Bystanders) {
+        self.notes.extend(bystander_notes(bystanders));
+    }
+
+    /// The lines before the verdict.
+    #[must_use]
+    pub fn text(&self, scope: Scope) -> String {
+        let whom = match scope {
+            Scope::User => "for this user",
+            Scope::Project => "in this project",
+            Scope::System => "for everybody on this machine",
+        };
+        let mut out = format!("f5-guard {} is registered {whom}.\n", env!("CARGO_PKG_VERSION"));
+        // Writing to a string can't fail.
+        if let Some((path, installed)) = &self.binary {
+            let what = match installed {
+                BinaryInstall::Written => "installed",
+                BinaryInstall::Unchanged => "already this one",
+            };
+            let _ = writeln!(out, "  binary  {} ({what})", path.display());
+        }
+        for (path, what) in &self.files {
+            let _ = writeln!(out, "  file    {} ({what})", path.display());
+        }
+        for path in &self.backups {
+            let _ = writeln!(out, "  backup  {}", path.display());
+        }
+        for note in &self.notes {
+            let _ = writeln!(out, "  note    {note}");
+        }
+        out
+    }
+}
+
+/// What to tell about other people's hooks that an edit moved.
+#[must_use]
+pub fn bystander_notes(bystanders: &Bystanders) -> Vec<String> {
+    let mut notes = Vec::new();
+    if !bystanders.carried.is_empty() {
+        let names: Vec<String> = bystanders.carried.iter().map(|command| printable(command, 200)).collect();
+        notes.push(format!(
+            "Other hooks stand at another place now; their trust went with them: {}.",
+            names.join("; ")
+        ));
+    }
+    if let Some((commands, why)) = &bystanders.in_doubt {
+        let names: Vec<String> = commands.iter().map(|command| printable(command, 200)).collect();
+        notes.push(format!(
+            "WARNING: OTHER HOOKS MAY NOT RUN ANY MORE, because they stand at another place now and their trust could \
+             not be carried over ({why}): {}. Start `codex` and trust them again under /hooks.",
+            names.join("; ")
+        ));
+    }
+    notes
+}
+
+/// The question on the terminal: exactly what will run.
+#[must_use]
+pub fn question(hooks: &[HookListing]) -> String {
+    let mut sorted: Vec<&HookListing> = hooks.iter().collect();
+    sorted.sort_by_key(|hook| super::activation::turn_order(hook));
+    let mut out = String::from("Codex will run these commands, once you trust them:\n");
+    for hook in sorted {
+        let command = printable(hook.command.as_deref().unwrap_or_default(), 4000);
+        let tools = hook.matcher.as_deref().map(|matcher| format!(" (tools: {})", printable(matcher, 200)));
+        let again =
+            if Standing::of(hook) == Standing::Modified { ", changed since you trusted it" } else { "" };
+        let _ = writeln!(out, "  {}{}{again}\n    {command}", hook.event.as_str(), tools.unwrap_or_default());
+    }
+    let _ = write!(out, "Trust these {} hooks now? [y/N] ", number(hooks.len()));
+    out
+}
+
+fn number(count: usize) -> String {
+    match count {
+        4 => "four".to_owned(),
+        other => other.to_string(),
+    }
+}
+
+/// The last words. They begin with `PROTECTED` or with `NOT ACTIVE YET`.
+#[must_use]
+pub fn verdict(scope: Scope, activation: &Activation, scan: FirstScan, version: Option<&str>) -> String {
+    let codex = version.map_or_else(|| "Codex".to_owned(), |version| format!("Codex {version}"));
+    let steps = match activation {
+        Activation::NotAsked { why } => vec![not_asked(scope, why)],
+        Activation::Asked(state) if state.protects => return running(&codex, scan),
+        Activation::Asked(state) => missing_steps(scope, state),
+    };
+    let mut out = String::from("NOT ACTIVE YET: do this\n");
+    for step in steps {
+        let _ = writeln!(out, "  - {step}");
+    }
+    out
+}
+
+fn running(codex: &str, scan: FirstScan) -> String {
+    const START: &str = "NOT ACTIVE YET: do this\n  - ";
+    match scan {
+        FirstScan::Passed => {
+            format!("PROTECTED: {codex} runs the four hooks, and a test scan was cleared.\n")
+        }
+        FirstScan::Skipped => format!(
+            "PROTECTED: {codex} runs the four hooks. No scan was tried; `f5-guard smoketest` tries one.\n"
+        ),
+        FirstScan::NoToken => format!(
+            "{START}Set F5_GUARDRAILS_API_TOKEN in the environment that Codex is started from: {codex} runs the four \
+             hooks, but without a token nothing can be scanned.\n"
+        ),
+        FirstScan::Failed => format!(
+            "{START}Mend what the smoke test above found, and try `f5-guard smoketest`: {codex} runs the four hooks, \
+             but the test scan failed.\n"
+        ),
+    }
+}
+
+fn not_asked(scope: Scope, why: &str) -> String {
+    match scope {
+        Scope::System => format!(
+            "Start `codex` and look at /hooks: managed hooks need no trust, but whether Codex runs them could not be \
+             checked here ({why})."
+        ),
+        Scope::User | Scope::Project => format!(
+            "Start `codex`, and answer its question about new hooks with \"Trust all and continue\" (or press t under \
+             /hooks): Codex skips untrusted hooks in silence, and could not be asked here ({why})."
+        ),
+    }
+}
+
+fn missing_steps(scope: Scope, state: &State) -> Vec<String> {
+    let mut steps = Vec::new();
+    if state.waiting > 0 {
+        steps.push(
+            "Run this again with --trust, or start `codex` and answer its question about new hooks with \"Trust \
+             all and continue\" (or press t under /hooks): Codex skips untrusted hooks in silence."
+                .to_owned(),
+        );
+    }
+    if scope == Scope::Project && state.waiting == 0 {
+        steps.push(
+            "Start `codex` in the project and trust the project, then its hooks under /hooks: Codex reads a \
+             project's hooks only where the project is trusted."
+                .to_owned(),
+        );
+    }
+    steps.extend(state.problems.iter().cloned());
+    if steps.is_empty() {
+        steps.push("Look at /hooks in `codex`: not every one of the four hooks runs.".to_owned());
+    }
+    steps
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn asked(state: State, scan: FirstScan) -> String {
+        verdict(Scope::User, &Activation::Asked(state), scan, Some("0.169.0"))
+    }
+
+    #[test]
+    fn only_four_running_hooks_with_a_scan_that_is_not_known_to_fail_are_protection() {
+        let protects = || State { protects: true, ..State::default() };
+        assert!(asked(protects(), FirstScan::Passed).starts_with("PROTECTED: Codex 0.169.0"));
+        assert!(asked(protects(), FirstScan::Skipped).starts_with("PROTECTED"));
+        for scan in [FirstScan::NoToken, FirstScan::Failed] {
+            assert!(asked(protects(), scan).starts_with("NOT ACTIVE YET: do this\n  - "), "{scan:?}");
+        }
+        let waiting = asked(State { waiting: 4, ..State::default() }, FirstScan::Skipped);
+        assert!(waiting.starts_with("NOT ACTIVE YET") && waiting.contains("--trust"), "{waiting}");
+        let nothing = asked(State::default(), FirstScan::Passed);
+        assert!(nothing.starts_with("NOT ACTIVE YET: do this\n  - "), "{nothing}");
+    }
+
+    #[test]
+    fn without_a_codex_the_start_up_question_and_hooks_are_explained_in_one_line() {
+        let words =
+            verdict(Scope::User, &Activation::NotAsked { why: "none".into() }, FirstScan::Skipped, None);
+        assert_eq!(words.lines().count(), 2);
+        assert!(words.contains("Trust all and continue") && words.contains("/hooks"), "{words}");
+    }
+}

@@ -1,0 +1,94 @@
+//! The user's own registration: removed by `uninstall`, and by an installation for the whole machine.
+
+use std::path::PathBuf;
+use std::time::{Duration, SystemTime};
+
+use super::{Outcome, bystander_notes, finish_folder, moved, remove_files};
+use crate::codex::locate::Codex;
+use crate::file_edit::{EditLock, FileEditError, NewFile};
+use crate::installation::{
+    Edit, Goal, Ledger, Surroundings, Witness, carry_out, is_registered, prepare, prepare_removal,
+    python_scripts, stamp, user_files,
+};
+use crate::registration::{ManagedDirs, MovedHook, OurPlaces};
+
+/// How long Codex may take for each answer.
+pub const CODEX_TIME: Duration = Duration::from_secs(30);
+/// How long another installation may take.
+pub const PATIENCE: Duration = Duration::from_secs(20);
+
+/// Removes the user's registration, trust and binary.
+///
+/// # Errors
+/// [`FileEditError`]; what was not reached is as it was.
+pub fn remove_user(
+    surroundings: &Surroundings,
+    places: &OurPlaces,
+    codex: Result<&Codex, String>,
+) -> Result<Outcome, FileEditError> {
+    let mut outcome = Outcome::default();
+    let files = user_files(&surroundings.home);
+    let folder = surroundings.user_folder();
+    let home = &surroundings.home;
+    let there = [folder.binary(), folder.record(), folder.lock()].iter().any(|path| path.exists());
+    if !there && !is_registered(&files, places)? {
+        return Ok(outcome);
+    }
+    let mut created: Vec<PathBuf> =
+        folder.path.ancestors().take_while(|path| !path.exists()).map(PathBuf::from).collect();
+    let lock = EditLock::acquire(&folder.lock(), PATIENCE)?;
+    let mut ledger = Ledger::open(&folder, NewFile::Private);
+    if let Some(trouble) = &ledger.trouble {
+        outcome.notes.push(format!("What was remembered of the installation is lost: {trouble}."));
+    }
+    let removals = prepare_removal(&files, &[], &ManagedDirs::default(), &ledger, places)?;
+    let witness = Witness::before(&moved(&removals), codex, home, &home.path, CODEX_TIME);
+    remove_files(&removals, &mut ledger, &mut outcome)?;
+    if let Some(witness) = witness {
+        outcome.notes.extend(bystander_notes(&witness.after(&home.config_toml(), places)));
+    }
+    let scripts = python_scripts(&folder);
+    if !scripts.is_empty() {
+        let names: Vec<String> = scripts.iter().map(|path| path.display().to_string()).collect();
+        outcome.notes.push(format!("The Python integration's scripts stay: {}.", names.join(", ")));
+    }
+    let log = home.path.join("logs").join("f5_guardrails.log");
+    if log.exists() {
+        outcome.notes.push(format!("The log stays: {}.", log.display()));
+    }
+    for path in ledger.record.files() {
+        outcome.notes.push(format!(
+            "A project still registers f5-guard ({}); there Codex is told to block until f5-guard is installed again.",
+            path.display()
+        ));
+    }
+    created.extend(ledger.record.created_folders.clone());
+    finish_folder(&folder, &mut ledger, lock, &created, &mut outcome)?;
+    Ok(outcome)
+}
+
+/// Edits the user's own files beside an installation for the whole machine.
+///
+/// # Errors
+/// [`FileEditError`].
+pub fn edit_user(
+    surroundings: &Surroundings,
+    places: &OurPlaces,
+    goals: Vec<Goal>,
+    codex: Result<&Codex, String>,
+    mut tell: impl FnMut(&[Edit], Vec<PathBuf>, Vec<String>),
+) -> Result<(), FileEditError> {
+    let folder = surroundings.user_folder();
+    let home = &surroundings.home;
+    let lock = EditLock::acquire(&folder.lock(), PATIENCE)?;
+    let mut ledger = Ledger::open(&folder, NewFile::Private);
+    let edits = prepare(goals, &ledger, places)?;
+    let moved: Vec<MovedHook> = edits.iter().flat_map(|edit| edit.installed.moved.clone()).collect();
+    let witness = Witness::before(&moved, codex, home, &home.path, CODEX_TIME);
+    let backups = carry_out(&edits, &mut ledger, &stamp(SystemTime::now()))?;
+    let notes = witness.map(|witness| bystander_notes(&witness.after(&home.config_toml(), places)));
+    tell(&edits, backups, notes.unwrap_or_default());
+    // Left behind, an administrator's lock file would keep the user out.
+    lock.remove();
+    Ok(())
+}

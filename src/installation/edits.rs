@@ -1,0 +1,215 @@
+//! Carries an installation out in Codex's files: all edits are worked out before the first byte is written, and a
+//! write that fails takes the earlier ones back.
+
+use std::path::{Path, PathBuf};
+
+use super::ledger::Ledger;
+use super::places::{ConfigPlace, Layer};
+use super::record::Backup;
+use crate::file_edit::{FileEditError, NewFile, Snapshot};
+use crate::registration::{
+    ConfigFile, EditRecord, Installed, OurPlaces, RemovalScope, Wanted, install, our_trust_keys,
+    renew_record, unified_diff,
+};
+
+/// What one of Codex's files shall say.
+#[derive(Debug, Clone)]
+pub struct Goal {
+    pub place: ConfigPlace,
+    pub wanted: Wanted,
+}
+
+/// An edit that is worked out and not yet made.
+#[derive(Debug)]
+pub struct Edit {
+    pub place: ConfigPlace,
+    snapshot: Snapshot,
+    pub installed: Installed,
+    /// What will have to be remembered; `None` where nothing changes.
+    record: Option<EditRecord>,
+}
+
+impl Edit {
+    /// Whether any byte of the file will change.
+    #[must_use]
+    pub fn changes(&self) -> bool {
+        self.installed.changed
+    }
+
+    /// The file's content as it was read.
+    #[must_use]
+    pub fn before(&self) -> Option<&[u8]> {
+        self.snapshot.bytes()
+    }
+
+    /// The change in the form of `diff -u`.
+    #[must_use]
+    pub fn diff(&self) -> String {
+        let before = self.snapshot.bytes().map(String::from_utf8_lossy);
+        unified_diff(
+            &self.place.path.display().to_string(),
+            before.as_deref(),
+            self.installed.text.as_deref(),
+        )
+    }
+}
+
+/// Works out what has to be edited for `goals`; nothing is written.
+///
+/// # Errors
+/// [`FileEditError`] for the first file that can't be edited.
+pub fn prepare(goals: Vec<Goal>, ledger: &Ledger, places: &OurPlaces) -> Result<Vec<Edit>, FileEditError> {
+    let mut edits = Vec::new();
+    for goal in goals {
+        let path = &goal.place.path;
+        let snapshot = Snapshot::read(path)?;
+        let installed = install(goal.place.file, snapshot.bytes(), &goal.wanted, places)
+            .map_err(FileEditError::document(path))?;
+        edits.push((goal, snapshot, installed));
+    }
+    let contents: Vec<(&ConfigPlace, Option<&[u8]>)> =
+        edits.iter().map(|(goal, snapshot, _)| (&goal.place, snapshot.bytes())).collect();
+    let keys = state_keys(&contents, places);
+    edits
+        .into_iter()
+        .map(|(goal, snapshot, installed)| {
+            let place = goal.place;
+            let record = match (&installed.text, installed.changed) {
+                (Some(text), true) => {
+                    let dirs = goal.wanted.managed_dirs;
+                    let keys = if place.file == ConfigFile::ConfigToml { &keys[..] } else { &[] };
+                    let scope = RemovalScope { trust_keys: keys, record: None, managed_dirs: dirs };
+                    Some(renewed(&place, snapshot.bytes(), text, scope, ledger, places)?)
+                }
+                _ => None,
+            };
+            Ok(Edit { place, snapshot, installed, record })
+        })
+        .collect()
+}
+
+fn renewed(
+    place: &ConfigPlace,
+    before: Option<&[u8]>,
+    after: &str,
+    scope: RemovalScope<'_>,
+    ledger: &Ledger,
+    places: &OurPlaces,
+) -> Result<EditRecord, FileEditError> {
+    let current = before.unwrap_or_default();
+    let record = ledger.edit_of(&place.path, place.file, current, &scope, places);
+    let scope = RemovalScope { record, ..scope };
+    renew_record(place.file, before, after, &scope, places).map_err(FileEditError::document(&place.path))
+}
+
+/// Remembers what somebody else's edit (Codex's, when it wrote trust into `config.toml`) adds to our part.
+///
+/// # Errors
+/// [`FileEditError`].
+pub fn remember_trust(
+    place: &ConfigPlace,
+    before: Option<&[u8]>,
+    keys: &[String],
+    ledger: &mut Ledger,
+    places: &OurPlaces,
+) -> Result<(), FileEditError> {
+    let now = Snapshot::read(&place.path)?;
+    let Some(after) = now.bytes().filter(|after| Some(*after) != before) else { return Ok(()) };
+    let after = String::from_utf8_lossy(after).into_owned();
+    let scope = RemovalScope { trust_keys: keys, ..RemovalScope::default() };
+    let edit = renewed(place, before, &after, scope, ledger, places)?;
+    ledger.settle(&place.path, edit, None);
+    ledger.save()
+}
+
+/// The keys under which Codex keeps the trust of our hooks in these files. Codex spells a file's path as `CODEX_HOME`
+/// does with links resolved, or as it stands below the user's folder; both are given.
+#[must_use]
+pub fn state_keys(contents: &[(&ConfigPlace, Option<&[u8]>)], places: &OurPlaces) -> Vec<String> {
+    let mut keys = Vec::new();
+    for (place, bytes) in contents {
+        if place.file == ConfigFile::RequirementsToml {
+            continue;
+        }
+        for source in source_spellings(&place.path) {
+            let found = our_trust_keys(place.file, bytes.unwrap_or_default(), &source, places);
+            keys.extend(found.unwrap_or_default());
+        }
+    }
+    keys.sort();
+    keys.dedup();
+    keys
+}
+
+/// The ways in which Codex may spell a file's path.
+pub fn source_spellings(path: &Path) -> Vec<String> {
+    let mut spellings: Vec<PathBuf> = vec![path.to_path_buf()];
+    if let (Some(folder), Some(name)) = (path.parent(), path.file_name()) {
+        spellings.extend(folder.canonicalize().map(|folder| folder.join(name)));
+    }
+    let mut texts: Vec<String> = Vec::new();
+    for spelling in spellings {
+        let text = spelling.to_string_lossy();
+        let text = text.strip_prefix(r"\\?\").unwrap_or(&text).to_owned();
+        if !texts.contains(&text) {
+            texts.push(text);
+        }
+    }
+    texts
+}
+
+/// Writes the edits. The paths of the backups are returned.
+///
+/// # Errors
+/// [`FileEditError`]; then every file is as it was, unless the message says otherwise.
+pub fn carry_out(edits: &[Edit], ledger: &mut Ledger, stamp: &str) -> Result<Vec<PathBuf>, FileEditError> {
+    let mut backups = Vec::new();
+    for (index, edit) in edits.iter().enumerate() {
+        let (Some(text), Some(record)) = (&edit.installed.text, &edit.record) else { continue };
+        let path = &edit.place.path;
+        let remembered = ledger.record.clone();
+        let in_the_copy = ledger.record.file(path).and_then(|known| known.edits.first().cloned());
+        ledger.announce(path, record.clone());
+        let written =
+            ledger.save().and_then(|()| edit.snapshot.replace(text.as_bytes(), new_file(&edit.place), stamp));
+        match written {
+            Ok(backup) => {
+                backups.extend(backup.clone());
+                let backup = backup.map(|path| Backup { path, edit: in_the_copy });
+                ledger.settle(path, record.clone(), backup);
+                ledger.save()?;
+            }
+            Err(error) => {
+                ledger.record = remembered;
+                // The first failure is what the user has to hear about.
+                let _ = ledger.save();
+                take_back(edits.get(..index).unwrap_or_default(), stamp);
+                return Err(error);
+            }
+        }
+    }
+    Ok(backups)
+}
+
+/// Puts the old content back into files that were already written.
+fn take_back(edits: &[Edit], stamp: &str) {
+    for edit in edits.iter().rev().filter(|edit| edit.record.is_some()) {
+        let Ok(now) = Snapshot::read(&edit.place.path) else { continue };
+        if now.bytes() != edit.installed.text.as_deref().map(str::as_bytes) {
+            continue; // another program's, since
+        }
+        let _ = match edit.before() {
+            Some(bytes) => now.replace(bytes, new_file(&edit.place), stamp).map(drop),
+            None => now.delete(),
+        };
+    }
+}
+
+/// Who may read a file of Codex's that we create.
+#[must_use]
+pub fn new_file(place: &ConfigPlace) -> NewFile {
+    match place.layer {
+        Layer::User => NewFile::Private,
+        Layer::Project | Layer::System => NewFile::Public,
+    }
+}

@@ -1,0 +1,155 @@
+//! Which of Codex's files says what, for each scope.
+
+use super::edits::Goal;
+use super::places::ConfigPlace;
+use crate::file_edit::{FileEditError, Snapshot};
+use crate::registration::{ConfigFile, ManagedDirs, OurPlaces, Owner, Registration, Wanted, registered};
+
+/// The two files that an ordinary folder can keep hooks in. Codex warns about a folder that uses both.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Format {
+    /// `config.toml`
+    Toml,
+    /// `hooks.json`
+    Json,
+}
+
+/// Registers in one file of a folder, and takes what is ours or the Python integration's out of the other.
+/// `registration` is `None` to take it out of both.
+///
+/// # Errors
+/// [`FileEditError`] for a file that can't be read.
+pub fn pair_goals(
+    [config, hooks]: [ConfigPlace; 2],
+    registration: Option<&Registration>,
+    format: Option<Format>,
+    places: &OurPlaces,
+) -> Result<Vec<Goal>, FileEditError> {
+    let toml = Found::read(&config, places)?;
+    let json = Found::read(&hooks, places)?;
+    let format = format.unwrap_or_else(|| choose(&toml, &json));
+    let here = |wanted: Format| registration.filter(|_| format == wanted).cloned();
+    let hooks_feature = registration.is_some() && (format == Format::Toml || toml.feature_needs_change);
+    let config_wanted = Wanted { registration: here(Format::Toml), hooks_feature, ..Wanted::default() };
+    let hooks_wanted = Wanted { registration: here(Format::Json), ..Wanted::default() };
+    Ok(vec![Goal { place: config, wanted: config_wanted }, Goal { place: hooks, wanted: hooks_wanted }])
+}
+
+/// Registers in the administrator's requirements, and takes the Python integration's and our hooks out of the files
+/// beside them.
+#[must_use]
+pub fn system_goals(
+    [requirements, config, hooks]: [ConfigPlace; 3],
+    registration: &Registration,
+    managed_dirs: ManagedDirs,
+) -> Vec<Goal> {
+    let wanted = Wanted { registration: Some(registration.clone()), hooks_feature: true, managed_dirs };
+    let others = [config, hooks].map(|place| Goal { place, wanted: Wanted::default() });
+    [Goal { place: requirements, wanted }].into_iter().chain(others).collect()
+}
+
+/// Where a folder keeps its hooks: where ours are already, else where others' are, else where the Python
+/// integration's are, else in `config.toml`.
+fn choose(toml: &Found, json: &Found) -> Format {
+    let rank = |found: &Found| {
+        (
+            found.has(&[Owner::Ours]),
+            found.has(&[Owner::Foreign, Owner::Lookalike]),
+            found.has(&[Owner::Python]),
+        )
+    };
+    if rank(json) > rank(toml) { Format::Json } else { Format::Toml }
+}
+
+/// Whether one of the files registers f5-guard.
+///
+/// # Errors
+/// [`FileEditError`] for a file that can't be read.
+pub fn is_registered(files: &[ConfigPlace], places: &OurPlaces) -> Result<bool, FileEditError> {
+    for place in files {
+        if Found::read(place, places)?.has(&[Owner::Ours]) {
+            return Ok(true);
+        }
+    }
+    Ok(false)
+}
+
+/// Whether one of the files holds hooks of ours or the Python integration's.
+///
+/// # Errors
+/// [`FileEditError`] for a file that can't be read.
+pub fn is_concerned(files: &[ConfigPlace], places: &OurPlaces) -> Result<bool, FileEditError> {
+    for place in files {
+        if Found::read(place, places)?.has(&[Owner::Ours, Owner::Python]) {
+            return Ok(true);
+        }
+    }
+    Ok(false)
+}
+
+struct Found {
+    owners: Vec<Owner>,
+    /// `features.hooks` is off, or the deprecated alias stands there.
+    feature_needs_change: bool,
+}
+
+impl Found {
+    fn read(place: &ConfigPlace, places: &OurPlaces) -> Result<Self, FileEditError> {
+        let snapshot = Snapshot::read(&place.path)?;
+        let bytes = snapshot.bytes().unwrap_or_default();
+        let events = registered(place.file, bytes, places).map_err(FileEditError::document(&place.path))?;
+        let handlers = events.iter().flat_map(|event| &event.groups).flat_map(|group| &group.handlers);
+        Ok(Self {
+            owners: handlers.map(|handler| handler.owner).collect(),
+            feature_needs_change: place.file == ConfigFile::ConfigToml && feature_needs_change(bytes),
+        })
+    }
+
+    fn has(&self, owners: &[Owner]) -> bool {
+        self.owners.iter().any(|owner| owners.contains(owner))
+    }
+}
+
+fn feature_needs_change(bytes: &[u8]) -> bool {
+    let text = String::from_utf8_lossy(bytes);
+    let text = text.strip_prefix('\u{feff}').unwrap_or(&text);
+    let Ok(document) = text.parse::<toml_edit::DocumentMut>() else { return false };
+    let Some(features) = document.get("features").and_then(toml_edit::Item::as_table_like) else {
+        return false;
+    };
+    let off = features.get("hooks").and_then(toml_edit::Item::as_bool) == Some(false);
+    off || features.contains_key("codex_hooks")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn found(owners: &[Owner]) -> Found {
+        Found { owners: owners.to_vec(), feature_needs_change: false }
+    }
+
+    #[test]
+    fn hooks_go_where_the_folder_keeps_them() {
+        use Owner::{Foreign, Ours, Python};
+        for (toml, json, format) in [
+            (&[][..], &[][..], Format::Toml),
+            (&[], &[Foreign], Format::Json),
+            (&[], &[Python], Format::Json),
+            (&[Foreign], &[Python], Format::Toml),
+            (&[Foreign], &[Foreign], Format::Toml),
+            (&[Foreign], &[Foreign, Ours], Format::Json),
+            (&[Ours], &[Foreign], Format::Toml),
+        ] {
+            assert_eq!(choose(&found(toml), &found(json)), format, "{toml:?} {json:?}");
+        }
+    }
+
+    #[test]
+    fn only_a_feature_that_is_off_or_spelled_the_old_way_needs_a_change() {
+        assert!(feature_needs_change(b"[features]\nhooks = false\n"));
+        assert!(feature_needs_change(b"\xef\xbb\xbffeatures.codex_hooks = true\n"));
+        assert!(!feature_needs_change(b"[features]\nhooks = true\n"));
+        assert!(!feature_needs_change(b"model = \"x\"\n"));
+    }
+}

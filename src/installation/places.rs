@@ -1,0 +1,185 @@
+//! Which files and folders belong to an installation, for each scope.
+
+use std::ffi::OsStr;
+use std::path::{Path, PathBuf};
+
+use crate::codex::home::CodexHome;
+use crate::codex::{Env, System};
+use crate::registration::{BINARY, ConfigFile, FOLDER, HookEvent, OurPlaces};
+
+/// The state file's name, beside the binary.
+const RECORD: &str = "installation.json";
+/// The lock that one installation at a time holds.
+const LOCK: &str = "installation.lock";
+
+/// A folder that holds our binary and what is remembered of the installation.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct OurFolder {
+    pub path: PathBuf,
+    system: System,
+}
+
+impl OurFolder {
+    #[must_use]
+    pub fn new(path: PathBuf, system: System) -> Self {
+        Self { path, system }
+    }
+
+    /// The binary that the registered commands name.
+    #[must_use]
+    pub fn binary(&self) -> PathBuf {
+        self.path.join(binary_name(self.system))
+    }
+
+    /// What is remembered of the edits to Codex's files, see [`super::Record`].
+    #[must_use]
+    pub fn record(&self) -> PathBuf {
+        self.path.join(RECORD)
+    }
+
+    #[must_use]
+    pub fn lock(&self) -> PathBuf {
+        self.path.join(LOCK)
+    }
+}
+
+/// `f5-guard`, on Windows `f5-guard.exe`.
+#[must_use]
+pub const fn binary_name(system: System) -> &'static str {
+    match system {
+        System::Windows => "f5-guard.exe",
+        System::Unix | System::MacOs => BINARY,
+    }
+}
+
+/// A user's installation: `$CODEX_HOME/hooks/f5_guardrails`. What is remembered of a project's files is kept there
+/// too, because nothing of one machine belongs into a repository.
+#[must_use]
+pub fn user_folder(system: System, home: &CodexHome) -> OurFolder {
+    OurFolder::new(home.path.join("hooks").join(FOLDER), system)
+}
+
+/// Where the managed binary goes when nobody names another folder: one without spaces, that only administrators can
+/// change.
+#[must_use]
+pub fn default_managed_dir(system: System, env: &Env<'_>) -> PathBuf {
+    match system {
+        System::Unix | System::MacOs => "/opt/f5-guard".into(),
+        System::Windows => {
+            let data = env("ProgramData").filter(|data| !data.is_empty());
+            Path::new(data.as_deref().unwrap_or(OsStr::new(r"C:\ProgramData"))).join("f5-guard")
+        }
+    }
+}
+
+/// The managed installation in `managed_dir`.
+#[must_use]
+pub fn managed_folder(system: System, managed_dir: &Path) -> OurFolder {
+    OurFolder::new(managed_dir.to_path_buf(), system)
+}
+
+/// Whose files they are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Layer {
+    User,
+    Project,
+    System,
+}
+
+/// A file of Codex's that an installation registers in, or cleans up.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ConfigPlace {
+    pub path: PathBuf,
+    pub file: ConfigFile,
+    pub layer: Layer,
+}
+
+fn pair(folder: &Path, layer: Layer) -> [ConfigPlace; 2] {
+    [("config.toml", ConfigFile::ConfigToml), ("hooks.json", ConfigFile::HooksJson)]
+        .map(|(name, file)| ConfigPlace { path: folder.join(name), file, layer })
+}
+
+/// The user's two files: `config.toml`, `hooks.json`.
+#[must_use]
+pub fn user_files(home: &CodexHome) -> [ConfigPlace; 2] {
+    pair(&home.path, Layer::User)
+}
+
+/// A project's two files in its `.codex` folder.
+#[must_use]
+pub fn project_files(project: &Path) -> [ConfigPlace; 2] {
+    pair(&project.join(".codex"), Layer::Project)
+}
+
+/// The administrator's files in `folder` (see [`crate::codex::layers::system_folder`]): `requirements.toml`, where
+/// hooks need no trust, then the ordinary pair.
+#[must_use]
+pub fn system_files(folder: &Path) -> [ConfigPlace; 3] {
+    let requirements = ConfigPlace {
+        path: folder.join("requirements.toml"),
+        file: ConfigFile::RequirementsToml,
+        layer: Layer::System,
+    };
+    let [config, hooks] = pair(folder, Layer::System);
+    [requirements, config, hooks]
+}
+
+/// Which commands are ours: those that run the binary of one of `folders`. `plain` gives a path the spelling that a
+/// registered command has, where that may differ (Windows' 8.3 form); the long one counts as well.
+#[must_use]
+pub fn our_places(folders: &[&OurFolder], plain: &dyn Fn(&Path) -> Option<String>) -> OurPlaces {
+    let mut binaries: Vec<String> = Vec::new();
+    for folder in folders {
+        let binary = folder.binary();
+        for spelling in [binary.to_str().map(str::to_owned), plain(&binary)].into_iter().flatten() {
+            if !binaries.contains(&spelling) {
+                binaries.push(spelling);
+            }
+        }
+    }
+    OurPlaces { binaries }
+}
+
+/// The Python integration's scripts that lie in one of our folders. Nothing of ours ever deletes them.
+#[must_use]
+pub fn python_scripts(folder: &OurFolder) -> Vec<PathBuf> {
+    let scripts = HookEvent::ALL.into_iter().map(|event| folder.path.join(event.python_script()));
+    scripts.filter(|script| script.is_file()).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::codex::home::Origin;
+    use crate::registration::{Owner, is_windows_safe, owner_of};
+
+    fn home() -> CodexHome {
+        CodexHome { path: "/h/.codex".into(), origin: Origin::UserFolder }
+    }
+
+    #[test]
+    fn the_users_binary_has_its_fixed_place_on_every_system() {
+        let unix = user_folder(System::Unix, &home()).binary();
+        assert_eq!(unix, Path::new("/h/.codex/hooks/f5_guardrails/f5-guard"));
+        assert!(user_folder(System::Windows, &home()).binary().ends_with("f5-guard.exe"));
+    }
+
+    #[test]
+    fn the_default_managed_folders_need_no_quoting() {
+        let windows = default_managed_dir(System::Windows, &|_| None);
+        assert!(is_windows_safe(&windows.to_string_lossy().replace('/', r"\")));
+        let elsewhere =
+            default_managed_dir(System::Windows, &|name| (name == "ProgramData").then(|| r"D:\Data".into()));
+        assert!(elsewhere.starts_with(r"D:\Data"));
+        assert_eq!(default_managed_dir(System::MacOs, &|_| None), Path::new("/opt/f5-guard"));
+    }
+
+    #[test]
+    fn both_spellings_of_a_binary_are_ours() {
+        let folder = OurFolder::new("/x y".into(), System::Unix);
+        let places = our_places(&[&folder], &|_| Some("/x~1/f5-guard".into()));
+        for command in ["'/x y/f5-guard' stop", "/x~1/f5-guard stop"] {
+            assert_eq!(owner_of(Some(command), None, None, &places), Owner::Ours, "{command}");
+        }
+    }
+}

@@ -1,0 +1,170 @@
+//! What is remembered of an installation, so that it can be taken back to the byte: a JSON file beside the binary.
+//! Without it, or with one that can't be read, an uninstallation still takes exactly our entries out.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+
+use serde::{Deserialize, Serialize};
+
+use crate::registration::EditRecord;
+
+/// The form of the file; another number is a later f5-guard's.
+const VERSION: u32 = 1;
+
+/// Everything that one of our folders remembers.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Record {
+    version: u32,
+    /// By the file's path.
+    files: BTreeMap<String, FileRecord>,
+    /// Folders that an installation created, outermost first; they go again when they are empty.
+    #[serde(default)]
+    pub created_folders: Vec<PathBuf>,
+}
+
+/// What was done to one of Codex's files.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FileRecord {
+    /// The difference that our part makes. While an edit is under way there are two: the coming one and the one
+    /// before, because a kill leaves either content in the file.
+    pub edits: Vec<EditRecord>,
+    /// Copies of the file's old contents that we made.
+    #[serde(default)]
+    pub backups: Vec<Backup>,
+}
+
+/// A copy of a file's old content that we made.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Backup {
+    pub path: PathBuf,
+    /// The part of ours that stood in it already.
+    pub edit: Option<EditRecord>,
+}
+
+impl Backup {
+    /// Whether the copy, without our part, says just what `now` does (`None`: there is no file).
+    #[must_use]
+    pub fn is_redundant(&self, now: Option<&str>) -> bool {
+        let Ok(copy) = fs::read_to_string(&self.path) else { return false };
+        let base = match &self.edit {
+            Some(edit) => edit.undo(&copy),
+            None => Some(copy),
+        };
+        base.as_deref() == Some(now.unwrap_or_default())
+    }
+}
+
+/// Why what is remembered can't be used.
+#[derive(Debug, thiserror::Error)]
+pub enum RecordError {
+    #[error("can't read {}: {source}", path.display())]
+    Read { path: PathBuf, source: io::Error },
+    #[error("{} is damaged ({problem})", path.display())]
+    Damaged { path: PathBuf, problem: String },
+    #[error("{} is of a newer f5-guard", path.display())]
+    Newer { path: PathBuf },
+}
+
+impl Default for Record {
+    fn default() -> Self {
+        Self { version: VERSION, files: BTreeMap::new(), created_folders: Vec::new() }
+    }
+}
+
+impl Record {
+    /// Reads the state file; a missing one remembers nothing.
+    ///
+    /// # Errors
+    /// See [`RecordError`].
+    pub fn read(path: &Path) -> Result<Self, RecordError> {
+        let bytes = match fs::read(path) {
+            Ok(bytes) => bytes,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Self::default()),
+            Err(source) => return Err(RecordError::Read { path: path.into(), source }),
+        };
+        let damaged = |problem: serde_json::Error| RecordError::Damaged {
+            path: path.into(),
+            problem: problem.to_string(),
+        };
+        let version: Version = serde_json::from_slice(&bytes).map_err(damaged)?;
+        if version.version > VERSION {
+            return Err(RecordError::Newer { path: path.into() });
+        }
+        serde_json::from_slice(&bytes).map_err(damaged)
+    }
+
+    /// The file's content.
+    #[must_use]
+    pub fn to_bytes(&self) -> Vec<u8> {
+        let mut bytes = serde_json::to_vec_pretty(self).unwrap_or_default();
+        bytes.push(b'\n');
+        bytes
+    }
+
+    /// What is remembered of one file.
+    #[must_use]
+    pub fn file(&self, path: &Path) -> Option<&FileRecord> {
+        self.files.get(&key(path))
+    }
+
+    pub fn set_file(&mut self, path: &Path, record: FileRecord) {
+        self.files.insert(key(path), record);
+    }
+
+    pub fn forget_file(&mut self, path: &Path) {
+        self.files.remove(&key(path));
+    }
+
+    /// The files that something is remembered of.
+    pub fn files(&self) -> impl Iterator<Item = &Path> {
+        self.files.keys().map(Path::new)
+    }
+
+    /// Whether no file is remembered any more.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.files.is_empty()
+    }
+}
+
+#[derive(Deserialize)]
+struct Version {
+    version: u32,
+}
+
+/// Paths that are no Unicode are refused before anything is registered for them; here they only have to differ.
+fn key(path: &Path) -> String {
+    path.to_string_lossy().into_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_written_is_read_again() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("installation.json");
+        let mut record = Record::default();
+        let edits = vec![EditRecord::between(Some("a\n"), "a\nb\n")];
+        record.set_file(
+            Path::new("/c/config.toml"),
+            FileRecord { edits, backups: vec![Backup { path: "/c/b".into(), edit: None }] },
+        );
+        fs::write(&path, record.to_bytes()).unwrap();
+        assert_eq!(Record::read(&path).unwrap(), record);
+    }
+
+    #[test]
+    fn a_missing_file_remembers_nothing_and_a_damaged_or_newer_one_is_told() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("installation.json");
+        assert!(Record::read(&path).unwrap().is_empty());
+        fs::write(&path, "{\"version\": 1").unwrap();
+        assert!(matches!(Record::read(&path), Err(RecordError::Damaged { .. })));
+        fs::write(&path, "{\"version\": 2}").unwrap();
+        assert!(matches!(Record::read(&path), Err(RecordError::Newer { .. })));
+    }
+}

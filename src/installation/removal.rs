@@ -1,0 +1,127 @@
+//! Takes an installation out of Codex's files again: back to the byte where nobody else touched them, else exactly
+//! our entries.
+
+use std::fs;
+use std::path::PathBuf;
+
+use super::edits::{new_file, state_keys};
+use super::ledger::Ledger;
+use super::places::ConfigPlace;
+use super::record::Backup;
+use crate::file_edit::{FileEditError, Snapshot};
+use crate::registration::{ConfigFile, ManagedDirs, OurPlaces, RemovalScope, Removed, remove, unified_diff};
+
+/// A removal that is worked out and not yet made.
+#[derive(Debug)]
+pub struct Removal {
+    pub place: ConfigPlace,
+    snapshot: Snapshot,
+    pub removed: Removed,
+}
+
+/// What a removal did beside the edits themselves.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Cleared {
+    /// Copies of old contents that are still there because they differ from the file as it is now.
+    pub backups_left: Vec<PathBuf>,
+}
+
+impl Removal {
+    /// Whether any byte of the file will change.
+    #[must_use]
+    pub fn changes(&self) -> bool {
+        self.removed.changed || (self.removed.text.is_none() && self.snapshot.bytes().is_some())
+    }
+
+    /// The change in the form of `diff -u`.
+    #[must_use]
+    pub fn diff(&self) -> String {
+        if !self.changes() {
+            return String::new();
+        }
+        let before = self.snapshot.bytes().map(String::from_utf8_lossy);
+        unified_diff(&self.place.path.display().to_string(), before.as_deref(), self.removed.text.as_deref())
+    }
+}
+
+/// Works out what has to be taken out of `files`; nothing is written. Files that do not exist are passed over.
+/// `more_keys` are trust records of hooks that stand elsewhere; `managed_dirs` are the folders that our installation
+/// put into the requirements.
+///
+/// # Errors
+/// [`FileEditError`] for the first file that can't be edited.
+pub fn prepare_removal(
+    files: &[ConfigPlace],
+    more_keys: &[String],
+    managed_dirs: &ManagedDirs,
+    ledger: &Ledger,
+    places: &OurPlaces,
+) -> Result<Vec<Removal>, FileEditError> {
+    let mut found = Vec::new();
+    for place in files {
+        let snapshot = Snapshot::read(&place.path)?;
+        if snapshot.bytes().is_some() {
+            found.push((place, snapshot));
+        }
+    }
+    let contents: Vec<(&ConfigPlace, Option<&[u8]>)> =
+        found.iter().map(|(place, snapshot)| (*place, snapshot.bytes())).collect();
+    let mut keys = state_keys(&contents, places);
+    keys.extend_from_slice(more_keys);
+    let mut removals = Vec::new();
+    for (place, snapshot) in found {
+        let current = snapshot.bytes().unwrap_or_default();
+        let scope = RemovalScope {
+            trust_keys: if place.file == ConfigFile::ConfigToml { &keys } else { &[] },
+            record: None,
+            managed_dirs: match place.file {
+                ConfigFile::RequirementsToml => managed_dirs.clone(),
+                ConfigFile::ConfigToml | ConfigFile::HooksJson => ManagedDirs::default(),
+            },
+        };
+        let record = ledger.edit_of(&place.path, place.file, current, &scope, places);
+        let scope = RemovalScope { record, ..scope };
+        let removed =
+            remove(place.file, current, &scope, places).map_err(FileEditError::document(&place.path))?;
+        removals.push(Removal { place: place.clone(), snapshot, removed });
+    }
+    Ok(removals)
+}
+
+/// Makes the removals, and forgets what was remembered of the files. Backups that say nothing that the file does not
+/// say either are deleted; the others are named.
+///
+/// # Errors
+/// [`FileEditError`]; files before the faulty one are done, and what is remembered of the others is kept.
+pub fn carry_out_removal(
+    removals: &[Removal],
+    ledger: &mut Ledger,
+    stamp: &str,
+) -> Result<Cleared, FileEditError> {
+    let mut cleared = Cleared::default();
+    for removal in removals {
+        let path = &removal.place.path;
+        let mut backups = ledger.record.file(path).map(|known| known.backups.clone()).unwrap_or_default();
+        if removal.changes() {
+            let backup = match &removal.removed.text {
+                Some(text) => removal.snapshot.replace(text.as_bytes(), new_file(&removal.place), stamp)?,
+                None => removal.snapshot.delete().map(|()| None)?,
+            };
+            // What was taken back whole is known to the byte: the copy only holds our own part.
+            match backup {
+                Some(backup) if removal.removed.restored => drop(fs::remove_file(backup)),
+                backup => backups.extend(backup.map(|path| Backup { path, edit: None })),
+            }
+        }
+        for backup in backups {
+            if backup.is_redundant(removal.removed.text.as_deref()) {
+                let _ = fs::remove_file(&backup.path);
+            } else if backup.path.exists() {
+                cleared.backups_left.push(backup.path);
+            }
+        }
+        ledger.record.forget_file(path);
+        ledger.save_or_delete()?;
+    }
+    Ok(cleared)
+}

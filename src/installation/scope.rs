@@ -1,0 +1,26 @@
+//! For whom f5-guard is installed.
+
+use crate::codex::System;
+
+/// Whose Codex runs the hooks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Scope {
+    /// One user's, through their Codex home. Needs that user's trust.
+    User,
+    /// Everybody's who works in one checked-out repository. Needs each user's trust.
+    Project,
+    /// Everybody's on this machine, through the administrator's requirements. Needs no trust.
+    System,
+}
+
+impl Scope {
+    /// The scope that `install` and `uninstall` take where none is named: on Windows the whole machine, as the
+    /// Python integration's users know it.
+    #[must_use]
+    pub const fn default_for(system: System) -> Self {
+        match system {
+            System::Windows => Self::System,
+            System::Unix | System::MacOs => Self::User,
+        }
+    }
+}

@@ -1,0 +1,127 @@
+//! Everything outside that an installation depends on, read once.
+
+use std::ffi::OsString;
+use std::io;
+use std::path::{Path, PathBuf};
+
+use super::launch::LaunchError;
+use super::places::{self, OurFolder, user_folder};
+use super::privilege::Privilege;
+use crate::codex::home::{CodexHome, NoHome};
+use crate::codex::{Env, System, layers};
+use crate::registration::OurPlaces;
+
+/// The machine and the user, as far as installing is concerned.
+#[derive(Debug, Clone)]
+pub struct Surroundings {
+    pub system: System,
+    /// Codex's home, as an absolute path.
+    pub home: CodexHome,
+    /// The administrator's folder, where `requirements.toml` is.
+    pub system_folder: PathBuf,
+    /// Where a managed binary goes when nobody names another folder.
+    pub managed_dir: PathBuf,
+    /// The running binary.
+    pub executable: PathBuf,
+    pub privilege: Privilege,
+}
+
+/// Why nothing can be installed or removed here.
+#[derive(Debug, thiserror::Error)]
+pub enum SurroundingsError {
+    #[error(transparent)]
+    NoHome(#[from] NoHome),
+    #[error("the running f5-guard can't be found: {0}")]
+    Executable(io::Error),
+    #[error("the folder that this was started in can't be found: {0}")]
+    WorkingFolder(io::Error),
+}
+
+impl Surroundings {
+    /// Those of this process.
+    ///
+    /// # Errors
+    /// See [`SurroundingsError`].
+    pub fn of_this_process(env: &Env<'_>) -> Result<Self, SurroundingsError> {
+        let system = System::this();
+        let env: &Env<'_> = &|name| system_variable(name).or_else(|| env(name));
+        let mut home = CodexHome::find(system, env)?;
+        home.path = std::path::absolute(&home.path).map_err(SurroundingsError::WorkingFolder)?;
+        Ok(Self {
+            system,
+            home,
+            system_folder: layers::system_folder(system, env),
+            managed_dir: places::default_managed_dir(system, env),
+            executable: std::env::current_exe().map_err(SurroundingsError::Executable)?,
+            privilege: Privilege::of_this_process(),
+        })
+    }
+
+    /// The user's installation.
+    #[must_use]
+    pub fn user_folder(&self) -> OurFolder {
+        user_folder(self.system, &self.home)
+    }
+
+    /// Which commands are ours: those of the user's installation, of the default managed one, and of the one that an
+    /// administrator put elsewhere.
+    #[must_use]
+    pub fn our_places(&self, managed: Option<&OurFolder>) -> OurPlaces {
+        let user = self.user_folder();
+        let default = OurFolder::new(self.managed_dir.clone(), self.system);
+        let folders: Vec<&OurFolder> = [&user, &default].into_iter().chain(managed).collect();
+        places::our_places(&folders, &|path| plain(path).ok())
+    }
+}
+
+/// On Windows `%ProgramData%` as the system knows it: the variable can be set by whoever starts the process.
+#[cfg(windows)]
+fn system_variable(name: &str) -> Option<OsString> {
+    if name != "ProgramData" {
+        return None;
+    }
+    crate::windows::api::program_data().ok().map(OsString::from)
+}
+
+#[cfg(not(windows))]
+fn system_variable(_name: &str) -> Option<OsString> {
+    None
+}
+
+/// The spelling of a path that needs no quoting in Windows' shells. The folders that need shortening must exist.
+///
+/// # Errors
+/// [`LaunchError::NotPlain`] where there is none.
+#[cfg(windows)]
+pub fn plain(path: &Path) -> Result<String, LaunchError> {
+    let is_plain = |name: &str| crate::registration::is_windows_safe(&format!(r"C:\{name}"));
+    crate::windows::plain_path::plain_form(path, &is_plain, &crate::windows::api::short_path)
+        .map_err(|error| LaunchError::NotPlain(error.to_string()))
+}
+
+/// The path as it is: only Windows has other spellings.
+///
+/// # Errors
+/// [`LaunchError::NotUnicode`].
+#[cfg(not(windows))]
+pub fn plain(path: &Path) -> Result<String, LaunchError> {
+    path.to_str().map(str::to_owned).ok_or_else(|| LaunchError::NotUnicode(path.into()))
+}
+
+impl Surroundings {
+    /// The managed folder of an installation that is there: the one that the requirements name, if its state file says
+    /// that it is ours.
+    #[must_use]
+    pub fn installed_managed_dir(&self) -> Option<PathBuf> {
+        let [requirements, ..] = places::system_files(&self.system_folder);
+        let text = std::fs::read_to_string(&requirements.path).ok()?;
+        let document: toml_edit::DocumentMut = text.strip_prefix('\u{feff}').unwrap_or(&text).parse().ok()?;
+        let hooks = document.get("hooks")?.as_table_like()?;
+        let key = match self.system {
+            System::Windows => "windows_managed_dir",
+            System::Unix | System::MacOs => "managed_dir",
+        };
+        let folder = PathBuf::from(hooks.get(key)?.as_str()?);
+        OurFolder::new(folder.clone(), self.system).record().is_file().then_some(folder)
+    }
+}

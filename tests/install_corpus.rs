@@ -1,0 +1,114 @@
+//! The built `f5-guard` over a corpus of configuration files: install, install again, uninstall, and every byte is as
+//! before. Without a Codex; `install_live` does the same with the real one.
+
+mod install_support;
+
+use std::fs;
+
+use f5_guard::registration::{ConfigFile, HookEvent, OurPlaces, Owner, registered};
+use install_support::{Home, corpus};
+
+fn name_of(file: ConfigFile) -> &'static str {
+    match file {
+        ConfigFile::ConfigToml => "config.toml",
+        ConfigFile::HooksJson => "hooks.json",
+        ConfigFile::RequirementsToml => "requirements.toml",
+    }
+}
+
+/// How often each event is registered for us in the home, over both files; and how often for Python.
+fn registrations(home: &Home) -> Vec<(usize, usize)> {
+    let count = |event: HookEvent, owner: Owner| {
+        let of = |file: ConfigFile| {
+            let bytes = fs::read(home.codex().join(name_of(file))).unwrap_or_default();
+            let events = registered(file, &bytes, &OurPlaces::default()).unwrap();
+            let groups =
+                events.into_iter().filter(|found| found.event == event.name()).flat_map(|e| e.groups);
+            groups.flat_map(|group| group.handlers).filter(|handler| handler.owner == owner).count()
+        };
+        of(ConfigFile::ConfigToml) + of(ConfigFile::HooksJson)
+    };
+    HookEvent::ALL.map(|event| (count(event, Owner::Ours), count(event, Owner::Python))).into()
+}
+
+#[test]
+fn every_file_of_the_corpus_comes_back_to_the_byte() {
+    for (path, file, bytes) in corpus() {
+        for format in [None, Some("toml"), Some("json")] {
+            let home = Home::new();
+            home.write(name_of(file), &bytes);
+            let before = home.contents();
+            let mut arguments = vec!["install", "--skip-smoketest", "--no-trust"];
+            arguments.extend(format.into_iter().flat_map(|format| ["--format", format]));
+            let story = format!("{} as {format:?}", path.display());
+
+            home.run(&arguments).succeeds(&story);
+            assert_eq!(registrations(&home), [(1, 0); 4], "{story}");
+            let installed = home.contents();
+            home.run(&arguments).succeeds(&story);
+            home.is_as(&installed, &format!("a second run changes no byte: {story}"));
+            home.run(&["uninstall"]).succeeds(&story);
+            home.is_as(&before, &story);
+        }
+    }
+}
+
+#[test]
+fn a_changed_registration_and_a_changed_format_come_back_to_the_byte_too() {
+    for (path, file, bytes) in corpus() {
+        let home = Home::new();
+        home.write(name_of(file), &bytes);
+        let before = home.contents();
+        let story = path.display().to_string();
+        for arguments in [
+            &["--format", "toml"][..],
+            &["--format", "json", "--fail-mode", "closed"],
+            &["--matcher", "Bash"],
+        ] {
+            let line = [&["install", "--skip-smoketest", "--no-trust"], arguments].concat();
+            home.run(&line).succeeds(&story);
+            assert_eq!(registrations(&home), [(1, 0); 4], "{story} {arguments:?}");
+        }
+        home.run(&["uninstall"]).succeeds(&story);
+        home.is_as(&before, &story);
+    }
+}
+
+#[test]
+fn what_others_add_between_install_and_uninstall_stays() {
+    for (path, file, bytes) in corpus().into_iter().filter(|(_, file, _)| *file == ConfigFile::ConfigToml) {
+        let home = Home::new();
+        home.write(name_of(file), &bytes);
+        home.run(&["install", "--skip-smoketest", "--no-trust", "--format", "toml"]).succeeds("install");
+        let text = fs::read(home.codex().join("config.toml")).unwrap();
+        let newline: &[u8] = if text.ends_with(b"\n") { b"" } else { b"\n" };
+        let added = b"[profiles.added-later]\nmodel = \"x\"\n";
+        home.write("config.toml", &[&text, newline, added].concat());
+
+        home.run(&["uninstall"]).succeeds("uninstall");
+
+        let left = fs::read(home.codex().join("config.toml")).unwrap();
+        assert!(left.ends_with(added), "{}: {}", path.display(), String::from_utf8_lossy(&left));
+        let events = registered(file, &left, &OurPlaces::default()).unwrap();
+        let ours =
+            events.iter().flat_map(|e| &e.groups).flat_map(|g| &g.handlers).any(|h| h.owner == Owner::Ours);
+        assert!(!ours, "{}", path.display());
+    }
+}
+
+#[test]
+fn a_dry_run_shows_the_very_change_and_writes_nothing() {
+    for (path, file, bytes) in corpus() {
+        let home = Home::new();
+        home.write(name_of(file), &bytes);
+        let before = home.contents();
+        let said = home.run(&["install", "--dry-run"]).succeeds(&path.display().to_string());
+        assert!(
+            said.contains("+++ ") && said.contains("f5-guard' pre-tool-use")
+                || said.contains("f5-guard pre-tool-use"),
+            "{said}"
+        );
+        home.is_as(&before, &path.display().to_string());
+        assert!(!home.codex().join("hooks").exists());
+    }
+}

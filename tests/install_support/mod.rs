@@ -1,0 +1,154 @@
+//! Runs the built `f5-guard install` and its kin in a home of its own.
+
+#![allow(dead_code, reason = "each test crate uses its own part")]
+
+use std::collections::BTreeMap;
+use std::ffi::OsString;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+use f5_guard::registration::ConfigFile;
+use tempfile::TempDir;
+
+/// The configuration files of `fixtures/configs` that a user's folder can hold.
+pub fn corpus() -> Vec<(PathBuf, ConfigFile, Vec<u8>)> {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/configs");
+    let mut found = Vec::new();
+    for (folder, file) in [("toml", ConfigFile::ConfigToml), ("json", ConfigFile::HooksJson)] {
+        for entry in fs::read_dir(root.join(folder)).unwrap() {
+            let path = entry.unwrap().path();
+            let bytes = fs::read(&path).unwrap();
+            found.push((path, file, bytes));
+        }
+    }
+    assert!(found.len() > 25, "the corpus is there");
+    found
+}
+
+/// A user's home with a Codex home in it, and nothing of this machine's environment.
+pub struct Home {
+    dir: TempDir,
+    codex: Option<PathBuf>,
+    variables: BTreeMap<OsString, OsString>,
+}
+
+/// A finished run.
+pub struct Run {
+    pub code: Option<i32>,
+    pub stdout: String,
+    pub stderr: String,
+}
+
+impl Run {
+    /// What it said, after it ended well.
+    pub fn succeeds(self, story: &str) -> String {
+        assert_eq!(self.code, Some(0), "{story}\n{}\n{}", self.stdout, self.stderr);
+        self.stdout
+    }
+
+    /// What it said on stderr, after it refused.
+    pub fn refuses(self) -> String {
+        assert_eq!(self.code, Some(1), "{}\n{}", self.stdout, self.stderr);
+        assert!(self.stdout.is_empty(), "{}", self.stdout);
+        self.stderr
+    }
+}
+
+impl Home {
+    /// A home where no Codex can be asked: the program named as one is f5-guard itself, which has no app server.
+    pub fn new() -> Self {
+        let dir = TempDir::new().unwrap();
+        fs::create_dir(dir.path().join(".codex")).unwrap();
+        Self { dir, codex: Some(env!("CARGO_BIN_EXE_f5-guard").into()), variables: BTreeMap::new() }
+    }
+
+    /// A home with this Codex.
+    pub fn with_codex(program: PathBuf) -> Self {
+        Self { codex: Some(program), ..Self::new() }
+    }
+
+    pub fn set(mut self, name: &str, value: &str) -> Self {
+        self.variables.insert(name.into(), value.into());
+        self
+    }
+
+    pub fn path(&self) -> &Path {
+        self.dir.path()
+    }
+
+    pub fn codex(&self) -> PathBuf {
+        self.dir.path().join(".codex")
+    }
+
+    pub fn binary(&self) -> PathBuf {
+        let name = format!("f5-guard{}", std::env::consts::EXE_SUFFIX);
+        self.codex().join("hooks").join("f5_guardrails").join(name)
+    }
+
+    pub fn write(&self, name: &str, bytes: &[u8]) {
+        fs::write(self.codex().join(name), bytes).unwrap();
+    }
+
+    pub fn read(&self, name: &str) -> String {
+        fs::read_to_string(self.codex().join(name)).unwrap()
+    }
+
+    /// The command, with the environment of this home. On Windows the scope has to be named.
+    pub fn command(&self, arguments: &[&str]) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_f5-guard"));
+        command.args(arguments);
+        if cfg!(windows) && !arguments.contains(&"--scope") {
+            command.args(["--scope", "user"]);
+        }
+        if let (Some(codex), false) = (&self.codex, arguments.contains(&"--codex")) {
+            command.arg("--codex").arg(codex);
+        }
+        command.env_clear().env("HOME", self.path()).env("USERPROFILE", self.path()).current_dir(self.path());
+        for name in ["PATH", "SystemRoot", "ProgramData", "LLVM_PROFILE_FILE"] {
+            if let Some(value) = std::env::var_os(name) {
+                command.env(name, value);
+            }
+        }
+        command.envs(&self.variables);
+        command
+    }
+
+    pub fn run(&self, arguments: &[&str]) -> Run {
+        let done = self.command(arguments).stdin(Stdio::null()).output().unwrap();
+        let text = |bytes: Vec<u8>| String::from_utf8(bytes).unwrap();
+        Run { code: done.status.code(), stdout: text(done.stdout), stderr: text(done.stderr) }
+    }
+
+    /// The folders below Codex's home, and every file's content but the binary's.
+    pub fn contents(&self) -> BTreeMap<PathBuf, Option<Vec<u8>>> {
+        let mut found = BTreeMap::new();
+        let mut folders = vec![self.codex()];
+        while let Some(folder) = folders.pop() {
+            for entry in fs::read_dir(folder).unwrap() {
+                let path = entry.unwrap().path();
+                if path.is_dir() {
+                    found.insert(path.clone(), None);
+                    folders.push(path);
+                } else if path != self.binary() {
+                    found.insert(path.clone(), Some(fs::read(path).unwrap()));
+                }
+            }
+        }
+        found
+    }
+
+    /// Fails where a file or folder is not as it was.
+    pub fn is_as(&self, before: &BTreeMap<PathBuf, Option<Vec<u8>>>, story: &str) {
+        let now = self.contents();
+        let differing: Vec<_> =
+            before.keys().chain(now.keys()).filter(|path| before.get(*path) != now.get(*path)).collect();
+        let text = |bytes: Option<&Option<Vec<u8>>>| {
+            bytes.map(|bytes| String::from_utf8_lossy(bytes.as_deref().unwrap_or_default()).into_owned())
+        };
+        if let Some(path) = differing.first() {
+            let (was, is) = (text(before.get(*path)), text(now.get(*path)));
+            panic!("{story}: {differing:?} differ; the first was\n{was:?}\nand is\n{is:?}");
+        }
+    }
+}
