@@ -113,6 +113,9 @@ impl TransportError {
     pub(super) fn from_reqwest(error: &reqwest::Error, host: &str, via: &str) -> Self {
         let (host, via) = (host.to_owned(), via.to_owned());
         let chain = Causes::of(error);
+        if let Some(material) = chain.rustls.as_ref().and_then(material_error) {
+            return Self::TlsMaterial(material.clone());
+        }
         if let Some(failure) = chain.rustls.as_ref().map(TlsFailure::from_rustls) {
             return Self::Tls { host, via, failure };
         }
@@ -202,6 +205,14 @@ impl TlsFailure {
                 "Run `f5-guard smoketest --tls-diagnostics` to see what the server offers."
             }
         }
+    }
+}
+
+/// What our own verifier could not load.
+fn material_error(error: &RustlsError) -> Option<&TlsMaterialError> {
+    match error {
+        RustlsError::Other(other) => other.0.downcast_ref(),
+        _ => None,
     }
 }
 
