@@ -1,6 +1,7 @@
 //! The command line: structs for clap, no behaviour.
 
 mod install;
+mod reference;
 
 use std::ffi::OsString;
 use std::path::PathBuf;
@@ -11,6 +12,7 @@ use crate::hook::Event;
 use crate::settings::Overrides;
 
 pub use install::{Enforced, Format, InstallArgs, Print, Scope, Target, UninstallArgs};
+pub use reference::{CompletionsArgs, ManArgs};
 
 /// Puts F5 AI Guardrails between OpenAI Codex and your machine.
 #[derive(Debug, Parser)]
@@ -42,9 +44,16 @@ pub enum Command {
     /// Writes the service's configuration, without its secrets, to a file for support
     #[command(after_help = DUMP_ENVIRONMENT)]
     DumpConfig(DumpConfigArgs),
+    /// Says whether Codex runs the four hooks and they scan, what is wrong, and how to mend it
+    #[command(after_help = DOCTOR_HELP)]
+    Doctor(DoctorArgs),
     /// Scans a greeting with the settings that the hooks would use, and says step by step what works
     #[command(after_help = ENVIRONMENT)]
     Smoketest(SmoketestArgs),
+    /// Writes a shell's completion script to stdout
+    Completions(CompletionsArgs),
+    /// Writes the manual page to stdout
+    Man(ManArgs),
 }
 
 /// Options of `dump-config`.
@@ -59,6 +68,20 @@ pub struct DumpConfigArgs {
     /// Also tell of this project which providers it has added, may use and has enabled; may be given again
     #[arg(long, value_name = "NAME|ID|FRIENDLY_ID")]
     pub project: Vec<String>,
+}
+
+/// Options of `doctor`.
+#[derive(Debug, Clone, Default, Args)]
+pub struct DoctorArgs {
+    /// Write one JSON object instead of text
+    #[arg(long)]
+    pub json: bool,
+    /// Do not ask the F5 service for a scan
+    #[arg(long)]
+    pub offline: bool,
+    /// The Codex to ask, instead of the one that is found
+    #[arg(long, value_name = "FILE")]
+    pub codex: Option<PathBuf>,
 }
 
 /// Options of the hook subcommands. Each wins over the environment. The values are read as settings are, so
@@ -171,6 +194,13 @@ Environment:
   The variables for TLS, proxies and the log are those of the hooks: see `f5-guard --help`.
 
 Exit code: 0 complete, 1 nothing written, 2 something could not be read (the file says what).";
+
+const DOCTOR_HELP: &str = "\
+Run it in the folder and with the environment that Codex is started in. It changes no file of yours, asks Codex about its
+hooks, runs the registered commands on blank text, and scans one greeting with their settings.
+
+Exit code: 0 protected, 1 not protected, 2 it could not be found out.
+NO_COLOR is honoured. The variables are those of the hooks: see `f5-guard --help`.";
 
 const ENVIRONMENT: &str = "\
 Environment:

@@ -1,5 +1,6 @@
 //! What stdout is connected to. It belongs to the answer alone: one byte more, and Codex drops the answer.
 
+#[cfg(unix)]
 use std::fs::{File, Metadata};
 use std::io;
 use std::path::Path;

@@ -1,8 +1,10 @@
 //! The subcommands, one file each, and the way from the command line to them.
 
+mod doctor;
 mod dump_config;
 mod hook;
 pub mod install;
+mod reference;
 mod smoketest;
 pub mod uninstall;
 
@@ -56,7 +58,10 @@ fn run(command: Command, started: Instant) -> ExitCode {
         Command::Install(args) => install::run(&args),
         Command::Uninstall(args) => uninstall::run(&args),
         Command::DumpConfig(args) => dump_config::run(&args, started),
+        Command::Doctor(args) => doctor::run(&args),
         Command::Smoketest(args) => smoketest::run(&args),
+        Command::Completions(args) => reference::completions(&args),
+        Command::Man(args) => reference::man(&args),
     }
 }
 

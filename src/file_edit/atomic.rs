@@ -12,6 +12,7 @@ const ATTEMPTS: u32 = 20;
 const PAUSE: Duration = Duration::from_millis(50);
 
 /// What the new file takes over.
+#[cfg_attr(not(unix), expect(dead_code, reason = "without modes there is nothing to take over"))]
 pub(super) enum Attributes<'a> {
     /// Mode and owner of the file that it replaces.
     Like(&'a Metadata),

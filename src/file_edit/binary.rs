@@ -107,7 +107,12 @@ fn set_aside(path: &Path) -> io::Result<PathBuf> {
             continue;
         }
         match fs::rename(path, &aside) {
-            Ok(()) => return Ok(aside),
+            Ok(()) => {
+                // For the case that nobody comes to call `remove_leftovers`. Only administrators may ask for it.
+                #[cfg(windows)]
+                let _ = crate::windows::api::delete_at_next_start(&aside);
+                return Ok(aside);
+            }
             Err(error) => last = error,
         }
     }

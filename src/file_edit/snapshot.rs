@@ -133,7 +133,11 @@ impl Snapshot {
         Err(FileEditError::Write { path: self.path.clone(), source })
     }
 
-    fn check_writable(&self) -> Result<(), FileEditError> {
+    /// Whether [`Self::replace`] would be refused because the file is write-protected.
+    ///
+    /// # Errors
+    /// [`FileEditError::WriteProtected`].
+    pub fn check_writable(&self) -> Result<(), FileEditError> {
         match &self.content {
             Some((_, metadata)) if metadata.permissions().readonly() => {
                 Err(FileEditError::WriteProtected { path: self.path.clone() })

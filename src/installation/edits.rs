@@ -65,6 +65,9 @@ pub fn prepare(goals: Vec<Goal>, ledger: &Ledger, places: &OurPlaces) -> Result<
         let snapshot = Snapshot::read(path)?;
         let installed = install(goal.place.file, snapshot.bytes(), &goal.wanted, places)
             .map_err(FileEditError::document(path))?;
+        if installed.changed {
+            snapshot.check_writable()?;
+        }
         edits.push((goal, snapshot, installed));
     }
     let contents: Vec<(&ConfigPlace, Option<&[u8]>)> =

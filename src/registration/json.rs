@@ -42,13 +42,6 @@ fn tree(text: &str) -> Result<jsonc_parser::ParseResult<'_>, DocumentError> {
         allow_comments: false,
         allow_loose_object_property_names: false,
         allow_trailing_commas: false,
-        allow_missing_commas: false,
-        allow_single_quoted_strings: false,
-        allow_hexadecimal_numbers: false,
-        allow_unary_plus_numbers: false,
-        allow_bare_decimal_point_numbers: false,
-        allow_non_finite_numbers: false,
-        allow_extended_string_escapes: false,
     };
     parse_to_ast(text, &CollectOptions::default(), &strict).map_err(|error| DocumentError::Syntax {
         at: Position::of(text, error.range().start),

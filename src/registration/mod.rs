@@ -6,6 +6,7 @@
 //! The way of an edit: the document is parsed, the next difference to the goal becomes a few splices of its text, and
 //! again, until nothing differs. Then the result is parsed once more, and all that is not ours must be equal.
 
+mod call;
 mod command;
 mod definition;
 mod diff;
@@ -24,7 +25,8 @@ mod text;
 mod toml;
 mod trust;
 
-pub use command::{CommandError, Launcher, is_windows_safe, quote_unix};
+pub use call::{CalledProgram, HookCall, hook_call};
+pub use command::{Argument, CommandError, Launcher, is_windows_safe, quote_unix};
 pub use definition::{
     DEFAULT_HOOK_TIMEOUT, HookDefinition, HookEvent, MATCH_ALL_TOOLS, Registration, RegistrationOptions,
 };

@@ -86,7 +86,7 @@ fn owner_of_command(command: &str, places: &OurPlaces) -> Owner {
 }
 
 /// The words of a command, as a Unix shell and as Windows' shells would have them.
-fn readings(command: &str) -> Vec<Vec<String>> {
+pub(super) fn readings(command: &str) -> Vec<Vec<String>> {
     let mut readings: Vec<Vec<String>> = split_unix(command).into_iter().collect();
     if command.contains('\\') && !command.contains(['&', '|', '<', '>', '^', ';', '\n', '\r', '`', '(', '\''])
     {

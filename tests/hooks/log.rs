@@ -1,6 +1,6 @@
 //! The log file: what is written, where, for whose eyes, and that it never changes a decision.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use f5_stand_in::f5::{F5, Fault, Verdict};
 use serde_json::Value;
@@ -246,6 +246,24 @@ fn a_large_log_is_turned_over() {
         .expect("the folder")
         .any(|entry| entry.expect("an entry").metadata().expect("its size").len() == old.len() as u64);
     assert!(kept, "the old lines are kept beside it");
+}
+
+#[test]
+fn many_processes_that_turn_the_log_over_lose_no_line() {
+    const RUNS: usize = 16;
+    let home = tempfile::tempdir().expect("a folder");
+    let path = home.path().join("shared.log");
+    std::fs::write(&path, "{}\n".repeat((10 << 20) / 3 + 1)).expect("a large log");
+    let api = F5::answering(Verdict::flagged());
+    std::thread::scope(|scope| {
+        for _ in 0..RUNS {
+            let hook = Hook::pre_tool_use().env("F5_GUARDRAILS_LOG_FILE", &path).against(&api);
+            scope.spawn(move || hook.run().blocked());
+        }
+    });
+    let read = |path: &Path| std::fs::read_to_string(path).expect("the log");
+    let both = read(&path) + &read(&home.path().join("shared.log.1"));
+    assert_eq!(both.lines().filter(|line| line.contains("flagged")).count(), RUNS);
 }
 
 #[test]

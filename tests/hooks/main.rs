@@ -8,12 +8,14 @@ mod support;
 mod configuration;
 mod flags;
 mod golden;
+mod interrupt;
 mod log;
 mod messages;
 mod network;
 mod no_output;
 mod payloads;
 mod pieces;
+mod powershell_rules;
 mod proxies;
 mod retries;
 mod settings;
@@ -21,3 +23,7 @@ mod table;
 mod text;
 mod timeouts;
 mod tls;
+#[cfg(windows)]
+mod trust_store;
+#[cfg(windows)]
+mod windows;

@@ -15,24 +15,35 @@ fn an_unreadable_fail_mode_counts_as_closed() {
     });
 }
 
-#[cfg(unix)]
-#[test]
-fn a_fail_mode_that_is_no_utf_8_counts_as_closed() {
-    use std::os::unix::ffi::OsStringExt as _;
-    let api = F5::answering(Fault::status(500));
-    let word = std::ffi::OsString::from_vec(b"op\xffen".to_vec());
-    Hook::pre_tool_use().env("F5_GUARDRAILS_FAIL_MODE", word).against(&api).run().blocked();
+/// `start` and `end` with something between them that is no text.
+fn no_text(start: &str, end: &str) -> std::ffi::OsString {
+    #[cfg(unix)]
+    {
+        use std::os::unix::ffi::OsStringExt as _;
+        std::ffi::OsString::from_vec([start.as_bytes(), b"\xff", end.as_bytes()].concat())
+    }
+    #[cfg(windows)]
+    {
+        use std::os::windows::ffi::OsStringExt as _;
+        const LONE_SURROGATE: u16 = 0xd800;
+        let units: Vec<u16> =
+            start.encode_utf16().chain([LONE_SURROGATE]).chain(end.encode_utf16()).collect();
+        std::ffi::OsString::from_wide(&units)
+    }
 }
 
-#[cfg(unix)]
 #[test]
-fn a_token_that_is_no_utf_8_is_a_scan_error() {
-    use std::os::unix::ffi::OsStringExt as _;
+fn a_fail_mode_that_is_no_text_counts_as_closed() {
+    let api = F5::answering(Fault::status(500));
+    Hook::pre_tool_use().env("F5_GUARDRAILS_FAIL_MODE", no_text("op", "en")).against(&api).run().blocked();
+}
+
+#[test]
+fn a_token_that_is_no_text_is_a_scan_error() {
     for mode in crate::support::FailMode::ALL {
         let api = F5::builder().never_called().start();
-        let token = std::ffi::OsString::from_vec(b"to\xffken".to_vec());
         let hook = Hook::pre_tool_use().in_mode(mode).against(&api);
-        hook.env("F5_GUARDRAILS_API_TOKEN", token)
+        hook.env("F5_GUARDRAILS_API_TOKEN", no_text("to", "ken"))
             .run()
             .failed_in(mode)
             .says(&["F5_GUARDRAILS_API_TOKEN", "token"]);

@@ -7,6 +7,7 @@ use std::ffi::OsString;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
+use std::sync::OnceLock;
 
 use f5_guard::registration::ConfigFile;
 use tempfile::TempDir;
@@ -33,6 +34,26 @@ pub struct Home {
     variables: BTreeMap<OsString, OsString>,
 }
 
+/// The built program, without its debug information where a `strip` is at hand: an installation copies it, and these
+/// tests install hundreds of times.
+pub fn program() -> &'static Path {
+    static PROGRAM: OnceLock<PathBuf> = OnceLock::new();
+    PROGRAM.get_or_init(|| {
+        let built = PathBuf::from(env!("CARGO_BIN_EXE_f5-guard"));
+        let name = format!("f5-guard-{}{}", std::process::id(), std::env::consts::EXE_SUFFIX);
+        let small = Path::new(env!("CARGO_TARGET_TMPDIR")).join(name);
+        let stripped = Command::new("strip").arg("-o").arg(&small).arg(&built).stderr(Stdio::null()).status();
+        if stripped.is_ok_and(|status| status.success()) { small } else { built }
+    })
+}
+
+/// A program of the system that is no Codex and reads nothing.
+fn no_codex() -> PathBuf {
+    let candidates = ["/bin/false", "/usr/bin/false", r"C:\Windows\System32\whoami.exe"];
+    let found = candidates.into_iter().map(PathBuf::from).find(|path| path.is_file());
+    found.expect("one of the systems' programs that end at once")
+}
+
 /// A finished run.
 pub struct Run {
     pub code: Option<i32>,
@@ -56,11 +77,11 @@ impl Run {
 }
 
 impl Home {
-    /// A home where no Codex can be asked: the program named as one is f5-guard itself, which has no app server.
+    /// A home where no Codex can be asked: the program named as one ends at once.
     pub fn new() -> Self {
         let dir = TempDir::new().unwrap();
         fs::create_dir(dir.path().join(".codex")).unwrap();
-        Self { dir, codex: Some(env!("CARGO_BIN_EXE_f5-guard").into()), variables: BTreeMap::new() }
+        Self { dir, codex: Some(no_codex()), variables: BTreeMap::new() }
     }
 
     /// A home with this Codex.
@@ -96,7 +117,7 @@ impl Home {
 
     /// The command, with the environment of this home. On Windows the scope has to be named.
     pub fn command(&self, arguments: &[&str]) -> Command {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_f5-guard"));
+        let mut command = Command::new(program());
         command.args(arguments);
         if cfg!(windows) && !arguments.contains(&"--scope") {
             command.args(["--scope", "user"]);

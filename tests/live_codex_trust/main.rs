@@ -4,20 +4,20 @@
 mod model;
 
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::Command;
 use std::time::Duration;
 
+use f5_guard::codex::System;
 use f5_guard::codex::app_server::AppServer;
 use f5_guard::codex::carry_over;
 use f5_guard::codex::config_style::PutBack;
 use f5_guard::codex::home::{CodexHome, Origin};
 use f5_guard::codex::layers::{self, ConfigVerdict, HooksFeature, OnlyManaged, Strictness};
-use f5_guard::codex::listing::{FolderHooks, HookListing, Source};
+use f5_guard::codex::listing::{FolderHooks, HookListing};
 use f5_guard::codex::locate::{self, Codex};
 use f5_guard::codex::process::{self, End};
 use f5_guard::codex::trust::{self, Review, Standing, SwitchedOff};
-use f5_guard::codex::{System, shell};
 use tempfile::TempDir;
 
 const LIMIT: Duration = Duration::from_secs(60);
@@ -249,9 +249,10 @@ fn two_files_in_one_folder_and_a_broken_one_are_warned_about() {
 #[test]
 #[ignore = "needs the real Codex; set F5_GUARD_TEST_CODEX to its path"]
 fn hooks_of_the_administrators_requirements_need_no_trust() {
+    use f5_guard::codex::listing::Source;
     let mut setup = Setup::new(OURS);
     setup.codex.program =
-        Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/live_codex_trust/managed-codex.sh");
+        std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/live_codex_trust/managed-codex.sh");
     let managed = format!("allow_managed_hooks_only = false\n[hooks]\nmanaged_dir = \"/opt/f5\"\n{OURS}");
     let requirements = setup.home().path.join("requirements.toml");
     fs::write(&requirements, &managed).unwrap();
@@ -272,6 +273,7 @@ fn hooks_of_the_administrators_requirements_need_no_trust() {
 #[test]
 #[ignore = "needs the real Codex; set F5_GUARD_TEST_CODEX to its path"]
 fn codex_runs_a_hook_with_the_shell_we_expect() {
+    use f5_guard::codex::shell;
     let setup = Setup::new(&OURS.replace("cat > ours.txt", "cat > ours.txt; echo $0 $- > shell.txt"));
     setup.trust(&mut setup.start(), &is_ours);
     assert!(setup.exec_runs_our_hook(&model::Model::start()));

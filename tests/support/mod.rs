@@ -5,8 +5,11 @@
 #![allow(dead_code, reason = "each test crate uses its own part")]
 
 pub mod answer;
+#[cfg(windows)]
+pub mod cmd;
 pub mod codex_answer;
 pub mod event;
+pub mod powershell;
 
 use std::collections::BTreeMap;
 use std::ffi::OsString;
@@ -37,7 +40,7 @@ pub fn sample(name: &str) -> Value {
 }
 
 /// The built program.
-fn program() -> PathBuf {
+pub fn program() -> PathBuf {
     match option_env!("CARGO_BIN_EXE_f5-guard") {
         Some(path) => path.into(),
         // A compiler that is started by a shell script, as in some cross builds, never sees a variable with a hyphen
@@ -58,6 +61,8 @@ pub struct Hook {
     arguments: Vec<OsString>,
     environment: BTreeMap<OsString, OsString>,
     stdout: Target,
+    /// A shell that runs the hook, instead of the program itself.
+    shell: Option<Command>,
     home: TempDir,
 }
 
@@ -74,7 +79,15 @@ pub enum Target {
 impl Hook {
     /// The event's own subcommand, with a harmless payload, in fail mode open, against an address that refuses.
     pub fn of(event: Event) -> Self {
-        let home = TempDir::new().expect("a temporary home");
+        Self::at_home_in(TempDir::new().expect("a temporary home"), event)
+    }
+
+    /// The same for a user whose home folder begins with this name.
+    pub fn of_user(name: &str, event: Event) -> Self {
+        Self::at_home_in(tempfile::Builder::new().prefix(name).tempdir().expect("a temporary home"), event)
+    }
+
+    fn at_home_in(home: TempDir, event: Event) -> Self {
         std::fs::create_dir(home.path().join(".codex")).expect("a CODEX_HOME");
         let hook = Self {
             event,
@@ -83,6 +96,7 @@ impl Hook {
             arguments: Vec::new(),
             environment: BTreeMap::new(),
             stdout: Target::Pipe,
+            shell: None,
             home,
         };
         let home = hook.home().to_owned();
@@ -190,6 +204,12 @@ impl Hook {
         self
     }
 
+    /// A shell with a command line that starts the hook, in place of program, subcommand and arguments.
+    pub fn through(mut self, shell: Command) -> Self {
+        self.shell = Some(shell);
+        self
+    }
+
     /// Scans go to this stand-in; its certificates are trusted where it has some.
     pub fn against(self, api: &F5) -> Self {
         let url = api.base_url();
@@ -203,14 +223,23 @@ impl Hook {
     }
 
     /// The built program with environment and arguments, not started yet.
-    fn command(&self) -> Command {
-        let mut command = Command::new(program());
-        command.arg(&self.subcommand).env_clear();
-        if !self.is_about_time() {
-            // A busy machine must not turn another outcome into a deadline.
-            command.args(["--hook-timeout", "90"]).env("F5_GUARDRAILS_TIMEOUT", "60");
+    fn command(&mut self) -> Command {
+        let about_time = self.is_about_time();
+        let mut command = self.shell.take().unwrap_or_else(|| {
+            let mut command = Command::new(program());
+            command.arg(&self.subcommand);
+            if !about_time {
+                // A busy machine must not turn another outcome into a deadline.
+                command.args(["--hook-timeout", "90"]);
+            }
+            command.args(&self.arguments);
+            command
+        });
+        command.env_clear();
+        if !about_time {
+            command.env("F5_GUARDRAILS_TIMEOUT", "60");
         }
-        command.args(&self.arguments).envs(&self.environment).current_dir(self.home());
+        command.envs(&self.environment).current_dir(self.home());
         command
     }
 
@@ -225,6 +254,14 @@ impl Hook {
     /// # Panics
     /// Where it did not read its stdin to the end, or where token or scanned text turn up in what it said.
     pub fn run(self) -> Answer {
+        self.run_while(|_| {})
+    }
+
+    /// Runs it to its end, and calls `meanwhile` with the number of its process once that was started.
+    ///
+    /// # Panics
+    /// As [`Hook::run`].
+    pub fn run_while(mut self, meanwhile: impl FnOnce(u32)) -> Answer {
         let mut command = self.command();
         command.stdin(Stdio::piped()).stdout(self.stdout.stdio()).stderr(Stdio::piped());
         let mut child = command.spawn().expect("the program starts");
@@ -234,11 +271,13 @@ impl Hook {
         // Before its stdin ends the program cannot answer, so the pipe is broken by then.
         let stdout = child.stdout.take().filter(|_| self.stdout != Target::BrokenPipe);
         let stderr = child.stderr.take().expect("stderr is a pipe");
+        let id = child.id();
         let watched = Watched::new(child);
         let payload = self.stdin;
         let (taken, stdout, stderr) = std::thread::scope(|scope| {
             let feeder = scope.spawn(move || stdin.write_all(&payload));
             let errors = scope.spawn(move || read_all(Some(stderr)));
+            meanwhile(id);
             let stdout = read_all(stdout);
             (feeder.join().expect("no panic"), stdout, errors.join().expect("no panic"))
         });

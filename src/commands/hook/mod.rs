@@ -8,6 +8,7 @@ mod reply;
 mod unusable;
 
 use std::ffi::OsString;
+use std::io::{self, IsTerminal};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::process::ExitCode;
 use std::sync::{Arc, OnceLock};
@@ -20,6 +21,7 @@ use unusable::{strictest_fail_mode, usage_problem};
 use crate::abort;
 use crate::cli::HookArgs;
 use crate::hook::{Action, Assessment, Event, Policy, decide};
+use crate::interrupt;
 use crate::logging::{self, Decided, Log, Stderr};
 use crate::phase;
 use crate::scan::ScanError;
@@ -57,6 +59,10 @@ pub fn run_misspelt(args: &[OsString], error: &clap::Error, started: Instant) ->
 /// The last line of defence: a panic outside the supervised work.
 fn guarded(event: Event, flag: Option<OsString>, run: impl FnOnce() -> ExitCode) -> ExitCode {
     logging::quiet_panics();
+    // A person who tries a hook by hand may end it.
+    if !io::stdin().is_terminal() {
+        interrupt::hold_off();
+    }
     catch_unwind(AssertUnwindSafe(run)).unwrap_or_else(|_| {
         let mode = catch_unwind(|| *fail_mode(flag.as_ref(), PROCESS_ENV)).unwrap_or(FailMode::Closed);
         let policy = Policy { fail_mode: mode, flagged_output: FlaggedOutput::Withhold };

@@ -167,12 +167,11 @@ impl<'a> Plan<'a> {
         } else {
             ManagedDirs { managed_dir: Some(dir), windows_managed_dir: None }
         };
-        let mut notes = Vec::new();
-        notes.push(
+        let notes = vec![
             "Other users' own registrations are theirs: where there are any, they scan everything a second time \
              until each of those users runs `f5-guard uninstall --scope user`."
                 .into(),
-        );
+        ];
         Ok(Self {
             scope: Scope::System,
             surroundings,
@@ -329,4 +328,30 @@ pub(in crate::commands) fn project_folder(given: Option<&Path>) -> Result<PathBu
     }
     let repository = here.ancestors().find(|folder| folder.join(".git").exists());
     Ok(repository.unwrap_or(&here).to_path_buf())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::codex::home::{CodexHome, Origin};
+
+    fn surroundings(privilege: Privilege) -> Surroundings {
+        Surroundings {
+            system: System::Unix,
+            home: CodexHome { path: "/nowhere/.codex".into(), origin: Origin::UserFolder },
+            system_folder: "/nowhere/etc".into(),
+            managed_dir: "/nowhere/opt".into(),
+            executable: "/nowhere/f5-guard".into(),
+            privilege,
+        }
+    }
+
+    #[test]
+    fn only_an_administrator_installs_for_everybody_but_anybody_may_look() {
+        let ordinary = surroundings(Privilege::Ordinary);
+        let error = needs_administrator(&ordinary, false).unwrap_err().to_string();
+        assert!(error.contains("root (sudo)") && error.contains("--scope user"), "{error}");
+        assert!(needs_administrator(&ordinary, true).is_ok());
+        assert!(needs_administrator(&surroundings(Privilege::Administrator), false).is_ok());
+    }
 }

@@ -11,7 +11,7 @@ use std::io::{self, IsTerminal, Write};
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
-use checks::Checks;
+pub(super) use checks::{Checks, Scan};
 use report::{Format, Report};
 
 use crate::cli::{SmoketestArgs, VerboseHttp};
@@ -82,7 +82,7 @@ fn overrides(args: &SmoketestArgs) -> Overrides {
 }
 
 /// Colour only on a terminal, and not against the user's wish (<https://no-color.org>).
-fn colour() -> bool {
+pub(super) fn colour() -> bool {
     io::stdout().is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty())
 }
 

@@ -19,8 +19,9 @@ pub(crate) fn serve(answer: impl Fn(&Request) -> Response + Send + Sync + 'stati
 
 fn converse(connection: &Connection, answer: &impl Fn(&Request) -> Response) -> io::Result<()> {
     let mut reader = Reader::new(connection.number);
-    while let Some((request, stay)) = reader.next(&mut &*connection.tcp)? {
-        answer(&request).send(&mut &*connection.tcp, stay)?;
+    let mut wire = connection.wire();
+    while let Some((request, stay)) = reader.next(&mut wire)? {
+        answer(&request).send(&mut wire, stay)?;
         if !stay {
             break;
         }

@@ -2,7 +2,7 @@
 //!
 //! What is said on a connection is the business of the handler that it is given.
 
-use std::io;
+use std::io::{self, ErrorKind, Read, Write};
 use std::net::{Ipv4Addr, Shutdown, SocketAddr, TcpListener, TcpStream};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, Weak};
@@ -15,6 +15,48 @@ pub(crate) struct Connection {
     pub(crate) number: usize,
     pub(crate) tcp: Arc<TcpStream>,
     pub(crate) stop: Arc<Stop>,
+}
+
+impl Connection {
+    /// The connection as a stream that ends when the server goes.
+    pub(crate) fn wire(&self) -> Wire {
+        if cfg!(windows) {
+            let _ = self.tcp.set_read_timeout(Some(POLL));
+        }
+        Wire { tcp: Arc::clone(&self.tcp), stop: Arc::clone(&self.stop) }
+    }
+}
+
+/// On Windows a shutdown wakes nobody who already waits in a read, so reads look up this often.
+const POLL: Duration = Duration::from_millis(500);
+
+/// See [`Connection::wire`].
+pub(crate) struct Wire {
+    tcp: Arc<TcpStream>,
+    stop: Arc<Stop>,
+}
+
+impl Read for Wire {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        loop {
+            match (&*self.tcp).read(buffer) {
+                Err(error)
+                    if matches!(error.kind(), ErrorKind::TimedOut | ErrorKind::WouldBlock)
+                        && !self.stop.is_stopped() => {}
+                result => return result,
+            }
+        }
+    }
+}
+
+impl Write for Wire {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        (&*self.tcp).write(bytes)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        (&*self.tcp).flush()
+    }
 }
 
 /// A running listener; dropping it ends every connection.

@@ -2,7 +2,6 @@
 
 use std::collections::VecDeque;
 use std::io::{self, Read, Write};
-use std::net::TcpStream;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
@@ -115,7 +114,7 @@ impl Service {
             }
             return Ok(());
         }
-        let tcp = SharedTcp(Arc::clone(&connection.tcp));
+        let tcp = connection.wire();
         match &self.tls {
             None => self.talk(connection, &mut { tcp }),
             Some(config) => {
@@ -216,24 +215,5 @@ impl Service {
         }
         let rule = self.rules.iter().find(|rule| (rule.matches)(request));
         rule.map_or(&self.always, |rule| &rule.reply).clone()
-    }
-}
-
-/// The connection, shared with whoever has to end it from outside.
-struct SharedTcp(Arc<TcpStream>);
-
-impl Read for SharedTcp {
-    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        (&*self.0).read(buffer)
-    }
-}
-
-impl Write for SharedTcp {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        (&*self.0).write(bytes)
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        (&*self.0).flush()
     }
 }

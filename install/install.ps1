@@ -1,0 +1,163 @@
+#Requires -Version 5.1
+<#
+.SYNOPSIS
+Installs f5-guard for OpenAI Codex on Windows.
+
+.DESCRIPTION
+Takes the f5-guard.exe beside this script (release archive) or builds it with cargo (checkout), and runs
+`f5-guard install` with the options given. The scope is `system` where none is named: managed hooks for everybody on this
+machine, which needs an elevated PowerShell. Nothing secret is asked for, passed on or written down: every user sets
+F5_GUARDRAILS_API_TOKEN in their own environment.
+
+.PARAMETER Scope
+system (everybody on this machine, default), user (only you) or project (one repository, see -Directory).
+
+.PARAMETER Directory
+The repository of -Scope project. Default: the one around the current folder.
+
+.PARAMETER ManagedDir
+Folder of the binary of -Scope system. Default: %ProgramData%\f5-guard.
+
+.PARAMETER InstallUserHooksJson
+With -Scope system: keep or add your own registration too. With -Scope user: register although the machine has managed
+hooks. Everything is scanned twice then.
+
+.PARAMETER SkipSmokeTest
+Do not try a scan at the end.
+
+.PARAMETER ToolMatcher
+Which tools are scanned, as a regular expression of Codex. Default: .* (all).
+
+.PARAMETER PreserveExistingLogFile
+Accepted for those who come from the Python integration. f5-guard never deletes a log file, so it changes nothing.
+
+.PARAMETER FailMode
+open or closed. Stands in the registered commands and wins over every user's environment, as do -BaseUrl, -ProjectId,
+-PostStrict, -TimeoutSeconds and -CaBundle.
+
+.PARAMETER Trust
+Trust the hooks without asking (scopes user and project; managed hooks need no trust).
+
+.PARAMETER DryRun
+Show what would change in every file, and write nothing.
+
+.PARAMETER Binary
+The f5-guard.exe to install, instead of the one beside this script or a build.
+
+.EXAMPLE
+.\install.ps1 -FailMode closed
+
+.EXAMPLE
+.\install.ps1 -Scope user -DryRun
+#>
+[CmdletBinding()]
+param(
+    [ValidateSet('user', 'project', 'system')]
+    [string] $Scope = 'system',
+    [string] $Directory,
+    [string] $ManagedDir,
+    [switch] $InstallUserHooksJson,
+    [switch] $SkipSmokeTest,
+    [string] $ToolMatcher,
+    [switch] $PreserveExistingLogFile,
+    [ValidateSet('open', 'closed')]
+    [string] $FailMode,
+    [string] $BaseUrl,
+    [string] $ProjectId,
+    [switch] $PostStrict,
+    [double] $TimeoutSeconds,
+    [string] $CaBundle,
+    [switch] $Trust,
+    [switch] $DryRun,
+    [string] $Binary
+)
+
+Set-StrictMode -Version 3.0
+$ErrorActionPreference = 'Stop'
+
+function Test-Administrator {
+    $identity = [Security.Principal.WindowsIdentity]::GetCurrent()
+    $principal = New-Object -TypeName Security.Principal.WindowsPrincipal -ArgumentList $identity
+    return $principal.IsInRole([Security.Principal.WindowsBuiltInRole]::Administrator)
+}
+
+# The binary to install: the one named, the one beside this script, or a build of the checkout around it.
+function Find-Binary {
+    if ($Binary) {
+        return (Resolve-Path -LiteralPath $Binary).ProviderPath
+    }
+    $beside = Join-Path -Path $PSScriptRoot -ChildPath 'f5-guard.exe'
+    if (Test-Path -LiteralPath $beside -PathType Leaf) {
+        return $beside
+    }
+    $root = Split-Path -Path $PSScriptRoot -Parent
+    $manifest = Join-Path -Path $root -ChildPath 'Cargo.toml'
+    if (-not (Test-Path -LiteralPath $manifest -PathType Leaf)) {
+        throw "There is no f5-guard.exe in $PSScriptRoot, and no Cargo.toml in $root to build it from."
+    }
+    if (-not (Get-Command -Name 'cargo' -CommandType Application -ErrorAction SilentlyContinue)) {
+        throw 'cargo is needed to build f5-guard: install Rust from https://rustup.rs, or use a release archive.'
+    }
+    $target = Join-Path -Path $root -ChildPath 'target'
+    Write-Host 'Building f5-guard (some minutes the first time)'
+    & cargo build --release --locked --bin f5-guard --manifest-path $manifest --target-dir $target | Out-Host
+    if ($LASTEXITCODE -ne 0) {
+        throw 'The build failed, see above.'
+    }
+    $built = Join-Path -Path $target -ChildPath 'release\f5-guard.exe'
+    if (-not (Test-Path -LiteralPath $built -PathType Leaf)) {
+        throw "The build left no $built. Name the file that it made with -Binary."
+    }
+    return $built
+}
+
+if ($Scope -eq 'system' -and -not $DryRun -and -not (Test-Administrator)) {
+    throw 'The system scope needs an elevated PowerShell: start PowerShell with "Run as administrator", or install for yourself with -Scope user.'
+}
+if ($PreserveExistingLogFile) {
+    Write-Host 'Note: -PreserveExistingLogFile changes nothing, because f5-guard never deletes a log file.'
+}
+
+$options = [ordered] @{
+    '--scope'       = $Scope
+    '--managed-dir' = $ManagedDir
+    '--matcher'     = $ToolMatcher
+    '--fail-mode'   = $FailMode
+    '--base-url'    = $BaseUrl
+    '--project-id'  = $ProjectId
+    '--ca-bundle'   = $CaBundle
+}
+if ($PSBoundParameters.ContainsKey('TimeoutSeconds')) {
+    $options['--timeout'] = $TimeoutSeconds.ToString([Globalization.CultureInfo]::InvariantCulture)
+}
+$switches = [ordered] @{
+    '--also-user'      = $InstallUserHooksJson
+    '--skip-smoketest' = $SkipSmokeTest
+    '--post-strict'    = $PostStrict
+    '--trust'          = $Trust
+    '--dry-run'        = $DryRun
+}
+
+$arguments = @('install')
+foreach ($name in $options.Keys) {
+    $value = $options[$name]
+    if ($value) {
+        # Windows PowerShell loses double quotes on their way to a program.
+        if ($value.Contains('"')) {
+            throw "The value of $name holds a double quote, which Windows PowerShell can't pass on."
+        }
+        $arguments += "$name=$value"
+    }
+}
+foreach ($name in $switches.Keys) {
+    if ($switches[$name]) {
+        $arguments += $name
+    }
+}
+if ($Directory) {
+    $arguments += (Resolve-Path -LiteralPath $Directory).ProviderPath.TrimEnd('\')
+}
+
+$program = Find-Binary
+& $program @arguments
+exit $LASTEXITCODE

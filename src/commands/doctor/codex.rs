@@ -1,0 +1,117 @@
+//! Asks Codex: where it is, whether it accepts its configuration, which hooks it sees and what it makes of them.
+
+use std::path::Path;
+use std::time::Duration;
+
+use crate::codex::System;
+use crate::codex::app_server::AppServer;
+use crate::codex::home::{CodexHome, Origin};
+use crate::codex::layers::{self, ConfigVerdict, HookSwitches, HooksFeature, Strictness};
+use crate::codex::listing::HookListing;
+use crate::codex::locate;
+use crate::doctor::facts::{CodexFacts, Existence, HomeFacts, ListingFacts};
+use crate::doctor::screen::Screen;
+use crate::settings::Env;
+
+/// For each question. Codex answers within a second as a rule; a cold start from a slow disk takes its time.
+const LIMIT: Duration = Duration::from_secs(30);
+
+/// What Codex said.
+pub struct Answers {
+    pub facts: CodexFacts,
+    pub home: Result<CodexHome, String>,
+    /// All hooks that Codex sees; `None` where it could not be asked.
+    pub hooks: Option<Vec<HookListing>>,
+}
+
+pub fn ask(explicit: Option<&Path>, folder: &Path, env: Env<'_>, screen: &Screen) -> Answers {
+    let home = CodexHome::find(System::this(), env).map_err(|error| error.to_string());
+    let found = locate::locate(explicit, System::this(), env);
+    let mut facts = CodexFacts {
+        program: found
+            .as_ref()
+            .map(|codex| codex.program.clone())
+            .map_err(|error| screen.text(&error.to_string())),
+        version: Err("it was not asked".to_owned()),
+        home: home.as_ref().map(home_facts).map_err(Clone::clone),
+        config: None,
+        switches: None,
+        listing: Err("it was not asked".to_owned()),
+    };
+    let mut hooks = None;
+    if let Ok(codex) = &found {
+        facts.version = locate::version(codex, LIMIT)
+            .map(|version| screen.text(&version))
+            .map_err(|error| screen.text(&error.to_string()));
+        match &home {
+            // A Codex that is started without its home would create it.
+            Ok(home) if home.path.is_dir() => {
+                let config = layers::check_config(&codex.program, home, folder, Strictness::Ordinary, LIMIT);
+                facts.config = Some(shown(config, screen));
+                match conversation(&codex.program, home, folder, screen) {
+                    Ok(told) => {
+                        facts.switches = told.switches;
+                        facts.listing = Ok(told.notes);
+                        hooks = Some(told.hooks);
+                    }
+                    Err(why) => facts.listing = Err(why),
+                }
+            }
+            Ok(_) => facts.listing = Err("its home folder does not exist".to_owned()),
+            Err(why) => facts.listing = Err(why.clone()),
+        }
+    }
+    Answers { facts, home, hooks }
+}
+
+struct Told {
+    switches: Option<HookSwitches>,
+    notes: ListingFacts,
+    hooks: Vec<HookListing>,
+}
+
+fn conversation(program: &Path, home: &CodexHome, folder: &Path, screen: &Screen) -> Result<Told, String> {
+    let words = |error: crate::codex::app_server::AppServerError| screen.text(&error.to_string());
+    let mut server = AppServer::start(program, home, folder, LIMIT).map_err(words)?;
+    let listed = server.list_hooks_in(folder).map_err(words)?;
+    // Refused where the configuration can't be loaded, which the listing tells as well.
+    let switches =
+        layers::hook_switches(&mut server, folder).ok().map(|switches| shown_switches(switches, screen));
+    let notes = ListingFacts {
+        warnings: listed.warnings.iter().map(|warning| screen.parser_message(warning)).collect(),
+        errors: listed.errors.iter().map(|error| screen.parser_message(&error.message)).collect(),
+        unreadable: listed.unreadable.iter().map(|entry| screen.parser_message(entry)).collect(),
+    };
+    Ok(Told { switches, notes, hooks: listed.hooks })
+}
+
+fn shown(verdict: ConfigVerdict, screen: &Screen) -> ConfigVerdict {
+    match verdict {
+        ConfigVerdict::Accepted => ConfigVerdict::Accepted,
+        ConfigVerdict::Refused { file, position, message } => {
+            ConfigVerdict::Refused { file, position, message: screen.parser_message(&message) }
+        }
+        ConfigVerdict::CannotTell { reason } => {
+            ConfigVerdict::CannotTell { reason: screen.parser_message(&reason) }
+        }
+    }
+}
+
+fn shown_switches(switches: HookSwitches, screen: &Screen) -> HookSwitches {
+    let feature = match switches.feature {
+        HooksFeature::On => HooksFeature::On,
+        HooksFeature::Off { by } => HooksFeature::Off { by: screen.path(Path::new(&by)) },
+    };
+    HookSwitches { feature, ..switches }
+}
+
+fn home_facts(home: &CodexHome) -> HomeFacts {
+    HomeFacts {
+        path: home.path.clone(),
+        from: match home.origin {
+            Origin::Variable => "CODEX_HOME",
+            Origin::UserFolder => "default",
+        },
+        exists: if home.path.is_dir() { Existence::Exists } else { Existence::Missing },
+    }
+}

@@ -1,0 +1,82 @@
+//! Gathers the facts, in the order in which one needs the other.
+
+use std::path::PathBuf;
+
+use super::{codex, desktop, files, hooks, log, service, writers};
+use crate::cli::DoctorArgs;
+use crate::codex::System;
+use crate::doctor::Facts;
+use crate::doctor::facts::{BinaryFacts, HookFacts, Layer, Runner, ThisProgram, WritableFacts};
+use crate::doctor::screen::Screen;
+use crate::doctor::settings::rows;
+use crate::secret::Secret;
+use crate::settings::{Env, Settings};
+
+/// Every variable that can hold a token.
+const TOKENS: [&str; 3] = ["F5_GUARDRAILS_API_TOKEN", "F5_GLOBAL_API_TOKEN", "CALYPSOAI_TOKEN"];
+
+pub fn collect(args: &DoctorArgs, env: Env<'_>) -> Facts {
+    let folder = std::env::current_dir().unwrap_or_else(|_| PathBuf::from("."));
+    let tokens = TOKENS.iter().filter_map(|name| env(name));
+    let screen = Screen::new(tokens.map(|token| Secret::new(token.to_string_lossy().trim())));
+
+    // Before anything is run that could write to it.
+    let first = Settings::read(&crate::settings::Overrides::default(), env);
+    let log = log::examine(first.log.file.value.clone(), &screen);
+
+    let answers = codex::ask(args.codex.as_deref(), &folder, env, &screen);
+    let files = files::read(&answers.home, &folder, env, &screen);
+    let registered = match answers.hooks {
+        Some(listed) => listed.into_iter().filter_map(hooks::Registered::listed).collect(),
+        None => files.registered,
+    };
+    let examined = hooks::examine(registered, &folder, answers.home.as_ref().ok(), env, &screen);
+
+    let settings = Settings::read(&examined.overrides, env);
+    let connection = service::connection(&settings, &screen);
+    let settings_rows = rows(&settings, &connection, &screen);
+    let possible = settings_rows.iter().all(|row| {
+        row.problem.as_ref().is_none_or(|problem| problem.severity < crate::doctor::Severity::Problem)
+    });
+    Facts {
+        program: ThisProgram {
+            version: env!("CARGO_PKG_VERSION"),
+            path: std::env::current_exe().ok(),
+            system: System::this(),
+        },
+        folder,
+        settings: settings_rows,
+        codex: answers.facts,
+        writable: managed_paths(&examined.hooks).into_iter().map(writable).collect(),
+        files: files.facts,
+        hooks: examined.hooks,
+        log,
+        desktop: desktop::token(System::this()),
+        service: service::ask(args.offline, possible, &settings, &screen),
+    }
+}
+
+/// What administrators registered: the files and folders that say what runs, and the binaries.
+fn managed_paths(hooks: &[HookFacts]) -> Vec<PathBuf> {
+    let mut paths: Vec<PathBuf> = Vec::new();
+    for hook in hooks.iter().filter(|hook| matches!(hook.layer, Layer::Administrator(_))) {
+        // Policies from elsewhere have no file here.
+        paths.extend(Some(hook.place.clone()).filter(|place| place.is_absolute() && place.exists()));
+        if let Runner::F5Guard(call) = &hook.runner {
+            match &call.binary {
+                BinaryFacts::Same { path }
+                | BinaryFacts::Other { path, .. }
+                | BinaryFacts::Unusable { path, .. } => paths.push(path.clone()),
+                BinaryFacts::Missing { .. } | BinaryFacts::NotLookedAt { .. } => {}
+            }
+        }
+    }
+    paths.sort();
+    paths.dedup();
+    paths
+}
+
+fn writable(path: PathBuf) -> WritableFacts {
+    let who = writers::of(&path);
+    WritableFacts { path, who }
+}

@@ -1,0 +1,177 @@
+//! Reads the files that can hold hooks: what they register, and whether they switch hooks off.
+
+use std::io::ErrorKind;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use serde_json::Value;
+
+use super::hooks::Registered;
+use crate::codex::System;
+use crate::codex::home::CodexHome;
+use crate::codex::layers::{self, HookFile, Owner, Syntax};
+use crate::doctor::facts::{FileContent, FileFacts, Layer};
+use crate::doctor::screen::Screen;
+use crate::registration::{ConfigFile, Handler, HookEvent, OurPlaces, hook_call, registered};
+use crate::settings::Env;
+
+/// A configuration file of this size is none.
+const LARGEST: u64 = 16 * 1024 * 1024;
+/// How long Codex waits for a hook whose entry does not say.
+const CODEX_DEFAULT: Duration = Duration::from_secs(600);
+
+pub struct Files {
+    pub facts: Vec<FileFacts>,
+    /// The hooks of our four events, whoever's they are.
+    pub registered: Vec<Registered>,
+}
+
+pub fn read(home: &Result<CodexHome, String>, folder: &Path, env: Env<'_>, screen: &Screen) -> Files {
+    let mut files = Files { facts: Vec::new(), registered: Vec::new() };
+    let Ok(home) = home else { return files };
+    for project in projects(folder, &home.path) {
+        files.add_all(layers::hook_files(System::this(), env, home, Some(&project)), screen);
+    }
+    files.add_all(layers::hook_files(System::this(), env, home, None), screen);
+    files
+}
+
+impl Files {
+    fn add_all(&mut self, candidates: Vec<HookFile>, screen: &Screen) {
+        for file in candidates {
+            if !self.facts.iter().any(|known| known.path == file.path) {
+                self.add(file, screen);
+            }
+        }
+    }
+
+    fn add(&mut self, file: HookFile, screen: &Screen) {
+        let layer = match file.owner {
+            Owner::System => Layer::Administrator("system".to_owned()),
+            Owner::User => Layer::User,
+            Owner::Project => Layer::Project,
+        };
+        let content = match bounded(&file.path) {
+            Ok(Some(bytes)) => {
+                self.parse(&file, &layer, &bytes, screen).unwrap_or_else(FileContent::Unusable)
+            }
+            Ok(None) => FileContent::Absent,
+            Err(why) => FileContent::Unusable(why),
+        };
+        self.facts.push(FileFacts { path: file.path, layer, content });
+    }
+
+    fn parse(
+        &mut self,
+        file: &HookFile,
+        layer: &Layer,
+        bytes: &[u8],
+        screen: &Screen,
+    ) -> Result<FileContent, String> {
+        let kind = match file.syntax {
+            Syntax::ConfigToml => ConfigFile::ConfigToml,
+            Syntax::HooksJson => ConfigFile::HooksJson,
+            Syntax::RequirementsToml => ConfigFile::RequirementsToml,
+        };
+        let events = registered(kind, bytes, &OurPlaces::default())
+            .map_err(|error| screen.parser_message(&error.to_string()))?;
+        let hooks = events.iter().flat_map(|event| &event.groups).map(|group| group.handlers.len()).sum();
+        let mut ours = Vec::new();
+        for event in HookEvent::ALL {
+            let groups = events.iter().filter(|groups| groups.event == event.name());
+            for group in groups.flat_map(|groups| &groups.groups) {
+                let matcher = group.settings.get("matcher").and_then(Value::as_str);
+                for handler in &group.handlers {
+                    let command = command(handler).to_owned();
+                    if hook_call(&command).is_some() {
+                        ours.push((event, screen.text(&command)));
+                    }
+                    self.registered.push(Registered {
+                        event,
+                        layer: layer.clone(),
+                        place: file.path.clone(),
+                        command,
+                        status_message: text(handler, "statusMessage"),
+                        matcher: matcher.map(str::to_owned),
+                        timeout: timeout(handler),
+                        standing: None,
+                    });
+                }
+            }
+        }
+        Ok(FileContent::Read { hooks, switched_off: switched_off(file.syntax, bytes), ours })
+    }
+}
+
+fn text(handler: &Handler, key: &str) -> Option<String> {
+    handler.settings.get(key).and_then(Value::as_str).map(str::to_owned)
+}
+
+/// The command that this system runs.
+fn command(handler: &Handler) -> &str {
+    let windows = ["command_windows", "commandWindows"];
+    let own = windows.iter().find_map(|key| handler.settings.get(*key).and_then(Value::as_str));
+    match (System::this(), own) {
+        (System::Windows, Some(own)) => own,
+        _ => handler.command(),
+    }
+}
+
+fn timeout(handler: &Handler) -> Duration {
+    let seconds = handler.settings.get("timeout").and_then(Value::as_u64);
+    seconds.map_or(CODEX_DEFAULT, |seconds| Duration::from_secs(seconds.max(1)))
+}
+
+/// Where a TOML file switches hooks off.
+fn switched_off(syntax: Syntax, bytes: &[u8]) -> Vec<String> {
+    if syntax == Syntax::HooksJson {
+        return Vec::new();
+    }
+    let text = String::from_utf8_lossy(bytes);
+    let text = text.strip_prefix('\u{feff}').unwrap_or(&text);
+    let Ok(document) = text.parse::<toml_edit::DocumentMut>() else { return Vec::new() };
+    let is_off = |item: Option<&toml_edit::Item>| {
+        let flag = |key| item.and_then(|features| features.get(key)).and_then(toml_edit::Item::as_bool);
+        flag("hooks").or_else(|| flag("codex_hooks")) == Some(false)
+    };
+    let mut places = Vec::new();
+    if is_off(document.get("features")) {
+        places.push("features.hooks = false".to_owned());
+    }
+    if let Some(profiles) = document.get("profiles").and_then(toml_edit::Item::as_table_like) {
+        for (name, profile) in profiles.iter().filter(|(_, profile)| is_off(profile.get("features"))) {
+            let _ = profile;
+            places.push(format!("profile {}", crate::printable::printable(name, 40)));
+        }
+    }
+    places
+}
+
+/// `None` for no file. What is no regular file (a pipe would never end) is refused.
+fn bounded(path: &Path) -> Result<Option<Vec<u8>>, String> {
+    match std::fs::metadata(path) {
+        Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => Ok(None),
+        Err(error) => Err(error.to_string()),
+        Ok(data) if !data.is_file() => Err("it is no regular file".to_owned()),
+        Ok(data) if data.len() > LARGEST => Err("it is too large for a configuration file".to_owned()),
+        Ok(_) => std::fs::read(path).map(Some).map_err(|error| error.to_string()),
+    }
+}
+
+/// The folders from here up to the repository's root that have a `.codex`, other than Codex's home.
+fn projects(folder: &Path, home: &Path) -> Vec<PathBuf> {
+    let mut found = Vec::new();
+    for place in folder.ancestors() {
+        let codex = place.join(".codex");
+        let is_home = || std::fs::canonicalize(&codex).ok() == std::fs::canonicalize(home).ok();
+        if codex.is_dir() && !is_home() {
+            found.push(place.to_owned());
+        }
+        if place.join(".git").exists() {
+            return found;
+        }
+    }
+    // Outside of a repository the folder itself is the project.
+    found.retain(|place| place == folder);
+    found
+}

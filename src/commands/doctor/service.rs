@@ -1,0 +1,66 @@
+//! The way to the service: proxy, trusted roots, and one scan.
+
+use std::time::{Duration, Instant};
+
+use crate::commands::smoketest::{Checks, PROMPT, Scan};
+use crate::doctor::facts::ServiceFacts;
+use crate::doctor::screen::Screen;
+use crate::doctor::settings::Connection;
+use crate::settings::Settings;
+use crate::supervise::supervise;
+use crate::transport::{client_identity, load_trust, proxy};
+
+/// Time for reading the trust store: a keychain can be slow at first.
+const TRUST_TIME: Duration = Duration::from_secs(60);
+
+pub fn connection(settings: &Settings, screen: &Screen) -> Connection {
+    let proxy = settings.base_url.as_ref().ok().and_then(|url| proxy::proxy_for(url.url())).map(|proxy| {
+        let uri = proxy.uri();
+        let authority = uri.authority().map_or("", |authority| authority.as_str());
+        let host = authority.rsplit('@').next().unwrap_or_default();
+        screen.text(&format!("{}://{host}", uri.scheme_str().unwrap_or("http")))
+    });
+    let tls = settings.tls.clone();
+    let loaded = supervise(Instant::now() + TRUST_TIME, move || {
+        let trust = load_trust(&tls)?;
+        client_identity(&tls)?;
+        Ok((format!("{}, {} roots", trust.source, trust.roots.len()), trust.notes))
+    });
+    let trust = match loaded {
+        Ok(Ok((source, notes))) => {
+            Ok((screen.text(&source), notes.iter().map(|note| screen.text(note)).collect()))
+        }
+        Ok(Err(error)) => {
+            let error: crate::transport::TlsMaterialError = error;
+            Err((screen.text(&error.to_string()), error.fix()))
+        }
+        Err(_) => Err((
+            "The certificate store could not be read in time.".to_owned(),
+            "Set F5_GUARDRAILS_CA_BUNDLE to a PEM file, which spares the system's store.".to_owned(),
+        )),
+    };
+    Connection { proxy, trust }
+}
+
+/// One scan of the smoke test's greeting. Not tried where a setting has a problem of its own.
+pub fn ask(offline: bool, possible: bool, settings: &Settings, screen: &Screen) -> ServiceFacts {
+    if offline {
+        return ServiceFacts::Offline;
+    }
+    if !possible {
+        return ServiceFacts::NotTried;
+    }
+    match Checks::new(settings, super::PROCESS_ENV).scan(PROMPT, None) {
+        Scan::Done { report, took } if report.is_cleared() => ServiceFacts::Cleared { took },
+        Scan::Done { report, .. } => {
+            let scanners: Vec<&str> =
+                report.objections().map(|scanner| scanner.scanner_type.as_str()).collect();
+            let by = if scanners.is_empty() { String::new() } else { format!(" by {}", scanners.join(", ")) };
+            ServiceFacts::Objected { words: screen.text(&format!("{}{by}", report.outcome)) }
+        }
+        Scan::Failed(error) => {
+            ServiceFacts::Failed { why: screen.text(&error.to_string()), fix: error.fix() }
+        }
+        Scan::NotTried => ServiceFacts::NotTried,
+    }
+}

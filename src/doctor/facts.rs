@@ -1,0 +1,288 @@
+//! Everything that the doctor looks at. Texts in here are already fit to be shown: no secrets, no control characters.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use super::log_tail::LogProblem;
+use super::settings::SettingRow;
+use crate::codex::System;
+use crate::codex::layers::{ConfigVerdict, HookSwitches};
+use crate::codex::trust::Standing;
+use crate::registration::HookEvent;
+use crate::settings::Budget;
+
+/// All facts of one examination.
+#[derive(Debug, Clone)]
+pub struct Facts {
+    pub program: ThisProgram,
+    /// The folder of the session that was asked about.
+    pub folder: PathBuf,
+    pub settings: Vec<SettingRow>,
+    pub codex: CodexFacts,
+    pub files: Vec<FileFacts>,
+    /// What runs f5-guard, or seems to: as Codex lists it or, where Codex could not be asked, as the files have it.
+    pub hooks: Vec<HookFacts>,
+    pub writable: Vec<WritableFacts>,
+    pub log: LogFacts,
+    pub desktop: DesktopToken,
+    pub service: ServiceFacts,
+}
+
+/// This f5-guard.
+#[derive(Debug, Clone)]
+pub struct ThisProgram {
+    pub version: &'static str,
+    /// `None` where the system does not say.
+    pub path: Option<PathBuf>,
+    pub system: System,
+}
+
+/// What is known of Codex.
+#[derive(Debug, Clone)]
+pub struct CodexFacts {
+    /// The program, or why there is none.
+    pub program: Result<PathBuf, String>,
+    /// Its version, or why it is unknown. Means nothing without a program.
+    pub version: Result<String, String>,
+    /// Its home folder, or why it is unknown.
+    pub home: Result<HomeFacts, String>,
+    /// Whether it accepts its configuration; `None` where it was not asked.
+    pub config: Option<ConfigVerdict>,
+    /// The switches over all hooks; `None` where it could not be asked.
+    pub switches: Option<HookSwitches>,
+    /// What it said beside the hooks themselves, or why it could not be asked for them.
+    pub listing: Result<ListingFacts, String>,
+}
+
+/// Codex's home folder.
+#[derive(Debug, Clone)]
+pub struct HomeFacts {
+    pub path: PathBuf,
+    /// `CODEX_HOME`, or the default.
+    pub from: &'static str,
+    pub exists: Existence,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Existence {
+    Exists,
+    Missing,
+}
+
+/// What Codex told beside its hooks.
+#[derive(Debug, Clone, Default)]
+pub struct ListingFacts {
+    pub warnings: Vec<String>,
+    pub errors: Vec<String>,
+    pub unreadable: Vec<String>,
+}
+
+/// Whose layer something is registered in.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Layer {
+    User,
+    Project,
+    /// The system's files, managed preferences, the cloud's policies: the word that Codex has for it.
+    Administrator(String),
+    /// Another of Codex's words (a plugin, the session's own flags).
+    Other(String),
+}
+
+impl Layer {
+    /// The word of the report.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        match self {
+            Self::User => "user",
+            Self::Project => "project",
+            Self::Administrator(word) | Self::Other(word) => word,
+        }
+    }
+
+    /// The command that renews the registration in this layer.
+    pub(super) fn install(&self) -> String {
+        match self {
+            Self::Project => "Run `f5-guard install --scope project`".to_owned(),
+            Self::Administrator(word) if word == "system" => {
+                "Run `f5-guard install --scope system` as an administrator".to_owned()
+            }
+            Self::Administrator(word) => format!("Ask whoever manages the {word} policy to renew it"),
+            Self::User => "Run `f5-guard install`".to_owned(),
+            Self::Other(word) => format!("Correct the hook in the layer `{word}`"),
+        }
+    }
+
+    /// How an entry of this layer is taken away.
+    pub(super) fn uninstall(&self) -> String {
+        match self {
+            Self::Project => "`f5-guard uninstall --scope project`".to_owned(),
+            Self::User => "`f5-guard uninstall --scope user`".to_owned(),
+            Self::Administrator(word) if word == "system" => "`f5-guard uninstall --scope system`".to_owned(),
+            Self::Administrator(word) | Self::Other(word) => format!("a change of the layer `{word}`"),
+        }
+    }
+}
+
+/// A file that can hold hooks.
+#[derive(Debug, Clone)]
+pub struct FileFacts {
+    pub path: PathBuf,
+    pub layer: Layer,
+    pub content: FileContent,
+}
+
+#[derive(Debug, Clone)]
+pub enum FileContent {
+    Absent,
+    /// It can't be read or understood, for this reason.
+    Unusable(String),
+    Read {
+        /// Hooks of anybody.
+        hooks: usize,
+        /// Where it switches hooks off (`features.hooks`, a profile's).
+        switched_off: Vec<String>,
+        /// Of our four events, the commands that run f5-guard, as they are shown.
+        ours: Vec<(HookEvent, String)>,
+    },
+}
+
+/// One registered hook.
+#[derive(Debug, Clone)]
+pub struct HookFacts {
+    pub event: HookEvent,
+    pub layer: Layer,
+    pub place: PathBuf,
+    /// As it may be shown.
+    pub command: String,
+    pub runner: Runner,
+    pub matcher: Option<String>,
+    /// How long Codex waits.
+    pub timeout: Duration,
+    /// What Codex makes of it; `None` where Codex could not be asked.
+    pub standing: Option<Standing>,
+}
+
+/// What a command runs.
+#[derive(Debug, Clone)]
+pub enum Runner {
+    F5Guard(Box<CallFacts>),
+    /// The Python integration.
+    Python,
+    /// Something that mentions f5-guard, in a form that nobody can be sure of.
+    Lookalike,
+}
+
+/// A command that runs f5-guard.
+#[derive(Debug, Clone)]
+pub struct CallFacts {
+    /// The event that the subcommand is for.
+    pub subcommand: HookEvent,
+    /// The enforcing flags, without `--hook-timeout`, as they are shown.
+    pub flags: Vec<String>,
+    /// The timeout that the command believes it is registered with.
+    pub hook_timeout: Duration,
+    /// The time of one scan with the settings that this command sees.
+    pub budget: Budget,
+    /// `F5_GUARDRAILS_TIMEOUT`, or the flag.
+    pub scan_timeout: Duration,
+    pub binary: BinaryFacts,
+    pub trial: Trial,
+}
+
+/// The binary that a command names.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum BinaryFacts {
+    /// Byte for byte this program.
+    Same {
+        path: PathBuf,
+    },
+    /// Another f5-guard.
+    Other {
+        path: PathBuf,
+        version: String,
+    },
+    Missing {
+        path: PathBuf,
+    },
+    /// It is there and is not what it should be, for this reason ("cannot be run (…)").
+    Unusable {
+        path: PathBuf,
+        why: String,
+    },
+    /// The command looks for it, or names none that can be looked at, for this reason.
+    NotLookedAt {
+        why: String,
+    },
+}
+
+/// The registered command, run as Codex runs it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Trial {
+    /// It answered as it should.
+    Passed { took: Duration },
+    /// It did not, for this reason ("exited with code 127: …").
+    Failed { how: String },
+    /// It was not run, for this reason.
+    NotRun { why: String },
+}
+
+/// A managed path that must be the administrator's alone.
+#[derive(Debug, Clone)]
+pub struct WritableFacts {
+    /// What was asked about.
+    pub path: PathBuf,
+    pub who: Writers,
+}
+
+#[derive(Debug, Clone)]
+pub enum Writers {
+    Administrators,
+    /// Others too: the path itself or a folder above it, with the reason.
+    Others(Vec<String>),
+    CannotTell(String),
+}
+
+/// The log file.
+#[derive(Debug, Clone)]
+pub struct LogFacts {
+    pub file: LogFile,
+    /// The last lines at `warn` and above, oldest first.
+    pub problems: Vec<LogProblem>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum LogFile {
+    /// Switched off, or nowhere to put it.
+    None,
+    Writable(PathBuf),
+    NotWritable(PathBuf, String),
+}
+
+/// Whether programs that the desktop starts see the token.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum DesktopToken {
+    /// This system has no place of its own for that.
+    NotApplicable,
+    Set,
+    NotSet,
+    CannotTell,
+}
+
+/// What came of the attempt to reach the service.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ServiceFacts {
+    Offline,
+    /// A setting stands in the way; its own finding says which.
+    NotTried,
+    Cleared {
+        took: Duration,
+    },
+    /// It answered, and objected to the greeting.
+    Objected {
+        words: String,
+    },
+    Failed {
+        why: String,
+        fix: String,
+    },
+}

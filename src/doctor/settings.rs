@@ -1,0 +1,198 @@
+//! Each setting: its value as it may be shown, where it came from, and what is wrong with it.
+
+use super::facts::Facts;
+use super::finding::{Finding, FindingId, Severity};
+use super::screen::Screen;
+use crate::scan::ScanError;
+use crate::secret::Secret;
+use crate::settings::values::{FailMode, FlaggedOutput};
+use crate::settings::{BaseUrl, PlainHttp, Setting, Settings, Source};
+
+/// A setting for the report.
+#[derive(Debug, Clone)]
+pub struct SettingRow {
+    pub name: &'static str,
+    pub value: String,
+    /// The variable or flag, or `default`.
+    pub source: String,
+    pub problem: Option<SettingProblem>,
+    /// What is known to be risky or weak although it is valid.
+    pub remark: Option<SettingProblem>,
+}
+
+/// What is wrong with a setting.
+#[derive(Debug, Clone)]
+pub struct SettingProblem {
+    pub id: FindingId,
+    pub severity: Severity,
+    pub text: String,
+    pub fix: String,
+}
+
+/// What the settings lead to, found out at the edge.
+#[derive(Debug, Clone)]
+pub struct Connection {
+    /// The proxy without user info, if one would be used.
+    pub proxy: Option<String>,
+    /// The roots in force, with what was skipped on the way; or the cause and its fix.
+    pub trust: Result<(String, Vec<String>), (String, String)>,
+}
+
+/// The rows of the report.
+#[must_use]
+pub fn rows(settings: &Settings, connection: &Connection, screen: &Screen) -> Vec<SettingRow> {
+    let seconds = |setting: &Setting<std::time::Duration>| format!("{} s", setting.value.as_secs_f64());
+    let mut rows = vec![
+        token(&settings.api_token),
+        base_url(&settings.base_url),
+        row("project", &settings.project_id, |id| {
+            id.as_ref().map_or_else(|| "not set".to_owned(), |id| screen.text(id))
+        }),
+        fail_mode(&settings.fail_mode),
+        row("flagged tool output", &settings.flagged_output, |output| {
+            match output {
+                FlaggedOutput::Warn => "warn",
+                FlaggedOutput::Withhold => "withhold",
+            }
+            .to_owned()
+        }),
+        row("timeout", &settings.timeout, |_| seconds(&settings.timeout)),
+        row("hook timeout", &settings.hook_timeout, |_| seconds(&settings.hook_timeout)),
+        row("maximum scan length", &settings.max_scan_length, |length| format!("{length} characters")),
+        row("plain http", &settings.plain_http, |http| {
+            match http {
+                PlainHttp::LoopbackOnly => "for this machine only",
+                PlainHttp::Allowed => "allowed",
+            }
+            .to_owned()
+        }),
+    ];
+    let tls = &settings.tls;
+    rows.extend(tls.ca_bundles.iter().map(|bundle| row("CA bundle", bundle, |path| screen.path(path))));
+    rows.push(row("system certificate store", &tls.system_store, |store| store.as_str().to_owned()));
+    for (name, setting) in [("client certificate", &tls.client_cert), ("client key", &tls.client_key)] {
+        if setting.source != Source::Default {
+            rows.push(row(name, setting, |path| {
+                path.as_ref().map_or_else(|| "not set".to_owned(), |path| screen.path(path))
+            }));
+        }
+    }
+    rows.push(certificates(connection));
+    rows.push(plain(
+        "proxy",
+        connection.proxy.clone().unwrap_or_else(|| "none".to_owned()),
+        "variables or system",
+    ));
+    rows.push(row("log level", &settings.log.level, |level| level.as_str().to_owned()));
+    rows.push(row("log file", &settings.log.file, |path| {
+        path.as_ref().map_or_else(|| "none".to_owned(), |path| screen.path(path))
+    }));
+    if tls.key_log {
+        rows.push(key_log());
+    }
+    rows
+}
+
+/// The findings of the rows.
+pub(super) fn judge(facts: &Facts, findings: &mut Vec<Finding>) {
+    for problem in facts.settings.iter().flat_map(|row| [&row.problem, &row.remark]).flatten() {
+        findings.push(Finding::new(problem.id, problem.severity, &problem.text, &problem.fix));
+    }
+}
+
+fn plain(name: &'static str, value: String, source: &str) -> SettingRow {
+    SettingRow { name, value, source: source.to_owned(), problem: None, remark: None }
+}
+
+fn row<T>(name: &'static str, setting: &Setting<T>, show: impl FnOnce(&T) -> String) -> SettingRow {
+    let mut row = plain(name, show(&setting.value), &setting.source.to_string());
+    row.problem = setting.problem.as_ref().map(|text| SettingProblem {
+        id: FindingId::Setting,
+        severity: Severity::Warning,
+        text: text.clone(),
+        fix: match setting.source {
+            Source::Flag(_) => "Install again with a value that can be used.".to_owned(),
+            source => format!("Correct {source}, or remove it."),
+        },
+    });
+    row
+}
+
+fn token(setting: &Setting<Option<Secret>>) -> SettingRow {
+    let error = match setting.value.as_ref() {
+        None => Some(ScanError::NoToken),
+        Some(token) if !token.expose().bytes().all(|byte| byte.is_ascii_graphic()) => {
+            Some(ScanError::UnusableToken)
+        }
+        Some(_) => None,
+    };
+    let mut row = row("API token", setting, |token| match token {
+        Some(token) => format!("set ({} characters)", token.length()),
+        None => "not set".to_owned(),
+    });
+    row.problem = error.map(|error| problem(FindingId::Token, &error));
+    row
+}
+
+fn base_url(setting: &Setting<Result<BaseUrl, crate::settings::BaseUrlError>>) -> SettingRow {
+    let mut row = row("base URL", setting, |url| match url {
+        Ok(url) => url.as_str().to_owned(),
+        Err(_) => "unusable".to_owned(),
+    });
+    row.problem =
+        setting.value.as_ref().err().map(|error| problem(FindingId::Setting, &ScanError::from(*error)));
+    row
+}
+
+fn fail_mode(setting: &Setting<FailMode>) -> SettingRow {
+    let mut row = row("fail mode", setting, |mode| mode.as_str().to_owned());
+    row.remark = (setting.value == FailMode::Open).then(|| SettingProblem {
+        id: FindingId::FailOpen,
+        severity: Severity::Note,
+        text: "The fail mode is open: what can't be scanned goes ahead, with a notice.".to_owned(),
+        fix: "If it must not, set F5_GUARDRAILS_FAIL_MODE=closed, or enforce it: `f5-guard install --fail-mode closed`.".to_owned(),
+    });
+    row
+}
+
+fn certificates(connection: &Connection) -> SettingRow {
+    match &connection.trust {
+        Ok((source, notes)) => {
+            let mut row = plain("trusted roots", source.clone(), "loaded");
+            row.remark = (!notes.is_empty()).then(|| SettingProblem {
+                id: FindingId::Certificates,
+                severity: Severity::Warning,
+                text: notes.join(" "),
+                fix: "Correct the path, or remove the variable.".to_owned(),
+            });
+            row
+        }
+        Err((cause, fix)) => {
+            let mut row = plain("trusted roots", "unusable".to_owned(), "not loaded");
+            row.problem = Some(SettingProblem {
+                id: FindingId::Certificates,
+                severity: Severity::Problem,
+                text: cause.clone(),
+                fix: fix.clone(),
+            });
+            row
+        }
+    }
+}
+
+fn key_log() -> SettingRow {
+    let mut row = plain("TLS key log", "on".to_owned(), "SSLKEYLOGFILE");
+    row.remark = Some(SettingProblem {
+        id: FindingId::KeyLog,
+        severity: Severity::Warning,
+        text: "SSLKEYLOGFILE is set: whoever can read that file can decrypt the scans and the token."
+            .to_owned(),
+        fix: "Remove SSLKEYLOGFILE, and delete the file, unless you are analysing the network right now."
+            .to_owned(),
+    });
+    row
+}
+
+fn problem(id: FindingId, error: &ScanError) -> SettingProblem {
+    SettingProblem { id, severity: Severity::Problem, text: error.to_string(), fix: error.fix() }
+}

@@ -1,0 +1,508 @@
+//! `f5-guard doctor` as people run it: the built binary, homes of its own, the F5 stand-in, and a Codex that says what
+//! it is told to.
+
+mod fake;
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use f5_stand_in::f5::{F5, TOKEN, Verdict};
+use libtest_mimic::{Arguments, Trial};
+use serde_json::{Value, json};
+use tempfile::TempDir;
+
+const BINARY: &str = env!("CARGO_BIN_EXE_f5-guard");
+const EVENTS: [(&str, &str, &str); 4] = [
+    ("UserPromptSubmit", "userPromptSubmit", "user-prompt-submit"),
+    ("PreToolUse", "preToolUse", "pre-tool-use"),
+    ("PostToolUse", "postToolUse", "post-tool-use"),
+    ("Stop", "stop", "stop"),
+];
+
+fn main() {
+    fake::play_if_asked();
+    let tests = TESTS.iter().map(|(name, test)| {
+        Trial::test(*name, || {
+            test();
+            Ok(())
+        })
+    });
+    libtest_mimic::run(&Arguments::from_args(), tests.collect()).exit();
+}
+
+const TESTS: &[(&str, fn())] = &[
+    ("a_healthy_installation_is_protected", healthy),
+    ("nothing_is_changed_by_the_doctor", changes_nothing),
+    ("untrusted_hooks_are_not_protection", untrusted),
+    ("a_missing_binary_is_found_although_codex_trusts_the_hook", missing_binary),
+    ("another_version_of_the_binary_is_named", other_binary),
+    ("a_command_that_fails_in_codexs_shell_is_found", failing_command),
+    ("a_timeout_shorter_than_the_scan_is_found", short_timeout),
+    ("the_flags_of_the_registered_command_are_the_settings", flags_win),
+    ("a_codex_without_the_call_leaves_the_question_open", old_codex),
+    ("no_codex_and_no_registration_is_no_protection", nothing_there),
+    ("hooks_switched_off_are_found_with_the_file_that_does_it", switched_off),
+    ("a_refused_configuration_is_found_with_its_place_and_none_of_its_text", refused_config),
+    ("two_registrations_and_two_files_are_found", doubles),
+    ("the_python_integration_is_named", python),
+    ("a_projects_untrusted_command_is_never_run", project_not_run),
+    ("offline_asks_nobody", offline),
+    ("an_objecting_service_works", objecting),
+    ("the_logs_last_problems_are_shown", log_problems),
+    ("a_log_that_cannot_be_written_is_found", log_not_writable),
+    ("no_secret_is_shown_anywhere", no_secrets),
+    ("text_has_no_escape_sequences_off_a_terminal", no_colour),
+];
+
+struct User {
+    dir: TempDir,
+    api: F5,
+    variables: Vec<(String, String)>,
+    arguments: Vec<String>,
+    codex: PathBuf,
+}
+
+struct Run {
+    code: Option<i32>,
+    stdout: String,
+    stderr: String,
+}
+
+impl Run {
+    fn json(&self) -> Value {
+        serde_json::from_str(&self.stdout)
+            .unwrap_or_else(|error| panic!("{error}: {} {}", self.stdout, self.stderr))
+    }
+
+    /// Severity, text and fix of the finding of this kind.
+    fn finding(&self, id: &str) -> (String, String) {
+        let report = self.json();
+        let findings = report["findings"].as_array().unwrap();
+        let found = findings.iter().find(|finding| finding["id"] == id);
+        let found = found.unwrap_or_else(|| panic!("no {id} in {findings:#?}"));
+        (found["severity"].as_str().unwrap().into(), found["text"].as_str().unwrap().into())
+    }
+}
+
+impl User {
+    /// Everything in order: binary installed, four hooks registered and trusted, the service clears.
+    fn new() -> Self {
+        Self::with(F5::builder().may_stay_idle().start())
+    }
+
+    fn with(api: F5) -> Self {
+        let dir = tempfile::tempdir().unwrap();
+        for folder in ["home", "work"] {
+            fs::create_dir(dir.path().join(folder)).unwrap();
+        }
+        let mut user = Self {
+            variables: vec![
+                ("F5_GUARDRAILS_API_TOKEN".into(), TOKEN.into()),
+                ("F5_GUARDRAILS_BASE_URL".into(), api.base_url()),
+                ("F5_GUARDRAILS_FAIL_MODE".into(), "closed".into()),
+            ],
+            dir,
+            api,
+            arguments: vec![],
+            codex: std::env::current_exe().unwrap(),
+        };
+        let installed = user.installed();
+        fs::create_dir_all(installed.parent().unwrap()).unwrap();
+        // The same file under the installed name: a copy of a debug build would be large.
+        fs::hard_link(BINARY, &installed).or_else(|_| fs::copy(BINARY, &installed).map(drop)).unwrap();
+        user.register("trusted");
+        user.variables.push(("PATH".into(), std::env::var("PATH").unwrap_or_default()));
+        user
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.dir.path().join(name)
+    }
+
+    fn home(&self) -> PathBuf {
+        self.path("home")
+    }
+
+    fn installed(&self) -> PathBuf {
+        let name = format!("f5-guard{}", std::env::consts::EXE_SUFFIX);
+        self.home().join("hooks").join("f5_guardrails").join(name)
+    }
+
+    fn config(&self) -> PathBuf {
+        self.home().join("config.toml")
+    }
+
+    fn command(&self, subcommand: &str) -> String {
+        format!("{} {subcommand} --hook-timeout 15", self.installed().display())
+    }
+
+    fn entries(&self, trust: &str) -> Vec<Value> {
+        let entry = |(_, event, subcommand): &(&str, &str, &str)| {
+            json!({"key": format!("k:{event}"), "eventName": event, "command": self.command(subcommand),
+                "matcher": ".*", "timeoutSec": 15, "statusMessage": null, "sourcePath": self.config(),
+                "source": "user", "enabled": true, "isManaged": false, "currentHash": "sha256:1",
+                "trustStatus": trust})
+        };
+        EVENTS.iter().map(entry).collect()
+    }
+
+    /// In the user's file, and in Codex's eyes.
+    fn register(&mut self, trust: &str) {
+        let hooks: String = EVENTS
+            .iter()
+            .map(|(event, _, subcommand)| {
+                let command = Value::from(self.command(subcommand));
+                format!("[[hooks.{event}]]\n[[hooks.{event}.hooks]]\ntype = \"command\"\ncommand = {command}\ntimeout = 15\n")
+            })
+            .collect();
+        fs::write(self.config(), hooks).unwrap();
+        self.codex_says(json!({"hooks": self.entries(trust)}));
+    }
+
+    fn codex_says(&self, script: Value) {
+        fake::script(&self.home(), &script);
+    }
+
+    /// Codex's list with another first entry.
+    fn with_first(&self, change: impl FnOnce(&mut Value)) {
+        let mut entries = self.entries("trusted");
+        change(&mut entries[0]);
+        self.codex_says(json!({"hooks": entries}));
+    }
+
+    fn set(mut self, name: &str, value: impl Into<String>) -> Self {
+        self.variables.retain(|(known, _)| known != name);
+        self.variables.push((name.into(), value.into()));
+        self
+    }
+
+    fn argument(mut self, argument: &str) -> Self {
+        self.arguments.push(argument.into());
+        self
+    }
+
+    fn text(&self) -> Run {
+        let output = Command::new(BINARY)
+            .arg("doctor")
+            .arg("--codex")
+            .arg(&self.codex)
+            .args(&self.arguments)
+            .env_clear()
+            .envs(std::env::var_os("SystemRoot").map(|root| ("SystemRoot", root)))
+            .env("HOME", self.path("work"))
+            .env("USERPROFILE", self.path("work"))
+            .env("CODEX_HOME", self.home())
+            .envs(self.variables.iter().map(|(name, value)| (name, value)))
+            .current_dir(self.path("work"))
+            .output()
+            .unwrap();
+        let text = |bytes| String::from_utf8(bytes).unwrap();
+        Run { code: output.status.code(), stdout: text(output.stdout), stderr: text(output.stderr) }
+    }
+
+    fn run(self) -> (Self, Run) {
+        let user = self.argument("--json");
+        let run = user.text();
+        (user, run)
+    }
+}
+
+fn healthy() {
+    let (user, run) = User::new().run();
+    let report = run.json();
+    assert_eq!((run.code, &report["verdict"]), (Some(0), &json!("protected")), "{report:#}");
+    // A folder of this machine may be open to others, and desktop apps differ; nothing else may be found.
+    let findings: Vec<_> = report["findings"].as_array().unwrap().iter().map(|f| &f["id"]).collect();
+    assert!(findings.iter().all(|id| **id == "desktop-apps"), "{findings:?}");
+    for hook in report["hooks"].as_array().unwrap() {
+        assert_eq!((&hook["trial"]["result"], &hook["binary"]), (&json!("passed"), &json!("this f5-guard")));
+    }
+    assert_eq!(user.api.inputs(), ["Hello, this is a test prompt."], "the trials must not scan");
+}
+
+fn snapshot(folder: &Path) -> Vec<(PathBuf, Vec<u8>)> {
+    let mut all = Vec::new();
+    for entry in fs::read_dir(folder).unwrap().flatten() {
+        let path = entry.path();
+        if path.is_dir() {
+            all.push((path.clone(), Vec::new()));
+            all.extend(snapshot(&path));
+        } else if path.file_stem().is_none_or(|name| name != "f5-guard") {
+            all.push((path.clone(), fs::read(&path).unwrap()));
+        }
+    }
+    all.sort();
+    all
+}
+
+fn changes_nothing() {
+    let user = User::new();
+    let before = snapshot(user.dir.path());
+    let (user, _) = user.run();
+    assert_eq!(snapshot(user.dir.path()), before);
+}
+
+fn untrusted() {
+    for trust in ["untrusted", "modified"] {
+        let mut user = User::new();
+        user.register(trust);
+        let (_, run) = user.run();
+        assert_eq!((run.code, run.finding(trust).0.as_str()), (Some(1), "problem"));
+    }
+}
+
+fn missing_binary() {
+    let user = User::new();
+    fs::remove_file(user.installed()).unwrap();
+    let (user, run) = user.run();
+    let (severity, text) = run.finding("binary-missing");
+    assert_eq!((run.code, severity.as_str()), (Some(1), "problem"));
+    assert!(text.contains(&user.installed().display().to_string()), "{text}");
+}
+
+/// A script in the binary's place.
+#[cfg(unix)]
+fn replace_binary(user: &User, script: &str) {
+    use std::os::unix::fs::PermissionsExt;
+    fs::remove_file(user.installed()).unwrap();
+    fs::write(user.installed(), script).unwrap();
+    fs::set_permissions(user.installed(), fs::Permissions::from_mode(0o755)).unwrap();
+}
+
+#[cfg(unix)]
+fn other_binary() {
+    let user = User::new();
+    replace_binary(
+        &user,
+        "#!/bin/sh\nif [ \"$1\" = --version ]; then echo f5-guard 0.0.9; else cat >/dev/null; fi\n",
+    );
+    let (_, run) = user.run();
+    let (severity, text) = run.finding("binary-differs");
+    assert_eq!(severity, "warning");
+    assert!(text.contains("0.0.9"), "{text}");
+}
+
+#[cfg(unix)]
+fn failing_command() {
+    let user = User::new();
+    replace_binary(
+        &user,
+        "#!/bin/sh\nif [ \"$1\" = --version ]; then echo f5-guard 0.0.9; else echo broken >&2; exit 3; fi\n",
+    );
+    let (_, run) = user.run();
+    let (severity, text) = run.finding("command-fails");
+    assert_eq!((run.code, severity.as_str()), (Some(1), "problem"));
+    assert!(text.contains("code 3") && text.contains("broken"), "{text}");
+}
+
+// There is no script that Windows runs under an .exe's name.
+#[cfg(not(unix))]
+fn other_binary() {}
+#[cfg(not(unix))]
+fn failing_command() {}
+
+fn short_timeout() {
+    let user = User::new();
+    user.with_first(|entry| entry["timeoutSec"] = 9.into());
+    let (_, run) = user.run();
+    assert_eq!((run.code, run.finding("timeout-too-short").0.as_str()), (Some(1), "problem"));
+}
+
+fn flags_win() {
+    let user = User::new();
+    user.with_first(|entry| {
+        entry["command"] = format!("{} --fail-mode open", user.command("user-prompt-submit")).into();
+    });
+    let (_, run) = user.run();
+    let report = run.json();
+    let settings = report["settings"].as_array().unwrap();
+    let mode = settings.iter().find(|setting| setting["name"] == "fail mode").unwrap();
+    assert_eq!((&mode["value"], &mode["source"]), (&json!("open"), &json!("--fail-mode")));
+    assert_eq!(run.finding("flags-differ").0, "warning");
+}
+
+fn old_codex() {
+    let user = User::new();
+    user.codex_says(json!({"hooks": null}));
+    let (_, run) = user.run();
+    assert_eq!(run.code, Some(2), "{}", run.stdout);
+    assert_eq!(run.finding("trust-unknown").0, "unknown");
+}
+
+fn nothing_there() {
+    let mut user = User::new();
+    fs::write(user.config(), "").unwrap();
+    user.codex = user.path("no-codex");
+    let (_, run) = user.run();
+    assert_eq!(run.code, Some(1), "{}", run.stdout);
+    assert_eq!(run.finding("not-registered").0, "problem");
+    assert_eq!(run.finding("codex-missing").0, "unknown");
+}
+
+fn switched_off() {
+    let user = User::new();
+    let config = format!("{}[features]\nhooks = false\n", fs::read_to_string(user.config()).unwrap());
+    fs::write(user.config(), config).unwrap();
+    let layer =
+        json!({"name": {"type": "user", "file": user.config()}, "config": {"features": {"hooks": false}}});
+    user.codex_says(json!({"hooks": [], "layers": [layer]}));
+    let (user, run) = user.run();
+    let (severity, text) = run.finding("hooks-off");
+    assert_eq!((run.code, severity.as_str()), (Some(1), "problem"));
+    assert!(text.contains(&user.config().display().to_string()), "{text}");
+    assert_eq!(run.finding("not-listed").0, "problem");
+}
+
+fn refused_config() {
+    let user = User::new();
+    let message = "invalid type: string \"sk-in-the-file\", expected a boolean\n1 | key = \"sk-in-the-file\"";
+    let refusal = json!({"error": {"code": -32600, "message": message,
+        "data": {"filePath": user.config(), "line": 1, "column": 7}}});
+    user.codex_says(json!({"hooks": [], "refusal": refusal, "errors": [{"path": "/w", "message": message}]}));
+    let (user, run) = user.run();
+    let (severity, text) = run.finding("config-refused");
+    assert_eq!((run.code, severity.as_str()), (Some(1), "problem"));
+    assert!(text.contains(&format!("{}:1:7", user.config().display())), "{text}");
+    assert!(!run.stdout.contains("sk-in-the-file"), "{}", run.stdout);
+}
+
+fn doubles() {
+    let user = User::new();
+    let hooks_json = user.home().join("hooks.json");
+    let command = user.command("stop");
+    let hook = json!({"hooks": {"Stop": [{"hooks": [{"type": "command", "command": command}]}]}});
+    fs::write(&hooks_json, hook.to_string()).unwrap();
+    let mut entries = user.entries("trusted");
+    let mut second = entries[3].clone();
+    second["sourcePath"] = json!(hooks_json);
+    entries.push(second);
+    user.codex_says(json!({"hooks": entries}));
+    let (_, run) = user.run();
+    assert_eq!(run.code, Some(0), "{}", run.stdout);
+    let (_, text) = run.finding("registered-twice");
+    assert!(text.contains("2 times, of which 2 run") && text.contains("hooks.json"), "{text}");
+    assert_eq!(run.finding("two-files").0, "warning");
+}
+
+fn python() {
+    let user = User::new();
+    let mut entries = user.entries("trusted");
+    let mut second = entries[3].clone();
+    second["command"] = "/usr/bin/python3 $HOME/.codex/hooks/f5_guardrails/stop.py".into();
+    entries.push(second);
+    user.codex_says(json!({"hooks": entries}));
+    let (_, run) = user.run();
+    assert_eq!((run.code, run.finding("python-integration").0.as_str()), (Some(0), "warning"));
+}
+
+#[cfg(unix)]
+fn project_not_run() {
+    use std::os::unix::fs::PermissionsExt;
+    let user = User::new();
+    let evil = user.path("work").join("f5-guard");
+    fs::write(&evil, format!("#!/bin/sh\ntouch '{}'\n", user.path("ran").display())).unwrap();
+    fs::set_permissions(&evil, fs::Permissions::from_mode(0o755)).unwrap();
+    for codex_is_there in [true, false] {
+        let mut user = User::new();
+        let project = user.path("work").join(".codex");
+        fs::create_dir(&project).unwrap();
+        let command = format!("{} stop", evil.display());
+        let toml =
+            format!("[[hooks.Stop]]\n[[hooks.Stop.hooks]]\ntype = \"command\"\ncommand = \"{command}\"\n");
+        fs::write(project.join("config.toml"), toml).unwrap();
+        let mut entries = user.entries("trusted");
+        let mut second = entries[3].clone();
+        second["command"] = command.into();
+        second["source"] = "project".into();
+        second["trustStatus"] = "untrusted".into();
+        entries.push(second);
+        user.codex_says(json!({"hooks": entries}));
+        if !codex_is_there {
+            user.codex = user.path("no-codex");
+        }
+        let (_, run) = user.run();
+        let report = run.json();
+        let hooks = report["hooks"].as_array().unwrap();
+        let projects = hooks.iter().find(|hook| hook["layer"] == "project").unwrap();
+        assert_eq!(projects["trial"]["result"], "not run");
+    }
+    assert!(!user.path("ran").exists(), "a repository's command was run");
+}
+
+#[cfg(not(unix))]
+fn project_not_run() {}
+
+fn offline() {
+    let (user, run) = User::with(F5::builder().never_called().start()).argument("--offline").run();
+    assert_eq!((run.code, run.finding("service-not-tried").0.as_str()), (Some(0), "note"));
+    assert_eq!(user.api.connections(), 0);
+}
+
+fn objecting() {
+    let (_, run) = User::with(F5::answering(Verdict::flagged())).run();
+    assert_eq!((run.code, run.finding("service-objects").0.as_str()), (Some(0), "warning"));
+}
+
+fn log_problems() {
+    let user = User::new();
+    fs::create_dir(user.home().join("logs")).unwrap();
+    let line = r#"{"timestamp":"2026-01-02T03:04:05Z","level":"WARN","message":"decision","event":"Stop","error":"The connection was refused."}"#;
+    fs::write(user.home().join("logs").join("f5_guardrails.log"), format!("{line}\n")).unwrap();
+    let run = user.text();
+    assert_eq!(run.code, Some(0), "{}", run.stdout);
+    assert!(
+        run.stdout.contains("2026-01-02T03:04:05Z WARN Stop · The connection was refused."),
+        "{}",
+        run.stdout
+    );
+}
+
+fn log_not_writable() {
+    let user = User::new();
+    let folder = user.path("a-folder");
+    fs::create_dir(&folder).unwrap();
+    let (_, run) = user.set("F5_GUARDRAILS_LOG_FILE", folder.display().to_string()).run();
+    assert_eq!((run.code, run.finding("log-file").0.as_str()), (Some(0), "warning"));
+}
+
+fn no_secrets() {
+    const PLANTED: &str = "planted-Zk83hQw0";
+    // Not the token, so that hiding the token does not hide it.
+    const PASSWORD: &str = "Zk83hQw0-pass";
+    for json in [false, true] {
+        let mut user = User::new()
+            .set("F5_GUARDRAILS_API_TOKEN", PLANTED)
+            .set("F5_GLOBAL_API_TOKEN", format!("{PLANTED}-global"))
+            .set("F5_GUARDRAILS_BASE_URL", format!("https://ann:{PASSWORD}@127.0.0.1:1/x"))
+            .set("HTTPS_PROXY", format!("http://ann:{PASSWORD}@127.0.0.1:1"))
+            .set("F5_GUARDRAILS_PROJECT_ID", format!("p-{PLANTED}"))
+            .set("F5_GUARDRAILS_TIMEOUT", PASSWORD)
+            .set("F5_GUARDRAILS_FAIL_MODE", PLANTED)
+            .set("F5_GUARDRAILS_LOG_LEVEL", PASSWORD)
+            .set("F5_GUARDRAILS_CA_BUNDLE", format!("/nowhere/{PLANTED}"));
+        fs::create_dir(user.home().join("logs")).unwrap();
+        let line = json!({"timestamp": PLANTED, "level": "ERROR", "message": format!("token {PLANTED}")});
+        fs::write(user.home().join("logs").join("f5_guardrails.log"), format!("{line}\n")).unwrap();
+        let mut entries = user.entries("trusted");
+        let command = format!("{} --base-url https://bob:{PASSWORD}@h.test/", user.command("stop"));
+        entries[3]["command"] = command.into();
+        entries[2]["command"] = format!("echo {PLANTED}; f5-guard stop").into();
+        let warnings = json!([format!("warned about \"{PLANTED}\" and {PLANTED}")]);
+        user.codex_says(json!({"hooks": entries, "warnings": warnings}));
+        if json {
+            user = user.argument("--json");
+        }
+        let run = user.text();
+        assert!(run.code.is_some() && run.stdout.contains("characters"), "{}", run.stdout);
+        for output in [&run.stdout, &run.stderr] {
+            assert!(!output.contains("Zk83hQw0"), "{output}");
+        }
+    }
+}
+
+fn no_colour() {
+    let run = User::new().set("NO_COLOR", "1").text();
+    assert!(run.stdout.contains("PROTECTED") && !run.stdout.contains('\u{1b}'), "{}", run.stdout);
+    assert!(run.stdout.lines().count() < 60, "it must fit on one screen: {}", run.stdout);
+}

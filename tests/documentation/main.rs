@@ -1,0 +1,194 @@
+//! The documents can't rot: every snippet parses, every command line is one that the program takes, every variable is
+//! known, every link leads somewhere, what is shown as generated is what is generated, and the quickstart's commands
+//! for Linux and macOS are run, word by word, against the stand-in.
+
+mod markdown;
+mod walkthrough;
+
+use std::collections::BTreeSet;
+use std::process::Command;
+
+use clap::{CommandFactory, Parser};
+use f5_guard::cli::Cli;
+use markdown::{Document, documents};
+
+/// Options of a Windows path, as the documents write the program's name.
+const PROGRAMS: [&str; 2] = ["f5-guard", "f5-guard.exe"];
+
+/// The words of a line of shell, without comments and what follows a pipe; `None` where f5-guard isn't run.
+fn command_line(line: &str) -> Option<Vec<String>> {
+    let line = line.split(" # ").next().unwrap_or(line).split("  #").next().unwrap_or(line);
+    let call = line.split(" | ").last().unwrap_or(line).trim();
+    let call = call.strip_prefix("sudo ").or_else(|| call.strip_prefix("& ")).unwrap_or(call);
+    let words: Vec<String> =
+        call.split_whitespace().map(|word| word.trim_matches(['"', '\'']).into()).collect();
+    let program = words.first()?.rsplit(['/', '\\']).next()?;
+    PROGRAMS.contains(&program).then_some(words)
+}
+
+#[test]
+fn every_toml_and_json_snippet_parses() {
+    let mut count = 0;
+    for document in documents() {
+        for block in document.blocks() {
+            let parses = match block.language {
+                "toml" => block.text.parse::<toml_edit::DocumentMut>().map(drop).map_err(|e| e.to_string()),
+                "json" => serde_json::from_str::<serde_json::Value>(&block.text)
+                    .map(drop)
+                    .map_err(|e| e.to_string()),
+                _ => continue,
+            };
+            count += 1;
+            parses.unwrap_or_else(|error| panic!("{}: {error}\n{}", document.name, block.text));
+        }
+    }
+    assert!(count >= 2, "{count}");
+}
+
+#[test]
+fn every_command_line_in_a_block_is_one_that_the_program_takes() {
+    let mut count = 0;
+    for document in documents() {
+        let blocks = document.blocks();
+        let lines = blocks.iter().filter(|block| ["sh", "powershell"].contains(&block.language));
+        for words in lines.flat_map(|block| block.text.lines()).filter_map(command_line) {
+            count += 1;
+            Cli::try_parse_from(&words)
+                .unwrap_or_else(|error| panic!("{}: {words:?}: {error}", document.name));
+        }
+    }
+    assert!(count > 15, "{count}");
+}
+
+/// In running text a placeholder may stand for a value, or a command be named without its arguments.
+#[test]
+fn every_command_line_in_running_text_names_a_subcommand_and_options_that_exist() {
+    let cli = Cli::command();
+    let mut count = 0;
+    for document in documents() {
+        for code in document.inline_code() {
+            let Some(words) = command_line(&code) else { continue };
+            let Some(name) = words.get(1) else { continue };
+            if name == "--version" || name == "--help" {
+                continue;
+            }
+            count += 1;
+            let command = cli.find_subcommand(name);
+            let command = command.unwrap_or_else(|| panic!("{}: `{code}`", document.name));
+            for option in words.iter().filter_map(|word| word.strip_prefix("--")) {
+                let option = option.split('=').next().unwrap_or(option);
+                let known = option == "help" || command.get_arguments().any(|a| a.get_long() == Some(option));
+                assert!(known, "{}: `{code}`", document.name);
+            }
+        }
+    }
+    assert!(count > 20, "{count}");
+}
+
+#[test]
+fn every_option_in_running_text_exists_somewhere() {
+    let cli = Cli::command();
+    let of_commands = cli.get_subcommands().flat_map(|command| command.get_arguments());
+    let mut known: BTreeSet<&str> = of_commands.filter_map(|argument| argument.get_long()).collect();
+    known.extend(["help", "version"]);
+    // Other programs have options of their own.
+    let others = ["cargo ", "gh ", "codex "];
+    for document in documents() {
+        let codes = document.inline_code();
+        for code in codes.iter().filter(|code| !others.iter().any(|other| code.starts_with(other))) {
+            for option in code.split_whitespace().filter_map(|word| word.strip_prefix("--")) {
+                let option = option.split('=').next().unwrap_or(option);
+                assert!(known.contains(option), "{}: `{code}`", document.name);
+            }
+        }
+    }
+}
+
+/// All words of the form `F5_…` or `CALYPSOAI_…`, and the ones without such a prefix that are settings.
+fn variables(text: &str) -> BTreeSet<String> {
+    let words = text.split(|character: char| !character.is_ascii_alphanumeric() && character != '_');
+    let ours = |word: &&str| word.starts_with("F5_GUARDRAILS_") || word.starts_with("F5_GLOBAL_");
+    let others = ["CALYPSOAI_TOKEN", "REQUESTS_CA_BUNDLE", "SSL_CERT_FILE", "SSL_CERT_DIR", "CURL_CA_BUNDLE"];
+    let others = others.into_iter().chain(["HTTPS_PROXY", "HTTP_PROXY", "ALL_PROXY", "NO_PROXY"]);
+    let others: Vec<&str> = others.chain(["SSLKEYLOGFILE", "CODEX_HOME"]).collect();
+    words.filter(|word| ours(word) || others.contains(word)).map(str::to_owned).collect()
+}
+
+fn help() -> String {
+    let mut cli = Cli::command();
+    let main = cli.render_long_help().to_string();
+    let pages = cli.get_subcommands_mut().map(|command| command.render_long_help().to_string());
+    pages.chain([main]).collect()
+}
+
+#[test]
+fn every_variable_in_the_documents_is_in_the_help() {
+    let help = variables(&help());
+    // The Python integration's own, which MIGRATING.md says are not read.
+    let gone = ["F5_GUARDRAILS_DEBUG", "F5_GUARDRAILS_DEBUG_REQUESTS", "F5_GUARDRAILS_DEBUG_BODY_CHARS"];
+    for document in documents() {
+        let gone = if document.name == "MIGRATING.md" { &gone[..] } else { &[] };
+        for variable in variables(&document.text) {
+            let known = help.contains(&variable) || gone.contains(&variable.as_str());
+            assert!(known, "{}: {variable} is not in --help", document.name);
+        }
+    }
+}
+
+#[test]
+fn every_variable_in_the_help_is_in_the_readmes_table_of_settings() {
+    let readme = Document::read("README.md");
+    let table = variables(readme.section("Settings"));
+    for variable in variables(&help()) {
+        assert!(table.contains(&variable), "{variable} is not under Settings");
+    }
+}
+
+#[test]
+fn every_link_leads_to_a_file_and_a_heading_of_the_repository_or_to_the_web() {
+    let mut count = 0;
+    for document in documents() {
+        for link in document.links() {
+            count += 1;
+            if link.starts_with("https://") {
+                continue;
+            }
+            let (file, heading) = link.split_once('#').map_or((link.as_str(), None), |(f, h)| (f, Some(h)));
+            let target = if file.is_empty() { document.name.as_str() } else { file };
+            assert!(markdown::root().join(target).exists(), "{}: {link}", document.name);
+            if let Some(heading) = heading {
+                assert!(Document::read(target).anchors().contains(heading), "{}: {link}", document.name);
+            }
+        }
+    }
+    assert!(count > 20, "{count}");
+}
+
+#[test]
+fn the_registrations_shown_are_those_that_install_prints() {
+    let readme = Document::read("README.md");
+    let shown: Vec<_> = readme.blocks().into_iter().filter(|block| block.language == "toml").collect();
+    let printed = [vec!["config-toml"], vec!["requirements-toml", "--fail-mode", "closed"]];
+    assert_eq!(shown.len(), printed.len());
+    if cfg!(windows) {
+        return; // its own paths stand in what it prints
+    }
+    for (shown, arguments) in shown.iter().zip(printed) {
+        let output = Command::new(env!("CARGO_BIN_EXE_f5-guard"))
+            .args(["install", "--print"])
+            .args(&arguments)
+            .env_clear()
+            .env("HOME", "/home/you")
+            .output()
+            .expect("the program starts");
+        assert_eq!(shown.text, String::from_utf8_lossy(&output.stdout), "{arguments:?}: {output:?}");
+    }
+}
+
+#[test]
+fn every_subcommand_is_named_in_the_readme() {
+    let readme = Document::read("README.md").text;
+    for command in Cli::command().get_subcommands() {
+        assert!(readme.contains(command.get_name()), "{}", command.get_name());
+    }
+}

@@ -1,0 +1,254 @@
+//! The built installer with the real Codex:
+//! `F5_GUARD_TEST_CODEX=/path/to/codex cargo test --test install_live -- --ignored`
+#![cfg(unix)] // the scripted model and the mount namespace are a Unix machine's
+
+mod install_support;
+
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::time::Duration;
+
+use f5_guard::codex::app_server::AppServer;
+use f5_guard::codex::home::{CodexHome, Origin};
+use f5_guard::codex::layers::{self, ConfigVerdict, Strictness};
+use f5_guard::codex::listing::{FolderHooks, HookListing, TrustStatus};
+use f5_guard::codex::trust::{self, SwitchedOff};
+use f5_guard::registration::{OurPlaces, Owner, owner_of};
+use f5_stand_in::f5::{F5, TOKEN, Verdict};
+use f5_stand_in::model::{Item, Model};
+use install_support::{Home, corpus};
+
+const LIMIT: Duration = Duration::from_secs(60);
+const IN_CODEX: &str = "needs the real Codex; set F5_GUARD_TEST_CODEX to its path";
+
+fn real_codex() -> PathBuf {
+    let path = PathBuf::from(std::env::var_os("F5_GUARD_TEST_CODEX").expect(IN_CODEX));
+    assert!(path.is_file(), "{IN_CODEX}");
+    path
+}
+
+fn home_of(home: &Home) -> CodexHome {
+    CodexHome { path: home.codex(), origin: Origin::UserFolder }
+}
+
+fn server(home: &Home) -> AppServer {
+    AppServer::start(&real_codex(), &home_of(home), &home.codex(), LIMIT).unwrap()
+}
+
+fn list(home: &Home) -> FolderHooks {
+    server(home).list_hooks_in(&home.codex()).unwrap()
+}
+
+fn is_ours(hook: &HookListing) -> bool {
+    owner_of(hook.command.as_deref(), None, None, &OurPlaces::default()) == Owner::Ours
+}
+
+fn trusted(home: &Home, ours: bool) -> usize {
+    let hooks = list(home).hooks;
+    hooks.iter().filter(|hook| is_ours(hook) == ours && hook.trust_status == TrustStatus::Trusted).count()
+}
+
+/// A scan API that flags one word, and a model that would answer.
+struct Services {
+    api: F5,
+    model: Model,
+}
+
+impl Services {
+    fn start() -> Self {
+        let api = F5::builder().when("FORBIDDEN-PROMPT", Verdict::flagged()).tls().start();
+        Self { api, model: Model::playing([vec![Item::message("hello")], vec![Item::message("hello")]]) }
+    }
+
+    fn config(&self) -> String {
+        format!(
+            "model = \"gpt-5.5\"\nmodel_provider = \"stand_in\"\n[model_providers.stand_in]\nname = \"stand-in\"\n\
+             base_url = \"{}\"\nwire_api = \"responses\"\nenv_key = \"STUB_KEY\"\nrequest_max_retries = 0\n\
+             stream_max_retries = 0\n",
+            self.model.base_url()
+        )
+    }
+
+    fn home(&self) -> Home {
+        let home = Home::with_codex(real_codex());
+        let ca = home.path().join("ca.pem");
+        self.api.write_ca(&ca);
+        home.write("config.toml", self.config().as_bytes());
+        home.set("F5_GUARDRAILS_API_TOKEN", TOKEN)
+            .set("F5_GUARDRAILS_BASE_URL", &self.api.base_url())
+            .set("F5_GUARDRAILS_CA_BUNDLE", ca.to_str().unwrap())
+            .set("F5_GUARDRAILS_TIMEOUT", "30")
+            .set("NO_PROXY", "127.0.0.1")
+            .set("STUB_KEY", "not a secret")
+    }
+}
+
+/// `codex exec` without any bypass flag; what it wrote to stderr.
+fn exec(home: &Home, prompt: &str, wrapper: Option<&Path>) -> String {
+    let mut command = home.command(&["exec"]);
+    let environment: Vec<_> =
+        command.get_envs().map(|(name, value)| (name.to_owned(), value.map(ToOwned::to_owned))).collect();
+    command = match wrapper {
+        Some(wrapper) => Command::new(wrapper),
+        None => Command::new(real_codex()),
+    };
+    command.env_clear();
+    for (name, value) in environment {
+        if let Some(value) = value {
+            command.env(name, value);
+        }
+    }
+    let work = home.path().join("work");
+    std::fs::create_dir_all(&work).unwrap();
+    command.args(["exec", "--skip-git-repo-check", "-s", "danger-full-access", "-C"]).arg(&work).arg(prompt);
+    let done = command.current_dir(&work).stdin(Stdio::null()).output().unwrap();
+    String::from_utf8_lossy(&done.stderr).into_owned()
+}
+
+#[test]
+#[ignore = "needs the real Codex; set F5_GUARD_TEST_CODEX to its path"]
+fn after_install_with_trust_codex_blocks_a_prompt_without_any_bypass_flag() {
+    let services = Services::start();
+    let home = services.home();
+    let before = home.read("config.toml");
+
+    let said = home.run(&["install", "--scope", "user", "--trust"]).succeeds("install");
+    assert!(said.contains("\nPROTECTED: Codex "), "{said}");
+    let strict =
+        layers::check_config(&real_codex(), &home_of(&home), &home.codex(), Strictness::Strict, LIMIT);
+    assert_eq!(strict, ConfigVerdict::Accepted);
+    let told = exec(&home, "FORBIDDEN-PROMPT", None);
+    assert!(told.contains("hook: UserPromptSubmit Blocked"), "{told}");
+    assert_eq!(services.model.calls(), 0);
+    exec(&home, "hello", None);
+    assert_eq!(services.model.calls(), 1, "and lets another one pass");
+
+    home.run(&["uninstall", "--scope", "user"]).succeeds("uninstall");
+    assert!(!list(&home).hooks.iter().any(is_ours));
+    let after = home.read("config.toml");
+    assert!(after.starts_with(&before), "what Codex adds for itself may follow: {after}");
+    assert!(!after.contains("f5") && !after.contains("hooks"), "{after}");
+}
+
+#[test]
+#[ignore = "needs the real Codex; set F5_GUARD_TEST_CODEX to its path"]
+fn an_upgrade_and_a_second_run_keep_the_trust() {
+    let home = Home::with_codex(real_codex());
+    home.run(&["install", "--scope", "user", "--trust", "--skip-smoketest"]).succeeds("install");
+    assert_eq!(trusted(&home, true), 4);
+    let before = home.read("config.toml");
+    std::fs::write(home.binary(), "an older binary").unwrap();
+    let said =
+        home.run(&["install", "--scope", "user", "--no-trust", "--skip-smoketest"]).succeeds("upgrade");
+    assert!(said.contains("PROTECTED"), "{said}");
+    assert_eq!((home.read("config.toml"), trusted(&home, true)), (before, 4));
+
+    let said = home
+        .run(&["install", "--scope", "user", "--no-trust", "--skip-smoketest", "--fail-mode", "closed"])
+        .succeeds("a changed registration");
+    assert!(said.contains("NOT ACTIVE YET") && said.contains("--trust"), "{said}");
+    assert_eq!(trusted(&home, true), 0);
+}
+
+#[test]
+#[ignore = "needs the real Codex; set F5_GUARD_TEST_CODEX to its path"]
+fn other_peoples_trust_still_stands_after_uninstall_also_where_their_hook_moved() {
+    let home = Home::with_codex(real_codex());
+    let other = "[[hooks.Stop]]\n[[hooks.Stop.hooks]]\ntype = \"command\"\ncommand = \"echo other >&2\"\n";
+    home.write("config.toml", other.as_bytes());
+    home.run(&["install", "--scope", "user", "--trust", "--skip-smoketest"]).succeeds("install");
+    // One behind ours, which moves when ours goes.
+    let later = other.replace("other", "later");
+    let text = home.read("config.toml");
+    home.write("config.toml", format!("{text}\n{later}").as_bytes());
+    let mut codex = server(&home);
+    let others: Vec<HookListing> =
+        codex.list_hooks_in(&home.codex()).unwrap().hooks.into_iter().filter(|hook| !is_ours(hook)).collect();
+    assert_eq!(others.len(), 2);
+    let config = home.codex().join("config.toml");
+    trust::trust(&mut codex, &config, &home.codex(), &others, SwitchedOff::Stay).unwrap();
+    drop(codex);
+    assert_eq!((trusted(&home, true), trusted(&home, false)), (4, 2));
+
+    let said = home.run(&["uninstall", "--scope", "user"]).succeeds("uninstall");
+
+    assert!(said.contains("their trust went with them: echo later >&2"), "{said}");
+    let hooks = list(&home).hooks;
+    assert_eq!(hooks.len(), 2);
+    assert!(hooks.iter().all(|hook| hook.trust_status == TrustStatus::Trusted), "{hooks:?}");
+}
+
+#[test]
+#[ignore = "needs the real Codex; set F5_GUARD_TEST_CODEX to its path"]
+fn every_file_of_the_corpus_comes_back_to_the_byte_also_with_trust() {
+    let (mut equal, mut refused) = (0, Vec::new());
+    for (path, file, bytes) in corpus() {
+        let name =
+            if path.extension().is_some_and(|kind| kind == "json") { "hooks.json" } else { "config.toml" };
+        let _ = file;
+        let home = Home::with_codex(real_codex());
+        home.write(name, &bytes);
+        let said = home.run(&["install", "--scope", "user", "--trust", "--skip-smoketest"]);
+        let said = said.succeeds(&path.display().to_string());
+        if !said.contains("PROTECTED") {
+            refused.push(format!("{}: {said}", path.display()));
+        } else {
+            assert_eq!(trusted(&home, true), 4, "{}", path.display());
+        }
+        home.run(&["uninstall", "--scope", "user"]).succeeds("uninstall");
+        let left = std::fs::read(home.codex().join(name)).unwrap();
+        assert_eq!(String::from_utf8_lossy(&left), String::from_utf8_lossy(&bytes), "{}", path.display());
+        equal += 1;
+    }
+    println!("live: {equal} files equal after a trusted round trip; not active: {refused:#?}");
+}
+
+#[test]
+#[ignore = "needs the real Codex; set F5_GUARD_TEST_CODEX to its path"]
+fn a_project_is_registered_portably_and_says_what_is_still_to_do() {
+    let home = Home::with_codex(real_codex());
+    let project = home.path().join("repo");
+    std::fs::create_dir_all(project.join(".git")).unwrap();
+    let line = ["install", "--scope", "project", project.to_str().unwrap(), "--trust", "--skip-smoketest"];
+    let said = home.run(&line).succeeds("install");
+    assert!(said.contains("NOT ACTIVE YET") && said.contains("trust the project"), "{said}");
+    let text = std::fs::read_to_string(project.join(".codex/config.toml")).unwrap();
+    assert!(!text.contains(home.path().to_str().unwrap()), "nothing of this machine: {text}");
+    home.write(
+        "config.toml",
+        format!("[projects.\"{}\"]\ntrust_level = \"trusted\"\n", project.display()).as_bytes(),
+    );
+    let before = home.read("config.toml");
+    let said = home.run(&line).succeeds("install in a trusted project");
+    assert!(said.contains("PROTECTED"), "{said}");
+    home.run(&["uninstall", "--scope", "project", project.to_str().unwrap()]).succeeds("uninstall");
+    assert!(!project.join(".codex/config.toml").exists());
+    assert_eq!(home.read("config.toml"), before);
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+#[ignore = "needs the real Codex (F5_GUARD_TEST_CODEX), root and unshare"]
+fn a_managed_installation_needs_no_trust_and_leaves_nothing_behind() {
+    let services = Services::start();
+    let home = services.home();
+    home.run(&["install", "--scope", "user", "--trust", "--skip-smoketest"])
+        .succeeds("a user installation before");
+    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/install_support/managed.sh");
+    let mut command = home.command(&["ignored"]);
+    let environment: Vec<_> =
+        command.get_envs().map(|(name, value)| (name.to_owned(), value.map(ToOwned::to_owned))).collect();
+    command = Command::new(&script);
+    command.env_clear();
+    for (name, value) in environment {
+        command.env(name, value.unwrap_or_default());
+    }
+    command.env("F5_GUARD_TEST_CODEX", real_codex()).arg(install_support::program());
+    let done = command.current_dir(home.path()).stdin(Stdio::null()).output().unwrap();
+    let told =
+        format!("{}\n{}", String::from_utf8_lossy(&done.stdout), String::from_utf8_lossy(&done.stderr));
+    assert!(done.status.success(), "{told}");
+    assert!(told.contains("PROTECTED") && told.contains("hook: UserPromptSubmit Blocked"), "{told}");
+    assert_eq!(services.model.calls(), 0, "{told}");
+    assert!(!home.read("config.toml").contains("hooks"), "the user's own entries are gone");
+}

@@ -1,0 +1,289 @@
+//! The rules of the built installer, one by one; without a Codex.
+
+mod install_support;
+
+use std::fs;
+use std::path::Path;
+use std::process::Stdio;
+
+use install_support::{Home, program};
+
+const INSTALL: [&str; 5] = ["install", "--scope", "user", "--no-trust", "--skip-smoketest"];
+
+fn with(arguments: &[&'static str]) -> Vec<&'static str> {
+    [&INSTALL, arguments].concat()
+}
+
+#[test]
+fn without_a_codex_that_can_be_asked_it_succeeds_and_says_what_to_do() {
+    let home = Home::new();
+    let said = home.run(&INSTALL).succeeds("install");
+    assert!(said.contains("\nNOT ACTIVE YET: do this\n") && said.contains("/hooks"), "{said}");
+    assert!(!said.contains("PROTECTED"), "{said}");
+    assert_eq!(fs::read(home.binary()).unwrap(), fs::read(program()).unwrap());
+}
+
+#[test]
+fn an_unusable_value_is_an_error_that_changes_nothing() {
+    for arguments in [
+        &["--fail-mode", "close"][..],
+        &["--base-url", "http://example.com"],
+        &["--timeout", "0"],
+        &["--post-strict=perhaps"],
+        &["--project-id", ""],
+        &["--ca-bundle", "missing.pem"],
+        &["--matcher", ""],
+        &["--managed-dir", "/opt/x"],
+        &["some-folder"],
+    ] {
+        let home = Home::new();
+        let before = home.contents();
+        let said = home.run(&with(arguments)).refuses();
+        assert!(said.starts_with("f5-guard install: "), "{said}");
+        home.is_as(&before, &format!("{arguments:?}"));
+    }
+}
+
+#[test]
+fn a_file_that_codex_could_not_read_is_refused_with_line_and_column() {
+    for (name, bytes, place) in [
+        ("config.toml", &b"model = \"x\"\nmodel =\n"[..], "config.toml"),
+        ("hooks.json", b"{\n  \"hooks\": [\n", "hooks.json"),
+        ("config.toml", b"a = \"\xff\"\n", "config.toml"),
+        ("hooks.json", b"{\"others\": 1, \"hooks\": {\"Stop\": []}}", "hooks.json"),
+    ] {
+        let home = Home::new();
+        home.write(name, bytes);
+        let before = home.contents();
+        let said = home.run(&INSTALL).refuses();
+        assert!(said.contains(place), "{said}");
+        home.is_as(&before, name);
+    }
+    let home = Home::new();
+    home.write("config.toml", b"model = \"x\"\nmodel =\n");
+    let said = home.run(&INSTALL).refuses();
+    assert!(said.contains("line 2"), "{said}");
+}
+
+#[test]
+fn enforcement_stands_in_the_commands_with_an_absolute_ca_bundle() {
+    let home = Home::new();
+    let ca = home.path().join("ca.pem");
+    let api = f5_stand_in::f5::F5::builder().tls().never_called().start();
+    api.write_ca(&ca);
+    home.run(&with(&["--fail-mode", "closed", "--timeout", "30", "--ca-bundle", "ca.pem"]))
+        .succeeds("install");
+    let text = home.read("config.toml");
+    let count = |ca: &Path| {
+        let flags = format!("--hook-timeout 35 --fail-mode closed --timeout 30 --ca-bundle {}", ca.display());
+        text.matches(&flags).count()
+    };
+    // A process can see its folder with the links in its path resolved.
+    assert_eq!(count(&ca).max(count(&ca.canonicalize().unwrap())), 4, "{text}");
+    assert_eq!(text.matches("timeout = 35").count(), 4, "{text}");
+}
+
+#[test]
+fn the_python_integration_is_taken_over_and_its_scripts_are_named_and_stay() {
+    let home = Home::new();
+    let scripts = home.codex().join("hooks/f5_guardrails");
+    fs::create_dir_all(&scripts).unwrap();
+    fs::write(scripts.join("stop.py"), "print()").unwrap();
+    let fixture = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/configs/json/python.json");
+    home.write("hooks.json", &fs::read(fixture).unwrap());
+    let before = home.contents();
+
+    let said = home.run(&INSTALL).succeeds("install");
+
+    assert!(said.contains("of the Python integration in") && said.contains("stop.py"), "{said}");
+    assert!(!home.read("hooks.json").contains(".py"), "{}", home.read("hooks.json"));
+    home.run(&["uninstall", "--scope", "user"]).succeeds("uninstall");
+    home.is_as(&before, "after uninstall");
+}
+
+#[test]
+fn uninstall_leaves_what_only_resembles_ours_and_names_it_and_the_log() {
+    let home = Home::new();
+    let lookalike =
+        "[[hooks.Stop]]\n[[hooks.Stop.hooks]]\ntype = \"command\"\ncommand = \"f5-guard-wrapper stop\"\n";
+    home.write("config.toml", lookalike.as_bytes());
+    fs::create_dir(home.codex().join("logs")).unwrap();
+    fs::write(home.codex().join("logs/f5_guardrails.log"), "{}\n").unwrap();
+    home.run(&INSTALL).succeeds("install");
+    let said = home.run(&["uninstall", "--scope", "user"]).succeeds("uninstall");
+    assert!(said.contains("f5-guard-wrapper stop") && said.contains("f5_guardrails.log"), "{said}");
+    assert_eq!(home.read("config.toml"), lookalike);
+    assert!(!home.binary().exists());
+    let again = home.run(&["uninstall", "--scope", "user"]).succeeds("again");
+    assert!(again.contains("nothing of this user's registration is there"), "{again}");
+}
+
+#[cfg(unix)]
+#[test]
+fn a_symlinked_dotfile_stays_a_link_and_a_write_protected_one_is_refused() {
+    use std::os::unix::fs::{PermissionsExt, symlink};
+    let home = Home::new();
+    let dotfiles = home.path().join("dotfiles.toml");
+    fs::write(&dotfiles, "model = \"x\"\n").unwrap();
+    symlink(&dotfiles, home.codex().join("config.toml")).unwrap();
+    home.run(&INSTALL).succeeds("install");
+    assert!(home.codex().join("config.toml").is_symlink());
+    assert!(fs::read_to_string(&dotfiles).unwrap().contains("pre-tool-use"));
+    home.run(&["uninstall", "--scope", "user"]).succeeds("uninstall");
+    assert_eq!(fs::read_to_string(&dotfiles).unwrap(), "model = \"x\"\n");
+
+    fs::set_permissions(&dotfiles, fs::Permissions::from_mode(0o444)).unwrap();
+    let said = home.run(&INSTALL).refuses();
+    assert!(said.contains("write-protected"), "{said}");
+    assert_eq!(fs::read_to_string(&dotfiles).unwrap(), "model = \"x\"\n");
+}
+
+#[test]
+fn two_installations_at_once_leave_one_whole_registration() {
+    let home = Home::new();
+    home.write("config.toml", b"model = \"x\"\n");
+    let before = home.contents();
+    let mut runs: Vec<_> = (0..4)
+        .map(|_| home.command(&INSTALL).stdin(Stdio::null()).stdout(Stdio::null()).spawn().unwrap())
+        .collect();
+    for run in &mut runs {
+        assert!(run.wait().unwrap().success());
+    }
+    assert_eq!(home.read("config.toml").matches("f5-guard stop").count(), 1);
+    home.run(&["uninstall", "--scope", "user"]).succeeds("uninstall");
+    home.is_as(&before, "after uninstall");
+}
+
+#[test]
+fn a_kill_at_any_moment_leaves_whole_files_and_an_installation_that_can_be_taken_back() {
+    let old = "# mine\r\nmodel = \"x\"\r\n";
+    let mut installed = None;
+    for step in 0..40_u64 {
+        let home = Home::new();
+        home.write("config.toml", old.as_bytes());
+        let before = home.contents();
+        let mut run = home.command(&INSTALL).stdin(Stdio::null()).stdout(Stdio::null()).spawn().unwrap();
+        // Not a synchronisation: each moment is as good as another, and every one must leave a whole file.
+        std::thread::sleep(std::time::Duration::from_millis(step));
+        let _ = run.kill();
+        let _ = run.wait();
+        let text = home.read("config.toml").replace(home.path().to_str().unwrap(), "HOME");
+        if text != old {
+            assert_eq!(*installed.get_or_insert(text.clone()), text, "old or new, never a part");
+            assert_eq!(
+                fs::read(home.binary()).unwrap(),
+                fs::read(program()).unwrap(),
+                "registered and there"
+            );
+        }
+        home.run(&INSTALL).succeeds("the next run");
+        home.run(&["uninstall", "--scope", "user"]).succeeds("uninstall");
+        assert_eq!(home.read("config.toml"), old, "step {step}");
+        let left: Vec<_> = home.contents().into_keys().filter(|path| !before.contains_key(path)).collect();
+        let named = |path: &Path| path.display().to_string();
+        // What the killed run was writing may lie there under a temporary name; nothing else.
+        assert!(
+            left.iter()
+                .all(|path| named(path).contains(".tmp") || path.is_dir() || named(path).contains(".bak-")),
+            "{left:?}"
+        );
+    }
+}
+
+#[test]
+fn the_repositorys_hook_files_are_what_print_writes() {
+    let home = Home::new();
+    for (file, more) in [("hooks.json", &[][..]), ("hooks-windows.json", &["--for-windows"])] {
+        let line = [&["install", "--scope", "project", "--print", "hooks-json"], more].concat();
+        let printed = home.run(&line).succeeds(file);
+        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(file);
+        assert_eq!(
+            fs::read_to_string(path).unwrap(),
+            printed,
+            "{file}: write it again with f5-guard {}",
+            line.join(" ")
+        );
+        assert!(!printed.contains(home.path().to_str().unwrap()));
+    }
+}
+
+#[test]
+fn print_serves_a_fleet_of_both_systems_and_changes_nothing() {
+    use base64::Engine as _;
+    let home = Home::new();
+    let before = home.contents();
+    let toml =
+        home.run(&["install", "--print", "requirements-toml", "--fail-mode", "closed"]).succeeds("print");
+    for part in [
+        "managed_dir = \"/opt/f5-guard\"",
+        r"windows_managed_dir = 'C:\ProgramData\f5-guard'",
+        "command_windows",
+        "--fail-mode closed",
+    ] {
+        assert!(toml.contains(part), "{part}: {toml}");
+    }
+    let mdm = home.run(&["install", "--print", "mdm-base64", "--fail-mode", "closed"]).succeeds("print");
+    let decoded = base64::engine::general_purpose::STANDARD.decode(mdm.trim()).unwrap();
+    assert_eq!(String::from_utf8(decoded).unwrap(), toml);
+    home.is_as(&before, "print");
+}
+
+#[test]
+fn a_projects_registration_warns_of_a_second_scan() {
+    let home = Home::new();
+    let project = home.path().join("repo");
+    fs::create_dir(&project).unwrap();
+    let line = ["install", "--scope", "project", project.to_str().unwrap(), "--skip-smoketest"];
+    let said = home.run(&line).succeeds("install");
+    assert!(!said.contains("WARNING"), "{said}");
+    home.run(&INSTALL).succeeds("a user installation");
+    let said = home.run(&line).succeeds("again");
+    assert!(said.contains("WARNING: Your own Codex registers f5-guard too"), "{said}");
+}
+
+/// Ends the installer at the `number`th call of `call`; whether it got that far.
+#[cfg(target_os = "linux")]
+fn killed_at(home: &Home, call: &str, number: usize) -> bool {
+    let plain = home.command(&INSTALL);
+    let mut command = std::process::Command::new("strace");
+    command.args(["-f", "-qq", "-o", "/dev/null", "-e"]).arg(format!("trace={call}"));
+    command.arg("-e").arg(format!("inject={call}:signal=KILL:when={number}"));
+    command.arg(plain.get_program()).args(plain.get_args()).env_clear();
+    command.envs(plain.get_envs().filter_map(|(name, value)| Some((name, value?)))).current_dir(home.path());
+    let done = command.stdin(Stdio::null()).output().expect("strace has to be installed");
+    !done.status.success()
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+#[ignore = "needs strace, and a kernel that allows it"]
+fn a_kill_at_each_step_of_writing_leaves_the_old_or_the_new_file() {
+    let old = "# mine\r\nmodel = \"x\"\r\n";
+    let mut new = None;
+    let mut kills = 0;
+    for call in ["mkdir", "openat", "write", "fchmod", "fsync", "rename", "unlink"] {
+        for number in 1..400 {
+            let home = Home::new();
+            home.write("config.toml", old.as_bytes());
+            let was_killed = killed_at(&home, call, number);
+            let text = home.read("config.toml").replace(home.path().to_str().unwrap(), "HOME");
+            if text != old {
+                assert_eq!(
+                    *new.get_or_insert(text.clone()),
+                    text,
+                    "{call} {number}: old or new, never a part"
+                );
+                assert_eq!(fs::read(home.binary()).unwrap(), fs::read(program()).unwrap(), "{call} {number}");
+            }
+            home.run(&INSTALL).succeeds("the next run");
+            home.run(&["uninstall", "--scope", "user"]).succeeds("uninstall");
+            assert_eq!(home.read("config.toml"), old, "{call} {number}");
+            if !was_killed {
+                break;
+            }
+            kills += 1;
+        }
+    }
+    assert!(kills > 15 && new.is_some(), "{kills} kills");
+    println!("killed at {kills} steps");
+}
