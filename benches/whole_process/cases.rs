@@ -146,7 +146,10 @@ pub fn measure(lists: &[Vec<Case>], rounds: usize) -> Outcome<Vec<Vec<Figures>>>
     let longest = lists.iter().map(Vec::len).max().unwrap_or_default();
     for round in 0..rounds {
         for position in 0..longest {
-            for (cases, runs) in lists.iter().zip(&mut runs) {
+            // Who comes second finds the caches warmer: that is each in its turn.
+            let turns = lists.iter().zip(&mut runs);
+            let turns: Vec<_> = if round % 2 == 0 { turns.collect() } else { turns.rev().collect() };
+            for (cases, runs) in turns {
                 let Some((case, runs)) = cases.get(position).zip(runs.get_mut(position)) else { continue };
                 if round % case.every == 0 {
                     runs.push(case.run()?);
