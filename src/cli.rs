@@ -175,6 +175,24 @@ impl From<HookArgs> for Overrides {
     }
 }
 
+/// A hook's options without the other subcommands.
+#[derive(Debug, Parser)]
+struct HookLine {
+    #[command(flatten)]
+    args: HookArgs,
+}
+
+/// The hook that a command line calls, where it is in order; anything else is for [`Cli`] to accept or refuse.
+///
+/// Codex calls hooks twice for every tool call, and setting up the options of all the other subcommands would take
+/// longer than most of what they do.
+#[must_use]
+pub fn hook_line(args: &[OsString]) -> Option<(Event, HookArgs)> {
+    let (_, line) = args.split_first()?;
+    let event = hook_event(line.first()?.to_str()?)?;
+    Some((event, HookLine::try_parse_from(line).ok()?.args))
+}
+
 /// The event that a hook subcommand's name stands for.
 #[must_use]
 pub fn hook_event(subcommand: &str) -> Option<Event> {
@@ -221,3 +239,6 @@ Environment:
   F5_GUARDRAILS_LOG_FILE               JSON lines [$CODEX_HOME/logs/f5_guardrails.log]; off disables
   HTTPS_PROXY, HTTP_PROXY, ALL_PROXY, NO_PROXY (also in lower case), SSL_CERT_DIR, SSLKEYLOGFILE,
   CODEX_HOME                           as usual";
+
+#[cfg(test)]
+mod tests;

@@ -19,6 +19,7 @@ pub mod hook;
 pub mod installation;
 pub mod interrupt;
 pub mod logging;
+mod phase;
 pub mod printable;
 pub mod redact;
 pub mod registration;

@@ -16,12 +16,15 @@ use std::time::Instant;
 use clap::Parser;
 use clap::error::ErrorKind;
 
-use crate::cli::{Cli, Command, HookArgs, hook_event};
+use crate::cli::{Cli, Command, HookArgs, hook_event, hook_line};
 use crate::hook::Event;
 
 /// Parses the command line and runs the subcommand. `started` is when the process began, as near as can be.
 pub fn main(started: Instant, args: impl IntoIterator<Item = OsString>) -> ExitCode {
     let args: Vec<OsString> = args.into_iter().collect();
+    if let Some((event, args)) = hook_line(&args) {
+        return hook::run(event, args, started);
+    }
     match Cli::try_parse_from(&args) {
         Ok(cli) => run(cli.command, started),
         Err(error) => refused(&args, &error, started),

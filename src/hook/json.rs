@@ -6,6 +6,7 @@
 
 use std::borrow::Cow;
 
+use memchr::memchr2;
 use serde::de::IgnoredAny;
 
 /// One JSON value, as the text it stands in.
@@ -130,13 +131,13 @@ impl<'a> Reader<'a> {
 
 /// The length of the string literal that `text` begins with, quotes included.
 fn string_end(text: &str) -> usize {
-    let mut escaped = false;
-    for (at, byte) in text.bytes().enumerate().skip(1) {
-        match byte {
-            _ if escaped => escaped = false,
-            b'\\' => escaped = true,
-            b'"' => return at + 1,
-            _ => {}
+    let mut at = 1;
+    while let Some(found) = text.as_bytes().get(at..).and_then(|rest| memchr2(b'"', b'\\', rest)) {
+        at += found + 1;
+        match text.as_bytes().get(at - 1) {
+            Some(b'"') => return at,
+            // What follows a backslash is neither an end nor a backslash of its own.
+            _ => at += 1,
         }
     }
     text.len()

@@ -25,7 +25,7 @@ pub enum ScanError {
     #[error("{0}")]
     TlsMaterial(#[from] TlsMaterialError),
     #[error("{0}")]
-    Transport(#[from] TransportError),
+    Transport(TransportError),
     #[error("The F5 service answered HTTP {code}{what}.", code = .0.code, what = .0.explanation())]
     Status(StatusError),
     #[error("The answer of the F5 service could not be used: {0}.")]
@@ -40,6 +40,15 @@ pub enum ScanError {
     Deadline { limit: Duration, cut_by_hook: bool },
     #[error("f5-guard failed internally.")]
     Internal,
+}
+
+impl From<TransportError> for ScanError {
+    fn from(error: TransportError) -> Self {
+        match error {
+            TransportError::TlsMaterial(error) => Self::TlsMaterial(error),
+            error => Self::Transport(error),
+        }
+    }
 }
 
 /// The error of a scan that is out of time.

@@ -1,17 +1,22 @@
 //! One request and its answer.
 
 use std::sync::Arc;
+use std::time::Instant;
 
 use reqwest::header::HeaderMap;
 use reqwest::redirect::Policy;
 use reqwest::{Client, Method, Request, RequestBuilder, Url};
+use rustls::client::Resumption;
 use rustls::{ClientConfig, KeyLogFile};
 
+use super::connecting::{Connecting, NoSessions, TimedResolver};
 use super::failure::TransportError;
 use super::material::{TlsMaterialError, client_identity};
 use super::proxy;
 use super::record::{ExchangeLog, Recording};
-use super::trust::load_trust;
+use super::trust::{Roots, choose_roots};
+use super::verifier::RootsVerifier;
+use crate::phase;
 use crate::settings::TlsSettings;
 use crate::stdio::is_stdout;
 
@@ -22,6 +27,8 @@ pub const MAX_BODY: usize = 8 * 1024 * 1024;
 #[derive(Debug, Clone)]
 pub struct Transport {
     client: Client,
+    verifier: Arc<RootsVerifier>,
+    connecting: Arc<Connecting>,
     log: Option<ExchangeLog>,
 }
 
@@ -45,19 +52,32 @@ impl Transport {
     /// Sets up TLS and proxies. The proxies come from the variables that curl knows, else from the system's
     /// settings (Windows, macOS).
     ///
+    /// The system's roots are read meanwhile; where that fails [`Transport::send`] says so.
+    ///
     /// # Errors
     /// Configured certificates or keys that can't be used.
     pub fn new(tls: &TlsSettings) -> Result<Self, TlsMaterialError> {
-        let trust = load_trust(tls)?;
-        for note in &trust.notes {
-            tracing::warn!("{note}");
-        }
-        let setup = |error: rustls::Error| TlsMaterialError::Setup(error.to_string());
-        let builder = ClientConfig::builder_with_provider(Arc::new(rustls::crypto::ring::default_provider()))
+        let begun = Instant::now();
+        let provider = Arc::new(rustls::crypto::ring::default_provider());
+        let connecting = Arc::new(Connecting::default());
+        let verifier = Arc::new({
+            let (provider, connecting) = (Arc::clone(&provider), Arc::clone(&connecting));
+            match choose_roots(tls)? {
+                Roots::Ready(trust) => RootsVerifier::with(trust, provider, connecting)?,
+                Roots::InSystemStore(store) => RootsVerifier::loading(Arc::new(store), provider, connecting),
+            }
+        });
+        let identity = match client_identity(tls) {
+            Ok(identity) => identity,
+            // Where both are broken the roots are told first.
+            Err(error) => return Err(verifier.wait().err().unwrap_or(error)),
+        };
+        let builder = ClientConfig::builder_with_provider(provider)
             .with_safe_default_protocol_versions()
-            .map_err(setup)?
-            .with_root_certificates(trust.roots);
-        let mut config = match client_identity(tls)? {
+            .map_err(|error| TlsMaterialError::Setup(error.to_string()))?
+            .dangerous() // what follows is checked by rustls' own verifier, see there
+            .with_custom_certificate_verifier(Arc::<RootsVerifier>::clone(&verifier));
+        let mut config = match identity {
             Some(identity) => builder.with_client_auth_cert(identity.chain, identity.key).map_err(|_| {
                 TlsMaterialError::ClientCertificate {
                     path: tls.client_cert.value.clone().unwrap_or_default(),
@@ -68,6 +88,7 @@ impl Transport {
             None => builder.with_no_client_auth(),
         };
         config.alpn_protocols = vec![b"http/1.1".to_vec()];
+        config.resumption = Resumption::store(Arc::new(NoSessions(Arc::clone(&connecting))));
         let key_log = std::env::var_os("SSLKEYLOGFILE").filter(|_| tls.key_log);
         if key_log.is_some_and(|path| !is_stdout(path.as_ref())) {
             config.key_log = Arc::new(KeyLogFile::new());
@@ -78,12 +99,14 @@ impl Transport {
         }
         let client = builder
             .tls_backend_preconfigured(config)
+            .dns_resolver(TimedResolver(Arc::clone(&connecting)))
             .redirect(Policy::none())
             .retry(reqwest::retry::never())
             .user_agent(user_agent())
             .build()
             .map_err(|_| TlsMaterialError::Setup("the HTTP client refused its configuration".into()))?;
-        Ok(Self { client, log: None })
+        phase::ended("client", begun);
+        Ok(Self { client, verifier, connecting, log: None })
     }
 
     /// Records every exchange in `log`, where there is one.
@@ -107,6 +130,8 @@ impl Transport {
             request.build().map_err(|_| TransportError::Client { reason: "it is not valid".into() })?;
         let mut recording = self.log.as_ref().map(|log| log.start(&request, &user_agent()));
         let result = self.exchange(request, recording.as_mut()).await;
+        // Roots that can't be loaded are told whatever else happened, and no answer counts without them.
+        let result = self.verifier.wait().map_err(TransportError::from).and(result);
         if let Some(recording) = recording {
             recording.end(result.as_ref().map(|r| r.body.as_slice()).map_err(|error| error as _));
         }
@@ -122,7 +147,11 @@ impl Transport {
         let host = host_and_port(&url);
         let failure =
             |error: reqwest::Error| TransportError::from_reqwest(&error, &host, &proxy::clause(&url));
+        let sent = Instant::now();
+        self.connecting.begin();
         let mut response = self.client.execute(request).await.map_err(failure)?;
+        phase::ended("request", self.connecting.ready(sent));
+        let answered = Instant::now();
         if let Some(recording) = recording {
             recording.head(&response);
         }
@@ -137,6 +166,7 @@ impl Transport {
             }
             body.extend_from_slice(&chunk);
         }
+        phase::ended("body", answered);
         Ok(Response {
             status: response.status().as_u16(),
             headers: std::mem::take(response.headers_mut()),

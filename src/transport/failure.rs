@@ -6,6 +6,8 @@ use std::io;
 use rustls::{AlertDescription, CertificateError, Error as RustlsError};
 use thiserror::Error;
 
+use super::material::TlsMaterialError;
+
 /// An exchange that brought no complete answer. `via` is how the sentence names a proxy on the way: empty, or
 /// ` through the proxy http://host:port`.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
@@ -34,6 +36,8 @@ pub enum TransportError {
     TooLarge { host: String },
     #[error("The HTTP request could not be made: {reason}.")]
     Client { reason: String },
+    #[error("{0}")]
+    TlsMaterial(#[from] TlsMaterialError),
 }
 
 /// Why TLS failed.
@@ -83,6 +87,7 @@ impl TransportError {
             Self::Tls { .. } => "tls",
             Self::NotHttp { .. } | Self::Truncated { .. } | Self::TooLarge { .. } => "bad_body",
             Self::Client { .. } => "client",
+            Self::TlsMaterial(_) => "tls_material",
         }
     }
 
@@ -99,6 +104,7 @@ impl TransportError {
             Self::Tls { failure, .. } => return failure.fix().to_owned(),
             Self::NotHttp { .. } | Self::Truncated { .. } | Self::TooLarge { .. } => "Check that F5_GUARDRAILS_BASE_URL and the proxy settings lead to the F5 service itself.",
             Self::Client { .. } => "Report this with the version of f5-guard.",
+            Self::TlsMaterial(error) => return error.fix(),
         }
         .to_owned()
     }
@@ -107,6 +113,9 @@ impl TransportError {
     pub(super) fn from_reqwest(error: &reqwest::Error, host: &str, via: &str) -> Self {
         let (host, via) = (host.to_owned(), via.to_owned());
         let chain = Causes::of(error);
+        if let Some(material) = chain.rustls.as_ref().and_then(material_error) {
+            return Self::TlsMaterial(material.clone());
+        }
         if let Some(failure) = chain.rustls.as_ref().map(TlsFailure::from_rustls) {
             return Self::Tls { host, via, failure };
         }
@@ -196,6 +205,14 @@ impl TlsFailure {
                 "Run `f5-guard smoketest --tls-diagnostics` to see what the server offers."
             }
         }
+    }
+}
+
+/// What our own verifier could not load.
+fn material_error(error: &RustlsError) -> Option<&TlsMaterialError> {
+    match error {
+        RustlsError::Other(other) => other.0.downcast_ref(),
+        _ => None,
     }
 }
 

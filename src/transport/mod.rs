@@ -4,6 +4,7 @@
 //! Nothing here knows what a scan is. No option turns certificate verification off, redirects are never
 //! followed, and answers are capped.
 
+mod connecting;
 mod exchange;
 mod failure;
 mod material;
@@ -11,6 +12,7 @@ pub mod proxy;
 mod record;
 mod retry;
 mod trust;
+mod verifier;
 
 pub use exchange::{MAX_BODY, Response, Transport};
 pub use failure::{TlsFailure, TransportError};

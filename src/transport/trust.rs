@@ -7,6 +7,7 @@ use std::path::PathBuf;
 use rustls::RootCertStore;
 
 use super::material::{TlsMaterialError, certificates, read_small};
+use super::verifier::RootStore;
 use crate::settings::values::SystemStore;
 use crate::settings::{Setting, Source, TlsSettings};
 
@@ -45,6 +46,19 @@ impl fmt::Display for TrustSource {
     }
 }
 
+/// The roots that the settings ask for: there, or still to be read from the operating system.
+pub(super) enum Roots {
+    Ready(Trust),
+    InSystemStore(SystemStoreReader),
+}
+
+/// Reads the operating system's store, which can take long.
+#[derive(Debug)]
+pub(super) struct SystemStoreReader {
+    choice: SystemStore,
+    notes: Vec<String>,
+}
+
 /// Loads the roots that the settings ask for. A CA bundle replaces all other roots and spares the time to
 /// read the system's store.
 ///
@@ -52,16 +66,45 @@ impl fmt::Display for TrustSource {
 /// A bundle that exists and can't be used (a missing one is noted and skipped, unless the registered command
 /// names it), or an empty system store where nothing else is allowed.
 pub fn load_trust(settings: &TlsSettings) -> Result<Trust, TlsMaterialError> {
+    match choose_roots(settings)? {
+        Roots::Ready(trust) => Ok(trust),
+        Roots::InSystemStore(store) => store.all(),
+    }
+}
+
+/// As [`load_trust`], but leaves the system's store to be read by the caller, when and where it likes.
+///
+/// # Errors
+/// Those of the CA bundles.
+pub(super) fn choose_roots(settings: &TlsSettings) -> Result<Roots, TlsMaterialError> {
     let mut notes = Vec::new();
     for bundle in &settings.ca_bundles {
         if let Some(roots) = bundle_roots(bundle, &mut notes)? {
             let source = TrustSource::CaBundle { path: bundle.value.clone(), from: bundle.source };
-            return Ok(Trust { roots, source, notes });
+            return Ok(Roots::Ready(Trust { roots, source, notes }));
         }
     }
-    let (roots, source) = match *settings.system_store {
-        SystemStore::Never => (built_in(), TrustSource::BuiltIn),
-        choice => match (system_roots(&mut notes), choice) {
+    Ok(match *settings.system_store {
+        SystemStore::Never => Roots::Ready(Trust { roots: built_in(), source: TrustSource::BuiltIn, notes }),
+        choice => Roots::InSystemStore(SystemStoreReader { choice, notes }),
+    })
+}
+
+impl RootStore for SystemStoreReader {
+    /// The file that holds all roots on most Linux systems. What is read besides is a folder with the same
+    /// roots again, one a file; only what somebody put there by hand is more.
+    fn part(&self) -> Option<Trust> {
+        let found = rustls_native_certs::load_certs_from_paths(Some(&system_bundle()?), None);
+        let mut roots = RootCertStore::empty();
+        roots.add_parsable_certificates(found.certs);
+        let trust = Trust { roots, source: TrustSource::System, notes: self.notes.clone() };
+        (!trust.roots.is_empty()).then_some(trust)
+    }
+
+    /// The store, or the built-in roots where it is empty and the settings allow that.
+    fn all(&self) -> Result<Trust, TlsMaterialError> {
+        let mut notes = self.notes.clone();
+        let (roots, source) = match (system_roots(&mut notes), self.choice) {
             (Some(roots), _) => (roots, TrustSource::System),
             (None, SystemStore::Auto) => {
                 notes.push(
@@ -70,9 +113,22 @@ pub fn load_trust(settings: &TlsSettings) -> Result<Trust, TlsMaterialError> {
                 (built_in(), TrustSource::BuiltInForEmptySystem)
             }
             (None, _) => return Err(TlsMaterialError::SystemStoreEmpty),
-        },
-    };
-    Ok(Trust { roots, source, notes })
+        };
+        Ok(Trust { roots, source, notes })
+    }
+}
+
+/// The file with all of the system's roots, unless variables name another place for them.
+#[cfg(all(unix, not(target_os = "macos")))]
+fn system_bundle() -> Option<PathBuf> {
+    let named = ["SSL_CERT_FILE", "SSL_CERT_DIR"].into_iter().any(|name| std::env::var_os(name).is_some());
+    if named { None } else { openssl_probe::probe().cert_file }
+}
+
+/// Windows and macOS keep their roots elsewhere.
+#[cfg(not(all(unix, not(target_os = "macos"))))]
+fn system_bundle() -> Option<PathBuf> {
+    None
 }
 
 /// The roots of one bundle; `None` where the file is missing and the next one may be taken.

@@ -99,6 +99,44 @@ fn every_line_is_a_json_object_with_a_time_at_every_level() {
     }
 }
 
+/// The phases that the log tells, each with a time.
+#[track_caller]
+fn phases(answer: &Answer) -> Vec<String> {
+    let named: Vec<Value> =
+        lines(&answer.log()).into_iter().filter(|line| line.get("phase").is_some()).collect();
+    assert!(named.iter().all(|line| line["ms"].as_f64().is_some_and(|ms| ms >= 0.0)), "{named:?}");
+    named.iter().filter_map(|line| line["phase"].as_str()).map(str::to_owned).collect()
+}
+
+#[test]
+fn the_phases_of_a_call_are_told_at_debug_in_their_order() {
+    let api = F5::builder().tls().start();
+    let hook = Hook::pre_tool_use().against(&api).env("F5_GUARDRAILS_LOG_LEVEL", "debug");
+    // A name, so that there is something to look up.
+    let url = api.base_url().replace("127.0.0.1", "localhost");
+    let answer = hook.env("F5_GUARDRAILS_BASE_URL", url).run().allowed();
+    let order = "settings payload client dns tcp waiting for roots tls request body answer all";
+    assert_eq!(phases(&answer).join(" "), order);
+}
+
+#[test]
+fn reading_the_systems_roots_is_a_phase_of_its_own() {
+    let api = F5::builder().tls().start();
+    let hook = Hook::pre_tool_use().against(&api).without("F5_GUARDRAILS_CA_BUNDLE");
+    let store = hook.home().join("store");
+    std::fs::create_dir(&store).unwrap();
+    api.write_ca(&store.join("ca.pem"));
+    let hook = hook.env("SSL_CERT_DIR", store).env("F5_GUARDRAILS_LOG_LEVEL", "debug");
+    assert!(phases(&hook.run().allowed()).contains(&"roots".to_owned()));
+}
+
+#[test]
+fn phases_are_no_matter_for_the_other_levels() {
+    let api = F5::builder().tls().start();
+    let hook = Hook::pre_tool_use().against(&api).env("F5_GUARDRAILS_LOG_LEVEL", "info");
+    assert_eq!(phases(&hook.run().allowed()), [""; 0]);
+}
+
 #[test]
 fn stderr_has_lines_for_people() {
     let api = F5::answering(Fault::status(401));

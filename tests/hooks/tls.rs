@@ -61,6 +61,65 @@ fn the_bundled_roots_trust_no_private_authority() {
     assert!(api.requests().is_empty());
 }
 
+/// A hook that finds the system's store in this folder of its home.
+fn with_system_store(hook: Hook, folder: &str) -> Hook {
+    let folder = hook.home().join(folder);
+    std::fs::create_dir_all(&folder).unwrap();
+    hook.without("F5_GUARDRAILS_CA_BUNDLE").env("SSL_CERT_DIR", folder)
+}
+
+#[test]
+fn a_server_of_the_systems_store_is_trusted() {
+    for event in Event::ALL {
+        let api = F5::builder().tls().start();
+        let hook = with_system_store(Hook::of(event).closed().against(&api), "store");
+        api.write_ca(&hook.home().join("store").join("ca.pem"));
+        hook.run().allowed();
+    }
+}
+
+#[test]
+fn a_server_that_the_systems_store_does_not_know_is_a_scan_error() {
+    everywhere(|event, mode| {
+        let api = F5::builder().tls().start();
+        let hook = with_system_store(Hook::of(event).in_mode(mode).against(&api), "store");
+        Authority::new().write_to(&hook.home().join("store").join("other.pem")).unwrap();
+        hook.run().failed_in(mode).says(&["certificate"]);
+        assert!(api.requests().is_empty());
+    });
+}
+
+#[test]
+fn an_empty_system_store_is_told_as_such() {
+    everywhere(|event, mode| {
+        let api = F5::builder().tls().may_stay_idle().start();
+        let hook = with_system_store(Hook::of(event).in_mode(mode).against(&api), "empty");
+        hook.env("F5_GUARDRAILS_USE_SYSTEM_CERT_STORE", "true")
+            .run()
+            .failed_in(mode)
+            .says(&["The system's certificate store holds no usable certificate."]);
+        assert!(api.requests().is_empty());
+    });
+}
+
+#[test]
+fn an_empty_system_store_is_told_also_where_the_service_is_away() {
+    let hook = with_system_store(Hook::pre_tool_use().closed(), "empty");
+    let url = f5_stand_in::f5::refusing_url().unwrap().replace("http:", "https:");
+    hook.env("F5_GUARDRAILS_BASE_URL", url)
+        .env("F5_GUARDRAILS_USE_SYSTEM_CERT_STORE", "true")
+        .run()
+        .blocked()
+        .says(&["The system's certificate store holds no usable certificate."]);
+}
+
+#[test]
+fn an_empty_system_store_is_noted_where_the_built_in_roots_take_its_place() {
+    let api = F5::builder().tls().start();
+    let hook = with_system_store(Hook::pre_tool_use().closed().against(&api), "empty");
+    hook.run().blocked().says(&["authority that is not trusted"]).notes(&["built-in roots are used"]);
+}
+
 #[test]
 fn a_certificate_for_another_name_is_a_scan_error() {
     everywhere(|event, mode| {

@@ -7,6 +7,7 @@ use std::time::Instant;
 use crate::abort;
 use crate::hook::payload::{self, MAX_PAYLOAD};
 use crate::hook::{Assessment, Event, Failure, Payload, PayloadError};
+use crate::phase;
 use crate::scan::{Metadata, ScanClient, ScanDirection, ScanError, ScanJob, ScanReport};
 use crate::settings::Settings;
 
@@ -46,6 +47,7 @@ pub fn assess(
     seen: &OnceLock<Call>,
 ) -> Assessment {
     let failed = |failure: Failure| Assessment::NotScanned(failure);
+    let begun = Instant::now();
     let input = read_stdin();
     let payload =
         match input.and_then(|bytes| payload::parse(&bytes).inspect_err(|_| note_salvaged(&bytes, seen))) {
@@ -53,6 +55,7 @@ pub fn assess(
             Err(error) => return failed(usage.map_or(Failure::Payload(error), Failure::Usage)),
         };
     let call = seen.get_or_init(|| Call::of(&payload));
+    phase::ended("payload", begun);
     abort::prepare(call.event, *settings.fail_mode);
     if !subcommand.same_subcommand(call.event) {
         tracing::warn!(

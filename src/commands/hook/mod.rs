@@ -23,6 +23,7 @@ use crate::cli::HookArgs;
 use crate::hook::{Action, Assessment, Event, Policy, decide};
 use crate::interrupt;
 use crate::logging::{self, Decided, Log, Stderr};
+use crate::phase;
 use crate::scan::ScanError;
 use crate::settings::values::{FailMode, FlaggedOutput};
 use crate::settings::{ANSWER_TIME, Env, Overrides, Settings, fail_mode};
@@ -84,6 +85,7 @@ fn answer_call(
     let log = logging::init(&settings.log, Stderr::Deferred);
     abort::prepare(subcommand, *settings.fail_mode);
     settings.problems().for_each(|problem| tracing::warn!("{problem}"));
+    phase::ended("settings", started);
 
     let policy = Policy { fail_mode: *settings.fail_mode, flagged_output: *settings.flagged_output };
     let fail_mode_problem = settings.fail_mode.problem.clone().unwrap_or_default();
@@ -106,8 +108,11 @@ fn answer_call(
         Assessment::NotScanned(error.into())
     });
     let call = seen.get().cloned().unwrap_or_else(|| Call::unread(subcommand));
+    let assessed = Instant::now();
     let action = decide(call.event, &assessment, policy);
     let exit = write_answer(&call, &assessment, action, &fail_mode_problem);
+    phase::ended("answer", assessed);
+    phase::ended("all", started);
     record(&log, &call, &assessment, action, started);
     exit
 }

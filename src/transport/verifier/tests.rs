@@ -1,0 +1,230 @@
+use std::sync::mpsc;
+
+use f5_stand_in::tls::{Authority, Validity};
+use rustls::crypto::ring::default_provider;
+use rustls::pki_types::pem::PemObject;
+use rustls::{CertificateError, RootCertStore};
+
+use super::*;
+use crate::transport::TrustSource;
+
+/// A server's certificate and the roots that its authority is among.
+struct Scene {
+    authority: Authority,
+    server: CertificateDer<'static>,
+}
+
+fn der(pem: &str) -> CertificateDer<'static> {
+    CertificateDer::from_pem_slice(pem.as_bytes()).unwrap()
+}
+
+impl Scene {
+    fn new(validity: Validity) -> Self {
+        let authority = Authority::new();
+        let server = der(&authority.server(&["service.example"], validity).certificate_pem);
+        Self { authority, server }
+    }
+
+    fn trust(&self) -> Trust {
+        trust(&self.authority)
+    }
+
+    fn verify(&self, verifier: &dyn ServerCertVerifier, name: &str) -> Result<(), Error> {
+        let name = ServerName::try_from(name.to_owned()).unwrap();
+        verifier.verify_server_cert(&self.server, &[], &name, &[], UnixTime::now()).map(drop)
+    }
+}
+
+/// A store that a test says what is in.
+struct Store<F>(Option<Trust>, F);
+
+impl<F: Fn() -> Result<Trust, TlsMaterialError> + Send + Sync> RootStore for Store<F> {
+    fn part(&self) -> Option<Trust> {
+        self.0.clone()
+    }
+    fn all(&self) -> Result<Trust, TlsMaterialError> {
+        (self.1)()
+    }
+}
+
+/// A verifier that has to load all its roots at once.
+fn loading(all: impl Fn() -> Result<Trust, TlsMaterialError> + Send + Sync + 'static) -> RootsVerifier {
+    RootsVerifier::loading(Arc::new(Store(None, all)), provider(), Arc::default())
+}
+
+/// A verifier that loads a part of its roots first.
+fn loading_part(
+    part: Trust,
+    all: impl Fn() -> Result<Trust, TlsMaterialError> + Send + Sync + 'static,
+) -> RootsVerifier {
+    RootsVerifier::loading(Arc::new(Store(Some(part), all)), provider(), Arc::default())
+}
+
+fn trust(authority: &Authority) -> Trust {
+    let mut roots = RootCertStore::empty();
+    roots.add(der(authority.pem())).unwrap();
+    Trust { roots, source: TrustSource::System, notes: Vec::new() }
+}
+
+fn provider() -> Arc<CryptoProvider> {
+    Arc::new(default_provider())
+}
+
+#[test]
+fn a_certificate_waits_for_the_roots_and_is_then_accepted() {
+    let scene = Scene::new(Validity::Now);
+    let (release, held) = mpsc::channel::<()>();
+    let (trust, held) = (scene.trust(), Mutex::new(held));
+    let verifier = loading(move || {
+        held.lock().unwrap().recv().unwrap();
+        Ok(trust.clone())
+    });
+    thread::scope(|scope| {
+        let verified = scope.spawn(|| scene.verify(&verifier, "service.example"));
+        assert!(verifier.roots.loaded.get().is_none());
+        release.send(()).unwrap();
+        assert_eq!(verified.join().unwrap(), Ok(()));
+    });
+}
+
+#[test]
+fn several_connections_wait_for_the_same_roots() {
+    let scene = Scene::new(Validity::Now);
+    let trust = scene.trust();
+    let verifier = loading(move || Ok(trust.clone()));
+    thread::scope(|scope| {
+        let threads: Vec<_> =
+            (0..8).map(|_| scope.spawn(|| scene.verify(&verifier, "service.example"))).collect();
+        for thread in threads {
+            assert_eq!(thread.join().unwrap(), Ok(()));
+        }
+    });
+}
+
+#[test]
+fn roots_that_could_not_be_loaded_accept_nobody_and_say_why() {
+    let scene = Scene::new(Validity::Now);
+    let verifier = loading(|| Err(TlsMaterialError::SystemStoreEmpty));
+    assert!(matches!(scene.verify(&verifier, "service.example"), Err(Error::Other(_))));
+    assert_eq!(verifier.wait().err(), Some(TlsMaterialError::SystemStoreEmpty));
+}
+
+#[test]
+fn a_panic_while_loading_accepts_nobody() {
+    let scene = Scene::new(Validity::Now);
+    let verifier = loading(|| panic!("on purpose, to see it caught"));
+    assert!(matches!(scene.verify(&verifier, "service.example"), Err(Error::Other(_))));
+    assert_eq!(verifier.wait().err(), Some(failed()));
+    // And it stays that way.
+    assert!(scene.verify(&verifier, "service.example").is_err());
+}
+
+#[test]
+fn a_store_without_a_single_root_accepts_nobody() {
+    let scene = Scene::new(Validity::Now);
+    let empty = Trust { roots: RootCertStore::empty(), source: TrustSource::System, notes: Vec::new() };
+    let verifier = loading(move || Ok(empty.clone()));
+    assert!(matches!(scene.verify(&verifier, "service.example"), Err(Error::Other(_))));
+}
+
+#[test]
+fn refusals_are_rustls_own() {
+    let refusal = |scene: &Scene, trust: Trust, name: &str| {
+        let loading = loading(move || Ok(trust.clone()));
+        match scene.verify(&loading, name) {
+            Err(Error::InvalidCertificate(error)) => error,
+            other => panic!("{other:?}"),
+        }
+    };
+    let scene = Scene::new(Validity::Now);
+    let roots = webpki_roots::TLS_SERVER_ROOTS.iter().cloned().collect();
+    let strangers = Trust { roots, source: TrustSource::BuiltIn, notes: Vec::new() };
+    assert_eq!(refusal(&scene, strangers, "service.example"), CertificateError::UnknownIssuer);
+    let name = refusal(&scene, scene.trust(), "other.example");
+    assert!(matches!(name, CertificateError::NotValidForNameContext { .. }), "{name:?}");
+    let expired = Scene::new(Validity::Expired);
+    let time = refusal(&expired, expired.trust(), "service.example");
+    assert!(matches!(time, CertificateError::ExpiredContext { .. }), "{time:?}");
+}
+
+#[test]
+fn the_hello_does_not_wait_and_offers_what_rustls_would() {
+    let scene = Scene::new(Validity::Now);
+    let (release, held) = mpsc::channel::<()>();
+    let held = Mutex::new(held);
+    let verifier = loading(move || {
+        // Ends when the test does.
+        let _ = held.lock().unwrap().recv();
+        Err(TlsMaterialError::SystemStoreEmpty)
+    });
+    let own = super::verifier(scene.trust(), &provider()).unwrap();
+    assert_eq!(verifier.supported_verify_schemes(), own.supported_verify_schemes());
+    assert_eq!(verifier.requires_raw_public_keys(), own.requires_raw_public_keys());
+    assert!(verifier.root_hint_subjects().is_none() && own.root_hint_subjects().is_none());
+    drop(release);
+}
+
+#[test]
+fn signatures_are_left_to_rustls_too() {
+    // Through a real handshake: only a signature over this very handshake passes.
+    let api = f5_stand_in::f5::F5::builder().tls().may_stay_idle().start();
+    let mut roots = RootCertStore::empty();
+    roots.add(der(api.ca_pem())).unwrap();
+    let trust = Trust { roots, source: TrustSource::System, notes: Vec::new() };
+    for versions in [&[&rustls::version::TLS12][..], &[&rustls::version::TLS13]] {
+        let trust = trust.clone();
+        let verifier = Arc::new(loading(move || Ok(trust.clone())));
+        let config = rustls::ClientConfig::builder_with_provider(provider())
+            .with_protocol_versions(versions)
+            .unwrap()
+            .dangerous()
+            .with_custom_certificate_verifier(verifier)
+            .with_no_client_auth();
+        let name = ServerName::from(api.address().ip());
+        let mut session = rustls::ClientConnection::new(Arc::new(config), name).unwrap();
+        let mut tcp = std::net::TcpStream::connect(api.address()).unwrap();
+        while session.is_handshaking() {
+            session.complete_io(&mut tcp).unwrap();
+        }
+    }
+}
+
+#[test]
+fn what_a_part_of_the_roots_vouches_for_needs_no_others() {
+    let scene = Scene::new(Validity::Now);
+    let verifier = loading_part(scene.trust(), || panic!("nobody asked for the others"));
+    assert_eq!(scene.verify(&verifier, "service.example"), Ok(()));
+    assert_eq!(verifier.wait(), Ok(()));
+    assert!(verifier.all_roots.get().is_none());
+}
+
+#[test]
+fn what_a_part_of_the_roots_does_not_vouch_for_is_for_all_of_them_to_say() {
+    let scene = Scene::new(Validity::Now);
+    // The same name with another key, as where an authority's certificate was renewed.
+    let (part, all) = (trust(&Authority::new()), scene.trust());
+    let verifier = loading_part(part, move || Ok(all.clone()));
+    assert_eq!(scene.verify(&verifier, "service.example"), Ok(()));
+    assert!(scene.verify(&verifier, "other.example").is_err());
+}
+
+#[test]
+fn a_stranger_is_refused_by_all_roots_after_a_part_of_them() {
+    let scene = Scene::new(Validity::Now);
+    let part = trust(&Authority::new());
+    let all: RootCertStore = webpki_roots::TLS_SERVER_ROOTS.iter().cloned().collect();
+    let all = Trust { roots: all, source: TrustSource::BuiltIn, notes: Vec::new() };
+    let verifier = loading_part(part, move || Ok(all.clone()));
+    let refusal = scene.verify(&verifier, "service.example").unwrap_err();
+    assert_eq!(refusal, Error::InvalidCertificate(CertificateError::UnknownIssuer));
+}
+
+#[test]
+fn where_the_other_roots_fail_to_load_nobody_else_is_accepted() {
+    let scene = Scene::new(Validity::Now);
+    let part = || trust(&Authority::new());
+    let empty = loading_part(part(), || Err(TlsMaterialError::SystemStoreEmpty));
+    assert!(matches!(scene.verify(&empty, "service.example"), Err(Error::Other(_))));
+    let panicking = loading_part(part(), || panic!("on purpose, to see it caught"));
+    assert!(matches!(scene.verify(&panicking, "service.example"), Err(Error::Other(_))));
+}
