@@ -1,7 +1,7 @@
 //! A guard against creeping slowness that does not depend on the machine's mood: how many instructions single
 //! runs take, counted by valgrind's callgrind, against `benches/budget.toml`.
 //!
-//! Over ten runs the counts of a run stay within 1 % of each other (what varies are the TLS session's random
+//! Over repeated runs the counts of a run stay within 1 % of each other (what varies are the TLS session's random
 //! numbers and the hash seeds), while times on a busy machine vary by several hundred.
 
 use std::fs;
