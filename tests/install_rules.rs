@@ -149,7 +149,8 @@ fn two_installations_at_once_leave_one_whole_registration() {
     for run in &mut runs {
         assert!(run.wait().unwrap().success());
     }
-    assert_eq!(home.read("config.toml").matches("f5-guard stop").count(), 1);
+    let stop = format!("f5-guard{} stop", std::env::consts::EXE_SUFFIX);
+    assert_eq!(home.read("config.toml").matches(&stop).count(), 1);
     home.run(&["uninstall", "--scope", "user"]).succeeds("uninstall");
     home.is_as(&before, "after uninstall");
 }

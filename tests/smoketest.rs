@@ -52,6 +52,11 @@ impl User {
         self.home.path().join("codex").join("hooks").join("f5_guardrails").join(name)
     }
 
+    /// Moves it away. It is a link to the program that other tests run, and Windows deletes no program that runs.
+    fn lose_the_hook_binary(&self) {
+        fs::rename(self.installed(), self.home.path().join("elsewhere.exe")).unwrap();
+    }
+
     fn set(mut self, name: &str, value: &str) -> Self {
         self.variables.push((name.to_owned(), value.to_owned()));
         self
@@ -178,7 +183,7 @@ fn no_fail_exits_0_and_still_says_that_it_failed() {
 fn a_missing_hook_binary_is_a_failure_even_though_the_scan_works() {
     let api = F5::builder().tls().always(Verdict::cleared()).start();
     let user = user_of(&api);
-    fs::remove_file(user.installed()).unwrap();
+    user.lose_the_hook_binary();
     let run = user.run(&[]);
     assert_failed(&run, "The hook binary is not installed: ");
     assert!(run.stdout.contains("[ok]   Scan         cleared in "), "{}", run.stdout);
@@ -188,7 +193,7 @@ fn a_missing_hook_binary_is_a_failure_even_though_the_scan_works() {
 fn what_stops_the_scan_is_named_before_a_missing_hook_binary() {
     let api = F5::builder().tls().always(Fault::status(401)).start();
     let user = user_of(&api);
-    fs::remove_file(user.installed()).unwrap();
+    user.lose_the_hook_binary();
     assert_failed(&user.run(&[]), "HTTP 401");
     assert_failed(&user.unset("F5_GUARDRAILS_API_TOKEN").run(&[]), "No API token is set.");
 }

@@ -176,9 +176,17 @@ mod tests {
 
     #[test]
     fn both_spellings_of_a_binary_are_ours() {
-        let folder = OurFolder::new("/x y".into(), System::Unix);
-        let places = our_places(&[&folder], &|_| Some("/x~1/f5-guard".into()));
-        for command in ["'/x y/f5-guard' stop", "/x~1/f5-guard stop"] {
+        // Each system joins paths with its own separator.
+        let (folder, short, commands) = if cfg!(windows) {
+            let folder = OurFolder::new(r"C:\x y".into(), System::Windows);
+            let short = r"C:\X~1\f5-guard.exe";
+            (folder, short, [r#""C:\x y\f5-guard.exe" stop"#, r"C:\X~1\f5-guard.exe stop"])
+        } else {
+            let folder = OurFolder::new("/x y".into(), System::Unix);
+            (folder, "/x~1/f5-guard", ["'/x y/f5-guard' stop", "/x~1/f5-guard stop"])
+        };
+        let places = our_places(&[&folder], &|_| Some(short.into()));
+        for command in commands {
             assert_eq!(owner_of(Some(command), None, None, &places), Owner::Ours, "{command}");
         }
     }
