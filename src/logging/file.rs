@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use fs4::FileExt;
 use tracing_subscriber::fmt::MakeWriter;
 
-use crate::stdio::is_stdout;
+use crate::stdio::{is_stdout, stderr_is_stdout};
 use crate::supervise::supervise;
 
 /// A file of this many bytes is renamed to `<name>.1` (an older one is replaced) before the next line.
@@ -59,7 +59,9 @@ impl Log {
             if let Some(path) = path {
                 let _ = append(&path, &lines);
             }
-            let _ = io::stderr().write_all(&stderr);
+            if !stderr_is_stdout() {
+                let _ = io::stderr().write_all(&stderr);
+            }
         });
     }
 }
