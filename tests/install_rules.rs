@@ -23,6 +23,23 @@ fn without_a_codex_that_can_be_asked_it_succeeds_and_says_what_to_do() {
     assert_eq!(fs::read(home.binary()).unwrap(), fs::read(program()).unwrap());
 }
 
+#[cfg(unix)]
+#[test]
+fn nobody_else_may_write_to_the_folder_that_the_hooks_are_run_from_whatever_the_umask() {
+    use std::os::unix::fs::PermissionsExt;
+    let home = Home::new();
+    let install = home.command(&INSTALL);
+    let mut shell = std::process::Command::new("/bin/sh");
+    shell.args(["-c", "umask 000; exec \"$0\" \"$@\""]).arg(install.get_program()).args(install.get_args());
+    shell.env_clear().current_dir(home.path());
+    shell.envs(install.get_envs().filter_map(|(name, value)| Some((name, value?))));
+    assert!(shell.stdin(Stdio::null()).output().unwrap().status.success());
+    for place in [home.binary().as_path(), home.binary().parent().unwrap(), &home.codex().join("hooks")] {
+        let mode = fs::metadata(place).unwrap().permissions().mode();
+        assert_eq!(mode & 0o022, 0, "{}: {mode:o}", place.display());
+    }
+}
+
 #[test]
 fn an_unusable_value_is_an_error_that_changes_nothing() {
     for arguments in [
