@@ -11,30 +11,38 @@ use std::time::{Duration, Instant};
 /// How much of each output stream is kept; what comes after is read and thrown away.
 pub const OUTPUT_LIMIT: usize = 256 * 1024;
 
+/// How long a process takes at most from the moment at which it can't be joined any more to its end.
+const AT_ITS_END: Duration = Duration::from_secs(1);
+
 /// A child process that is ended, with everything it started, when this value goes.
 ///
 /// npm's `codex` is a script that starts the real binary: ending the script alone would leave that behind.
 #[derive(Debug)]
 pub struct Family {
     child: Child,
-    bond: Bond,
+    /// None where the child had ended before there was one.
+    bond: Option<Bond>,
     ended: Option<ExitStatus>,
 }
 
 impl Family {
-    /// Starts the program as the head of a process group (Unix) or job (Windows) of its own.
+    /// Starts the program as the head of a process group (Unix) or job (Windows) of its own. Its streams have to be
+    /// pipes: on Windows it has no window, so nobody would see what it says there.
     pub fn start(command: &mut Command) -> io::Result<Self> {
         #[cfg(unix)]
         std::os::unix::process::CommandExt::process_group(command, 0);
-        let mut child = command.spawn()?;
-        match Bond::of(&child) {
-            Ok(bond) => Ok(Self { child, bond, ended: None }),
-            Err(error) => {
-                let _ = child.kill();
-                let _ = child.wait();
-                Err(error)
-            }
+        #[cfg(windows)]
+        crate::windows::console::without_window(command);
+        let child = command.spawn()?;
+        let bond = Bond::of(&child);
+        let mut family = Self { child, bond: None, ended: None };
+        match bond {
+            Ok(bond) => family.bond = Some(bond),
+            // Windows takes no process into a job that is at its end already; that is no failure to start it.
+            Err(error) if family.wait_until(Instant::now() + AT_ITS_END)?.is_none() => return Err(error),
+            Err(_) => {}
         }
+        Ok(family)
     }
 
     /// The child itself, to take its pipes.
@@ -65,7 +73,10 @@ impl Family {
         if self.ended.is_some() {
             return;
         }
-        self.bond.kill(&mut self.child);
+        match &self.bond {
+            Some(bond) => bond.kill(&mut self.child),
+            None => drop(self.child.kill()),
+        }
         self.ended = self.child.wait().ok();
     }
 }
