@@ -8,11 +8,10 @@ use std::process::exit;
 use serde_json::{Value, json};
 
 const SCRIPT: &str = "fake.json";
-/// Where the fake Codex says which console it has: beside its home, because that has to stay as it is.
-pub const CONSOLE: &str = "console.json";
 
 /// What the fake says from now on: `hooks` (an array, or null for a Codex without the call), `warnings`, `errors`,
-/// `layers`, `requirements`, `refusal` (its answer to a configuration that it does not take).
+/// `layers`, `requirements`, `refusal` (its answer to a configuration that it does not take), and `touches` (a
+/// file to make).
 pub fn script(home: &Path, script: &Value) {
     std::fs::write(home.join(SCRIPT), script.to_string()).unwrap();
 }
@@ -37,18 +36,22 @@ fn play_impostor() {
         exit(0);
     }
     std::io::copy(&mut stdin(), &mut std::io::sink()).unwrap();
-    if let Some(path) = role["touches"].as_str() {
-        std::fs::write(path, consoles()).unwrap();
-    }
+    touch(&role);
     if let Some(words) = role["words"].as_str() {
         eprintln!("{words}");
     }
     exit(i32::try_from(role["code"].as_i64().unwrap_or(0)).unwrap())
 }
 
+fn touch(role: &Value) {
+    if let Some(path) = role["touches"].as_str() {
+        std::fs::write(path, console()).unwrap();
+    }
+}
+
 /// The window of this process's console and the numbers of the processes that share it; nothing without a console.
 #[cfg(windows)]
-fn consoles() -> String {
+fn console() -> String {
     use windows_sys::Win32::System::Console::{GetConsoleProcessList, GetConsoleWindow};
     let mut processes = [0_u32; 64];
     // SAFETY: the buffer has the length that is given; the other call takes nothing.
@@ -59,7 +62,7 @@ fn consoles() -> String {
 }
 
 #[cfg(not(windows))]
-fn consoles() -> String {
+fn console() -> String {
     String::new()
 }
 
@@ -79,13 +82,7 @@ pub fn play_if_asked() {
             println!("{}", if refused { refusal } else { json!({}) });
             exit(i32::from(refused));
         }
-        ["app-server"] => {
-            let home = PathBuf::from(std::env::var_os("CODEX_HOME").unwrap());
-            if cfg!(windows) {
-                std::fs::write(home.with_file_name(CONSOLE), consoles()).unwrap();
-            }
-            app_server(&read())
-        }
+        ["app-server"] => app_server(&read()),
         _ => (),
     }
 }
@@ -96,6 +93,7 @@ fn read() -> Value {
 }
 
 fn app_server(script: &Value) -> ! {
+    touch(script);
     let list = |name: &str| if script[name].is_null() { json!([]) } else { script[name].clone() };
     for line in stdin().lock().lines() {
         let request: Value = serde_json::from_str(&line.unwrap()).unwrap();

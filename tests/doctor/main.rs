@@ -442,11 +442,11 @@ fn project_not_run() {
 #[cfg(windows)]
 fn no_window() {
     let user = User::new();
-    let shown = user.path("shown-by-hook.json");
-    replace_binary(&user, &json!({"version": "f5-guard 0.0.9", "touches": shown}));
-    let (user, run) = user.run();
-    assert!(run.code.is_some(), "{}", run.stderr);
-    for path in [user.path(fake::CONSOLE), shown] {
+    let [of_codex, of_hook] = ["codex.json", "hook.json"].map(|name| user.path(name));
+    replace_binary(&user, &json!({"version": "f5-guard 0.0.9", "touches": of_hook}));
+    user.codex_says(json!({"hooks": user.entries("trusted"), "touches": of_codex}));
+    let (_user, run) = user.run();
+    for path in [of_codex, of_hook] {
         let console: Value = serde_json::from_slice(&fs::read(&path).unwrap()).unwrap();
         assert_eq!(console["window"], false, "{}", path.display());
         // A console of its own, of which Windows shows nothing: the child and the shell that started it.
