@@ -2,6 +2,7 @@
 //! it is told to.
 
 mod fake;
+#[path = "../support/shells.rs"]
 mod shells;
 
 use std::fs;
