@@ -1,6 +1,7 @@
 //! The built installer on Windows: user folders that need a short name, programs that run while they are replaced or
 //! removed, the machine's folder.
 
+use std::ffi::OsStr;
 use std::fs;
 use std::io::Write;
 use std::path::{Path, PathBuf};
@@ -38,9 +39,14 @@ fn payload(event: HookEvent) -> Value {
 
 /// Starts the registered line as Codex does where there is no PowerShell, and hands it the payload.
 fn start(home: &Home, api: &F5, line: &str, payload: &Value) -> Child {
+    start_on_path("", home, api, line, payload)
+}
+
+fn start_on_path(path: impl AsRef<OsStr>, home: &Home, api: &F5, line: &str, payload: &Value) -> Child {
     let mut command = Command::new("cmd.exe");
-    command.args(["/C", line]).env_clear().env("USERPROFILE", home.path()).current_dir(home.path());
+    command.env_clear().env("PATH", path);
     command.envs(std::env::var_os("SystemRoot").map(|root| ("SystemRoot", root)));
+    command.args(["/C", line]).env("USERPROFILE", home.path()).current_dir(home.path());
     command.env("F5_GUARDRAILS_API_TOKEN", TOKEN).env("F5_GUARDRAILS_BASE_URL", api.base_url());
     command.env("F5_GUARDRAILS_POST_STRICT", "true");
     command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::null());
@@ -180,4 +186,20 @@ fn the_machines_folder_is_not_taken_from_the_environment() {
     assert!(shown(&true_folder.join(r"f5-guard\f5-guard.exe")) && !shown(&lie), "{said}");
     let line = format!("command_windows = '{}\\f5-guard\\f5-guard.exe stop", true_folder.display());
     assert!(said.contains(&line), "{said}");
+}
+
+#[test]
+fn a_projects_command_runs_through_cmd_where_f5_guard_is_on_path() {
+    let home = Home::new();
+    let line = ["install", "--scope", "project", "--print", "hooks-json", "--for-windows"];
+    let printed: Value = serde_json::from_str(&home.run(&line).succeeds("print")).unwrap();
+    let folder = home.path().join("on path");
+    fs::create_dir(&folder).unwrap();
+    fs::copy(program(), folder.join("f5-guard.exe")).unwrap();
+    for event in HookEvent::ALL {
+        let line = printed["hooks"][event.name()][0]["hooks"][0]["command"].as_str().unwrap();
+        let api = F5::answering(Verdict::flagged());
+        let said = answer(start_on_path(&folder, &home, &api, line, &payload(event))).to_string();
+        assert!(said.contains("F5"), "{said}");
+    }
 }
