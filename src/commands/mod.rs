@@ -5,6 +5,7 @@ mod dump_config;
 mod hook;
 pub mod install;
 mod reference;
+mod setup;
 mod smoketest;
 pub mod uninstall;
 
