@@ -1,6 +1,15 @@
 //! The rules of the built installer, one by one; without a Codex.
 
+#[path = "../install_support/mod.rs"]
 mod install_support;
+#[cfg(windows)]
+#[path = "../support/powershell.rs"]
+mod powershell;
+#[cfg(windows)]
+#[path = "../support/shells.rs"]
+mod shells;
+#[cfg(windows)]
+mod windows;
 
 use std::fs;
 use std::path::Path;
