@@ -82,11 +82,15 @@ pub fn run(binary: &Path, stage: &Stage, purpose: Purpose) -> Outcome<ExitCode> 
 }
 
 /// Whether counts from this machine mean something next to those of the budget.
+#[cfg(all(target_os = "linux", target_arch = "x86_64"))]
 fn comparable() -> bool {
-    #[cfg(all(target_os = "linux", target_arch = "x86_64"))]
-    return std::arch::is_x86_feature_detected!("avx2");
-    #[cfg(not(all(target_os = "linux", target_arch = "x86_64")))]
-    return false;
+    std::arch::is_x86_feature_detected!("avx2")
+}
+
+/// Other systems take other code.
+#[cfg(not(all(target_os = "linux", target_arch = "x86_64")))]
+fn comparable() -> bool {
+    false
 }
 
 /// The budget's file.
