@@ -123,7 +123,9 @@ fn main() -> Result<(), Box<dyn Error>> {
 /// has to be set.
 fn serve() -> ! {
     let api = simulation().may_stay_idle().start();
-    println!("A SIMULATION of the F5 service runs until you press Ctrl-C. It flags a few well-known patterns and");
+    println!(
+        "A SIMULATION of the F5 service runs until you press Ctrl-C. It flags a few well-known patterns and"
+    );
     println!("scans nothing. For the terminal that you try f5-guard in:\n");
     println!("export F5_GUARDRAILS_API_TOKEN={}", f5::TOKEN);
     println!("export F5_GUARDRAILS_BASE_URL={}", api.base_url());
