@@ -33,13 +33,23 @@ pub(super) fn write(path: &Path, bytes: &[u8], attributes: &Attributes<'_>) -> i
 /// The complete new file under a temporary name; dropping it deletes it.
 pub(super) fn prepare(path: &Path, bytes: &[u8], attributes: &Attributes<'_>) -> io::Result<NamedTempFile> {
     let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    fs::create_dir_all(folder)?;
+    create_folder(folder)?;
     sweep(folder);
     let mut file = Builder::new().prefix(PREFIX).suffix(SUFFIX).tempfile_in(folder)?;
     file.write_all(bytes)?;
     platform::set(file.as_file(), attributes)?;
     file.as_file().sync_all()?;
     Ok(file)
+}
+
+/// Creates a folder, and those above it, where they are missing. Whatever the umask: what stands in it is run, or says
+/// what is run, so nobody but its owner may write to it.
+pub(super) fn create_folder(folder: &Path) -> io::Result<()> {
+    let mut builder = fs::DirBuilder::new();
+    builder.recursive(true);
+    #[cfg(unix)]
+    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o755);
+    builder.create(folder)
 }
 
 /// Deletes the temporary files that killed runs left in `folder`.

@@ -77,11 +77,12 @@ pub fn finish_folder(
         BinaryRemoval::Missing => {}
         BinaryRemoval::Deleted => outcome.lines.push(format!("binary  {} (deleted)", binary.display())),
         BinaryRemoval::SetAside(aside) => {
-            delete_later(&aside);
-            outcome.lines.push(format!(
-                "binary  {} (it runs just now; it goes when Windows starts next)",
-                aside.display()
-            ));
+            let when = if goes_at_next_start(&aside) {
+                "it goes when Windows starts next"
+            } else {
+                "delete it when it has ended; the next installation does so too"
+            };
+            outcome.lines.push(format!("binary  {} (it runs just now; {when})", aside.display()));
         }
     }
     ledger.save_or_delete()?;
@@ -100,11 +101,13 @@ pub fn finish_folder(
     Ok(())
 }
 
+/// Whether the system deletes the program that was set aside: it does so for administrators.
 #[cfg(windows)]
-fn delete_later(path: &Path) {
-    // It is named to the user all the same.
-    let _ = crate::windows::api::delete_at_next_start(path);
+fn goes_at_next_start(path: &Path) -> bool {
+    crate::windows::api::delete_at_next_start(path).is_ok()
 }
 
 #[cfg(not(windows))]
-fn delete_later(_path: &Path) {}
+fn goes_at_next_start(_path: &Path) -> bool {
+    false
+}
