@@ -19,10 +19,30 @@ fn the_powershell_script_hands_on_only_options_that_install_has() {
     let install = command.find_subcommand("install").expect("there is an install subcommand");
     let known: Vec<&str> = install.get_arguments().filter_map(|argument| argument.get_long()).collect();
     let script = script("install.ps1");
-    let handed_on: Vec<&str> = script.split('\'').filter_map(|word| word.strip_prefix("--")).collect();
-    assert!(handed_on.len() > 10, "{handed_on:?}");
+    let lines = script.lines().filter(|line| line.trim_start().starts_with("$arguments "));
+    let handed_on: Vec<&str> = lines
+        .filter_map(|line| line.split_once("--"))
+        .map(|(_, rest)| rest.split(|c: char| c != '-' && !c.is_ascii_lowercase()).next().unwrap_or_default())
+        .collect();
+    assert_eq!(handed_on.len(), 13, "{handed_on:?}");
     for option in handed_on {
         assert!(known.contains(&option), "--{option} is none of {known:?}");
+    }
+}
+
+/// A parameter that nothing is made of would be taken and forgotten.
+#[test]
+fn the_powershell_script_uses_and_explains_every_parameter_that_it_takes() {
+    let script = script("install.ps1");
+    let (help, code) = script.split_once("#>").expect("there is comment-based help");
+    let (_, code) = code.split_once("param(").expect("there is a parameter block");
+    let (parameters, body) = code.split_once("\n)\n").expect("it has an end");
+    let names = parameters.lines().filter_map(|line| line.split_once("] $"));
+    let names: Vec<&str> = names.map(|(_, name)| name.split([' ', ',']).next().unwrap_or_default()).collect();
+    assert!(names.len() > 10, "{names:?}");
+    for name in names {
+        assert!(help.contains(&format!(".PARAMETER {name}\n")) || help.contains(&format!("-{name}")), "{name}");
+        assert!(body.contains(&format!("${name}")), "{name}");
     }
 }
 
