@@ -41,7 +41,10 @@ fn the_powershell_script_uses_and_explains_every_parameter_that_it_takes() {
     let names: Vec<&str> = names.map(|(_, name)| name.split([' ', ',']).next().unwrap_or_default()).collect();
     assert!(names.len() > 10, "{names:?}");
     for name in names {
-        assert!(help.contains(&format!(".PARAMETER {name}\n")) || help.contains(&format!("-{name}")), "{name}");
+        assert!(
+            help.contains(&format!(".PARAMETER {name}\n")) || help.contains(&format!("-{name}")),
+            "{name}"
+        );
         assert!(body.contains(&format!("${name}")), "{name}");
     }
 }
@@ -172,8 +175,8 @@ mod shell {
         assert!(words.contains("there is no f5-guard in") && words.contains("no Cargo.toml in"), "{words}");
     }
 
-    #[test]
-    fn without_cargo_it_says_where_cargo_is_to_be_had() {
+    /// What a checkout's script complains about with nothing but these programs on the path.
+    fn complaint_without_cargo(variables: &[(&str, &str)]) -> String {
         let place = Place::new("install/install.sh");
         place.file("Cargo.toml", "");
         for tool in ["uname", "dirname"] {
@@ -181,13 +184,40 @@ mod shell {
             let real = path.iter().find(|path| path.exists()).expect("the tool is there");
             place.program(&format!("bin/{tool}"), &format!("#!/bin/sh\nexec {} \"$@\"\n", real.display()));
         }
-        let output = Command::new("/bin/sh")
-            .arg(&place.script)
-            .env_clear()
-            .env("PATH", place.folder.path().join("bin"))
-            .output()
-            .expect("the shell starts");
-        assert!(complaint(&output).contains("https://rustup.rs"));
+        let mut command = Command::new("/bin/sh");
+        command.arg(&place.script).env_clear().env("PATH", place.folder.path().join("bin"));
+        complaint(&command.envs(variables.iter().copied()).output().expect("the shell starts"))
+    }
+
+    #[test]
+    fn without_cargo_it_says_where_cargo_is_to_be_had() {
+        assert!(complaint_without_cargo(&[]).contains("https://rustup.rs"));
+    }
+
+    #[test]
+    fn root_without_cargo_is_told_to_build_as_the_user() {
+        let words = complaint_without_cargo(&[("SUDO_USER", "ada")]);
+        assert!(words.contains("build as ada with `cargo build --release --locked`"), "{words}");
+        assert!(words.contains("/target/release/f5-guard' install --scope system`"), "{words}");
+    }
+
+    #[test]
+    fn a_binary_that_macos_holds_back_is_told_about_and_run_all_the_same() {
+        let place = Place::new("install.sh");
+        place.program("f5-guard", ECHO);
+        place.program("bin/uname", "#!/bin/sh\necho Darwin\n");
+        // Only the mark that is asked for is there, and only on the binary.
+        place.program(
+            "bin/xattr",
+            "#!/bin/sh\n[ \"$1 $2\" = '-p com.apple.quarantine' ] && [ \"${3##*/}\" = f5-guard ]\n",
+        );
+        let output = place.run(&["--dry-run"], &[]);
+        assert_eq!(lines(&output)[1..], ["install", "--dry-run"]);
+        let words = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert!(words.contains("xattr -d com.apple.quarantine '/"), "{words}");
+
+        place.program("bin/xattr", "#!/bin/sh\nexit 1\n");
+        assert!(place.run(&["--dry-run"], &[]).stderr.is_empty());
     }
 
     #[test]
