@@ -84,28 +84,34 @@ pub struct DoctorArgs {
     pub codex: Option<PathBuf>,
 }
 
-/// Options of the hook subcommands. Each wins over the environment. The values are read as settings are, so
-/// that an unusable one falls to the safe side instead of ending the process.
+/// How the service is reached. A setting given here wins over the environment; the values are read as settings are.
 #[derive(Debug, Clone, Default, Args)]
-pub struct HookArgs {
-    /// What happens to content that could not be scanned: open (it goes ahead) or closed (it is blocked)
-    #[arg(long, value_name = "MODE")]
-    pub fail_mode: Option<OsString>,
+pub struct ServiceArgs {
     /// Address of the F5 service, with or without /backend/v1
     #[arg(long, value_name = "URL")]
     pub base_url: Option<OsString>,
     /// F5 project: uuid or friendly id
     #[arg(long, value_name = "ID")]
     pub project_id: Option<OsString>,
-    /// Withhold flagged tool output instead of warning about it
-    #[arg(long, value_name = "BOOL", num_args = 0..=1, default_missing_value = "true")]
-    pub post_strict: Option<OsString>,
     /// Seconds for one whole scan, retries included
     #[arg(long, value_name = "SECONDS")]
     pub timeout: Option<OsString>,
     /// PEM file with the only root certificates to trust
     #[arg(long, value_name = "FILE")]
     pub ca_bundle: Option<OsString>,
+}
+
+/// Options of the hook subcommands. An unusable value falls to the safe side instead of ending the process.
+#[derive(Debug, Clone, Default, Args)]
+pub struct HookArgs {
+    /// What happens to content that could not be scanned: open (it goes ahead) or closed (it is blocked)
+    #[arg(long, value_name = "MODE")]
+    pub fail_mode: Option<OsString>,
+    /// Withhold flagged tool output instead of warning about it
+    #[arg(long, value_name = "BOOL", num_args = 0..=1, default_missing_value = "true")]
+    pub post_strict: Option<OsString>,
+    #[command(flatten)]
+    pub service: ServiceArgs,
     /// The timeout in seconds that the hook is registered with in Codex; the answer always comes before it
     #[arg(long, value_name = "SECONDS", help_heading = "Registration")]
     pub hook_timeout: Option<OsString>,
@@ -121,18 +127,8 @@ pub struct SmoketestArgs {
     /// Write one JSON object instead of text
     #[arg(long)]
     pub json: bool,
-    /// Seconds for the scan, retries included
-    #[arg(long, value_name = "SECONDS")]
-    pub timeout: Option<OsString>,
-    /// Address of the F5 service, with or without /backend/v1
-    #[arg(long, value_name = "URL")]
-    pub base_url: Option<OsString>,
-    /// F5 project: uuid or friendly id
-    #[arg(long, value_name = "ID")]
-    pub project_id: Option<OsString>,
-    /// PEM file with the only root certificates to trust
-    #[arg(long, value_name = "FILE")]
-    pub ca_bundle: Option<OsString>,
+    #[command(flatten)]
+    pub service: ServiceArgs,
     /// Find out why TLS fails here: environment, proxy, each step of a connection, the certificates
     #[arg(long, help_heading = "Diagnostics")]
     pub tls_diagnostics: bool,
@@ -161,16 +157,25 @@ pub enum VerboseHttp {
     Body,
 }
 
+impl From<ServiceArgs> for Overrides {
+    fn from(args: ServiceArgs) -> Self {
+        Self {
+            base_url: args.base_url,
+            project_id: args.project_id,
+            timeout: args.timeout,
+            ca_bundle: args.ca_bundle,
+            ..Self::default()
+        }
+    }
+}
+
 impl From<HookArgs> for Overrides {
     fn from(args: HookArgs) -> Self {
         Self {
             fail_mode: args.fail_mode,
-            base_url: args.base_url,
-            project_id: args.project_id,
             post_strict: args.post_strict,
-            timeout: args.timeout,
-            ca_bundle: args.ca_bundle,
             hook_timeout: args.hook_timeout,
+            ..args.service.into()
         }
     }
 }

@@ -9,7 +9,7 @@ use std::process::{Child, Command, Output, Stdio};
 use std::sync::mpsc;
 use std::time::Duration;
 
-use f5_stand_in::f5::{self, F5, Verdict};
+use f5_stand_in::f5::{self, F5, Fault, Reply, Verdict};
 use serde_json::Value;
 
 const CALL: &str = r#"{"hook_event_name":"PreToolUse","session_id":"s","turn_id":"t","tool_name":"Bash","tool_input":{"command":"touch x"},"tool_use_id":"u"}"#;
@@ -218,4 +218,87 @@ fn plain_http_to_this_machine_does_not_leave_it_through_a_proxy() {
     let output = answered(&mut command);
     assert_denied(&output);
     assert!(String::from_utf8_lossy(&output.stdout).contains("proxy on another machine"));
+}
+
+/// A hook whose service is silent for as long as the test lives, once the scan is under way.
+fn waiting_for_its_scan(api: &F5, home: &tempfile::TempDir, payload: &str, subcommand: &str) -> Child {
+    let mut command = hook(home, &[subcommand, "--fail-mode", "closed", "--hook-timeout", "90"]);
+    command.env("F5_GUARDRAILS_BASE_URL", api.base_url()).env("F5_GUARDRAILS_TIMEOUT", "60");
+    let child = feed(&mut command, payload);
+    while api.requests().is_empty() {
+        std::thread::yield_now();
+    }
+    child
+}
+
+#[test]
+fn a_signal_that_ends_the_process_says_no_by_its_exit_code() {
+    for signal in ["TERM", "HUP", "QUIT", "XCPU", "ALRM", "VTALRM", "PROF", "USR1", "USR2", "ABRT"] {
+        let home = home();
+        let api = F5::builder().always(Fault::HangAfterRequest).start();
+        let child = waiting_for_its_scan(&api, &home, CALL, "pre-tool-use");
+        let id = child.id().to_string();
+        assert!(Command::new("kill").args([&format!("-{signal}"), &id]).status().unwrap().success());
+        let output = child.wait_with_output().unwrap();
+        assert_eq!(
+            (output.status.code(), output.stdout.len()),
+            (Some(2), 0),
+            "{signal}: {:?}",
+            output.status
+        );
+        assert!(String::from_utf8_lossy(&output.stderr).contains("not scanned"), "{signal}");
+    }
+}
+
+#[test]
+fn a_stop_that_a_signal_ends_exits_with_1_because_2_would_loop() {
+    let home = home();
+    let api = F5::builder().always(Fault::HangAfterRequest).start();
+    let stop = r#"{"hook_event_name":"Stop","last_assistant_message":"x"}"#;
+    // Under the wrong name, too: the payload says what it is.
+    let child = waiting_for_its_scan(&api, &home, stop, "pre-tool-use");
+    assert!(Command::new("kill").arg(child.id().to_string()).status().unwrap().success());
+    assert_eq!(child.wait_with_output().unwrap().status.code(), Some(1));
+}
+
+#[test]
+fn a_signal_that_was_ignored_before_stays_ignored() {
+    let home = home();
+    let api = F5::answering(Reply::from(Verdict::flagged()).after(Duration::from_millis(300)));
+    let mut command = Command::new("/bin/sh");
+    let script = "trap '' HUP; exec \"$0\" \"$@\"";
+    command.args(["-c", script, env!("CARGO_BIN_EXE_f5-guard")]).args(CLOSED);
+    isolate(&mut command, &home);
+    command.env("F5_GUARDRAILS_BASE_URL", api.base_url());
+    let child = feed(&mut command, CALL);
+    while api.requests().is_empty() {
+        std::thread::yield_now();
+    }
+    assert!(Command::new("kill").args(["-HUP", &child.id().to_string()]).status().unwrap().success());
+    assert_denied(&child.wait_with_output().unwrap());
+}
+
+#[test]
+fn a_registered_command_that_joins_stderr_to_stdout_still_says_no() {
+    let home = home();
+    let mut command = Command::new("/bin/sh");
+    command.args(["-c", "\"$0\" \"$@\" 2>&1", env!("CARGO_BIN_EXE_f5-guard")]).args(CLOSED);
+    isolate(&mut command, &home);
+    // Several lines for people: of the number, of the retries, of the decision.
+    command.env("F5_GUARDRAILS_TIMEOUT", "ten").env("F5_GUARDRAILS_LOG_LEVEL", "trace");
+    assert_denied(&answered(&mut command));
+    let log = std::fs::read_to_string(home.path().join("logs/f5_guardrails.log")).unwrap();
+    assert!(log.contains("F5_GUARDRAILS_TIMEOUT") && log.contains("not_scanned"), "{log}");
+}
+
+#[test]
+fn a_forgotten_subcommand_is_answered_in_the_shape_of_the_payloads_event() {
+    let home = home();
+    assert_denied(&answered(&mut hook(&home, &["--fail-mode", "closed"])));
+    let large = CALL.replace("touch x", &"x".repeat(4 << 20));
+    assert_denied(&feed(&mut hook(&home, &["--fail-mode=closed"]), &large).wait_with_output().unwrap());
+    let stop = r#"{"hook_event_name":"Stop","last_assistant_message":"x"}"#;
+    let output = feed(&mut hook(&home, &["--fail-mode", "closed"]), stop).wait_with_output().unwrap();
+    let answer: Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!((output.status.code(), &answer["continue"]), (Some(0), &Value::Bool(false)));
 }

@@ -3,7 +3,7 @@
 mod tls_support;
 
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
 use f5_stand_in::f5::{F5, Fault, Response, TOKEN, Verdict};
@@ -196,6 +196,19 @@ fn what_stops_the_scan_is_named_before_a_missing_hook_binary() {
     user.lose_the_hook_binary();
     assert_failed(&user.run(&[]), "HTTP 401");
     assert_failed(&user.unset("F5_GUARDRAILS_API_TOKEN").run(&[]), "No API token is set.");
+}
+
+#[test]
+fn a_hook_binary_that_is_another_program_or_none_is_a_failure() {
+    let api = F5::builder().tls().always(Verdict::cleared()).start();
+    let user = user_of(&api);
+    user.lose_the_hook_binary();
+    let programs = ["/bin/true", "/usr/bin/true", r"C:\Windows\System32\whoami.exe"].map(Path::new);
+    let other = programs.into_iter().find(|path| path.is_file()).expect("a program of the system");
+    fs::copy(other, user.installed()).unwrap();
+    assert_failed(&user.run(&[]), "is no f5-guard");
+    fs::write(user.installed(), "no program").unwrap();
+    assert_failed(&user.run(&[]), "cannot be run");
 }
 
 #[cfg(unix)]

@@ -87,7 +87,7 @@ fn logins_in_proxy_variables_are_removed() {
     {
         for value in ["http://alice:s3cret@proxy:8080", "alice:s3cret@proxy:8080"] {
             let found = report(&[(name, value)]);
-            assert!(found.set[0].login_removed);
+            assert!(found.set[0].secrets_removed);
             assert!(found.set[0].value.ends_with("proxy:8080"));
             assert!(!format!("{found:?}").contains("s3cret"));
         }

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use f5_guard::diagnose::{
     Certificate, Chain, ClientCertificate, Environment, Facts, Fault, Os, Outcome, Report, Route, Stage,
-    Step, Target, Trust, without_login,
+    Step, Target, Trust, without_secrets,
 };
 use f5_guard::printable::printable;
 use proptest::prelude::*;
@@ -86,7 +86,7 @@ proptest! {
 
     #[test]
     fn a_login_never_survives_in_a_url(user in "[a-z]{3,9}", password in "[A-Z0-9:/@?#%]{4,20}") {
-        let (shown, removed) = without_login(&format!("http://{user}:{password}@proxy.example:8080/"));
+        let (shown, removed) = without_secrets(&format!("http://{user}:{password}@proxy.example:8080/"));
         prop_assert!(removed);
         prop_assert_eq!(shown, "http://proxy.example:8080/");
     }

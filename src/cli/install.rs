@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
 
+use super::ServiceArgs;
 use crate::installation;
 use crate::registration;
 use crate::settings::Overrides;
@@ -101,21 +102,11 @@ pub struct Enforced {
     /// What happens to content that could not be scanned: open (it goes ahead) or closed (it is blocked)
     #[arg(long, value_name = "MODE")]
     pub fail_mode: Option<OsString>,
-    /// Address of the F5 service, with or without /backend/v1
-    #[arg(long, value_name = "URL")]
-    pub base_url: Option<OsString>,
-    /// F5 project: uuid or friendly id
-    #[arg(long, value_name = "ID")]
-    pub project_id: Option<OsString>,
     /// Withhold flagged tool output instead of warning about it
     #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_missing_value = "true")]
     pub post_strict: Option<OsString>,
-    /// Seconds for one whole scan, retries included
-    #[arg(long, value_name = "SECONDS")]
-    pub timeout: Option<OsString>,
-    /// PEM file with the only root certificates to trust
-    #[arg(long, value_name = "FILE")]
-    pub ca_bundle: Option<OsString>,
+    #[command(flatten)]
+    pub service: ServiceArgs,
 }
 
 /// Options of `uninstall`.
@@ -159,12 +150,8 @@ impl From<&Enforced> for Overrides {
     fn from(args: &Enforced) -> Self {
         Self {
             fail_mode: args.fail_mode.clone(),
-            base_url: args.base_url.clone(),
-            project_id: args.project_id.clone(),
             post_strict: args.post_strict.clone(),
-            timeout: args.timeout.clone(),
-            ca_bundle: args.ca_bundle.clone(),
-            hook_timeout: None,
+            ..args.service.clone().into()
         }
     }
 }

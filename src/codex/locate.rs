@@ -364,3 +364,54 @@ mod tests {
         assert_eq!(parse_version("codex 7 is great"), None);
     }
 }
+
+#[cfg(all(test, windows))]
+mod windows_tests {
+    use std::ffi::OsString;
+
+    use super::*;
+
+    fn program(path: &Path) {
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(path, "").unwrap();
+    }
+
+    fn env_of(name: &'static str, value: PathBuf) -> impl Fn(&str) -> Option<OsString> {
+        move |asked| (asked == name).then(|| value.clone().into())
+    }
+
+    #[test]
+    fn npms_cmd_file_is_replaced_by_the_program_behind_it() {
+        let dir = tempfile::tempdir().unwrap();
+        let npm = dir.path().join("npm");
+        let launcher = npm.join("codex.cmd");
+        let scope = npm.join(r"node_modules\@openai");
+        let binary = scope
+            .join(r"codex\node_modules\@openai\codex-win32-x64\vendor\x86_64-pc-windows-msvc\bin\codex.exe");
+        program(&launcher);
+        program(&scope.join(r"codex\bin\codex.js"));
+        let kept = locate(None, System::Windows, &env_of("PATH", npm.clone())).unwrap();
+        assert_eq!(kept, Codex { program: launcher, place: Place::Path });
+        program(&binary);
+        for (name, place) in [("PATH", Place::Path), ("APPDATA", Place::PackageManager)] {
+            let value = if name == "PATH" { npm.clone() } else { dir.path().to_path_buf() };
+            let found = locate(None, System::Windows, &env_of(name, value)).unwrap();
+            assert_eq!(found, Codex { program: binary.clone(), place });
+        }
+    }
+
+    #[test]
+    fn the_newest_folder_of_the_desktop_app_is_a_usual_place() {
+        let dir = tempfile::tempdir().unwrap();
+        let codex = dir.path().join(r"OpenAI\Codex\bin\0123abcd\codex.exe");
+        program(&codex);
+        let found = locate(None, System::Windows, &env_of("LOCALAPPDATA", dir.path().to_path_buf())).unwrap();
+        assert_eq!(found, Codex { program: codex, place: Place::DesktopApp });
+    }
+
+    #[test]
+    fn relative_folders_on_path_are_passed_over() {
+        let path = PathBuf::from(r".;node_modules\.bin;\tools");
+        assert_eq!(path_candidates(System::Windows, &env_of("PATH", path), "codex"), Vec::<PathBuf>::new());
+    }
+}

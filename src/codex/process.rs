@@ -11,30 +11,41 @@ use std::time::{Duration, Instant};
 /// How much of each output stream is kept; what comes after is read and thrown away.
 pub const OUTPUT_LIMIT: usize = 256 * 1024;
 
+/// How long a process takes at most from the moment at which it can't be joined any more to its end.
+const AT_ITS_END: Duration = Duration::from_secs(1);
+
 /// A child process that is ended, with everything it started, when this value goes.
 ///
 /// npm's `codex` is a script that starts the real binary: ending the script alone would leave that behind.
 #[derive(Debug)]
 pub struct Family {
     child: Child,
-    bond: Bond,
+    /// None where the child had ended before there was one.
+    bond: Option<Bond>,
     ended: Option<ExitStatus>,
 }
 
 impl Family {
-    /// Starts the program as the head of a process group (Unix) or job (Windows) of its own.
+    /// Starts the program as the head of a process group (Unix) or job (Windows) of its own. Its streams have to be
+    /// pipes: on Windows it has no window, so nobody would see what it says there.
     pub fn start(command: &mut Command) -> io::Result<Self> {
         #[cfg(unix)]
         std::os::unix::process::CommandExt::process_group(command, 0);
-        let mut child = command.spawn()?;
-        match Bond::of(&child) {
-            Ok(bond) => Ok(Self { child, bond, ended: None }),
-            Err(error) => {
-                let _ = child.kill();
-                let _ = child.wait();
-                Err(error)
-            }
+        #[cfg(windows)]
+        crate::windows::console::without_window(command);
+        Self::of(command.spawn()?)
+    }
+
+    fn of(child: Child) -> io::Result<Self> {
+        let bond = Bond::of(&child);
+        let mut family = Self { child, bond: None, ended: None };
+        match bond {
+            Ok(bond) => family.bond = Some(bond),
+            // Windows takes no process into a job that is at its end already; that is no failure to start it.
+            Err(error) if family.wait_until(Instant::now() + AT_ITS_END)?.is_none() => return Err(error),
+            Err(_) => {}
         }
+        Ok(family)
     }
 
     /// The child itself, to take its pipes.
@@ -65,7 +76,10 @@ impl Family {
         if self.ended.is_some() {
             return;
         }
-        self.bond.kill(&mut self.child);
+        match &self.bond {
+            Some(bond) => bond.kill(&mut self.child),
+            None => drop(self.child.kill()),
+        }
         self.ended = self.child.wait().ok();
     }
 }
@@ -195,13 +209,16 @@ impl Collected {
     }
 }
 
-#[cfg(all(test, unix))]
+#[cfg(test)]
 mod tests {
     use super::*;
 
-    fn sh(script: &str) -> Command {
-        let mut command = Command::new("/bin/sh");
-        command.args(["-c", script]);
+    /// A line for the system's shell.
+    fn shell(unix: &str, windows: &str) -> Command {
+        let (program, flag, line) =
+            if cfg!(windows) { ("cmd.exe", "/C", windows) } else { ("/bin/sh", "-c", unix) };
+        let mut command = Command::new(program);
+        command.args([flag, line]);
         command
     }
 
@@ -209,34 +226,29 @@ mod tests {
 
     #[test]
     fn both_outputs_and_the_exit_code_are_kept() {
-        let done = run(&mut sh("cat; echo problem >&2; exit 3"), b"hello", LONG).unwrap();
+        let mut command =
+            shell("echo hello; echo problem >&2; exit 3", "echo hello& echo problem>&2& exit 3");
+        let done = run(&mut command, b"", LONG).unwrap();
         assert_eq!(
-            (done.end, done.stdout.as_slice(), done.stderr.as_slice()),
-            (End::Code(3), &b"hello"[..], &b"problem\n"[..])
+            (done.end, done.stdout.trim_ascii(), done.stderr.trim_ascii()),
+            (End::Code(3), &b"hello"[..], &b"problem"[..])
         );
     }
 
+    /// Windows refuses a process that has ended a place in a job.
     #[test]
-    fn a_program_that_hangs_is_ended_with_everything_it_started() {
-        let done =
-            run(&mut sh("echo begun; sleep 1000 & sleep 1000"), b"", Duration::from_millis(300)).unwrap();
-        assert_eq!(done.end, End::TimedOut);
-    }
-
-    #[test]
-    fn a_flood_on_both_streams_neither_blocks_nor_fills_the_memory() {
-        let flood = "dd if=/dev/zero bs=1024 count=2000 2>/dev/null; dd if=/dev/zero bs=1024 count=2000 >&2 2>/dev/null";
-        let done = run(&mut sh(flood), b"", LONG).unwrap();
-        assert_eq!(
-            (done.end, done.stdout.len(), done.stderr.len()),
-            (End::Code(0), OUTPUT_LIMIT, OUTPUT_LIMIT)
-        );
+    fn a_program_that_ended_before_it_was_looked_at_has_an_exit_code() {
+        let mut child = shell("exit 3", "exit 3").spawn().unwrap();
+        child.wait().unwrap();
+        let mut family = Family::of(child).unwrap();
+        let status = family.wait_until(Instant::now() + LONG).unwrap();
+        assert_eq!(status.and_then(|status| status.code()), Some(3));
     }
 
     #[test]
     fn a_program_that_never_reads_its_input_does_not_block_us() {
         let input = vec![b'x'; 1024 * 1024];
-        assert_eq!(run(&mut sh("exit 0"), &input, LONG).unwrap().end, End::Code(0));
+        assert_eq!(run(&mut shell("exit 0", "exit 0"), &input, LONG).unwrap().end, End::Code(0));
     }
 
     #[test]
@@ -245,8 +257,39 @@ mod tests {
         assert_eq!(error.kind(), io::ErrorKind::NotFound);
     }
 
-    #[test]
-    fn a_signal_is_no_exit_code() {
-        assert_eq!(run(&mut sh("kill -9 $$"), b"", LONG).unwrap().end, End::Signal);
+    #[cfg(unix)]
+    mod unix {
+        use super::*;
+
+        fn sh(script: &str) -> Command {
+            shell(script, "")
+        }
+
+        #[test]
+        fn the_input_arrives() {
+            assert_eq!(run(&mut sh("cat"), b"hello", LONG).unwrap().stdout, b"hello");
+        }
+
+        #[test]
+        fn a_program_that_hangs_is_ended_with_everything_it_started() {
+            let done =
+                run(&mut sh("echo begun; sleep 1000 & sleep 1000"), b"", Duration::from_millis(300)).unwrap();
+            assert_eq!(done.end, End::TimedOut);
+        }
+
+        #[test]
+        fn a_flood_on_both_streams_neither_blocks_nor_fills_the_memory() {
+            let flood = "dd if=/dev/zero bs=1024 count=2000 2>/dev/null; dd if=/dev/zero bs=1024 count=2000 >&2 2>/dev/null";
+            let done = run(&mut sh(flood), b"", LONG).unwrap();
+            assert_eq!(
+                (done.end, done.stdout.len(), done.stderr.len()),
+                (End::Code(0), OUTPUT_LIMIT, OUTPUT_LIMIT)
+            );
+        }
+
+        #[test]
+        fn a_signal_is_no_exit_code() {
+            assert_eq!(run(&mut sh("kill -9 $$"), b"", LONG).unwrap().end, End::Signal);
+        }
     }
 }

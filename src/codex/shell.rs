@@ -208,4 +208,16 @@ mod tests {
         assert_eq!(String::from_utf8(done.stdout).unwrap(), expected);
         assert_eq!(done.end, process::End::Code(0));
     }
+
+    #[cfg(windows)]
+    #[test]
+    fn cmd_gets_the_line_with_its_spaces_and_the_folder() {
+        let dir = tempfile::tempdir().unwrap();
+        let shell = HookShell::Cmd("cmd.exe".into());
+        let done =
+            run_hook(&shell, "echo a b& cd& exit 3", b"{}", dir.path(), Duration::from_secs(60)).unwrap();
+        let said = String::from_utf8(done.stdout).unwrap();
+        assert_eq!(said.lines().map(str::trim).collect::<Vec<_>>(), ["a b", dir.path().to_str().unwrap()]);
+        assert_eq!(done.end, process::End::Code(3));
+    }
 }

@@ -5,6 +5,7 @@ mod dump_config;
 mod hook;
 pub mod install;
 mod reference;
+mod setup;
 mod smoketest;
 pub mod uninstall;
 
@@ -39,7 +40,7 @@ fn refused(args: &[OsString], error: &clap::Error, started: Instant) -> ExitCode
     let answer = match hook_subcommand(args) {
         Some(_) if help && args.len() <= 3 => None,
         Some(event) => Some(hook::run_unusable(event, args, error, started)),
-        None if error.kind() == ErrorKind::InvalidSubcommand && !std::io::stdin().is_terminal() => {
+        None if names_no_subcommand(args, error) && !std::io::stdin().is_terminal() => {
             hook::run_misspelt(args, error, started)
         }
         None => None,
@@ -65,6 +66,16 @@ fn run(command: Command, started: Instant) -> ExitCode {
         Command::Smoketest(args) => smoketest::run(&args),
         Command::Completions(args) => reference::completions(&args),
         Command::Man(args) => reference::man(&args),
+    }
+}
+
+/// Whether the subcommand is one that does not exist, or was forgotten before an option.
+fn names_no_subcommand(args: &[OsString], error: &clap::Error) -> bool {
+    let forgotten = || args.get(1).is_some_and(|first| first.as_encoded_bytes().starts_with(b"-"));
+    match error.kind() {
+        ErrorKind::InvalidSubcommand => true,
+        ErrorKind::DisplayHelp | ErrorKind::DisplayVersion => false,
+        _ => forgotten(),
     }
 }
 

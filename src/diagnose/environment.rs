@@ -9,7 +9,7 @@ use std::ffi::OsString;
 use std::fs;
 use std::path::Path;
 
-use super::text::without_login;
+use super::text::without_secrets;
 use crate::printable::printable;
 use crate::settings::home_relative;
 use crate::transport::certificates;
@@ -61,7 +61,7 @@ pub struct Variable {
     pub name: &'static str,
     /// Without user info and control characters.
     pub value: String,
-    pub login_removed: bool,
+    pub secrets_removed: bool,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub file: Option<FileState>,
 }
@@ -108,13 +108,13 @@ pub fn report(env: &dyn Fn(&str) -> Option<OsString>) -> Environment {
             continue;
         };
         let text = value.to_string_lossy();
-        let (shown, login_removed) = if kind == Kind::Proxy || text.contains("://") {
-            without_login(&text)
+        let (shown, secrets_removed) = if kind == Kind::Proxy || text.contains("://") {
+            without_secrets(&text)
         } else {
             (text.into_owned(), false)
         };
         let file = if value.is_empty() { None } else { file_state(&home_relative(&value, env), kind) };
-        report.set.push(Variable { name, value: printable(&shown, VALUE_CHARS), login_removed, file });
+        report.set.push(Variable { name, value: printable(&shown, VALUE_CHARS), secrets_removed, file });
     }
     report
 }

@@ -36,7 +36,7 @@ pub use inspection::recognise;
 pub use probe::{LOOK_ANNOUNCEMENT, Request, run};
 pub use render::{Judgement, Report};
 pub use route::{Login, Proxy, ProxyScheme, Route};
-pub use text::without_login;
+pub use text::without_secrets;
 pub use verdict::{Verdict, judge};
 
 /// Sent with every request of a diagnosis: the firewall in front of F5's service refuses clients without one.

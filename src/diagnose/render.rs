@@ -99,9 +99,9 @@ impl Report {
         let width = self.environment.set.iter().map(|variable| variable.name.len()).max().unwrap_or(0);
         for variable in &self.environment.set {
             let file = variable.file.as_ref().map_or_else(String::new, |state| format!(" ({state})"));
-            let login = if variable.login_removed { " (login not shown)" } else { "" };
+            let hidden = if variable.secrets_removed { " (login or query not shown)" } else { "" };
             let value = if variable.value.is_empty() { "(empty)" } else { &variable.value };
-            writeln!(out, "  {:width$}  {value}{login}{file}", variable.name)?;
+            writeln!(out, "  {:width$}  {value}{hidden}{file}", variable.name)?;
         }
         if !self.environment.unset.is_empty() {
             writeln!(out, "  not set: {}", self.environment.unset.join(", "))?;

@@ -6,7 +6,7 @@ use serde::Serialize;
 use std::ffi::OsString;
 
 use super::facts::Target;
-use super::text::{authority, without_login};
+use super::text::{authority, without_secrets};
 use crate::printable::printable;
 
 /// The variables that name a proxy for `https://`, in the order in which the matcher asks for them: the first that
@@ -186,7 +186,7 @@ fn why_direct(
         _ if usable => format!("the system's settings exclude this host from {name}"),
         _ => format!(
             "{name} is not a usable proxy address ({}), so it is ignored",
-            printable(&without_login(&value).0, 120)
+            printable(&without_secrets(&value).0, 120)
         ),
     }
 }

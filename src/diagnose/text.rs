@@ -3,17 +3,18 @@
 use std::net::{Ipv4Addr, Ipv6Addr};
 use std::time::Duration;
 
-/// A URL without its user info. A password may hold `/`, `?`, `#` and `@` unescaped, so everything up to the *last* `@`
-/// goes: better a host too few than a part of a password. Says whether anything was removed.
-pub fn without_login(url: &str) -> (String, bool) {
+/// A URL without what may be secret in it: its user info, query and fragment. A password may hold `/`, `?`, `#` and `@`
+/// unescaped, so everything up to the *last* `@` goes: better a host too few than a part of a password. Says whether
+/// anything was removed.
+pub fn without_secrets(url: &str) -> (String, bool) {
     let (scheme, rest) = match url.find("://") {
         Some(at) => url.split_at(at + 3),
         None => ("", url),
     };
-    match rest.rsplit_once('@') {
-        Some((_, host)) => (format!("{scheme}{host}"), true),
-        None => (url.to_owned(), false),
-    }
+    let address = rest.rsplit_once('@').map_or(rest, |(_, address)| address);
+    let end = address.find(['?', '#']).unwrap_or(address.len());
+    let shown = address.get(..end).unwrap_or_default();
+    (format!("{scheme}{shown}"), shown.len() < rest.len())
 }
 
 /// Milliseconds for people: two digits that matter, never more than a tenth of a millisecond.
@@ -56,12 +57,17 @@ mod tests {
     use super::*;
 
     #[test]
-    fn no_part_of_a_password_survives_in_a_url() {
+    fn no_part_of_a_password_or_a_query_survives_in_a_url() {
         for url in ["http://u:pa@ss/w?o#rd@proxy:8080", "http://u@x:pa://ss@proxy:8080"] {
-            assert_eq!(without_login(url), ("http://proxy:8080".to_owned(), true), "{url}");
+            assert_eq!(without_secrets(url), ("http://proxy:8080".to_owned(), true), "{url}");
         }
-        assert_eq!(without_login("u:p@proxy:8080"), ("proxy:8080".to_owned(), true));
-        assert_eq!(without_login("http://proxy:8080"), ("http://proxy:8080".to_owned(), false));
+        for url in
+            ["http://proxy:8080?token=secret", "http://proxy:8080#secret", "http://u:p@proxy:8080?q=a#b"]
+        {
+            assert_eq!(without_secrets(url), ("http://proxy:8080".to_owned(), true), "{url}");
+        }
+        assert_eq!(without_secrets("u:p@proxy:8080"), ("proxy:8080".to_owned(), true));
+        assert_eq!(without_secrets("http://proxy:8080"), ("http://proxy:8080".to_owned(), false));
     }
 
     #[test]

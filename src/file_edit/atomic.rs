@@ -11,6 +11,11 @@ use tempfile::{Builder, NamedTempFile};
 const ATTEMPTS: u32 = 20;
 const PAUSE: Duration = Duration::from_millis(50);
 
+const PREFIX: &str = ".f5-guard-";
+const SUFFIX: &str = ".tmp";
+/// A temporary file that is older belongs to a run that was killed: none takes as long.
+const ABANDONED: Duration = Duration::from_secs(60 * 60);
+
 /// What the new file takes over.
 #[cfg_attr(not(unix), expect(dead_code, reason = "without modes there is nothing to take over"))]
 pub(super) enum Attributes<'a> {
@@ -28,12 +33,41 @@ pub(super) fn write(path: &Path, bytes: &[u8], attributes: &Attributes<'_>) -> i
 /// The complete new file under a temporary name; dropping it deletes it.
 pub(super) fn prepare(path: &Path, bytes: &[u8], attributes: &Attributes<'_>) -> io::Result<NamedTempFile> {
     let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    fs::create_dir_all(folder)?;
-    let mut file = Builder::new().prefix(".f5-guard-").suffix(".tmp").tempfile_in(folder)?;
+    create_folder(folder)?;
+    sweep(folder);
+    let mut file = Builder::new().prefix(PREFIX).suffix(SUFFIX).tempfile_in(folder)?;
     file.write_all(bytes)?;
     platform::set(file.as_file(), attributes)?;
     file.as_file().sync_all()?;
     Ok(file)
+}
+
+/// Creates a folder, and those above it, where they are missing. Whatever the umask: what stands in it is run, or says
+/// what is run, so nobody but its owner may write to it.
+pub(super) fn create_folder(folder: &Path) -> io::Result<()> {
+    let mut builder = fs::DirBuilder::new();
+    builder.recursive(true);
+    #[cfg(unix)]
+    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o755);
+    builder.create(folder)
+}
+
+/// Deletes the temporary files that killed runs left in `folder`.
+pub(super) fn sweep(folder: &Path) {
+    let Ok(entries) = fs::read_dir(folder) else { return };
+    for entry in entries.flatten() {
+        let name = entry.file_name();
+        let ours = name.to_str().is_some_and(|name| name.starts_with(PREFIX) && name.ends_with(SUFFIX));
+        // Of the entry itself: a link is not followed.
+        let abandoned = ours
+            && entry.metadata().is_ok_and(|file| {
+                let age = file.modified().ok().and_then(|written| written.elapsed().ok());
+                file.is_file() && age.is_some_and(|age| age > ABANDONED)
+            });
+        if abandoned {
+            let _ = fs::remove_file(entry.path());
+        }
+    }
 }
 
 /// Renames the prepared file to `path`, over whatever stands there.
@@ -95,4 +129,29 @@ mod platform {
     }
 
     pub(super) fn sync_folder(_path: &Path) {}
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs::FileTimes;
+    use std::time::SystemTime;
+
+    use super::*;
+
+    #[test]
+    fn what_a_killed_run_left_is_deleted_and_what_another_run_is_writing_stays() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = |name: &str, age: u64| {
+            let path = folder.path().join(name);
+            let times = FileTimes::new().set_modified(SystemTime::now() - Duration::from_secs(age));
+            File::create(&path).unwrap().set_times(times).unwrap();
+            path
+        };
+        let abandoned = file(".f5-guard-AbC123.tmp", 3700);
+        let stays =
+            [file(".f5-guard-XyZ789.tmp", 60), file("f5-guard.tmp", 3700), file(".f5-guard-notes", 3700)];
+        write(&folder.path().join("config.toml"), b"new", &Attributes::Mode(0o600)).unwrap();
+        assert!(!abandoned.exists());
+        assert!(stays.iter().all(|path| path.exists()));
+    }
 }

@@ -119,9 +119,10 @@ fn set_aside(path: &Path) -> io::Result<PathBuf> {
     Err(last)
 }
 
-/// Deletes what earlier runs set aside, as far as it no longer runs.
+/// Deletes what earlier runs set aside, as far as it no longer runs, and what killed ones left unfinished.
 pub fn remove_leftovers(path: &Path) {
     let (Some(folder), Some(name)) = (path.parent(), path.file_name()) else { return };
+    atomic::sweep(folder);
     let mut prefix = name.to_owned();
     prefix.push(ASIDE);
     let Some(prefix) = prefix.to_str().map(str::to_owned) else { return };

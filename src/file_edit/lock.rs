@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 
 use fs4::{FileExt, TryLockError};
 
+use super::atomic::create_folder;
 use super::error::FileEditError;
 
 const PAUSE: Duration = Duration::from_millis(25);
@@ -30,7 +31,7 @@ impl EditLock {
         let started = Instant::now();
         loop {
             if let Some(folder) = path.parent() {
-                fs::create_dir_all(folder).map_err(failed)?;
+                create_folder(folder).map_err(failed)?;
             }
             let opened = OpenOptions::new().create(true).truncate(false).write(true).open(path);
             let file = match opened {

@@ -2,7 +2,10 @@
 //!
 //! Everything in a value ends up in the text, with one exception: the base64 data of an image, audio or blob
 //! part of an MCP result, which is replaced by a note of its type and size. A field that only claims to be
-//! such data, and is no base64, is scanned; a blob that is text is scanned decoded.
+//! such data, and is no base64, is scanned; data that is text is scanned decoded; of a blob, which reaches the model
+//! as text, whatever can be read in it.
+
+mod binary;
 
 use std::borrow::Cow;
 
@@ -153,9 +156,14 @@ impl Text {
     fn binary(&mut self, key: &str, value: Json<'_>, base64: &str, kind: &str) {
         let Ok(bytes) = STANDARD.decode(base64) else { return self.field(key, value) };
         self.entry(&format!("[{kind}, {} bytes]", bytes.len()));
-        let is_text = |text: &&str| !text.chars().any(|c| c.is_control() && !matches!(c, '\n' | '\r' | '\t'));
-        if let Some(text) = std::str::from_utf8(&bytes).ok().filter(is_text) {
-            self.entry(text);
+        let is_blob = kind == "blob";
+        match binary::text(&bytes) {
+            Some(text) => self.entry(text),
+            None if is_blob => binary::runs_of_text(&bytes).for_each(|run| self.entry(run)),
+            None => {}
+        }
+        if is_blob {
+            binary::words(base64).for_each(|words| self.entry(words));
         }
     }
 }

@@ -9,11 +9,17 @@ use std::time::{Duration, Instant};
 use fs4::FileExt;
 use tracing_subscriber::fmt::MakeWriter;
 
-use crate::stdio::is_stdout;
+use crate::stdio::{is_stdout, stderr_is_stdout};
 use crate::supervise::supervise;
 
 /// A file of this many bytes is renamed to `<name>.1` (an older one is replaced) before the next line.
 const MAX_SIZE: u64 = 10 * 1024 * 1024;
+
+/// Windows' error for a write into a range that another process has locked.
+const ERROR_LOCK_VIOLATION: i32 = 33;
+/// A turn-over takes less than a millisecond; what takes longer is the business of [`Log::flush_within`].
+const ATTEMPTS: u32 = 100;
+const PAUSE: Duration = Duration::from_millis(2);
 
 /// The process's log: two buffers, one for the file and one for stderr. Clones share them.
 #[derive(Debug, Clone, Default)]
@@ -59,7 +65,9 @@ impl Log {
             if let Some(path) = path {
                 let _ = append(&path, &lines);
             }
-            let _ = io::stderr().write_all(&stderr);
+            if !stderr_is_stdout() {
+                let _ = io::stderr().write_all(&stderr);
+            }
         });
     }
 }
@@ -100,13 +108,28 @@ fn append(path: &Path, lines: &[u8]) -> io::Result<()> {
             true
         }
     };
-    let mut file = open(path, regular)?;
-    if regular && file.metadata()?.len() >= MAX_SIZE {
-        turn_over(path, &file);
-        file = open(path, regular)?;
+    let write = || {
+        let mut file = open(path, regular)?;
+        if regular && file.metadata()?.len() >= MAX_SIZE {
+            turn_over(path, &file);
+            file = open(path, regular)?;
+        }
+        // One write in append mode: lines of parallel processes do not mix.
+        file.write_all(lines)
+    };
+    retry(write, |error| cfg!(windows) && error.raw_os_error() == Some(ERROR_LOCK_VIOLATION))
+}
+
+/// Does it again while it fails for a passing reason: on Windows a lock keeps other processes from writing, and the
+/// file that the line was for may be the old one by then. Nothing was written where it fails so.
+fn retry(mut write: impl FnMut() -> io::Result<()>, passes: impl Fn(&io::Error) -> bool) -> io::Result<()> {
+    for _ in 1..ATTEMPTS {
+        match write() {
+            Err(error) if passes(&error) => std::thread::sleep(PAUSE),
+            result => return result,
+        }
     }
-    // One write in append mode: lines of parallel processes do not mix.
-    file.write_all(lines)
+    write()
 }
 
 /// Opens for appending, creates private to the user. What is not a regular file (a pipe, a device) is opened
@@ -118,10 +141,11 @@ fn open(path: &Path, regular: bool) -> io::Result<File> {
     OpenOptions::new().append(true).create(regular).mode(0o600).custom_flags(flags).open(path)
 }
 
-/// Opens for appending. On Windows a user's folders are private to the user by inheritance.
+/// Opens for appending. On Windows a user's folders are private to the user by inheritance; and a file that is open
+/// for appending alone can't be locked there (LockFileEx wants the right to read or to write all of it).
 #[cfg(not(unix))]
 fn open(path: &Path, regular: bool) -> io::Result<File> {
-    OpenOptions::new().append(true).create(regular).open(path)
+    OpenOptions::new().read(regular).append(true).create(regular).open(path)
 }
 
 fn create_private_folder(folder: &Path) -> io::Result<()> {
@@ -189,6 +213,36 @@ mod tests {
         write(&path, "b\n");
         assert_eq!(fs::read_to_string(&path).unwrap(), "a\nb\n");
         assert_eq!(fs::metadata(dir.path().join("x.log.1")).unwrap().len(), MAX_SIZE);
+    }
+
+    #[test]
+    fn a_lock_of_another_process_is_waited_for_and_another_failure_is_not() {
+        let passes = |error: &io::Error| error.kind() == io::ErrorKind::WouldBlock;
+        let mut failures = vec![io::ErrorKind::WouldBlock; 3];
+        let done = retry(|| failures.pop().map_or(Ok(()), |kind| Err(kind.into())), passes);
+        assert!(done.is_ok() && failures.is_empty(), "{done:?}");
+        let mut calls = 0;
+        let denied = retry(
+            || {
+                calls += 1;
+                Err(io::ErrorKind::PermissionDenied.into())
+            },
+            passes,
+        );
+        assert_eq!((denied.unwrap_err().kind(), calls), (io::ErrorKind::PermissionDenied, 1));
+    }
+
+    /// On Windows not every way of opening a file allows a lock on it.
+    #[test]
+    fn the_log_as_it_is_opened_can_be_locked_and_appended_to() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("x.log");
+        fs::write(&path, "a\n").unwrap();
+        let mut file = open(&path, true).unwrap();
+        FileExt::try_lock(&file).unwrap();
+        FileExt::unlock(&file).unwrap();
+        file.write_all(b"b\n").unwrap();
+        assert_eq!(fs::read_to_string(&path).unwrap(), "a\nb\n");
     }
 
     #[cfg(unix)]

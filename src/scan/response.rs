@@ -1,5 +1,7 @@
 //! Reading a scan answer. Only `result.outcome` is relied on; live bodies leave other fields out.
 
+use serde::Deserialize;
+use serde::de::IgnoredAny;
 use serde_json::Value;
 
 use super::error::ScanError;
@@ -15,18 +17,34 @@ pub struct Verdict {
     pub redacted_input: Option<String>,
 }
 
+/// The place of the outcome. Reading it fails where a key on the way is there twice, of which a [`Value`] keeps one.
+#[derive(Deserialize)]
+struct Said {
+    #[serde(rename = "result")]
+    _result: SaidResult,
+}
+
+#[derive(Deserialize)]
+struct SaidResult {
+    #[serde(rename = "outcome")]
+    _outcome: IgnoredAny,
+}
+
 /// Reads the body of an HTTP 200.
 ///
 /// # Errors
 /// [`ScanError::BadBody`] where there is no outcome to read; [`ScanError::ScannerFailed`] and
 /// [`ScanError::NoScannerRan`] where the outcome is `cleared` although nobody looked properly.
-pub fn parse(body: &[u8]) -> Result<Verdict, ScanError> {
-    let body: Value = serde_json::from_slice(body).map_err(|_| ScanError::BadBody("it is not JSON"))?;
+pub fn parse(bytes: &[u8]) -> Result<Verdict, ScanError> {
+    let body: Value = serde_json::from_slice(bytes).map_err(|_| ScanError::BadBody("it is not JSON"))?;
     let result = body.get("result").ok_or(ScanError::BadBody("it has no `result`"))?;
     let outcome = match result.get("outcome") {
         Some(Value::String(word)) => Outcome::from_word(word),
         _ => return Err(ScanError::BadBody("it has no `result.outcome`")),
     };
+    if serde_json::from_slice::<Said>(bytes).is_err() {
+        return Err(ScanError::BadBody("it has more than one `result.outcome`"));
+    }
     let scanners: Vec<_> = match result.get("scannerResults") {
         Some(Value::Array(results)) => results.iter().map(scanner).collect(),
         _ => Vec::new(),
@@ -97,6 +115,17 @@ mod tests {
     #[test]
     fn a_body_with_nothing_but_the_outcome_is_enough() {
         assert_eq!(parse(br#"{"result":{"outcome":"cleared"}}"#).unwrap().outcome, Outcome::Cleared);
+    }
+
+    #[test]
+    fn two_outcomes_are_none() {
+        for body in [
+            r#"{"result":{"outcome":"flagged","outcome":"cleared"}}"#,
+            r#"{"result":{"outcome":"flagged","\u006futcome":"cleared"}}"#,
+            r#"{"result":{"outcome":"flagged"},"result":{"outcome":"cleared"}}"#,
+        ] {
+            assert!(matches!(parse(body.as_bytes()), Err(ScanError::BadBody(_))), "{body}");
+        }
     }
 
     #[test]

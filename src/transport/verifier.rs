@@ -128,7 +128,9 @@ impl Loading {
     }
 
     fn start(load: impl FnOnce() -> Loaded + Clone + Send + 'static) -> Self {
-        match thread::Builder::new().name("roots".into()).spawn(load.clone()) {
+        // A size of its own, so that no RUST_MIN_STACK makes it overflow.
+        let thread = thread::Builder::new().name("roots".into()).stack_size(2 * 1024 * 1024);
+        match thread.spawn(load.clone()) {
             Ok(thread) => Self { loaded: OnceLock::new(), thread: Mutex::new(Some(thread)) },
             // No thread to be had: then it takes its time here.
             Err(_) => Self::done(load()),

@@ -21,7 +21,7 @@ use windows_sys::Win32::Security::{
 use windows_sys::Win32::Storage::FileSystem::{
     CreateDirectoryW, GetShortPathNameW, MOVEFILE_DELAY_UNTIL_REBOOT, MoveFileExW,
 };
-use windows_sys::Win32::System::Console::SetConsoleCtrlHandler;
+use windows_sys::Win32::System::Console::{GetConsoleCP, SetConsoleCtrlHandler};
 use windows_sys::Win32::System::Registry::{HKEY_LOCAL_MACHINE, RRF_RT_REG_SZ, RegGetValueW};
 use windows_sys::Win32::System::Threading::{GetCurrentProcess, OpenProcessToken};
 
@@ -203,6 +203,13 @@ pub fn delete_at_next_start(path: &Path) -> io::Result<()> {
 pub fn ignore_ctrl_c() -> io::Result<()> {
     // SAFETY: without a handler the call sets the process's own "ignore" mark.
     checked(unsafe { SetConsoleCtrlHandler(None, 1) })
+}
+
+/// Whether this process has a console, shown or not.
+#[must_use]
+pub fn has_console() -> bool {
+    // SAFETY: no memory is passed. Only a process without a console has no input code page.
+    unsafe { GetConsoleCP() != 0 }
 }
 
 /// The token of a process, closed when it goes.

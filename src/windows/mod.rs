@@ -2,12 +2,14 @@
 //! administrators can change.
 //!
 //! [`api`] holds the calls of the operating system. The rest are decisions on plain values, compiled and tested
-//! everywhere, but for [`protected_folder`], which puts both together. Where things are installed, and what is said
+//! everywhere, but for [`protected_folder`], which puts both together, and [`console`]. Where things are installed, and what is said
 //! when that fails, is left to the callers; replacing a program that runs is [`crate::file_edit`]'s.
 
 pub mod access;
 #[cfg(windows)]
 pub mod api;
+#[cfg(windows)]
+pub mod console;
 pub mod plain_path;
 #[cfg(windows)]
 pub mod protected_folder;

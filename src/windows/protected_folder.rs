@@ -44,14 +44,24 @@ const fn words(how: How) -> &'static str {
 /// created; what is there is looked at and never given other rights.
 ///
 /// # Errors
-/// See [`ProtectedFolderError`].
+/// See [`ProtectedFolderError`]. What was created is gone again then.
 pub fn ensure(path: &Path, audience: &Audience) -> Result<(), ProtectedFolderError> {
+    let missing: Vec<&Path> = path.ancestors().take_while(|folder| !folder.exists()).collect();
+    create_and_judge(path, audience).inspect_err(|_| {
+        for folder in missing {
+            // Only where it is empty.
+            let _ = fs::remove_dir(folder);
+        }
+    })
+}
+
+fn create_and_judge(path: &Path, audience: &Audience) -> Result<(), ProtectedFolderError> {
     let unusable = |source| ProtectedFolderError::Unusable { path: path.to_owned(), source };
     match fs::symlink_metadata(path) {
         Ok(metadata) => check(path, &metadata)?,
         Err(error) if error.kind() == io::ErrorKind::NotFound => {
             if let Some(parent) = path.parent().filter(|parent| !parent.exists()) {
-                ensure(parent, audience)?;
+                create_and_judge(parent, audience)?;
             }
             match api::create_folder(path, &audience.sddl()) {
                 // Somebody else's, made since: judged like any other that is there.

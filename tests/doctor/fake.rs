@@ -1,4 +1,5 @@
-//! A Codex that says what a file in its home tells it to: this test binary, started as one.
+//! A Codex that says what a file in its home tells it to, and a hook's program that does what a file beside it tells
+//! it to: this test binary, started as one of them.
 
 use std::io::{BufRead, Write, stdin, stdout};
 use std::path::{Path, PathBuf};
@@ -9,13 +10,65 @@ use serde_json::{Value, json};
 const SCRIPT: &str = "fake.json";
 
 /// What the fake says from now on: `hooks` (an array, or null for a Codex without the call), `warnings`, `errors`,
-/// `layers`, `requirements`, `refusal` (its answer to a configuration that it does not take).
+/// `layers`, `requirements`, `refusal` (its answer to a configuration that it does not take), and `touches` (a
+/// file to make).
 pub fn script(home: &Path, script: &Value) {
     std::fs::write(home.join(SCRIPT), script.to_string()).unwrap();
 }
 
-/// Plays a Codex where this process was started as one, and then does not return.
+/// Puts a program of this name there that is no f5-guard, whatever it says: `version` is printed when it is asked for
+/// that; else it reads its input, makes a file `touches`, prints `words` on stderr and exits with `code`.
+pub fn impostor(program: &Path, role: &Value) {
+    let this = std::env::current_exe().unwrap();
+    std::fs::hard_link(&this, program).or_else(|_| std::fs::copy(&this, program).map(drop)).unwrap();
+    std::fs::write(program.with_extension("json"), role.to_string()).unwrap();
+}
+
+/// Plays the impostor where this process was started under such a name, and then does not return.
+fn play_impostor() {
+    let this = std::env::current_exe().unwrap();
+    if this.file_stem().is_none_or(|name| name != "f5-guard") {
+        return;
+    }
+    let role: Value = serde_json::from_slice(&std::fs::read(this.with_extension("json")).unwrap()).unwrap();
+    if std::env::args().nth(1).as_deref() == Some("--version") {
+        println!("{}", role["version"].as_str().unwrap());
+        exit(0);
+    }
+    std::io::copy(&mut stdin(), &mut std::io::sink()).unwrap();
+    touch(&role);
+    if let Some(words) = role["words"].as_str() {
+        eprintln!("{words}");
+    }
+    exit(i32::try_from(role["code"].as_i64().unwrap_or(0)).unwrap())
+}
+
+fn touch(role: &Value) {
+    if let Some(path) = role["touches"].as_str() {
+        std::fs::write(path, console()).unwrap();
+    }
+}
+
+/// The window of this process's console and the numbers of the processes that share it; nothing without a console.
+#[cfg(windows)]
+fn console() -> String {
+    use windows_sys::Win32::System::Console::{GetConsoleProcessList, GetConsoleWindow};
+    let mut processes = [0_u32; 64];
+    // SAFETY: the buffer has the length that is given; the other call takes nothing.
+    let (count, window) =
+        unsafe { (GetConsoleProcessList(processes.as_mut_ptr(), 64), GetConsoleWindow().is_null()) };
+    let processes = &processes[..count as usize];
+    json!({"window": !window, "processes": processes}).to_string()
+}
+
+#[cfg(not(windows))]
+fn console() -> String {
+    String::new()
+}
+
+/// Plays a Codex or an impostor where this process was started as one, and then does not return.
 pub fn play_if_asked() {
+    play_impostor();
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     let words: Vec<&str> = arguments.iter().map(String::as_str).collect();
     match words.as_slice() {
@@ -40,6 +93,7 @@ fn read() -> Value {
 }
 
 fn app_server(script: &Value) -> ! {
+    touch(script);
     let list = |name: &str| if script[name].is_null() { json!([]) } else { script[name].clone() };
     for line in stdin().lock().lines() {
         let request: Value = serde_json::from_str(&line.unwrap()).unwrap();

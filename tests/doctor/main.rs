@@ -2,10 +2,12 @@
 //! it is told to.
 
 mod fake;
+#[path = "../support/shells.rs"]
+mod shells;
 
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::process::{Command, Stdio};
 
 use f5_stand_in::f5::{F5, TOKEN, Verdict};
 use libtest_mimic::{Arguments, Trial};
@@ -53,6 +55,8 @@ const TESTS: &[(&str, fn())] = &[
     ("a_log_that_cannot_be_written_is_found", log_not_writable),
     ("no_secret_is_shown_anywhere", no_secrets),
     ("text_has_no_escape_sequences_off_a_terminal", no_colour),
+    #[cfg(windows)]
+    ("no_program_that_it_starts_opens_a_window", no_window),
 ];
 
 struct User {
@@ -64,6 +68,9 @@ struct User {
 }
 
 struct Run {
+    /// The number of the process.
+    #[cfg_attr(not(windows), expect(dead_code, reason = "only consoles are asked for it"))]
+    id: u32,
     code: Option<i32>,
     stdout: String,
     stderr: String,
@@ -112,7 +119,7 @@ impl User {
         // The same file under the installed name: a copy of a debug build would be large.
         fs::hard_link(BINARY, &installed).or_else(|_| fs::copy(BINARY, &installed).map(drop)).unwrap();
         user.register("trusted");
-        user.variables.push(("PATH".into(), std::env::var("PATH").unwrap_or_default()));
+        user.variables.push(("PATH".into(), shells::path()));
         user
     }
 
@@ -127,6 +134,11 @@ impl User {
     fn installed(&self) -> PathBuf {
         let name = format!("f5-guard{}", std::env::consts::EXE_SUFFIX);
         self.home().join("hooks").join("f5_guardrails").join(name)
+    }
+
+    /// Moves it away. It is a link to the program that other tests run, and Windows deletes no program that runs.
+    fn lose_the_binary(&self) {
+        fs::rename(self.installed(), self.path("elsewhere.exe")).unwrap();
     }
 
     fn config(&self) -> PathBuf {
@@ -183,7 +195,14 @@ impl User {
     }
 
     fn text(&self) -> Run {
-        let output = Command::new(BINARY)
+        let mut command = Command::new(BINARY);
+        // A console of its own, which its children must not share.
+        #[cfg(windows)]
+        std::os::windows::process::CommandExt::creation_flags(
+            &mut command,
+            windows_sys::Win32::System::Threading::CREATE_NO_WINDOW,
+        );
+        let doctor = command
             .arg("doctor")
             .arg("--codex")
             .arg(&self.codex)
@@ -195,10 +214,15 @@ impl User {
             .env("CODEX_HOME", self.home())
             .envs(self.variables.iter().map(|(name, value)| (name, value)))
             .current_dir(self.path("work"))
-            .output()
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
             .unwrap();
+        let id = doctor.id();
+        let output = doctor.wait_with_output().unwrap();
         let text = |bytes| String::from_utf8(bytes).unwrap();
-        Run { code: output.status.code(), stdout: text(output.stdout), stderr: text(output.stderr) }
+        Run { id, code: output.status.code(), stdout: text(output.stdout), stderr: text(output.stderr) }
     }
 
     fn run(self) -> (Self, Run) {
@@ -254,53 +278,36 @@ fn untrusted() {
 
 fn missing_binary() {
     let user = User::new();
-    fs::remove_file(user.installed()).unwrap();
+    user.lose_the_binary();
     let (user, run) = user.run();
     let (severity, text) = run.finding("binary-missing");
     assert_eq!((run.code, severity.as_str()), (Some(1), "problem"));
     assert!(text.contains(&user.installed().display().to_string()), "{text}");
 }
 
-/// A script in the binary's place.
-#[cfg(unix)]
-fn replace_binary(user: &User, script: &str) {
-    use std::os::unix::fs::PermissionsExt;
-    fs::remove_file(user.installed()).unwrap();
-    fs::write(user.installed(), script).unwrap();
-    fs::set_permissions(user.installed(), fs::Permissions::from_mode(0o755)).unwrap();
+/// Another program in the binary's place.
+fn replace_binary(user: &User, role: &Value) {
+    user.lose_the_binary();
+    fake::impostor(&user.installed(), role);
 }
 
-#[cfg(unix)]
 fn other_binary() {
     let user = User::new();
-    replace_binary(
-        &user,
-        "#!/bin/sh\nif [ \"$1\" = --version ]; then echo f5-guard 0.0.9; else cat >/dev/null; fi\n",
-    );
+    replace_binary(&user, &json!({"version": "f5-guard 0.0.9"}));
     let (_, run) = user.run();
     let (severity, text) = run.finding("binary-differs");
     assert_eq!(severity, "warning");
     assert!(text.contains("0.0.9"), "{text}");
 }
 
-#[cfg(unix)]
 fn failing_command() {
     let user = User::new();
-    replace_binary(
-        &user,
-        "#!/bin/sh\nif [ \"$1\" = --version ]; then echo f5-guard 0.0.9; else echo broken >&2; exit 3; fi\n",
-    );
+    replace_binary(&user, &json!({"version": "f5-guard 0.0.9", "words": "broken", "code": 3}));
     let (_, run) = user.run();
     let (severity, text) = run.finding("command-fails");
     assert_eq!((run.code, severity.as_str()), (Some(1), "problem"));
     assert!(text.contains("code 3") && text.contains("broken"), "{text}");
 }
-
-// There is no script that Windows runs under an .exe's name.
-#[cfg(not(unix))]
-fn other_binary() {}
-#[cfg(not(unix))]
-fn failing_command() {}
 
 fn short_timeout() {
     let user = User::new();
@@ -396,26 +403,26 @@ fn python() {
     assert_eq!((run.code, run.finding("python-integration").0.as_str()), (Some(0), "warning"));
 }
 
-#[cfg(unix)]
 fn project_not_run() {
-    use std::os::unix::fs::PermissionsExt;
-    let user = User::new();
-    let evil = user.path("work").join("f5-guard");
-    fs::write(&evil, format!("#!/bin/sh\ntouch '{}'\n", user.path("ran").display())).unwrap();
-    fs::set_permissions(&evil, fs::Permissions::from_mode(0o755)).unwrap();
-    for codex_is_there in [true, false] {
+    let evil = tempfile::tempdir().unwrap();
+    let program = evil.path().join(format!("f5-guard{}", std::env::consts::EXE_SUFFIX));
+    let ran = evil.path().join("ran");
+    fake::impostor(&program, &json!({"version": "f5-guard 0.0.9", "touches": ran}));
+    for (codex_is_there, trust) in [(true, "untrusted"), (false, "untrusted"), (true, "trusted")] {
         let mut user = User::new();
         let project = user.path("work").join(".codex");
         fs::create_dir(&project).unwrap();
-        let command = format!("{} stop", evil.display());
-        let toml =
-            format!("[[hooks.Stop]]\n[[hooks.Stop.hooks]]\ntype = \"command\"\ncommand = \"{command}\"\n");
+        let command = format!("{} stop", program.display());
+        let toml = format!(
+            "[[hooks.Stop]]\n[[hooks.Stop.hooks]]\ntype = \"command\"\ncommand = {}\n",
+            Value::from(command.as_str())
+        );
         fs::write(project.join("config.toml"), toml).unwrap();
         let mut entries = user.entries("trusted");
         let mut second = entries[3].clone();
         second["command"] = command.into();
         second["source"] = "project".into();
-        second["trustStatus"] = "untrusted".into();
+        second["trustStatus"] = trust.into();
         entries.push(second);
         user.codex_says(json!({"hooks": entries}));
         if !codex_is_there {
@@ -425,13 +432,33 @@ fn project_not_run() {
         let report = run.json();
         let hooks = report["hooks"].as_array().unwrap();
         let projects = hooks.iter().find(|hook| hook["layer"] == "project").unwrap();
-        assert_eq!(projects["trial"]["result"], "not run");
+        // Trusted, it is run: so the file would be there if it had been run before.
+        let is_run = trust == "trusted";
+        assert_eq!(projects["trial"]["result"] == "passed", is_run, "{projects:#}");
+        assert_eq!(ran.exists(), is_run, "a repository's command was run, or a trusted one was not");
     }
-    assert!(!user.path("ran").exists(), "a repository's command was run");
 }
 
-#[cfg(not(unix))]
-fn project_not_run() {}
+/// Below a desktop app there is no console to share: then each of these would open a window.
+#[cfg(windows)]
+fn no_window() {
+    let user = User::new();
+    let [of_codex, of_hook] = ["codex.json", "hook.json"].map(|name| user.path(name));
+    replace_binary(&user, &json!({"version": "f5-guard 0.0.9", "touches": of_hook}));
+    user.codex_says(json!({"hooks": user.entries("trusted"), "touches": of_codex}));
+    let (_user, run) = user.run();
+    for path in [of_codex, of_hook] {
+        let console: Value = serde_json::from_slice(&fs::read(&path).unwrap()).unwrap();
+        assert_eq!(console["window"], false, "{}", path.display());
+        // A console of its own, of which Windows shows nothing: the child and the shell that started it.
+        let processes = console["processes"].as_array().unwrap();
+        assert!(
+            !processes.is_empty() && !processes.contains(&run.id.into()),
+            "{}: {console}",
+            path.display()
+        );
+    }
+}
 
 fn offline() {
     let (user, run) = User::with(F5::builder().never_called().start()).argument("--offline").run();

@@ -82,3 +82,15 @@ fn a_proxy_that_is_not_there_is_a_scan_error_and_never_gone_around() {
         Hook::pre_tool_use().closed().env("HTTPS_PROXY", f5_stand_in::f5::refusing_url().expect("a port"));
     hook.against(&api).run().blocked().says(&["proxy"]);
 }
+
+#[test]
+fn a_proxy_that_speaks_tls_is_verified_like_the_service_before_it_learns_anything() {
+    // The proxy's authority is not the service's, and not trusted.
+    let (api, stranger) = (F5::builder().tls().never_called().start(), F5::builder().tls().start());
+    let proxy = stranger.base_url().replace("https://", "https://name:pass-7f3a@");
+    let hook = Hook::pre_tool_use().closed().env("HTTPS_PROXY", proxy).against(&api);
+    let answer = hook.run().blocked().says(&["certificate"]);
+    assert!(!format!("{answer:?}{}", answer.log()).contains("pass-7f3a"), "{answer:?}");
+    assert_eq!(stranger.connections(), 1);
+    assert!(stranger.requests().is_empty(), "neither CONNECT nor the login may be sent");
+}

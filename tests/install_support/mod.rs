@@ -79,7 +79,12 @@ impl Run {
 impl Home {
     /// A home where no Codex can be asked: the program named as one ends at once.
     pub fn new() -> Self {
-        let dir = TempDir::new().unwrap();
+        Self::of_user("")
+    }
+
+    /// The same for a user whose folder begins with this name.
+    pub fn of_user(name: &str) -> Self {
+        let dir = tempfile::Builder::new().prefix(name).tempdir().unwrap();
         fs::create_dir(dir.path().join(".codex")).unwrap();
         Self { dir, codex: Some(no_codex()), variables: BTreeMap::new() }
     }
@@ -117,9 +122,15 @@ impl Home {
 
     /// The command, with the environment of this home. On Windows the scope has to be named.
     pub fn command(&self, arguments: &[&str]) -> Command {
-        let mut command = Command::new(program());
+        self.command_of(program(), arguments)
+    }
+
+    /// The same for another f5-guard than the built one.
+    pub fn command_of(&self, program: &Path, arguments: &[&str]) -> Command {
+        let mut command = Command::new(program);
         command.args(arguments);
-        if cfg!(windows) && !arguments.contains(&"--scope") {
+        let has_scopes = matches!(arguments.first(), Some(&("install" | "uninstall")));
+        if cfg!(windows) && has_scopes && !arguments.contains(&"--scope") {
             command.args(["--scope", "user"]);
         }
         if let (Some(codex), false) = (&self.codex, arguments.contains(&"--codex")) {
@@ -136,7 +147,15 @@ impl Home {
     }
 
     pub fn run(&self, arguments: &[&str]) -> Run {
-        let done = self.command(arguments).stdin(Stdio::null()).output().unwrap();
+        Self::finish(&mut self.command(arguments))
+    }
+
+    pub fn run_of(&self, program: &Path, arguments: &[&str]) -> Run {
+        Self::finish(&mut self.command_of(program, arguments))
+    }
+
+    fn finish(command: &mut Command) -> Run {
+        let done = command.stdin(Stdio::null()).output().unwrap();
         let text = |bytes: Vec<u8>| String::from_utf8(bytes).unwrap();
         Run { code: done.status.code(), stdout: text(done.stdout), stderr: text(done.stderr) }
     }

@@ -111,15 +111,22 @@ fn answer_call(
     let assessed = Instant::now();
     let action = decide(call.event, &assessment, policy);
     let exit = write_answer(&call, &assessment, action, &fail_mode_problem);
-    phase::ended("answer", assessed);
-    phase::ended("all", started);
-    record(&log, &call, &assessment, action, started);
+    record(&log, &call, &assessment, action, Answered { started, assessed, written: Instant::now() });
     exit
 }
 
-fn record(log: &Log, call: &Call, assessment: &Assessment, action: Action, started: Instant) {
-    // Nothing that happens in here may change the exit code.
+/// When a call began, when its scan was over, and when its answer was out.
+struct Answered {
+    started: Instant,
+    assessed: Instant,
+    written: Instant,
+}
+
+fn record(log: &Log, call: &Call, assessment: &Assessment, action: Action, times: Answered) {
+    // Nothing that happens in here may change the exit code, or lead to a second answer: Codex drops two.
     let _ = catch_unwind(AssertUnwindSafe(|| {
+        phase::took("answer", times.written.saturating_duration_since(times.assessed));
+        phase::took("all", times.written.saturating_duration_since(times.started));
         logging::decided(&Decided {
             event: call.event,
             tool_name: call.tool_name.as_deref(),
@@ -128,7 +135,7 @@ fn record(log: &Log, call: &Call, assessment: &Assessment, action: Action, start
             characters: call.characters,
             assessment,
             action,
-            duration: started.elapsed(),
+            duration: times.started.elapsed(),
         });
         log.flush_within(LOG_TIME);
     }));

@@ -4,6 +4,7 @@ use std::io::{self, Write};
 use std::process::ExitCode;
 
 use super::call::Call;
+use crate::abort;
 use crate::hook::message::{Subject, words};
 use crate::hook::{Action, Assessment, answer};
 use crate::stdio::stdout_is_lost;
@@ -18,12 +19,13 @@ pub fn write_answer(
     let subject = Subject { event: call.event, tool_name: call.tool_name.as_deref(), fail_mode_problem };
     let words = words(subject, assessment, action);
     let written = match answer::render(call.event, action, &words) {
-        Ok(None) => return ExitCode::SUCCESS,
+        Ok(None) => Ok(()),
         Ok(Some(_)) if stdout_is_lost() => Err(io::ErrorKind::NotConnected.into()),
         Ok(Some(line)) => write_line(&line),
         Err(error) => Err(error.into()),
     };
     if written.is_ok() {
+        abort::answered();
         return ExitCode::SUCCESS;
     }
     // Codex shows this text as the reason where exit code 2 blocks. It must not be empty.

@@ -2,23 +2,18 @@
 
 use std::fs;
 use std::path::Path;
-use std::time::Duration;
 
 use crate::codex::app_server::{AppServer, AppServerError};
 use crate::codex::layers::{self, HooksFeature, OnlyManaged};
 use crate::codex::listing::{FolderHooks, HookListing};
 use crate::codex::locate::Codex;
 use crate::codex::trust::{self, Review, Standing, SwitchedOff};
+use crate::commands::setup::{CODEX_TIME, PATIENCE};
 use crate::file_edit::EditLock;
 use crate::installation::{
     ConfigPlace, Ledger, OurFolder, Surroundings, new_file, remember_trust, source_spellings, state_keys,
 };
 use crate::registration::{HookEvent, OurPlaces, Owner, owner_of};
-
-/// How long Codex may take for each answer.
-pub const CODEX_TIME: Duration = Duration::from_secs(30);
-/// How long another installation may take.
-pub const PATIENCE: Duration = Duration::from_secs(20);
 
 /// Whether to trust the hooks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

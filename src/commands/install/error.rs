@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use super::options::OptionError;
+use crate::commands::setup::TargetError;
 use crate::file_edit::FileEditError;
 use crate::installation::{LaunchError, ProtectError, SurroundingsError};
 use crate::registration::{CommandError, DocumentError};
@@ -19,16 +20,13 @@ pub enum InstallError {
     #[error(transparent)]
     Launch(#[from] LaunchError),
     #[error(transparent)]
+    Target(#[from] TargetError),
+    #[error(transparent)]
     File(#[from] FileEditError),
     #[error(transparent)]
     Protect(#[from] ProtectError),
     #[error("the registration could not be rendered: {0}")]
     Render(#[from] DocumentError),
-    #[error(
-        "--scope system needs {who}, because it changes what runs for everybody on this machine; run it again as \
-         {who}, or install for yourself with --scope user"
-    )]
-    NeedsAdministrator { who: &'static str },
     #[error(
         "f5-guard is registered for everybody on this machine already, in {}; a registration of your own would scan \
          everything twice. Leave it as it is, or say --also-user if you want both", .0.display()
@@ -36,12 +34,6 @@ pub enum InstallError {
     AlreadyManaged(PathBuf),
     #[error("f5-guard is installed in {} already; leave --managed-dir away, or uninstall that first", .0.display())]
     ManagedElsewhere(PathBuf),
-    #[error("{} is no folder", .0.display())]
-    NoProject(PathBuf),
-    #[error("a folder can only be given with --scope project")]
-    StrayFolder,
-    #[error("--managed-dir can only be given with --scope system")]
-    StrayManagedDir,
     #[error("{} is no absolute path", .0.display())]
     RelativeManagedDir(PathBuf),
     #[error(

@@ -26,6 +26,8 @@ pub fn first_scan(binary: &Path, options: &RegistrationOptions, env: Env<'_>) ->
             command.args([flag, value]);
         }
     }
+    #[cfg(windows)]
+    crate::windows::console::without_new_window(&mut command);
     // A binary that can't even be started is a failure that its user has to mend, too.
     match command.status() {
         Ok(status) if status.success() => FirstScan::Passed,

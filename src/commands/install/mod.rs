@@ -17,15 +17,13 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::SystemTime;
 
-use activation::{Activation, CODEX_TIME, PATIENCE, Question, TrustChoice};
+use activation::{Activation, Question, TrustChoice};
 pub use error::InstallError;
 use scopes::Plan;
-pub(super) use scopes::{needs_administrator, project_folder};
-pub(super) use summary::bystander_notes;
 use summary::{FirstScan, Report};
 
+use super::setup::{CODEX_TIME, PATIENCE, find_codex, say, say_error};
 use crate::cli::InstallArgs;
-use crate::codex::System;
 use crate::codex::listing::HookListing;
 use crate::codex::locate::{self, Codex, LocateError};
 use crate::file_edit::{EditLock, FileEditError, install_binary};
@@ -93,18 +91,6 @@ fn install(args: &InstallArgs) -> Result<(), InstallError> {
         summary::verdict(plan.scope, &activation, scan, version.as_deref())
     ));
     Ok(())
-}
-
-/// A Codex that was named must be there; that none is found otherwise is no error.
-pub(super) fn find_codex(
-    named: Option<&std::path::Path>,
-    system: System,
-) -> Result<Result<Codex, LocateError>, LocateError> {
-    let found = locate::locate(named, system, &PROCESS_ENV);
-    match (found, named) {
-        (Err(error), Some(_)) => Err(error),
-        (found, _) => Ok(found),
-    }
 }
 
 fn dry_run(plan: &Plan<'_>, edits: &[Edit]) -> Result<(), InstallError> {
@@ -227,15 +213,4 @@ fn ask(hooks: &[HookListing]) -> bool {
     let mut answer = String::new();
     let read = asked.and_then(|()| io::stdin().lock().read_line(&mut answer));
     read.is_ok() && matches!(answer.trim().to_lowercase().as_str(), "y" | "yes")
-}
-
-/// Writes to stdout. Nothing can be done about a closed one.
-pub(super) fn say(text: &str) {
-    let mut stdout = io::stdout().lock();
-    let _ = stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush());
-}
-
-/// Writes to stderr.
-pub(super) fn say_error(text: &str) {
-    let _ = writeln!(io::stderr(), "{text}");
 }

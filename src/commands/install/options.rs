@@ -57,7 +57,7 @@ pub fn registration_options(
             .map(|strict| strict.to_string())
             .ok_or_else(|| unusable("--post-strict", "it is neither true nor false."))
     });
-    let ca_bundle = given.ca_bundle.as_ref().map(|file| ca_bundle(file, audience)).transpose()?;
+    let ca_bundle = given.service.ca_bundle.as_ref().map(|file| ca_bundle(file, audience)).transpose()?;
     let overrides =
         Overrides { ca_bundle: ca_bundle.clone().map(PathBuf::into_os_string), ..Overrides::from(given) };
     let settings = Settings::read(&overrides, env);
@@ -75,10 +75,10 @@ pub fn registration_options(
     Ok(RegistrationOptions {
         matcher: matcher.transpose()?,
         fail_mode: fail_mode.transpose()?,
-        base_url: text("--base-url", given.base_url.as_ref())?,
-        project_id: text("--project-id", given.project_id.as_ref())?,
+        base_url: text("--base-url", given.service.base_url.as_ref())?,
+        project_id: text("--project-id", given.service.project_id.as_ref())?,
         post_strict: post_strict.transpose()?,
-        timeout: text("--timeout", given.timeout.as_ref())?,
+        timeout: text("--timeout", given.service.timeout.as_ref())?,
         ca_bundle: ca_bundle.map(|path| path.to_string_lossy().into_owned()),
         scan_timeout_seconds: Some(whole_seconds),
     })
@@ -124,12 +124,12 @@ mod tests {
     fn what_the_hooks_could_not_use_is_refused_with_its_flag() {
         for (flag, error) in [
             ("--fail-mode", options(|given| given.fail_mode = Some("close".into()))),
-            ("--base-url", options(|given| given.base_url = Some("http://example.com".into()))),
-            ("--base-url", options(|given| given.base_url = Some("https://u:p@example.com".into()))),
+            ("--base-url", options(|given| given.service.base_url = Some("http://example.com".into()))),
+            ("--base-url", options(|given| given.service.base_url = Some("https://u:p@example.com".into()))),
             ("--post-strict", options(|given| given.post_strict = Some("maybe".into()))),
-            ("--timeout", options(|given| given.timeout = Some("0".into()))),
-            ("--project-id", options(|given| given.project_id = Some(" ".into()))),
-            ("--ca-bundle", options(|given| given.ca_bundle = Some("ca.pem".into()))),
+            ("--timeout", options(|given| given.service.timeout = Some("0".into()))),
+            ("--project-id", options(|given| given.service.project_id = Some(" ".into()))),
+            ("--ca-bundle", options(|given| given.service.ca_bundle = Some("ca.pem".into()))),
         ] {
             let error = error.expect_err(flag).to_string();
             assert!(error.starts_with(flag), "{error}");
@@ -142,7 +142,7 @@ mod tests {
         let options = options(|given| {
             given.fail_mode = Some("CLOSED".into());
             given.post_strict = Some("on".into());
-            given.timeout = Some("20.5".into());
+            given.service.timeout = Some("20.5".into());
         });
         let options = options.unwrap();
         assert_eq!(options.fail_mode.as_deref(), Some("closed"));

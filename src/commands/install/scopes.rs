@@ -7,12 +7,12 @@ use super::{InstallError, print};
 use crate::cli::{Format, InstallArgs};
 use crate::codex::System;
 use crate::codex::locate::{Codex, LocateError};
+use crate::commands::setup::{self, needs_administrator, project_folder};
 use crate::commands::uninstall;
 use crate::file_edit::{FileEditError, NewFile};
 use crate::installation::{
-    ConfigPlace, Goal, Ledger, OurFolder, Privilege, Scope, Surroundings, is_concerned, is_registered,
-    launcher, managed_folder, pair_goals, plain, prepare, project_files, system_files, system_goals,
-    user_files,
+    ConfigPlace, Goal, Ledger, OurFolder, Scope, Surroundings, is_concerned, is_registered, launcher,
+    managed_folder, pair_goals, plain, prepare, project_files, system_files, system_goals, user_files,
 };
 use crate::registration::{
     Launcher, ManagedDirs, OurPlaces, Registration, RegistrationOptions, is_windows_safe,
@@ -46,13 +46,7 @@ impl<'a> Plan<'a> {
         options: &RegistrationOptions,
         surroundings: &'a Surroundings,
     ) -> Result<Self, InstallError> {
-        let scope = args.target.scope.map_or(Scope::default_for(surroundings.system), Scope::from);
-        if args.target.dir.is_some() && scope != Scope::Project {
-            return Err(InstallError::StrayFolder);
-        }
-        if args.target.managed_dir.is_some() && scope != Scope::System {
-            return Err(InstallError::StrayManagedDir);
-        }
+        let scope = setup::scope(&args.target, surroundings.system)?;
         match scope {
             Scope::User => Self::user(args, options, surroundings),
             Scope::Project => Self::project(args, options, surroundings),
@@ -284,21 +278,6 @@ fn report_into(
     }
 }
 
-/// Refuses what only an administrator may do; a dry run writes nothing.
-pub(in crate::commands) fn needs_administrator(
-    surroundings: &Surroundings,
-    dry_run: bool,
-) -> Result<(), InstallError> {
-    if dry_run || surroundings.privilege == Privilege::Administrator {
-        return Ok(());
-    }
-    let who = match surroundings.system {
-        System::Windows => "Administrator",
-        System::Unix | System::MacOs => "root (sudo)",
-    };
-    Err(InstallError::NeedsAdministrator { who })
-}
-
 /// The administrator's file that registers f5-guard, if one does.
 fn managed_registration(surroundings: &Surroundings, places: &OurPlaces) -> Option<PathBuf> {
     // What can't be read says nothing; it is not ours to complain about here.
@@ -314,44 +293,5 @@ fn managed_launcher(system: System, folder: &OurFolder) -> Result<Launcher, Inst
             Ok(Launcher::Windows { binary: text.to_owned() })
         }
         _ => Ok(launcher(system, &binary, &plain)?),
-    }
-}
-
-/// The named folder, or the repository around the current one.
-pub(in crate::commands) fn project_folder(given: Option<&Path>) -> Result<PathBuf, InstallError> {
-    let here = std::path::absolute(given.unwrap_or(Path::new("."))).unwrap_or_default();
-    if !here.is_dir() {
-        return Err(InstallError::NoProject(here));
-    }
-    if given.is_some() {
-        return Ok(here);
-    }
-    let repository = here.ancestors().find(|folder| folder.join(".git").exists());
-    Ok(repository.unwrap_or(&here).to_path_buf())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::codex::home::{CodexHome, Origin};
-
-    fn surroundings(privilege: Privilege) -> Surroundings {
-        Surroundings {
-            system: System::Unix,
-            home: CodexHome { path: "/nowhere/.codex".into(), origin: Origin::UserFolder },
-            system_folder: "/nowhere/etc".into(),
-            managed_dir: "/nowhere/opt".into(),
-            executable: "/nowhere/f5-guard".into(),
-            privilege,
-        }
-    }
-
-    #[test]
-    fn only_an_administrator_installs_for_everybody_but_anybody_may_look() {
-        let ordinary = surroundings(Privilege::Ordinary);
-        let error = needs_administrator(&ordinary, false).unwrap_err().to_string();
-        assert!(error.contains("root (sudo)") && error.contains("--scope user"), "{error}");
-        assert!(needs_administrator(&ordinary, true).is_ok());
-        assert!(needs_administrator(&surroundings(Privilege::Administrator), false).is_ok());
     }
 }

@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use super::activation::{Activation, State};
 use crate::codex::listing::HookListing;
 use crate::codex::trust::Standing;
+use crate::commands::setup::bystander_notes;
 use crate::file_edit::BinaryInstall;
 use crate::installation::{Bystanders, Edit, Scope};
 use crate::printable::printable;
@@ -103,28 +104,6 @@ impl Report {
         }
         out
     }
-}
-
-/// What to tell about other people's hooks that an edit moved.
-#[must_use]
-pub fn bystander_notes(bystanders: &Bystanders) -> Vec<String> {
-    let mut notes = Vec::new();
-    if !bystanders.carried.is_empty() {
-        let names: Vec<String> = bystanders.carried.iter().map(|command| printable(command, 200)).collect();
-        notes.push(format!(
-            "Other hooks stand at another place now; their trust went with them: {}.",
-            names.join("; ")
-        ));
-    }
-    if let Some((commands, why)) = &bystanders.in_doubt {
-        let names: Vec<String> = commands.iter().map(|command| printable(command, 200)).collect();
-        notes.push(format!(
-            "WARNING: OTHER HOOKS MAY NOT RUN ANY MORE, because they stand at another place now and their trust could \
-             not be carried over ({why}): {}. Start `codex` and trust them again under /hooks.",
-            names.join("; ")
-        ));
-    }
-    notes
 }
 
 /// The question on the terminal: exactly what will run.

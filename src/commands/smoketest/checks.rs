@@ -234,13 +234,11 @@ fn version_of(path: &Path) -> Result<String, String> {
     if matches!(is_this_one(), Ok(true)) {
         return Ok(env!("CARGO_PKG_VERSION").to_owned());
     }
-    let mut child = Command::new(path)
-        .arg("--version")
-        .stdin(Stdio::null())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::null())
-        .spawn()
-        .map_err(|error| format!("cannot be run ({error})"))?;
+    let mut command = Command::new(path);
+    command.arg("--version").stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::null());
+    #[cfg(windows)]
+    crate::windows::console::without_window(&mut command);
+    let mut child = command.spawn().map_err(|error| format!("cannot be run ({error})"))?;
     let said = first_words(&mut child);
     // It has said what it had to say, or its time is up.
     let _ = child.kill();

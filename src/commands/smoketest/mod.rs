@@ -72,12 +72,8 @@ pub fn run(args: &SmoketestArgs) -> ExitCode {
 /// The flags that registered commands carry too. With `--timeout` the hook's own timeout has no say.
 fn overrides(args: &SmoketestArgs) -> Overrides {
     Overrides {
-        base_url: args.base_url.clone(),
-        project_id: args.project_id.clone(),
-        ca_bundle: args.ca_bundle.clone(),
-        timeout: args.timeout.clone(),
-        hook_timeout: args.timeout.as_ref().map(|_| "7200".into()),
-        ..Overrides::default()
+        hook_timeout: args.service.timeout.as_ref().map(|_| "7200".into()),
+        ..args.service.clone().into()
     }
 }
 

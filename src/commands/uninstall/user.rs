@@ -1,21 +1,17 @@
 //! The user's own registration: removed by `uninstall`, and by an installation for the whole machine.
 
 use std::path::PathBuf;
-use std::time::{Duration, SystemTime};
+use std::time::SystemTime;
 
-use super::{Outcome, bystander_notes, finish_folder, moved, remove_files};
+use super::removal::{Outcome, finish_folder, moved, remove_files};
 use crate::codex::locate::Codex;
+use crate::commands::setup::{CODEX_TIME, PATIENCE, bystander_notes};
 use crate::file_edit::{EditLock, FileEditError, NewFile};
 use crate::installation::{
     Edit, Goal, Ledger, Surroundings, Witness, carry_out, is_registered, prepare, prepare_removal,
     python_scripts, stamp, user_files,
 };
 use crate::registration::{ManagedDirs, MovedHook, OurPlaces};
-
-/// How long Codex may take for each answer.
-pub const CODEX_TIME: Duration = Duration::from_secs(30);
-/// How long another installation may take.
-pub const PATIENCE: Duration = Duration::from_secs(20);
 
 /// Removes the user's registration, trust and binary.
 ///

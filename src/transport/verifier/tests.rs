@@ -2,7 +2,10 @@ use std::sync::mpsc;
 
 use f5_stand_in::tls::{Authority, Validity};
 use rustls::crypto::ring::default_provider;
+use rustls::pki_types::PrivateKeyDer;
 use rustls::pki_types::pem::PemObject;
+use rustls::server::{ClientHello, ResolvesServerCert};
+use rustls::sign::CertifiedKey;
 use rustls::{CertificateError, RootCertStore};
 
 use super::*;
@@ -187,6 +190,65 @@ fn signatures_are_left_to_rustls_too() {
             session.complete_io(&mut tcp).unwrap();
         }
     }
+}
+
+/// Shows a certificate that anybody can have copied, and signs with a key of its own.
+#[derive(Debug)]
+struct Impostor(Arc<CertifiedKey>);
+
+impl ResolvesServerCert for Impostor {
+    fn resolve(&self, _: ClientHello<'_>) -> Option<Arc<CertifiedKey>> {
+        Some(Arc::clone(&self.0))
+    }
+}
+
+#[test]
+fn a_good_certificate_is_worth_nothing_without_its_key() {
+    let scene = Scene::new(Validity::Now);
+    let own = scene.authority.server(&["impostor.example"], Validity::Now);
+    let key = PrivateKeyDer::from_pem_slice(own.key_pem.as_bytes()).unwrap();
+    let key = provider().key_provider.load_private_key(key).unwrap();
+    let shown = Arc::new(Impostor(Arc::new(CertifiedKey::new(vec![scene.server.clone()], key))));
+    for versions in [&[&rustls::version::TLS12][..], &[&rustls::version::TLS13]] {
+        let trust = scene.trust();
+        let client = rustls::ClientConfig::builder_with_provider(provider())
+            .with_protocol_versions(versions)
+            .unwrap()
+            .dangerous()
+            .with_custom_certificate_verifier(Arc::new(loading(move || Ok(trust.clone()))))
+            .with_no_client_auth();
+        let server = rustls::ServerConfig::builder_with_provider(provider())
+            .with_protocol_versions(versions)
+            .unwrap()
+            .with_no_client_auth()
+            .with_cert_resolver(Arc::<Impostor>::clone(&shown));
+        let name = ServerName::try_from("service.example").unwrap();
+        let mut client = rustls::ClientConnection::new(Arc::new(client), name).unwrap();
+        let mut server = rustls::ServerConnection::new(Arc::new(server)).unwrap();
+        assert_eq!(
+            shake_hands(&mut client, &mut server),
+            Err(Error::InvalidCertificate(CertificateError::BadSignature)),
+            "{versions:?}"
+        );
+    }
+}
+
+/// What the client makes of the handshake.
+fn shake_hands(
+    client: &mut rustls::ClientConnection,
+    server: &mut rustls::ServerConnection,
+) -> Result<(), Error> {
+    while client.is_handshaking() {
+        let mut sent = Vec::new();
+        client.write_tls(&mut sent).unwrap();
+        server.read_tls(&mut sent.as_slice()).unwrap();
+        server.process_new_packets().unwrap();
+        let mut answer = Vec::new();
+        server.write_tls(&mut answer).unwrap();
+        client.read_tls(&mut answer.as_slice()).unwrap();
+        client.process_new_packets()?;
+    }
+    Ok(())
 }
 
 #[test]

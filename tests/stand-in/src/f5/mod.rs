@@ -20,10 +20,12 @@ mod service;
 mod verdict;
 
 use std::io;
-use std::net::{Ipv4Addr, SocketAddr, TcpListener};
+use std::net::{Ipv4Addr, SocketAddr};
 use std::path::Path;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
+
+use socket2::{Domain, Socket, Type};
 
 pub use crate::http::{Request, Response};
 use crate::server::{Server, lock};
@@ -237,6 +239,14 @@ impl Drop for F5 {
 /// # Errors
 /// Loopback has no port left.
 pub fn refusing_url() -> io::Result<String> {
-    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?;
-    Ok(format!("http://{}", listener.local_addr()?))
+    /// Bound and never listening, as long as the process lives: a port that is merely free may be another test's next.
+    static TAKEN: OnceLock<(Socket, SocketAddr)> = OnceLock::new();
+    if let Some((_, address)) = TAKEN.get() {
+        return Ok(format!("http://{address}"));
+    }
+    let socket = Socket::new(Domain::IPV4, Type::STREAM, None)?;
+    socket.bind(&SocketAddr::from((Ipv4Addr::LOCALHOST, 0)).into())?;
+    let address = socket.local_addr()?.as_socket().ok_or(io::ErrorKind::AddrNotAvailable)?;
+    let (_, address) = TAKEN.get_or_init(|| (socket, address));
+    Ok(format!("http://{address}"))
 }

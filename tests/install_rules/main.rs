@@ -1,6 +1,15 @@
 //! The rules of the built installer, one by one; without a Codex.
 
+#[path = "../install_support/mod.rs"]
 mod install_support;
+#[cfg(windows)]
+#[path = "../support/powershell.rs"]
+mod powershell;
+#[cfg(windows)]
+#[path = "../support/shells.rs"]
+mod shells;
+#[cfg(windows)]
+mod windows;
 
 use std::fs;
 use std::path::Path;
@@ -21,6 +30,23 @@ fn without_a_codex_that_can_be_asked_it_succeeds_and_says_what_to_do() {
     assert!(said.contains("\nNOT ACTIVE YET: do this\n") && said.contains("/hooks"), "{said}");
     assert!(!said.contains("PROTECTED"), "{said}");
     assert_eq!(fs::read(home.binary()).unwrap(), fs::read(program()).unwrap());
+}
+
+#[cfg(unix)]
+#[test]
+fn nobody_else_may_write_to_the_folder_that_the_hooks_are_run_from_whatever_the_umask() {
+    use std::os::unix::fs::PermissionsExt;
+    let home = Home::new();
+    let install = home.command(&INSTALL);
+    let mut shell = std::process::Command::new("/bin/sh");
+    shell.args(["-c", "umask 000; exec \"$0\" \"$@\""]).arg(install.get_program()).args(install.get_args());
+    shell.env_clear().current_dir(home.path());
+    shell.envs(install.get_envs().filter_map(|(name, value)| Some((name, value?))));
+    assert!(shell.stdin(Stdio::null()).output().unwrap().status.success());
+    for place in [home.binary().as_path(), home.binary().parent().unwrap(), &home.codex().join("hooks")] {
+        let mode = fs::metadata(place).unwrap().permissions().mode();
+        assert_eq!(mode & 0o022, 0, "{}: {mode:o}", place.display());
+    }
 }
 
 #[test]

@@ -1,0 +1,113 @@
+//! What the removals of all scopes have in common: files, binary, folders, and what is told of them.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::time::SystemTime;
+
+use crate::file_edit::{BinaryRemoval, EditLock, FileEditError, remove_binary};
+use crate::installation::{Ledger, OurFolder, Removal, carry_out_removal, stamp};
+use crate::registration::MovedHook;
+
+/// What was removed, in lines and sentences.
+#[derive(Debug, Default)]
+pub struct Outcome {
+    pub lines: Vec<String>,
+    pub notes: Vec<String>,
+}
+
+/// Other people's hooks that stand at another place afterwards.
+#[must_use]
+pub fn moved(removals: &[Removal]) -> Vec<MovedHook> {
+    removals.iter().flat_map(|removal| removal.removed.moved.clone()).collect()
+}
+
+/// Carries the removals out, and tells of each.
+///
+/// # Errors
+/// [`FileEditError`]; what was not reached is as it was.
+pub fn remove_files(
+    removals: &[Removal],
+    ledger: &mut Ledger,
+    outcome: &mut Outcome,
+) -> Result<(), FileEditError> {
+    let cleared = carry_out_removal(removals, ledger, &stamp(SystemTime::now()))?;
+    for removal in removals.iter().filter(|removal| removal.changes()) {
+        let path = removal.place.path.display();
+        outcome.lines.push(match (&removal.removed.text, removal.removed.restored) {
+            (None, _) => format!("file    {path} (deleted: an installation of ours created it)"),
+            (Some(_), true) => format!("file    {path} (as it was before the installation)"),
+            (Some(_), false) => format!("file    {path} (our entries taken out)"),
+        });
+        let again = &removal.removed.python_again;
+        if removal.removed.restored && !again.is_empty() {
+            outcome.notes.push(format!(
+                "The Python integration's hooks stand in {path} again, as before; they need their scripts."
+            ));
+        }
+    }
+    for removal in removals {
+        for hook in &removal.removed.lookalikes {
+            outcome.notes.push(format!(
+                "Left alone, because it only resembles ours: {} {} ({}).",
+                hook.event,
+                crate::printable::printable(&hook.command, 200),
+                removal.place.path.display()
+            ));
+        }
+    }
+    for backup in cleared.backups_left {
+        outcome.notes.push(format!("A backup stays: {}.", backup.display()));
+    }
+    Ok(())
+}
+
+/// Deletes the binary, what is remembered, the lock, and the folders that an installation made, where they are empty.
+///
+/// # Errors
+/// [`FileEditError`].
+pub fn finish_folder(
+    folder: &OurFolder,
+    ledger: &mut Ledger,
+    lock: EditLock,
+    created: &[PathBuf],
+    outcome: &mut Outcome,
+) -> Result<(), FileEditError> {
+    let binary = folder.binary();
+    match remove_binary(&binary)? {
+        BinaryRemoval::Missing => {}
+        BinaryRemoval::Deleted => outcome.lines.push(format!("binary  {} (deleted)", binary.display())),
+        BinaryRemoval::SetAside(aside) => {
+            let when = if goes_at_next_start(&aside) {
+                "it goes when Windows starts next"
+            } else {
+                "delete it when it has ended; the next installation does so too"
+            };
+            outcome.lines.push(format!("binary  {} (it runs just now; {when})", aside.display()));
+        }
+    }
+    ledger.save_or_delete()?;
+    if !ledger.record.is_empty() {
+        return Ok(());
+    }
+    lock.remove();
+    let mut folders = created.to_vec();
+    folders.push(folder.path.clone());
+    folders.sort_by_key(|path| std::cmp::Reverse(path.components().count()));
+    folders.dedup();
+    for path in folders {
+        // Not empty: somebody else's files are in it.
+        let _ = fs::remove_dir(path);
+    }
+    Ok(())
+}
+
+/// Whether the system deletes the program that was set aside: it does so for administrators.
+#[cfg(windows)]
+fn goes_at_next_start(path: &Path) -> bool {
+    crate::windows::api::delete_at_next_start(path).is_ok()
+}
+
+#[cfg(not(windows))]
+fn goes_at_next_start(_path: &Path) -> bool {
+    false
+}
