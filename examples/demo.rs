@@ -2,6 +2,8 @@
 //!
 //! It builds the binary, starts a *simulation* of the F5 service on loopback, feeds it payloads as Codex sends
 //! them, and prints what was scanned and what Codex is told. Run it with `cargo run --example demo`.
+//!
+//! `cargo run --example demo -- --serve` only starts the simulation, for trying f5-guard by hand.
 
 use std::error::Error;
 use std::io::Write;
@@ -110,8 +112,31 @@ const SCENES: &[Scene] = &[
 ];
 
 fn main() -> Result<(), Box<dyn Error>> {
+    match std::env::args().nth(1).as_deref() {
+        None => play(),
+        Some("--serve") => serve(),
+        Some(other) => Err(format!("there is no option {other}, only --serve").into()),
+    }
+}
+
+/// Serves until the process is ended. Plain HTTP, which f5-guard accepts for this machine, so that no certificate
+/// has to be set.
+fn serve() -> ! {
+    let api = simulation().may_stay_idle().start();
+    println!(
+        "A SIMULATION of the F5 service runs until you press Ctrl-C. It flags a few well-known patterns and"
+    );
+    println!("scans nothing. For the terminal that you try f5-guard in:\n");
+    println!("export F5_GUARDRAILS_API_TOKEN={}", f5::TOKEN);
+    println!("export F5_GUARDRAILS_BASE_URL={}", api.base_url());
+    loop {
+        std::thread::park();
+    }
+}
+
+fn play() -> Result<(), Box<dyn Error>> {
     let binary = build()?;
-    let api = simulation();
+    let api = simulation().tls().start();
     let home = tempfile::tempdir()?;
     let ca = home.path().join("ca.pem");
     api.write_ca(&ca);
@@ -154,14 +179,12 @@ fn build() -> Result<PathBuf, Box<dyn Error>> {
     Ok(profile.join(format!("f5-guard{}", std::env::consts::EXE_SUFFIX)))
 }
 
-fn simulation() -> F5 {
+fn simulation() -> f5::Builder {
     let injection = Scanner::failed("prompt_injection").message("Treated as an attack on the agent");
     let personal = Scanner::failed("pii_detection").message("Personal data must not leave this machine");
     F5::builder()
-        .tls()
         .when("Ignore all previous instructions", Verdict::flagged().scanners([injection]))
         .when_request(holds_personal_data, Verdict::flagged().scanners([personal]))
-        .start()
 }
 
 /// Nine digits as in a US social security number, or sixteen as on a card.

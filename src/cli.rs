@@ -210,40 +210,61 @@ pub fn hook_event(subcommand: &str) -> Option<Event> {
     }
 }
 
+// The texts below are laid out by hand for terminals of 80 columns.
+
 const DUMP_ENVIRONMENT: &str = "\
 Environment:
-  F5_GLOBAL_API_TOKEN                  global token; else F5_GUARDRAILS_API_TOKEN, else CALYPSOAI_TOKEN
-  F5_GUARDRAILS_BASE_URL               address of the service [https://us1.calypsoai.app]
-  The variables for TLS, proxies and the log are those of the hooks: see `f5-guard --help`.
+  F5_GLOBAL_API_TOKEN        global token; else F5_GUARDRAILS_API_TOKEN, else
+                             CALYPSOAI_TOKEN
+  F5_GUARDRAILS_BASE_URL     address of the service [https://us1.calypsoai.app]
 
-Exit code: 0 complete, 1 nothing written, 2 something could not be read (the file says what).";
+The variables for TLS, proxies and the log are those of the hooks: see
+`f5-guard --help`.
+
+Exit code: 0 complete, 1 nothing written, 2 something could not be read (the
+file says what).";
 
 const DOCTOR_HELP: &str = "\
-Run it in the folder and with the environment that Codex is started in. It changes no file of yours, asks Codex about its
-hooks, runs the registered commands on blank text, and scans one greeting with their settings.
+Run it in the folder and with the environment that Codex is started in. It
+changes no file of yours, asks Codex about its hooks, runs the registered
+commands on blank text, and scans one greeting with their settings.
 
 Exit code: 0 protected, 1 not protected, 2 it could not be found out.
-NO_COLOR is honoured. The variables are those of the hooks: see `f5-guard --help`.";
+
+NO_COLOR is honoured. The variables are those of the hooks: see
+`f5-guard --help`.";
 
 const ENVIRONMENT: &str = "\
 Environment:
-  F5_GUARDRAILS_API_TOKEN              token of the F5 project (required; never put it in a file)
-  F5_GUARDRAILS_BASE_URL               address of the service [https://www.us1.calypsoai.app]
-  F5_GUARDRAILS_PROJECT_ID             project: uuid or friendly id
-  F5_GUARDRAILS_TIMEOUT                seconds for one whole scan, 0.1 to 3600 [10]
-  F5_GUARDRAILS_FAIL_MODE              open or closed: what happens to unscanned content [open]
-  F5_GUARDRAILS_POST_STRICT            true withholds flagged tool output [false]
-  F5_GUARDRAILS_MAX_SCAN_LENGTH        characters in one request; longer content goes in pieces [50000]
-  F5_GUARDRAILS_ALLOW_HTTP             true accepts http:// for hosts other than this machine [false]
-  F5_GUARDRAILS_CA_BUNDLE              PEM file with root certificates; then REQUESTS_CA_BUNDLE,
-                                       SSL_CERT_FILE, CURL_CA_BUNDLE are tried
-  F5_GUARDRAILS_USE_SYSTEM_CERT_STORE  auto, true or false (built-in Mozilla roots) [auto]
+  F5_GUARDRAILS_API_TOKEN    token of the F5 project (required; never put it
+                             in a file)
+  F5_GUARDRAILS_BASE_URL     address of the service
+                             [https://www.us1.calypsoai.app]
+  F5_GUARDRAILS_PROJECT_ID   project: uuid or friendly id
+  F5_GUARDRAILS_TIMEOUT      seconds for one whole scan, 0.1 to 3600 [10]
+  F5_GUARDRAILS_FAIL_MODE    open or closed: what happens to unscanned content
+                             [open]
+  F5_GUARDRAILS_POST_STRICT  true withholds flagged tool output [false]
+  F5_GUARDRAILS_MAX_SCAN_LENGTH
+                             characters in one request, 1000 to 2000000; longer
+                             content goes in pieces [50000]
+  F5_GUARDRAILS_ALLOW_HTTP   true accepts http:// for hosts other than this
+                             machine [false]
+  F5_GUARDRAILS_CA_BUNDLE    PEM file with root certificates; then
+                             REQUESTS_CA_BUNDLE, SSL_CERT_FILE, CURL_CA_BUNDLE
+                             are tried
+  F5_GUARDRAILS_USE_SYSTEM_CERT_STORE
+                             auto, true or false (built-in Mozilla roots) [auto]
   F5_GUARDRAILS_CLIENT_CERT, F5_GUARDRAILS_CLIENT_KEY
-                                       client certificate and key (PEM) for mutual TLS
-  F5_GUARDRAILS_LOG_LEVEL              off, error, warn, info, debug, trace [warn]
-  F5_GUARDRAILS_LOG_FILE               JSON lines [$CODEX_HOME/logs/f5_guardrails.log]; off disables
-  HTTPS_PROXY, HTTP_PROXY, ALL_PROXY, NO_PROXY (also in lower case), SSL_CERT_DIR, SSLKEYLOGFILE,
-  CODEX_HOME                           as usual";
+                             client certificate and key (PEM) for mutual TLS
+  F5_GUARDRAILS_LOG_LEVEL    off, error, warn, info, debug, trace [warn]
+  F5_GUARDRAILS_LOG_FILE     JSON lines; off disables
+                             [$CODEX_HOME/logs/f5_guardrails.log]
+  HTTPS_PROXY, HTTP_PROXY, ALL_PROXY, NO_PROXY (also in lower case),
+  SSL_CERT_DIR, SSLKEYLOGFILE, CODEX_HOME
+                             as usual
+
+Defaults stand in brackets. An empty variable counts as not set.";
 
 #[cfg(test)]
 mod tests;

@@ -57,3 +57,10 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn texts_laid_out_by_hand_fit_a_terminal_of_80_columns() {
+    for line in [ENVIRONMENT, DUMP_ENVIRONMENT, DOCTOR_HELP].iter().flat_map(|text| text.lines()) {
+        assert!(line.chars().count() <= 80, "{line}");
+    }
+}

@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 
 use super::facts::{BinaryFacts, CallFacts, Facts, FileContent, HookFacts, Layer, Runner, Trial};
 use super::finding::{Finding, FindingId, Severity};
-use crate::codex::layers::OnlyManaged;
+use crate::codex::layers::{ConfigVerdict, OnlyManaged};
 use crate::codex::trust::Standing;
 use crate::registration::HookEvent;
 use crate::scan::seconds;
@@ -64,7 +64,9 @@ fn judge_event(facts: &Facts, event: HookEvent, findings: &mut Vec<Finding>) {
 fn missing(facts: &Facts, event: HookEvent, hooks: &[&HookFacts]) -> Finding {
     let lookalike = hooks.iter().any(|hook| matches!(hook.runner, Runner::Lookalike) && runs(hook));
     let managed_only = facts.codex.switches.as_ref().is_some_and(|s| s.only_managed == OnlyManaged::Yes);
-    let fix = if managed_only {
+    let fix = if matches!(facts.codex.config, Some(ConfigVerdict::Refused { .. })) {
+        "Correct the configuration that Codex refuses first: its hooks can't be seen before."
+    } else if managed_only {
         "Run `f5-guard install --scope system` as an administrator."
     } else {
         "Run `f5-guard install`."

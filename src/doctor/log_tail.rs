@@ -7,7 +7,10 @@ use super::screen::Screen;
 /// How many are shown.
 pub const SHOWN: usize = 3;
 
-/// One line at `warn` or above.
+/// The outcomes of a scan that was made: a block is what f5-guard is for, and no problem of it.
+const VERDICTS: [&str; 3] = ["flagged", "redacted", "blocked"];
+
+/// One line at `warn` or above that tells of something other than a scan's verdict.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LogProblem {
     /// As the log has it (RFC 3339).
@@ -30,6 +33,9 @@ fn problem(line: &str, screen: &Screen) -> Option<LogProblem> {
     let line: Value = serde_json::from_str(line).ok()?;
     let text = |key: &str| line.get(key).and_then(Value::as_str);
     let level = text("level").filter(|level| matches!(*level, "WARN" | "ERROR"))?;
+    if text("outcome").is_some_and(|outcome| VERDICTS.contains(&outcome)) {
+        return None;
+    }
     let words = match text("message") {
         Some("decision") | None => {
             let keys = ["event", "tool", "decision", "outcome", "error"];
@@ -56,6 +62,7 @@ mod tests {
 {"timestamp":"2","level":"WARN","message":"second"}
 {"timestamp":"3","level":"INFO","message":"decision","event":"Stop"}
 no JSON
+{"timestamp":"3","level":"WARN","message":"decision","event":"Stop","decision":"stop","outcome":"flagged"}
 {"timestamp":"4","level":"ERROR","message":"a\u001b[31mb tok-secret-1"}
 {"timestamp":"5","level":"WARN","message":"decision","event":"Stop","decision":"notice","outcome":"not_scanned","error":"The connection was refused."}
 "#;

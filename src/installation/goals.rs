@@ -87,6 +87,23 @@ pub fn is_concerned(files: &[ConfigPlace], places: &OurPlaces) -> Result<bool, F
     Ok(false)
 }
 
+/// The commands of our hooks in these files.
+///
+/// # Errors
+/// [`FileEditError`] for a file that can't be read.
+pub fn our_commands(files: &[ConfigPlace], places: &OurPlaces) -> Result<Vec<String>, FileEditError> {
+    let mut commands = Vec::new();
+    for place in files {
+        let snapshot = Snapshot::read(&place.path)?;
+        let events = registered(place.file, snapshot.bytes().unwrap_or_default(), places)
+            .map_err(FileEditError::document(&place.path))?;
+        let handlers = events.iter().flat_map(|event| &event.groups).flat_map(|group| &group.handlers);
+        let ours = handlers.filter(|handler| handler.owner == Owner::Ours);
+        commands.extend(ours.map(|handler| handler.command().to_owned()));
+    }
+    Ok(commands)
+}
+
 struct Found {
     owners: Vec<Owner>,
     /// `features.hooks` is off, or the deprecated alias stands there.

@@ -21,7 +21,7 @@ mod surroundings;
 
 pub use bystanders::{Bystanders, Witness, is_replaced};
 pub use edits::{Edit, Goal, carry_out, new_file, prepare, remember_trust, source_spellings, state_keys};
-pub use goals::{Format, is_concerned, is_registered, pair_goals, system_goals};
+pub use goals::{Format, is_concerned, is_registered, our_commands, pair_goals, system_goals};
 pub use launch::{LaunchError, launcher};
 pub use ledger::Ledger;
 pub use places::{

@@ -33,11 +33,17 @@ pub fn exposes_plain_http(url: &Url) -> bool {
         && proxy_for(url).is_some_and(|proxy| !is_loopback_host(proxy.uri().host().unwrap_or_default()))
 }
 
-/// ` through the proxy http://host:port`, without its user info; empty where none is used.
-pub(super) fn clause(url: &Url) -> String {
-    let Some(proxy) = proxy_for(url) else { return String::new() };
+/// The proxy for requests to `url` as `http://host:port`, without its user info.
+#[must_use]
+pub fn shown_proxy_for(url: &Url) -> Option<String> {
+    let proxy = proxy_for(url)?;
     let uri = proxy.uri();
     let authority = uri.authority().map_or("", |authority| authority.as_str());
     let host = authority.rsplit('@').next().unwrap_or_default();
-    format!(" through the proxy {}://{host}", uri.scheme_str().unwrap_or("http"))
+    Some(format!("{}://{host}", uri.scheme_str().unwrap_or("http")))
+}
+
+/// ` through the proxy http://host:port`; empty where none is used.
+pub(super) fn clause(url: &Url) -> String {
+    shown_proxy_for(url).map_or_else(String::new, |proxy| format!(" through the proxy {proxy}"))
 }

@@ -19,21 +19,58 @@ pub fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).to_owned()
 }
 
-/// The documents that are written by hand.
+/// A file of the repository.
+pub fn read(path: &str) -> String {
+    let text = std::fs::read_to_string(root().join(path)).unwrap_or_else(|error| panic!("{path}: {error}"));
+    text.replace("\r\n", "\n")
+}
+
+/// The documents that are written by hand: those in the repository's root and those in `docs`.
 pub fn documents() -> Vec<Document> {
-    let entries = std::fs::read_dir(root()).expect("the repository can be listed");
-    let names = entries.filter_map(|entry| entry.ok()?.file_name().into_string().ok());
-    let names = names.filter(|name| name.ends_with(".md") && name != "THIRD-PARTY-LICENSES.md");
-    let documents: Vec<Document> = names.map(|name| Document::read(&name)).collect();
-    assert!(documents.len() >= 6, "{}", documents.len());
+    let names = |folder: &str| {
+        let entries = std::fs::read_dir(root().join(folder)).expect("the repository can be listed");
+        let names = entries.filter_map(|entry| entry.ok()?.file_name().into_string().ok());
+        names.filter(|name| name.ends_with(".md") && name != "THIRD-PARTY-LICENSES.md").collect::<Vec<_>>()
+    };
+    let in_docs = names("docs").into_iter().map(|name| format!("docs/{name}"));
+    let documents: Vec<Document> =
+        names(".").into_iter().chain(in_docs).map(|n| Document::read(&n)).collect();
+    assert!(documents.len() >= 7, "{}", documents.len());
     documents
+}
+
+/// The program's source files but for its tests, with their text.
+pub fn sources() -> Vec<(PathBuf, String)> {
+    let mut found = Vec::new();
+    let mut folders = vec![root().join("src")];
+    while let Some(folder) = folders.pop() {
+        for entry in std::fs::read_dir(folder).expect("the sources can be listed") {
+            let path = entry.expect("an entry").path();
+            if path.is_dir() {
+                folders.push(path);
+            } else if !path.ends_with("tests.rs") {
+                let text = std::fs::read_to_string(&path).expect("a source can be read");
+                let text = text.split("#[cfg(test)]").next().unwrap_or_default().to_owned();
+                found.push((path, text));
+            }
+        }
+    }
+    found
 }
 
 impl Document {
     pub fn read(name: &str) -> Self {
-        let text =
-            std::fs::read_to_string(root().join(name)).unwrap_or_else(|error| panic!("{name}: {error}"));
-        Self { name: name.to_owned(), text: text.replace("\r\n", "\n") }
+        Self { name: name.to_owned(), text: read(name) }
+    }
+
+    /// The path in the repository of a file that is named from here.
+    pub fn beside(&self, file: &str) -> String {
+        let folder = self.name.rsplit_once('/').map_or("", |(folder, _)| folder);
+        match file.strip_prefix("../") {
+            Some(above) => above.to_owned(),
+            None if folder.is_empty() => file.to_owned(),
+            None => format!("{folder}/{file}"),
+        }
     }
 
     pub fn blocks(&self) -> Vec<Block<'_>> {

@@ -71,7 +71,8 @@ fn the_quickstart_leads_from_nothing_to_a_blocked_prompt_and_away_again() {
     let scanner = Scanner::failed("prompt_injection");
     let api = F5::builder().when("Ignore all previous", Verdict::flagged().scanner(scanner)).start();
     let commands = commands(&api);
-    let [token, address, archive, checkout, smoketest, prompt, uninstall] = commands.as_slice() else {
+    let [token, address, archive, checkout, path, smoketest, prompt, uninstall, serve] = commands.as_slice()
+    else {
         panic!("the quickstart has other steps now: {commands:#?}");
     };
     assert_eq!(
@@ -80,9 +81,11 @@ fn the_quickstart_leads_from_nothing_to_a_blocked_prompt_and_away_again() {
         "the same from a checkout"
     );
 
+    assert!(serve.ends_with("--serve"), "a service of its own stands in for that one here");
+
     let machine = Machine::new();
     let installed = machine.home.path().join(".codex/hooks/f5_guardrails/f5-guard");
-    let said = machine.run(&[token, address, archive, smoketest, prompt]);
+    let said = machine.run(&[token, address, archive, path, smoketest, prompt]);
     assert!(installed.exists(), "{said:?}");
     // There is no Codex here that could be asked.
     assert!(
@@ -90,12 +93,12 @@ fn the_quickstart_leads_from_nothing_to_a_blocked_prompt_and_away_again() {
         "{}",
         said[2]
     );
-    let last = said[3].lines().last().unwrap_or_default();
-    assert!(last.starts_with("[OK] Smoke test passed: cleared"), "{}", said[3]);
-    assert!(said[4].starts_with(r#"{"decision":"block""#), "{}", said[4]);
+    let last = said[4].lines().last().unwrap_or_default();
+    assert!(last.starts_with("[OK] Smoke test passed: cleared"), "{}", said[4]);
+    assert!(said[5].starts_with(r#"{"decision":"block""#), "{}", said[5]);
     assert!(api.inputs().iter().any(|input| input.starts_with("Ignore all previous instructions")));
 
-    machine.run(&[uninstall]);
+    machine.run(&[path, uninstall]);
     assert!(!installed.exists());
     assert!(!machine.home.path().join(".codex/config.toml").exists());
 }

@@ -65,7 +65,7 @@ fn an_unusable_value_is_an_error_that_changes_nothing() {
         let home = Home::new();
         let before = home.contents();
         let said = home.run(&with(arguments)).refuses();
-        assert!(said.starts_with("f5-guard install: "), "{said}");
+        assert!(said.starts_with("f5-guard install: ") && !said.contains(".."), "{said}");
         home.is_as(&before, &format!("{arguments:?}"));
     }
 }
@@ -107,6 +107,40 @@ fn enforcement_stands_in_the_commands_with_an_absolute_ca_bundle() {
     // A process can see its folder with the links in its path resolved.
     assert_eq!(count(&ca).max(count(&ca.canonicalize().unwrap())), 4, "{text}");
     assert_eq!(text.matches("timeout = 35").count(), 4, "{text}");
+}
+
+#[test]
+fn installing_again_without_the_options_of_the_first_time_weakens_nothing() {
+    let home = Home::new();
+    home.run(&with(&["--fail-mode", "closed", "--timeout", "30"])).succeeds("install");
+    let before = home.read("config.toml");
+
+    let said = home.run(&with(&["--dry-run"])).succeeds("dry run");
+    assert!(said.contains("No file of Codex's would change"), "{said}");
+    let said = home.run(&INSTALL).succeeds("again");
+
+    assert!(said.contains("Kept from the registration") && said.contains("--fail-mode closed"), "{said}");
+    assert_eq!(home.read("config.toml"), before);
+    home.run(&with(&["--fail-mode", "open"])).succeeds("changed");
+    let text = home.read("config.toml");
+    assert_eq!(text.matches("--fail-mode open --timeout 30").count(), 4, "{text}");
+}
+
+#[test]
+fn a_kept_value_that_no_longer_works_is_refused_with_where_it_stands() {
+    let home = Home::new();
+    let ca = home.path().join("ca.pem");
+    let api = f5_stand_in::f5::F5::builder().tls().never_called().start();
+    api.write_ca(&ca);
+    home.run(&with(&["--ca-bundle", "ca.pem"])).succeeds("install");
+    fs::remove_file(&ca).unwrap();
+    let before = home.contents();
+
+    let said = home.run(&INSTALL).refuses();
+
+    assert!(said.contains("--ca-bundle") && said.contains("was kept"), "{said}");
+    assert!(!said.contains(".."), "{said}");
+    home.is_as(&before, "refused");
 }
 
 #[test]

@@ -14,12 +14,8 @@ use crate::transport::{client_identity, load_trust, proxy};
 const TRUST_TIME: Duration = Duration::from_secs(60);
 
 pub fn connection(settings: &Settings, screen: &Screen) -> Connection {
-    let proxy = settings.base_url.as_ref().ok().and_then(|url| proxy::proxy_for(url.url())).map(|proxy| {
-        let uri = proxy.uri();
-        let authority = uri.authority().map_or("", |authority| authority.as_str());
-        let host = authority.rsplit('@').next().unwrap_or_default();
-        screen.text(&format!("{}://{host}", uri.scheme_str().unwrap_or("http")))
-    });
+    let proxy = settings.base_url.as_ref().ok().and_then(|url| proxy::shown_proxy_for(url.url()));
+    let proxy = proxy.map(|proxy| screen.text(&proxy));
     let tls = settings.tls.clone();
     let loaded = supervise(Instant::now() + TRUST_TIME, move || {
         let trust = load_trust(&tls)?;

@@ -98,6 +98,8 @@ impl Question<'_> {
         state.protects = review.protects();
         state.waiting = review.to_trust().len();
         state.warnings = folder.warnings.clone();
+        // One for each hook, in the same words.
+        state.warnings.dedup();
         self.explain(server, &folder, &review, &mut state);
         Ok(state)
     }
@@ -125,7 +127,12 @@ impl Question<'_> {
         let missing = review.missing();
         if !missing.is_empty() && state.problems.is_empty() {
             let names: Vec<&str> = missing.iter().map(|event| event.as_str()).collect();
-            state.problems.push(format!("Codex does not list our hook for {}.", names.join(", ")));
+            let next = if state.warnings.is_empty() {
+                "look at /hooks in `codex`"
+            } else {
+                "do what its warning above says, and install again"
+            };
+            state.problems.push(format!("Codex does not list our hook for {}: {next}.", names.join(", ")));
         }
         for hook in &review.ours {
             let event = hook.listing.event.as_str();

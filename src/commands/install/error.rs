@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use super::kept::Kept;
 use super::options::OptionError;
 use crate::commands::setup::TargetError;
 use crate::file_edit::FileEditError;
@@ -15,6 +16,8 @@ pub enum InstallError {
     Surroundings(#[from] SurroundingsError),
     #[error(transparent)]
     Option(#[from] OptionError),
+    #[error("{0} It stands in the registration that is there and was kept; give {flag} another value", flag = .0.flag())]
+    KeptOption(OptionError),
     #[error(transparent)]
     Command(#[from] CommandError),
     #[error(transparent)]
@@ -43,4 +46,11 @@ pub enum InstallError {
     NoWindowsUser,
     #[error("{0}")]
     Codex(#[from] crate::codex::locate::LocateError),
+}
+
+impl InstallError {
+    /// A value that can't be registered, with where it came from: the user need not have given it.
+    pub fn option(error: OptionError, kept: &Kept) -> Self {
+        if kept.has(error.flag()) { Self::KeptOption(error) } else { Self::Option(error) }
+    }
 }

@@ -7,6 +7,7 @@
 mod activation;
 mod error;
 mod first_scan;
+mod kept;
 mod options;
 mod print;
 mod scopes;
@@ -19,6 +20,7 @@ use std::time::SystemTime;
 
 use activation::{Activation, Question, TrustChoice};
 pub use error::InstallError;
+use kept::Kept;
 use scopes::Plan;
 use summary::{FirstScan, Report};
 
@@ -41,7 +43,8 @@ pub fn run(args: &InstallArgs) -> ExitCode {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             say_error(&format!(
-                "f5-guard install: {error}.\nNothing was registered; Codex's files are as they were."
+                "f5-guard install: {}.\nNothing was registered; Codex's files are as they were.",
+                error.to_string().trim_end_matches('.')
             ));
             ExitCode::FAILURE
         }
@@ -55,16 +58,22 @@ fn install(args: &InstallArgs) -> Result<(), InstallError> {
         say(&print::document(args, print, &options, &surroundings)?);
         return Ok(());
     }
-    let options = options::registration_options(args, options::For::ThisMachine, PROCESS_ENV)?;
+    let mut args = args.clone();
+    let registered = scopes::registered_commands(&args, &surroundings)?;
+    let kept = Kept::complete(&mut args.enforced, &registered);
+    let args = &args;
+    let options = options::registration_options(args, options::For::ThisMachine, PROCESS_ENV)
+        .map_err(|error| InstallError::option(error, &kept))?;
     let codex = find_codex(args.target.codex.as_deref(), surroundings.system)?;
     let mut plan = Plan::make(args, &options, &surroundings)?;
     // Everything that could be refused is refused before the first byte is written.
     let ledger = Ledger::open(&plan.folder, plan.new_file);
     let edits = prepare(plan.goals()?, &ledger, &plan.places)?;
     if args.target.dry_run {
-        dry_run(&plan, &edits)?;
+        dry_run(&plan, &edits, &kept)?;
         return Ok(());
     }
+    plan.notes.extend(kept.note());
     let mut report = Report::default();
     write(&mut plan, &codex, &mut report)?;
     let activation = activate(args, &plan, &codex);
@@ -84,6 +93,7 @@ fn install(args: &InstallArgs) -> Result<(), InstallError> {
             ));
         }
     }
+    report.notes.extend(plan.binary().and_then(|binary| summary::path_note(&binary, PROCESS_ENV)));
     let version = codex.as_ref().ok().and_then(|codex| locate::version(codex, CODEX_TIME).ok());
     say(&format!(
         "{}\n{}",
@@ -93,7 +103,7 @@ fn install(args: &InstallArgs) -> Result<(), InstallError> {
     Ok(())
 }
 
-fn dry_run(plan: &Plan<'_>, edits: &[Edit]) -> Result<(), InstallError> {
+fn dry_run(plan: &Plan<'_>, edits: &[Edit], kept: &Kept) -> Result<(), InstallError> {
     let mut out: String = edits.iter().map(Edit::diff).collect();
     if let Some(binary) = plan.binary() {
         out += &format!(
@@ -105,6 +115,9 @@ fn dry_run(plan: &Plan<'_>, edits: &[Edit]) -> Result<(), InstallError> {
     out += &plan.user_level_diff()?;
     if edits.iter().all(|edit| !edit.changes()) {
         out += "# No file of Codex's would change.\n";
+    }
+    if let Some(note) = kept.note() {
+        out += &format!("# {note}\n");
     }
     out += "# Nothing was written.\n";
     say(&out);

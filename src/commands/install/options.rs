@@ -24,6 +24,15 @@ pub enum OptionError {
     Unusable { flag: &'static str, problem: String },
 }
 
+impl OptionError {
+    /// The option, with its dashes.
+    #[must_use]
+    pub fn flag(&self) -> &'static str {
+        let Self::Unusable { flag, .. } = self;
+        flag
+    }
+}
+
 fn unusable(flag: &'static str, problem: impl Into<String>) -> OptionError {
     // Some problems are whole sentences; the full stop is put by whoever shows the error.
     let problem = problem.into();
@@ -63,8 +72,8 @@ pub fn registration_options(
     let overrides =
         Overrides { ca_bundle: ca_bundle.clone().map(PathBuf::into_os_string), ..Overrides::from(given) };
     let settings = Settings::read(&overrides, env);
-    if let (Source::Flag(flag), Some(problem)) = (settings.timeout.source, &settings.timeout.problem) {
-        return Err(unusable(flag, problem.clone()));
+    if let (Source::Flag(flag), Some(_)) = (settings.timeout.source, &settings.timeout.problem) {
+        return Err(unusable(flag, "it is not a number of seconds from 0.1 to 3600."));
     }
     if let (Source::Flag(flag), Err(error)) = (settings.base_url.source, settings.base_url.as_ref()) {
         return Err(unusable(flag, error.to_string()));

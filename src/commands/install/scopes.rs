@@ -12,7 +12,8 @@ use crate::commands::uninstall;
 use crate::file_edit::{FileEditError, NewFile};
 use crate::installation::{
     ConfigPlace, Goal, Ledger, OurFolder, Scope, Surroundings, is_concerned, is_registered, launcher,
-    managed_folder, pair_goals, plain, prepare, project_files, system_files, system_goals, user_files,
+    managed_folder, our_commands, pair_goals, plain, prepare, project_files, system_files, system_goals,
+    user_files,
 };
 use crate::registration::{
     Launcher, ManagedDirs, OurPlaces, Registration, RegistrationOptions, is_windows_safe,
@@ -276,6 +277,21 @@ fn report_into(
         report.backups.extend(backups);
         report.notes.extend(notes);
     }
+}
+
+/// The commands of ours that the scope's files register now.
+pub fn registered_commands(
+    args: &InstallArgs,
+    surroundings: &Surroundings,
+) -> Result<Vec<String>, InstallError> {
+    let managed = surroundings.installed_managed_dir().map(|dir| managed_folder(surroundings.system, &dir));
+    let places = surroundings.our_places(managed.as_ref());
+    let files: Vec<ConfigPlace> = match setup::scope(&args.target, surroundings.system)? {
+        Scope::User => user_files(&surroundings.home).into(),
+        Scope::Project => project_files(&project_folder(args.target.dir.as_deref())?).into(),
+        Scope::System => system_files(&surroundings.system_folder).into(),
+    };
+    Ok(our_commands(&files, &places)?)
 }
 
 /// The administrator's file that registers f5-guard, if one does.

@@ -1,7 +1,7 @@
 //! What an installation says: what was done, and in its last words whether the user is protected.
 
 use std::fmt::Write as _;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use super::activation::{Activation, State};
 use crate::codex::listing::HookListing;
@@ -10,6 +10,7 @@ use crate::commands::setup::bystander_notes;
 use crate::file_edit::BinaryInstall;
 use crate::installation::{Bystanders, Edit, Scope};
 use crate::printable::printable;
+use crate::settings::Env;
 
 /// What was done.
 #[derive(Debug, Default)]
@@ -104,6 +105,17 @@ impl Report {
         }
         out
     }
+}
+
+/// How to call f5-guard by hand, where a shell would not find it by its name.
+#[must_use]
+pub fn path_note(binary: &Path, env: Env<'_>) -> Option<String> {
+    let name = binary.file_name()?;
+    let path = env("PATH").unwrap_or_default();
+    let found = std::env::split_paths(&path).any(|folder| folder.join(name).is_file());
+    (!found).then(|| {
+        format!("f5-guard is not on your PATH: call it as {}, or put that folder on PATH.", binary.display())
+    })
 }
 
 /// The question on the terminal: exactly what will run.
@@ -222,6 +234,18 @@ mod tests {
         assert!(waiting.starts_with("NOT ACTIVE YET") && waiting.contains("--trust"), "{waiting}");
         let nothing = asked(State::default(), FirstScan::Passed);
         assert!(nothing.starts_with("NOT ACTIVE YET: do this\n  - "), "{nothing}");
+    }
+
+    #[test]
+    fn who_has_f5_guard_on_path_is_not_told_where_it_is() {
+        let folder = tempfile::tempdir().unwrap();
+        let binary = Path::new("/installed").join("f5-guard");
+        let path = std::env::join_paths([folder.path()]).unwrap();
+        let env = |name: &str| (name == "PATH").then(|| path.clone());
+        let note = path_note(&binary, &env).unwrap();
+        assert!(note.contains(&binary.display().to_string()), "{note}");
+        std::fs::write(folder.path().join("f5-guard"), "").unwrap();
+        assert_eq!(path_note(&binary, &env), None);
     }
 
     #[test]

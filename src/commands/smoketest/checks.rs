@@ -14,7 +14,7 @@ use crate::installation::{Surroundings, SurroundingsError, managed_folder};
 use crate::printable::printable;
 use crate::scan::{Metadata, ScanClient, ScanDirection, ScanError, ScanJob, ScanReport};
 use crate::settings::{Env, Settings, Source};
-use crate::transport::{ExchangeLog, client_identity, load_trust};
+use crate::transport::{ExchangeLog, client_identity, load_trust, proxy};
 
 /// An installed binary that takes longer than this to say its version is broken.
 const VERSION_TIME: Duration = Duration::from_secs(10);
@@ -163,7 +163,11 @@ impl<'a> Checks<'a> {
                     Route::Proxy(proxy) => format!("{}, because {}", proxy.url(), proxy.why),
                 }
             }
-            _ => "not looked up without an https:// base URL".to_owned(),
+            Ok(url) => match proxy::shown_proxy_for(url.url()) {
+                Some(proxy) => format!("{proxy}, also for http://"),
+                None => "none for http://".to_owned(),
+            },
+            Err(_) => "not looked up, because there is no usable base URL".to_owned(),
         };
         Step { name: "Proxy", result: Ok(result), stops_scan: false, notes: Vec::new() }
     }

@@ -32,7 +32,11 @@ pub fn run(args: &UninstallArgs) -> ExitCode {
             ExitCode::SUCCESS
         }
         Err(error) => {
-            say_error(&format!("f5-guard uninstall: {error}."));
+            let error = error.to_string();
+            say_error(&format!(
+                "f5-guard uninstall: {}.\nMend that and run it again: hooks may still be registered.",
+                error.trim_end_matches('.')
+            ));
             ExitCode::FAILURE
         }
     }

@@ -35,7 +35,7 @@ pub fn remove_files(
         let path = removal.place.path.display();
         outcome.lines.push(match (&removal.removed.text, removal.removed.restored) {
             (None, _) => format!("file    {path} (deleted: an installation of ours created it)"),
-            (Some(_), true) => format!("file    {path} (as it was before the installation)"),
+            (Some(_), true) => format!("file    {path} (as if f5-guard had never been in it)"),
             (Some(_), false) => format!("file    {path} (our entries taken out)"),
         });
         let again = &removal.removed.python_again;
