@@ -10,7 +10,8 @@ if ($problems) {
     $problems | Out-Host
     throw 'install.ps1 does not parse.'
 }
-$env:CODEX_HOME = Join-Path -Path $env:RUNNER_TEMP -ChildPath 'codex home'
+# On the system's volume: others often keep no short names, and a path with a space needs one.
+$env:CODEX_HOME = Join-Path -Path ([System.IO.Path]::GetTempPath()) -ChildPath 'codex home'
 New-Item -ItemType Directory -Force -Path $env:CODEX_HOME | Out-Null
 $common = @{ DryRun = $true; SkipSmokeTest = $true; Binary = 'target\debug\f5-guard.exe' }
 
