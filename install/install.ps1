@@ -50,7 +50,7 @@ The f5-guard.exe to install, instead of the one beside this script or a build.
 .EXAMPLE
 .\install.ps1 -Scope user -DryRun
 #>
-[CmdletBinding()]
+[CmdletBinding(PositionalBinding = $false)]
 param(
     [ValidateSet('user', 'project', 'system')]
     [string] $Scope = 'system',
@@ -81,6 +81,21 @@ function Test-Administrator {
     return $principal.IsInRole([Security.Principal.WindowsBuiltInRole]::Administrator)
 }
 
+# Runs a program in this window. Its exit code is in $LASTEXITCODE afterwards.
+function Invoke-Program([string] $Program, [string[]] $Arguments) {
+    # What a program writes to stderr is no error of this script: some hosts (ISE, remoting) make error records of it.
+    $ErrorActionPreference = 'Continue'
+    # Neither is an exit code other than 0, where a profile asks for that.
+    $PSNativeCommandUseErrorActionPreference = $false
+    try {
+        & $Program @Arguments
+    }
+    catch {
+        # It did not start: what is in $LASTEXITCODE is an older program's.
+        throw "$Program could not be run: $_"
+    }
+}
+
 # The binary to install: the one named, the one beside this script, or a build of the checkout around it.
 function Find-Binary {
     if ($Binary) {
@@ -100,7 +115,9 @@ function Find-Binary {
     }
     $target = Join-Path -Path $root -ChildPath 'target'
     Write-Host 'Building f5-guard (some minutes the first time)'
-    & cargo build --release --locked --bin f5-guard --manifest-path $manifest --target-dir $target | Out-Host
+    $build = @('build', '--release', '--locked', '--bin', 'f5-guard', '--manifest-path', $manifest, '--target-dir', $target)
+    # Its output would else be part of what this function returns.
+    Invoke-Program 'cargo' $build | Out-Host
     if ($LASTEXITCODE -ne 0) {
         throw 'The build failed, see above.'
     }
@@ -111,6 +128,29 @@ function Find-Binary {
     return $built
 }
 
+# One argument, `NAME=VALUE`, as it arrives at the program. Windows PowerShell puts quotes around an argument with a
+# space in it and minds nothing else: a double quote inside is lost, and a backslash before the last one escapes that.
+function ConvertTo-Argument([string] $Name, [string] $Value) {
+    if ($Value.Contains('"')) {
+        throw "The value of $Name holds a double quote, which Windows PowerShell can't pass on."
+    }
+    if ($Value -match '\s' -and $Value.EndsWith('\')) {
+        throw "The value of $Name holds a space and ends with a backslash, which Windows PowerShell can't pass on. Leave the backslash out."
+    }
+    return "$Name=$Value"
+}
+
+# A folder as people type it, or as the Tab key completes it: C:\My Tools\ is C:\My Tools, and C:\ stays.
+function Get-FolderName([string] $Path) {
+    if ($Path -match '^[A-Za-z]:\\$') {
+        return $Path
+    }
+    return $Path.TrimEnd('\')
+}
+
+if ($env:OS -ne 'Windows_NT') {
+    throw 'This script is for Windows. On Linux and macOS run install.sh.'
+}
 if ($Scope -eq 'system' -and -not $DryRun -and -not (Test-Administrator)) {
     throw 'The system scope needs an elevated PowerShell: start PowerShell with "Run as administrator", or install for yourself with -Scope user.'
 }
@@ -118,46 +158,50 @@ if ($PreserveExistingLogFile) {
     Write-Host 'Note: -PreserveExistingLogFile changes nothing, because f5-guard never deletes a log file.'
 }
 
-$options = [ordered] @{
-    '--scope'       = $Scope
-    '--managed-dir' = $ManagedDir
-    '--matcher'     = $ToolMatcher
-    '--fail-mode'   = $FailMode
-    '--base-url'    = $BaseUrl
-    '--project-id'  = $ProjectId
-    '--ca-bundle'   = $CaBundle
+# PowerShell takes -Scope User as well as -Scope user; the program does not.
+$arguments = @('install', "--scope=$($Scope.ToLowerInvariant())")
+# What was given is handed on, even where it is empty: the program says what it can't use.
+if ($PSBoundParameters.ContainsKey('ManagedDir')) {
+    $arguments += ConvertTo-Argument '--managed-dir' (Get-FolderName $ManagedDir)
+}
+if ($PSBoundParameters.ContainsKey('ToolMatcher')) {
+    $arguments += ConvertTo-Argument '--matcher' $ToolMatcher
+}
+if ($PSBoundParameters.ContainsKey('FailMode')) {
+    $arguments += ConvertTo-Argument '--fail-mode' $FailMode.ToLowerInvariant()
+}
+if ($PSBoundParameters.ContainsKey('BaseUrl')) {
+    $arguments += ConvertTo-Argument '--base-url' $BaseUrl
+}
+if ($PSBoundParameters.ContainsKey('ProjectId')) {
+    $arguments += ConvertTo-Argument '--project-id' $ProjectId
+}
+if ($PSBoundParameters.ContainsKey('CaBundle')) {
+    $arguments += ConvertTo-Argument '--ca-bundle' $CaBundle
 }
 if ($PSBoundParameters.ContainsKey('TimeoutSeconds')) {
-    $options['--timeout'] = $TimeoutSeconds.ToString([Globalization.CultureInfo]::InvariantCulture)
+    # 7.5 and not 7,5, whatever the language of this Windows is.
+    $arguments += ConvertTo-Argument '--timeout' $TimeoutSeconds.ToString([Globalization.CultureInfo]::InvariantCulture)
 }
-$switches = [ordered] @{
-    '--also-user'      = $InstallUserHooksJson
-    '--skip-smoketest' = $SkipSmokeTest
-    '--post-strict'    = $PostStrict
-    '--trust'          = $Trust
-    '--dry-run'        = $DryRun
+if ($InstallUserHooksJson) {
+    $arguments += '--also-user'
 }
-
-$arguments = @('install')
-foreach ($name in $options.Keys) {
-    $value = $options[$name]
-    if ($value) {
-        # Windows PowerShell loses double quotes on their way to a program.
-        if ($value.Contains('"')) {
-            throw "The value of $name holds a double quote, which Windows PowerShell can't pass on."
-        }
-        $arguments += "$name=$value"
-    }
+if ($SkipSmokeTest) {
+    $arguments += '--skip-smoketest'
 }
-foreach ($name in $switches.Keys) {
-    if ($switches[$name]) {
-        $arguments += $name
-    }
+if ($PostStrict) {
+    $arguments += '--post-strict'
 }
-if ($Directory) {
-    $arguments += (Resolve-Path -LiteralPath $Directory).ProviderPath.TrimEnd('\')
+if ($Trust) {
+    $arguments += '--trust'
+}
+if ($DryRun) {
+    $arguments += '--dry-run'
+}
+if ($PSBoundParameters.ContainsKey('Directory')) {
+    $arguments += Get-FolderName (Resolve-Path -LiteralPath $Directory).ProviderPath
 }
 
 $program = Find-Binary
-& $program @arguments
+Invoke-Program $program $arguments
 exit $LASTEXITCODE

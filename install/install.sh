@@ -59,8 +59,13 @@ find_binary() {
   fi
   root=$(CDPATH='' cd -- "$here/.." && pwd -P)
   [ -f "$root/Cargo.toml" ] || fail "there is no f5-guard in $here, and no Cargo.toml in $root to build it from"
-  command -v cargo >/dev/null 2>&1 ||
+  if ! command -v cargo >/dev/null 2>&1; then
+    # sudo has taken the user's PATH away.
+    [ -z "${SUDO_USER:-}" ] ||
+      fail "root has no cargo: build as $SUDO_USER with \`cargo build --release --locked\`, then run" \
+        "\`sudo '$root/target/release/f5-guard' install --scope system\`"
     fail 'cargo is needed to build f5-guard: install Rust from https://rustup.rs, or use a release archive'
+  fi
   target=${CARGO_TARGET_DIR:-$root/target}
   echo 'install.sh: building f5-guard (some minutes the first time)' >&2
   cargo build --release --locked --bin f5-guard --manifest-path "$root/Cargo.toml" --target-dir "$target" >&2 ||
@@ -71,4 +76,12 @@ find_binary() {
 }
 
 binary=$(find_binary)
+# A killed program can't say why.
+if [ "$(uname -s)" = Darwin ] && xattr -p com.apple.quarantine "$binary" >/dev/null 2>&1; then
+  cat >&2 <<EOF
+install.sh: macOS has marked $binary as downloaded, and may refuse to run it ("Killed: 9", or a window about
+an unknown developer). If it does, compare its archive with SHA256SUMS of the release, and then run
+  xattr -d com.apple.quarantine '$binary'
+EOF
+fi
 exec "$binary" install "$@"

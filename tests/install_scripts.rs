@@ -19,10 +19,33 @@ fn the_powershell_script_hands_on_only_options_that_install_has() {
     let install = command.find_subcommand("install").expect("there is an install subcommand");
     let known: Vec<&str> = install.get_arguments().filter_map(|argument| argument.get_long()).collect();
     let script = script("install.ps1");
-    let handed_on: Vec<&str> = script.split('\'').filter_map(|word| word.strip_prefix("--")).collect();
-    assert!(handed_on.len() > 10, "{handed_on:?}");
+    let lines = script.lines().filter(|line| line.trim_start().starts_with("$arguments "));
+    let handed_on: Vec<&str> = lines
+        .filter_map(|line| line.split_once("--"))
+        .map(|(_, rest)| rest.split(|c: char| c != '-' && !c.is_ascii_lowercase()).next().unwrap_or_default())
+        .collect();
+    assert_eq!(handed_on.len(), 13, "{handed_on:?}");
     for option in handed_on {
         assert!(known.contains(&option), "--{option} is none of {known:?}");
+    }
+}
+
+/// A parameter that nothing is made of would be taken and forgotten.
+#[test]
+fn the_powershell_script_uses_and_explains_every_parameter_that_it_takes() {
+    let script = script("install.ps1");
+    let (help, code) = script.split_once("#>").expect("there is comment-based help");
+    let (_, code) = code.split_once("param(").expect("there is a parameter block");
+    let (parameters, body) = code.split_once("\n)\n").expect("it has an end");
+    let names = parameters.lines().filter_map(|line| line.split_once("] $"));
+    let names: Vec<&str> = names.map(|(_, name)| name.split([' ', ',']).next().unwrap_or_default()).collect();
+    assert!(names.len() > 10, "{names:?}");
+    for name in names {
+        assert!(
+            help.contains(&format!(".PARAMETER {name}\n")) || help.contains(&format!("-{name}")),
+            "{name}"
+        );
+        assert!(body.contains(&format!("${name}")), "{name}");
     }
 }
 
@@ -36,7 +59,9 @@ fn the_powershell_script_is_plain_ascii() {
 fn neither_script_asks_for_rights_or_touches_the_token() {
     for name in ["install.sh", "install.ps1"] {
         let script = script(name);
-        let code: Vec<&str> = script.lines().filter(|line| !line.trim_start().starts_with('#')).collect();
+        // What a message shows between backticks is for the reader to run.
+        let code = script.lines().filter(|line| !line.trim_start().starts_with('#'));
+        let code: Vec<String> = code.map(|line| line.replace("`sudo ", "` ")).collect();
         for word in ["sudo", "RunAs", "SetEnvironmentVariable", "$env:F5", "$F5_GUARDRAILS_API_TOKEN"] {
             assert!(!code.iter().any(|line| line.contains(word)), "{name}: {word}");
         }
@@ -152,8 +177,8 @@ mod shell {
         assert!(words.contains("there is no f5-guard in") && words.contains("no Cargo.toml in"), "{words}");
     }
 
-    #[test]
-    fn without_cargo_it_says_where_cargo_is_to_be_had() {
+    /// What a checkout's script complains about with nothing but these programs on the path.
+    fn complaint_without_cargo(variables: &[(&str, &str)]) -> String {
         let place = Place::new("install/install.sh");
         place.file("Cargo.toml", "");
         for tool in ["uname", "dirname"] {
@@ -161,13 +186,40 @@ mod shell {
             let real = path.iter().find(|path| path.exists()).expect("the tool is there");
             place.program(&format!("bin/{tool}"), &format!("#!/bin/sh\nexec {} \"$@\"\n", real.display()));
         }
-        let output = Command::new("/bin/sh")
-            .arg(&place.script)
-            .env_clear()
-            .env("PATH", place.folder.path().join("bin"))
-            .output()
-            .expect("the shell starts");
-        assert!(complaint(&output).contains("https://rustup.rs"));
+        let mut command = Command::new("/bin/sh");
+        command.arg(&place.script).env_clear().env("PATH", place.folder.path().join("bin"));
+        complaint(&command.envs(variables.iter().copied()).output().expect("the shell starts"))
+    }
+
+    #[test]
+    fn without_cargo_it_says_where_cargo_is_to_be_had() {
+        assert!(complaint_without_cargo(&[]).contains("https://rustup.rs"));
+    }
+
+    #[test]
+    fn root_without_cargo_is_told_to_build_as_the_user() {
+        let words = complaint_without_cargo(&[("SUDO_USER", "ada")]);
+        assert!(words.contains("build as ada with `cargo build --release --locked`"), "{words}");
+        assert!(words.contains("/target/release/f5-guard' install --scope system`"), "{words}");
+    }
+
+    #[test]
+    fn a_binary_that_macos_holds_back_is_told_about_and_run_all_the_same() {
+        let place = Place::new("install.sh");
+        place.program("f5-guard", ECHO);
+        place.program("bin/uname", "#!/bin/sh\necho Darwin\n");
+        // Only the mark that is asked for is there, and only on the binary.
+        place.program(
+            "bin/xattr",
+            "#!/bin/sh\n[ \"$1 $2\" = '-p com.apple.quarantine' ] && [ \"${3##*/}\" = f5-guard ]\n",
+        );
+        let output = place.run(&["--dry-run"], &[]);
+        assert_eq!(lines(&output)[1..], ["install", "--dry-run"]);
+        let words = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert!(words.contains("xattr -d com.apple.quarantine '/"), "{words}");
+
+        place.program("bin/xattr", "#!/bin/sh\nexit 1\n");
+        assert!(place.run(&["--dry-run"], &[]).stderr.is_empty());
     }
 
     #[test]

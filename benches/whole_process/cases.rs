@@ -105,6 +105,8 @@ pub fn all(binary: &Path, stage: &Stage, only: Option<&str>) -> Outcome<Vec<Case
         Case::new(name::BARE_CLIENT, stage.set_up(reference::bare_client(stage.api())?), Expected::Nothing),
         Case::new(name::VERSION, Program::new(binary).args(["--version"]), Expected::Something),
     ];
+    let line = reference::three_round_trips(stage.far_echo())?;
+    cases.push(Case::new("three round trips of 50 ms", line, Expected::Nothing).every(4));
     let far = stage.set_up(reference::bare_client(stage.far())?);
     cases.push(
         Case::new(format!("{} at 50 ms round trip", name::BARE_CLIENT), far, Expected::Nothing).every(4),

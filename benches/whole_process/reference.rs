@@ -1,6 +1,6 @@
-//! What f5-guard is held against: a process that does nothing, a bare TLS client, and a Python process.
+//! What f5-guard is held against: a process that does nothing, a bare TCP and a bare TLS client, and a Python process.
 //!
-//! The first two are played by the benchmark's own binary, started with `reference …`.
+//! All but the last are played by the benchmark's own binary, started with `reference …`.
 
 use std::io::{self, Read, Write};
 use std::net::{SocketAddr, TcpStream};
@@ -21,6 +21,7 @@ pub fn played(args: &[String]) -> Option<ExitCode> {
     }
     let done = match args.get(1..)? {
         [what] if what == "nothing" => Ok(()),
+        [what, address] if what == "round-trips" => round_trips(address).map_err(Into::into),
         [what, address] if what == "tls-client" => tls_client(address),
         _ => Err("unknown reference".into()),
     };
@@ -36,6 +37,22 @@ pub fn played(args: &[String]) -> Option<ExitCode> {
 /// Does nothing: what a process costs at least.
 pub fn nothing() -> Outcome<Program> {
     Ok(Program::new(&std::env::current_exe()?).args(["reference", "nothing"]))
+}
+
+/// Three round trips of a line, with nothing but TCP: what a cold HTTPS call costs there at least.
+pub fn three_round_trips(echo: SocketAddr) -> Outcome<Program> {
+    Ok(Program::new(&std::env::current_exe()?).args(["reference", "round-trips", &echo.to_string()]))
+}
+
+fn round_trips(address: &str) -> io::Result<()> {
+    // The first is the connection's.
+    let mut tcp = TcpStream::connect(address)?;
+    tcp.set_nodelay(true)?;
+    for _ in 0..2 {
+        tcp.write_all(b"?")?;
+        tcp.read_exact(&mut [0])?;
+    }
+    Ok(())
 }
 
 /// Posts one scan with nothing but rustls and the system's roots.

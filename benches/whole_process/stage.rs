@@ -2,10 +2,11 @@
 //! what the service spends is not in its way.
 
 use std::io::{self, BufRead, BufReader, Read, Write};
-use std::net::SocketAddr;
+use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::thread;
 use std::time::Duration;
 
 use f5_stand_in::f5::{F5, Fault, TOKEN, Verdict};
@@ -33,6 +34,8 @@ struct Addresses {
     api: SocketAddr,
     /// The same service behind the slow line.
     far: SocketAddr,
+    /// Sends back what it gets, behind the slow line.
+    far_echo: SocketAddr,
     /// Takes connections and never says anything.
     black_hole: SocketAddr,
     proxy: String,
@@ -58,6 +61,7 @@ pub fn serve() -> Outcome<()> {
     let addresses = Addresses {
         api: api.address(),
         far: relay::start(api.address(), ROUND_TRIP)?,
+        far_echo: relay::start(echo()?, ROUND_TRIP)?,
         black_hole: black_hole.address(),
         proxy: proxy.url(),
         ca_pem: api.ca_pem().to_owned(),
@@ -66,6 +70,19 @@ pub fn serve() -> Outcome<()> {
     io::stdout().flush()?;
     io::stdin().read_to_end(&mut Vec::new())?;
     Ok(())
+}
+
+/// Listens on a free port of loopback and sends every byte back, until the process ends.
+fn echo() -> io::Result<SocketAddr> {
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?;
+    let address = listener.local_addr()?;
+    thread::spawn(move || {
+        for tcp in listener.incoming().flatten() {
+            // What a client that is gone does not take is of no interest.
+            thread::spawn(move || tcp.set_nodelay(true).and_then(|()| io::copy(&mut &tcp, &mut &tcp)));
+        }
+    });
+    Ok(address)
 }
 
 /// The running service and a home for those who call it.
@@ -98,6 +115,10 @@ impl Stage {
 
     pub fn far(&self) -> SocketAddr {
         self.addresses.far
+    }
+
+    pub fn far_echo(&self) -> SocketAddr {
+        self.addresses.far_echo
     }
 
     pub fn black_hole(&self) -> SocketAddr {

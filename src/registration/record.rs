@@ -5,7 +5,9 @@
 //! their content, so that it also works where the document was edited elsewhere since.
 
 use serde::{Deserialize, Serialize};
-use similar::{Algorithm, DiffTag, capture_diff_slices};
+use similar::DiffTag;
+
+use super::diff::{lines, operations};
 
 /// Lines kept on either side of a change, to tell two equal places apart.
 const CONTEXT: usize = 3;
@@ -37,10 +39,9 @@ impl EditRecord {
     /// The difference between a document (`None`: no file) and what became of it.
     #[must_use]
     pub fn between(original: Option<&str>, edited: &str) -> Self {
-        let old: Vec<&str> = original.unwrap_or("").split_inclusive('\n').collect();
-        let new: Vec<&str> = edited.split_inclusive('\n').collect();
+        let (old, new) = (lines(original.unwrap_or("")), lines(edited));
         let text = |lines: &[&str], range: std::ops::Range<usize>| lines.get(range).unwrap_or(&[]).concat();
-        let operations = capture_diff_slices(Algorithm::Myers, &old, &new);
+        let operations = operations(&old, &new);
         let changed = operations.iter().filter(|operation| operation.tag() != DiffTag::Equal);
         let changes = changed.map(|operation| {
             let range = operation.new_range();

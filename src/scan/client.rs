@@ -108,7 +108,8 @@ impl ScanClient {
         }
     }
 
-    /// [`ScanClient::scan`], on the calling thread, which waits for it.
+    /// [`ScanClient::scan`], on the calling thread, which waits for it. For processes that scan once or a few times:
+    /// connections stay open until the process ends.
     ///
     /// # Errors
     /// As `scan`.
@@ -118,8 +119,9 @@ impl ScanClient {
             .build()
             .map_err(|_| ScanError::Internal)?;
         let result = runtime.block_on(self.scan(job));
-        // Not dropped: that would wait for a name look-up that hangs.
-        runtime.shutdown_background();
+        // Not dropped: that would wait for a name look-up that hangs. Nor shut down, which takes time before the
+        // answer: the end of the process does the same and keeps nobody waiting.
+        std::mem::forget(runtime);
         result
     }
 

@@ -18,10 +18,17 @@ pub fn pieces(text: &str, limit: usize) -> impl Iterator<Item = &str> {
 
 /// The byte offset of the character at `index`, or the text's length where it has fewer.
 pub fn byte_offset(text: &str, index: usize) -> usize {
-    if text.len() <= index {
-        return text.len();
+    let (mut offset, mut left) = (0, index);
+    while left > 0 && offset < text.len() {
+        // So many bytes hold at most as many characters, which are counted much faster than found one by one.
+        let mut end = text.len().min(offset.saturating_add(left));
+        while !text.is_char_boundary(end) {
+            end += 1;
+        }
+        left = left.saturating_sub(text[offset..end].chars().count());
+        offset = end;
     }
-    text.char_indices().nth(index).map_or(text.len(), |(offset, _)| offset)
+    offset
 }
 
 #[cfg(test)]
@@ -38,6 +45,12 @@ mod tests {
     }
 
     proptest! {
+        #[test]
+        fn an_offset_is_that_of_the_character(text in "[aé€😀\u{301}]{0,40}|\\PC{0,40}", index in 0usize..60) {
+            let expected = text.char_indices().nth(index).map_or(text.len(), |(offset, _)| offset);
+            prop_assert_eq!(byte_offset(&text, index), expected);
+        }
+
         #[test]
         fn pieces_cover_the_text_overlap_and_keep_the_limit(
             text in proptest::collection::vec(prop_oneof![Just('a'), Just('é'), Just('😀'), any::<char>()], 0..4000),

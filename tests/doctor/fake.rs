@@ -45,7 +45,9 @@ fn play_impostor() {
 
 fn touch(role: &Value) {
     if let Some(path) = role["touches"].as_str() {
-        std::fs::write(path, console()).unwrap();
+        // One line for each process: several may do this at once.
+        let mut file = std::fs::OpenOptions::new().create(true).append(true).open(path).unwrap();
+        file.write_all(format!("{}\n", console()).as_bytes()).unwrap();
     }
 }
 

@@ -80,3 +80,17 @@ fn a_server_that_is_slow_but_in_time_is_waited_for() {
         Hook::pre_tool_use().in_mode(mode).arguments(["--timeout", "5"]).against(&api).run().allowed();
     }
 }
+
+/// The keychain of macOS can take long, a file on a network drive for ever. Neither is where a timer could interrupt.
+#[cfg(unix)]
+#[test]
+fn roots_that_never_come_are_answered_by_the_deadline() {
+    for mode in FailMode::ALL {
+        let api = F5::builder().never_called().tls().start();
+        let hook = Hook::pre_tool_use().in_mode(mode).arguments(["--timeout", "1"]).against(&api);
+        // Opening it waits for somebody who writes.
+        let pipe = hook.home().join("roots.pem");
+        assert!(std::process::Command::new("mkfifo").arg(&pipe).status().expect("mkfifo is there").success());
+        hook.env("F5_GUARDRAILS_CA_BUNDLE", &pipe).run().failed_in(mode).says(LATE);
+    }
+}

@@ -1,6 +1,7 @@
 //! Starting Codex: which one, in which environment, and never for ever.
 
 use std::io::{Read, Write};
+#[cfg(unix)]
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
@@ -23,6 +24,10 @@ fn program() -> PathBuf {
     path
 }
 
+/// What no program of Windows runs without.
+const OF_THE_SYSTEM: [&str; 8] =
+    ["SystemRoot", "SystemDrive", "windir", "ComSpec", "PATHEXT", "ProgramData", "TEMP", "TMP"];
+
 /// A Codex with a home of its own and nothing of this machine's environment but the search path.
 pub fn command(home: &Path, work: &Path, variables: &[(String, String)]) -> Command {
     let mut command = Command::new(program());
@@ -33,9 +38,14 @@ pub fn command(home: &Path, work: &Path, variables: &[(String, String)]) -> Comm
         .env("HOME", home)
         .env("CODEX_HOME", home)
         .env("STUB_KEY", "not a secret")
-        .envs(variables.iter().map(|(name, value)| (name, value)))
-        // A group of its own: what Codex has started is ended with it.
-        .process_group(0);
+        .envs(variables.iter().map(|(name, value)| (name, value)));
+    if cfg!(windows) {
+        command.env("USERPROFILE", home);
+        command.envs(OF_THE_SYSTEM.iter().filter_map(|name| Some((name, std::env::var_os(name)?))));
+    }
+    // A group of its own: what Codex has started is ended with it.
+    #[cfg(unix)]
+    command.process_group(0);
     command
 }
 
@@ -87,8 +97,12 @@ impl Drop for Running {
             return;
         }
         // Not waited for yet, so that the number still is this group's and nobody else's.
-        let group = format!("-{}", self.child.id());
-        let _ = Command::new("kill").args(["-KILL", "--", &group]).status();
+        let number = self.child.id().to_string();
+        let _ = if cfg!(windows) {
+            Command::new("taskkill").args(["/F", "/T", "/PID", &number]).status()
+        } else {
+            Command::new("kill").args(["-KILL", "--", &format!("-{number}")]).status()
+        };
         let _ = self.child.wait();
     }
 }

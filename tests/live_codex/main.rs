@@ -5,11 +5,14 @@
 //! Nothing here is a golden file or a look at f5-guard's own output: a row counts when Codex itself acted on it (the
 //! model was not called, the tool did not run, the model got the reason instead of the output, the turn ended). The
 //! F5 API, the model and the MCP server are stand-ins; Codex and f5-guard are real. Each test prints what it saw.
-#![cfg(unix)] // the scripted tool calls are lines for a Unix shell
+//!
+//! On Windows without the tests whose scripted tool call is a line for a Unix shell: prompts, patches, MCP tools and
+//! answers need no shell but the one that runs the hook.
 
 mod answers;
 mod app_server;
 mod codex;
+#[cfg(unix)] // the command is a line for a Unix shell
 mod faults;
 mod messages;
 mod outputs;

@@ -3,8 +3,9 @@
 use crate::app_server::HookRun;
 use crate::codex::report;
 use crate::stage::Stage;
-use f5_stand_in::f5::{F5, Verdict, refusing_url};
-use f5_stand_in::model::Item;
+use f5_stand_in::f5::{F5, Verdict};
+#[cfg(unix)]
+use f5_stand_in::{f5::refusing_url, model::Item};
 
 fn one<'a>(hooks: &'a [HookRun], event: &str) -> &'a HookRun {
     hooks.iter().find(|hook| hook.event == event).unwrap_or_else(|| panic!("no {event} among {hooks:?}"))
@@ -39,6 +40,7 @@ fn the_user_is_told_why_a_prompt_was_blocked() {
     assert_eq!(stage.model.calls(), 0);
 }
 
+#[cfg(unix)] // the command is a line for a Unix shell
 #[test]
 #[ignore = "needs the real Codex: set F5_GUARD_TEST_CODEX to its path and run with --ignored"]
 fn the_user_is_told_why_a_command_was_refused_and_why_the_turn_ended() {
@@ -59,6 +61,7 @@ fn the_user_is_told_why_a_command_was_refused_and_why_the_turn_ended() {
     assert_eq!(stage.model.calls(), 2);
 }
 
+#[cfg(unix)] // the command is a line for a Unix shell
 #[test]
 #[ignore = "needs the real Codex: set F5_GUARD_TEST_CODEX to its path and run with --ignored"]
 fn the_user_is_told_of_a_flagged_output() {
@@ -76,6 +79,7 @@ fn the_user_is_told_of_a_flagged_output() {
     }
 }
 
+#[cfg(unix)] // the command is a line for a Unix shell
 #[test]
 #[ignore = "needs the real Codex: set F5_GUARD_TEST_CODEX to its path and run with --ignored"]
 fn the_user_is_told_in_open_mode_that_nothing_was_scanned() {

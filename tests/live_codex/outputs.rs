@@ -8,13 +8,16 @@ use f5_stand_in::model::Item;
 use serde_json::json;
 
 /// Prints `POISONED-OUTPUT` without that word in the command.
+#[cfg(unix)]
 const COMMAND: &str = "printf 'POISONED-%s' OUTPUT";
 
+#[cfg(unix)]
 fn stage() -> Stage {
     let api = F5::builder().when("POISONED-OUTPUT", Verdict::flagged()).tls().start();
     Stage::new(api, [vec![Item::exec(COMMAND)], vec![Item::message("Done.")]])
 }
 
+#[cfg(unix)] // the command is a line for a Unix shell
 #[test]
 #[ignore = "needs the real Codex: set F5_GUARD_TEST_CODEX to its path and run with --ignored"]
 fn a_flagged_output_reaches_the_model_with_a_warning_that_it_is_untrusted() {
@@ -35,6 +38,7 @@ fn a_flagged_output_reaches_the_model_with_a_warning_that_it_is_untrusted() {
     );
 }
 
+#[cfg(unix)] // the command is a line for a Unix shell
 #[test]
 #[ignore = "needs the real Codex: set F5_GUARD_TEST_CODEX to its path and run with --ignored"]
 fn a_flagged_output_is_withheld_from_the_model_with_post_strict() {

@@ -9,6 +9,7 @@ use serde_json::json;
 
 const PATCH: &str = "*** Begin Patch\n*** Add File: patched.txt\n+a line of the patch\n*** End Patch";
 
+#[cfg(unix)] // the command is a line for a Unix shell
 #[test]
 #[ignore = "needs the real Codex: set F5_GUARD_TEST_CODEX to its path and run with --ignored"]
 fn what_is_cleared_runs_undisturbed_and_every_part_of_it_was_scanned() {
@@ -42,6 +43,7 @@ fn what_is_cleared_runs_undisturbed_and_every_part_of_it_was_scanned() {
     );
 }
 
+#[cfg(unix)] // the command is a line for a Unix shell
 #[test]
 #[ignore = "needs the real Codex: set F5_GUARD_TEST_CODEX to its path and run with --ignored"]
 fn a_flagged_command_does_not_run_and_the_model_is_told_why() {

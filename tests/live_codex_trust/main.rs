@@ -23,8 +23,13 @@ use tempfile::TempDir;
 const LIMIT: Duration = Duration::from_secs(60);
 
 /// A prompt hook of ours and one of somebody else's.
+#[cfg(unix)]
 const OURS: &str = "[[hooks.UserPromptSubmit]]\n[[hooks.UserPromptSubmit.hooks]]\ntype = \"command\"\n\
                     command = \"cat > ours.txt\"\ntimeout = 15\n";
+/// A command that means the same to PowerShell, whose own `>` writes UTF-16, and to cmd.exe.
+#[cfg(windows)]
+const OURS: &str = "[[hooks.UserPromptSubmit]]\n[[hooks.UserPromptSubmit.hooks]]\ntype = \"command\"\n\
+                    command = 'cmd.exe /d /c \"findstr . >ours.txt\"'\ntimeout = 15\n";
 const OTHER: &str = "[[hooks.UserPromptSubmit]]\n[[hooks.UserPromptSubmit.hooks]]\ntype = \"command\"\n\
                      command = \"cat > other.txt\"\n";
 
@@ -118,7 +123,7 @@ fn trust_is_given_kept_with_crlf_and_bom_and_lost_with_a_changed_command() {
     let other = setup.list(&mut server).hooks.into_iter().find(|hook| !is_ours(hook)).unwrap();
     assert_eq!(Standing::of(&other), Standing::Untrusted);
 
-    setup.write(&config.replace("cat > ours.txt", "cat >  ours.txt"));
+    setup.write(&config.replace("ours.txt", " ours.txt"));
     assert_eq!(setup.standings(&mut server), [Standing::Modified]);
     assert_eq!(setup.standings(&mut setup.start()), [Standing::Modified]);
 }

@@ -88,7 +88,10 @@ fn scan(payload: &Payload, settings: &Settings, started: Instant) -> Result<Scan
             payload.turn_id.as_deref(),
         ),
     };
-    client.scan_blocking(&job)
+    let result = client.scan_blocking(&job);
+    // The process ends with the answer, which need not wait for hundreds of certificates to be freed one by one.
+    std::mem::forget(client);
+    result
 }
 
 /// Reads stdin to its end, always: Codex takes a hook that does not as failed, and goes ahead. Of a payload

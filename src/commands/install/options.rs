@@ -34,7 +34,9 @@ impl OptionError {
 }
 
 fn unusable(flag: &'static str, problem: impl Into<String>) -> OptionError {
-    OptionError::Unusable { flag, problem: problem.into() }
+    // Some problems are whole sentences; the full stop is put by whoever shows the error.
+    let problem = problem.into();
+    OptionError::Unusable { flag, problem: problem.trim_end_matches('.').to_owned() }
 }
 
 /// Checks every given value with the parsers that the hooks use.
@@ -141,7 +143,7 @@ mod tests {
             ("--ca-bundle", options(|given| given.service.ca_bundle = Some("ca.pem".into()))),
         ] {
             let error = error.expect_err(flag).to_string();
-            assert!(error.starts_with(flag), "{error}");
+            assert!(error.starts_with(flag) && !error.ends_with('.'), "{error}");
             assert!(!error.contains("u:p"), "{error}");
         }
     }

@@ -10,7 +10,7 @@ use hyper_util::client::proxy::matcher::Matcher;
 
 use super::within;
 use crate::diagnose::{Route, Target};
-use crate::installation::{Surroundings, managed_folder};
+use crate::installation::{Surroundings, SurroundingsError, managed_folder};
 use crate::printable::printable;
 use crate::scan::{Metadata, ScanClient, ScanDirection, ScanError, ScanJob, ScanReport};
 use crate::settings::{Env, Settings, Source};
@@ -79,13 +79,11 @@ impl<'a> Checks<'a> {
     pub fn hook_binary(&self) -> Step {
         let install = |cause: String| Problem { cause, fix: "Run `f5-guard install`.".to_owned() };
         let result = match installed_binary(self.env) {
-            None => {
-                Err(install("Codex's home folder is unknown: CODEX_HOME and the variable of the user's folder are not set.".to_owned()))
-            }
-            Some(path) if !path.exists() => {
+            Err(why) => Err(install(format!("It can't be told where the hook binary is: {why}"))),
+            Ok(path) if !path.exists() => {
                 Err(install(format!("The hook binary is not installed: {} does not exist.", path.display())))
             }
-            Some(path) => match version_of(&path) {
+            Ok(path) => match version_of(&path) {
                 Ok(version) if version == env!("CARGO_PKG_VERSION") => {
                     Ok(format!("{}, version {version}", path.display()))
                 }
@@ -221,14 +219,14 @@ fn origin(source: Source) -> String {
 }
 
 /// Where `f5-guard install` put the binary: for the user, else for the whole machine.
-fn installed_binary(env: Env<'_>) -> Option<PathBuf> {
-    let surroundings = Surroundings::of_this_process(&env).ok()?;
+fn installed_binary(env: Env<'_>) -> Result<PathBuf, SurroundingsError> {
+    let surroundings = Surroundings::of_this_process(&env)?;
     let user = surroundings.user_folder().binary();
     if user.exists() {
-        return Some(user);
+        return Ok(user);
     }
     let managed = surroundings.installed_managed_dir();
-    Some(managed.map_or(user, |folder| managed_folder(surroundings.system, &folder).binary()))
+    Ok(managed.map_or(user, |folder| managed_folder(surroundings.system, &folder).binary()))
 }
 
 /// The version that the binary says it is; the words of a failure continue "The binary …".
