@@ -38,6 +38,7 @@ pub enum Command {
     #[command(after_help = ENVIRONMENT)]
     Stop(HookArgs),
     /// Installs this binary and registers the four hooks with Codex; at the end it says whether you are protected
+    #[command(after_help = INSTALL_HELP)]
     Install(InstallArgs),
     /// Takes the hooks, their trust and the binary out again
     Uninstall(UninstallArgs),
@@ -223,6 +224,13 @@ The variables for TLS, proxies and the log are those of the hooks: see
 
 Exit code: 0 complete, 1 nothing written, 2 something could not be read (the
 file says what).";
+
+const INSTALL_HELP: &str = "\
+Run again, it keeps what the registered commands enforce, unless the option is
+given with another value.
+
+Exit code: 0 registered (the last lines say whether you are protected),
+1 nothing was registered.";
 
 const DOCTOR_HELP: &str = "\
 Run it in the folder and with the environment that Codex is started in. It

@@ -21,7 +21,7 @@ pub const PATIENCE: Duration = Duration::from_secs(20);
 pub enum TargetError {
     #[error(
         "--scope system needs {who}, because it changes what runs for everybody on this machine; run it again as \
-         {who}, or install for yourself with --scope user"
+         {who}, or use --scope user for yourself alone"
     )]
     NeedsAdministrator { who: &'static str },
     #[error("{} is no folder", .0.display())]

@@ -117,6 +117,7 @@ fn installing_again_without_the_options_of_the_first_time_weakens_nothing() {
 
     let said = home.run(&with(&["--dry-run"])).succeeds("dry run");
     assert!(said.contains("No file of Codex's would change"), "{said}");
+    assert!(!said.contains("would be copied"), "it is there already: {said}");
     let said = home.run(&INSTALL).succeeds("again");
 
     assert!(said.contains("Kept from the registration") && said.contains("--fail-mode closed"), "{said}");

@@ -105,7 +105,11 @@ fn install(args: &InstallArgs) -> Result<(), InstallError> {
 
 fn dry_run(plan: &Plan<'_>, edits: &[Edit], kept: &Kept) -> Result<(), InstallError> {
     let mut out: String = edits.iter().map(Edit::diff).collect();
-    if let Some(binary) = plan.binary() {
+    let same = |binary: &PathBuf| {
+        let [there, here] = [binary, &plan.surroundings.executable].map(|path| std::fs::read(path).ok());
+        there.is_some() && there == here
+    };
+    if let Some(binary) = plan.binary().filter(|binary| !same(binary)) {
         out += &format!(
             "# {} would be copied to {}.\n",
             plan.surroundings.executable.display(),
