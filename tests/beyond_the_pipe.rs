@@ -5,6 +5,7 @@
 use std::io::Write;
 use std::os::fd::OwnedFd;
 use std::os::unix::net::UnixStream;
+use std::os::unix::process::CommandExt;
 use std::process::{Child, Command, Output, Stdio};
 use std::sync::mpsc;
 use std::time::Duration;
@@ -224,6 +225,16 @@ fn plain_http_to_this_machine_does_not_leave_it_through_a_proxy() {
 fn waiting_for_its_scan(api: &F5, home: &tempfile::TempDir, payload: &str, subcommand: &str) -> Child {
     let mut command = hook(home, &[subcommand, "--fail-mode", "closed", "--hook-timeout", "90"]);
     command.env("F5_GUARDRAILS_BASE_URL", api.base_url()).env("F5_GUARDRAILS_TIMEOUT", "60");
+    let default_signals = || {
+        for signal in [libc::SIGTERM, libc::SIGHUP, libc::SIGQUIT] {
+            // SAFETY: SIG_DFL runs no code.
+            unsafe { libc::signal(signal, libc::SIG_DFL) };
+        }
+        Ok(())
+    };
+    // What these tests' own parent ignores (nohup does) would be ignored in the hook, too.
+    // SAFETY: between fork and exec only `signal` is called, which is async-signal-safe.
+    unsafe { command.pre_exec(default_signals) };
     let child = feed(&mut command, payload);
     while api.requests().is_empty() {
         std::thread::yield_now();
