@@ -93,7 +93,7 @@ impl ScanError {
     #[must_use]
     pub fn fix(&self) -> String {
         match self {
-            Self::NoToken => "Set F5_GUARDRAILS_API_TOKEN in the environment that Codex is started from (a desktop app does not read your shell's start-up files).".into(),
+            Self::NoToken => "Set F5_GUARDRAILS_API_TOKEN in the environment that Codex is started from (a desktop app does not read your shell's start-up files; a Codex that still runs in the background keeps the old environment).".into(),
             Self::UnusableToken => "Copy the token again from the F5 console into F5_GUARDRAILS_API_TOKEN.".into(),
             Self::BaseUrl(BaseUrlError::PlainHttp) => "Use https in F5_GUARDRAILS_BASE_URL (or set F5_GUARDRAILS_ALLOW_HTTP=true if you accept the risk).".into(),
             Self::BaseUrl(BaseUrlError::PlainHttpProxy) => "Exempt this machine from the proxy (NO_PROXY=localhost,127.0.0.1), or use https.".into(),
