@@ -4,11 +4,13 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output};
-use std::time::Duration;
+use std::process::{Command, Output, Stdio};
+use std::time::{Duration, Instant};
 
 use f5_guard::codex::app_server::AppServer;
+use f5_guard::codex::background;
 use f5_guard::codex::home::{CodexHome, Origin};
+use f5_guard::codex::process::Family;
 use f5_guard::codex::trust::{self, Review, SwitchedOff};
 use f5_stand_in::f5::{F5, TOKEN};
 use f5_stand_in::model::{Item, Model};
@@ -174,6 +176,37 @@ impl Machine {
             assert!(hooks.iter().all(|hook| hook["standing"] == standing), "{report:#}");
         }
         assert_eq!(self.codex_scans(), code == 0, "the doctor says {report:#}");
+    }
+}
+
+#[test]
+#[ignore = "needs the real Codex; set F5_GUARD_TEST_CODEX"]
+fn a_server_in_the_background_without_the_token_is_found_and_one_with_it_is_no_finding() {
+    let machine = Machine::trusted();
+    for (token, code) in [(None, 1), (Some(TOKEN), 0)] {
+        let mut command = Command::new(real_codex());
+        command
+            .args(["app-server", "--listen", "unix://"])
+            .current_dir(machine.work())
+            .env("HOME", machine.dir.path())
+            .env("CODEX_HOME", machine.home())
+            .envs(token.map(|token| ("F5_GUARDRAILS_API_TOKEN", token)))
+            .env("F5_GUARDRAILS_BASE_URL", machine.api.base_url())
+            .env("F5_GUARDRAILS_TIMEOUT", "30")
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(Stdio::null());
+        let server = Family::start(&mut command).unwrap();
+        let started = Instant::now();
+        while background::find(&machine.home()).is_none() {
+            assert!(started.elapsed() < LIMIT, "Codex's server does not listen");
+            std::thread::yield_now();
+        }
+        let (exit, report) = machine.doctor();
+        let findings = report["findings"].as_array().unwrap();
+        let found = findings.iter().find(|finding| finding["id"] == "background-server");
+        assert_eq!((exit, found.is_some()), (Some(code), token.is_none()), "{report:#}");
+        drop(server);
     }
 }
 

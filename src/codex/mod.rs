@@ -5,6 +5,7 @@
 //! answers is left to the hook modules; editing the user's files is left to the registration.
 
 pub mod app_server;
+pub mod background;
 pub mod carry_over;
 pub mod config_style;
 pub mod home;

@@ -25,6 +25,7 @@ pub struct Facts {
     pub writable: Vec<WritableFacts>,
     pub log: LogFacts,
     pub desktop: DesktopToken,
+    pub background: BackgroundServer,
     pub service: ServiceFacts,
 }
 
@@ -266,6 +267,27 @@ pub enum DesktopToken {
     Set,
     NotSet,
     CannotTell,
+}
+
+/// The server that the terminal's `codex` leaves running, whose environment the hooks of later sessions get.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum BackgroundServer {
+    /// None runs, or none that could be found on this system.
+    NotFound,
+    /// Its hooks have the settings of the report.
+    Same,
+    /// Its hooks have these settings otherwise.
+    Differs { process: u32, settings: Vec<Difference> },
+    /// It runs, and its variables can't be seen.
+    Unseen,
+}
+
+/// A setting that the hooks of the background server have otherwise.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Difference {
+    pub name: &'static str,
+    /// Its value there, as it may be shown.
+    pub value: String,
 }
 
 /// What came of the attempt to reach the service.

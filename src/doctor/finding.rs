@@ -88,6 +88,7 @@ finding_ids! {
     LogFile => "log-file",
     LogProblems => "log-problems",
     DesktopApps => "desktop-apps",
+    BackgroundServer => "background-server",
     Service => "service",
     ServiceNotTried => "service-not-tried",
     ServiceObjects => "service-objects",

@@ -1,13 +1,15 @@
 //! Findings about what surrounds the hooks: who can change managed files, the log, desktop apps, the service.
 
-use super::facts::{DesktopToken, Facts, LogFile, ServiceFacts, Writers};
+use super::facts::{BackgroundServer, DesktopToken, Facts, LogFile, ServiceFacts, Writers};
 use super::finding::{Finding, FindingId, Severity};
+use super::settings::is_decisive;
 use crate::codex::System;
 
 pub(super) fn judge(facts: &Facts, findings: &mut Vec<Finding>) {
     writable(facts, findings);
     log(facts, findings);
     desktop(facts, findings);
+    background(facts, findings);
     service(facts, findings);
 }
 
@@ -71,6 +73,33 @@ fn desktop(facts: &Facts, findings: &mut Vec<Finding>) {
         }
     };
     findings.push(Finding::new(FindingId::DesktopApps, Severity::Note, text, fix));
+}
+
+fn background(facts: &Facts, findings: &mut Vec<Finding>) {
+    let (severity, text) = match &facts.background {
+        BackgroundServer::NotFound | BackgroundServer::Same => return,
+        BackgroundServer::Unseen => (
+            Severity::Note,
+            "Codex's server runs in the background, and the hooks of `codex` have the variables that it was started with; \
+             they can't be seen from here."
+                .to_owned(),
+        ),
+        BackgroundServer::Differs { process, settings } => {
+            let decisive = settings.iter().any(|setting| is_decisive(setting.name));
+            let settings: Vec<String> =
+                settings.iter().map(|setting| format!("{}: {}", setting.name, setting.value)).collect();
+            (
+                if decisive { Severity::Problem } else { Severity::Warning },
+                format!(
+                    "Codex's server in the background (process {process}) was started with other variables, and the hooks \
+                     of `codex` have those: {}.",
+                    settings.join("; ")
+                ),
+            )
+        }
+    };
+    let fix = "Run `codex app-server daemon stop`, then start `codex` again in a terminal that has the right variables.";
+    findings.push(Finding::new(FindingId::BackgroundServer, severity, text, fix));
 }
 
 fn service(facts: &Facts, findings: &mut Vec<Finding>) {

@@ -1,6 +1,6 @@
 //! Each setting: its value as it may be shown, where it came from, and what is wrong with it.
 
-use super::facts::Facts;
+use super::facts::{Difference, Facts};
 use super::finding::{Finding, FindingId, Severity};
 use super::screen::Screen;
 use crate::scan::ScanError;
@@ -45,11 +45,11 @@ pub fn rows(settings: &Settings, connection: &Connection, screen: &Screen) -> Ve
     let mut rows = vec![
         token(&settings.api_token),
         base_url(&settings.base_url),
-        row("project", &settings.project_id, |id| {
+        row(PROJECT, &settings.project_id, |id| {
             id.as_ref().map_or_else(|| "not set".to_owned(), |id| screen.text(id))
         }),
         fail_mode(&settings.fail_mode),
-        row("flagged tool output", &settings.flagged_output, |output| {
+        row(FLAGGED_OUTPUT, &settings.flagged_output, |output| {
             match output {
                 FlaggedOutput::Warn => "warn",
                 FlaggedOutput::Withhold => "withhold",
@@ -93,6 +93,42 @@ pub fn rows(settings: &Settings, connection: &Connection, screen: &Screen) -> Ve
     rows
 }
 
+/// What hooks with the settings `there` have otherwise than hooks with `here`. The connection is not compared.
+#[must_use]
+pub fn differences(here: &Settings, there: &Settings, screen: &Screen) -> Vec<Difference> {
+    let nothing = Connection { proxy: None, trust: Ok((String::new(), Vec::new())) };
+    let [here_rows, there_rows] = [here, there].map(|settings| rows(settings, &nothing, screen));
+    let value = |rows: &[SettingRow], name| -> Vec<String> {
+        rows.iter().filter(|row| row.name == name).map(|row| row.value.clone()).collect()
+    };
+    let mut names: Vec<&'static str> = here_rows.iter().chain(&there_rows).map(|row| row.name).collect();
+    let mut seen = std::collections::HashSet::new();
+    names.retain(|name| seen.insert(*name));
+    let mut found: Vec<Difference> = names
+        .into_iter()
+        .map(|name| (name, value(&here_rows, name), value(&there_rows, name)))
+        .filter(|(_, here, there)| here != there)
+        .map(|(name, _, there)| Difference { name, value: there.join(", ") })
+        .collect();
+    let tokens = [&here.api_token.value, &there.api_token.value];
+    if tokens[0] != tokens[1] && found.iter().all(|difference| difference.name != API_TOKEN) {
+        found.push(Difference { name: API_TOKEN, value: "another one".to_owned() });
+    }
+    found
+}
+
+/// Whether this setting decides what is scanned, where, and what becomes of the rest.
+#[must_use]
+pub fn is_decisive(name: &str) -> bool {
+    [API_TOKEN, BASE_URL, PROJECT, FAIL_MODE, FLAGGED_OUTPUT].contains(&name)
+}
+
+const API_TOKEN: &str = "API token";
+const BASE_URL: &str = "base URL";
+const PROJECT: &str = "project";
+const FAIL_MODE: &str = "fail mode";
+const FLAGGED_OUTPUT: &str = "flagged tool output";
+
 /// The findings of the rows.
 pub(super) fn judge(facts: &Facts, findings: &mut Vec<Finding>) {
     for problem in facts.settings.iter().flat_map(|row| [&row.problem, &row.remark]).flatten() {
@@ -126,7 +162,7 @@ fn token(setting: &Setting<Option<Secret>>) -> SettingRow {
         }
         Some(_) => None,
     };
-    let mut row = row("API token", setting, |token| match token {
+    let mut row = row(API_TOKEN, setting, |token| match token {
         Some(token) => format!("set ({} characters)", token.length()),
         None => "not set".to_owned(),
     });
@@ -135,7 +171,7 @@ fn token(setting: &Setting<Option<Secret>>) -> SettingRow {
 }
 
 fn base_url(setting: &Setting<Result<BaseUrl, crate::settings::BaseUrlError>>) -> SettingRow {
-    let mut row = row("base URL", setting, |url| match url {
+    let mut row = row(BASE_URL, setting, |url| match url {
         Ok(url) => url.as_str().to_owned(),
         Err(_) => "unusable".to_owned(),
     });
@@ -145,7 +181,7 @@ fn base_url(setting: &Setting<Result<BaseUrl, crate::settings::BaseUrlError>>) -
 }
 
 fn fail_mode(setting: &Setting<FailMode>) -> SettingRow {
-    let mut row = row("fail mode", setting, |mode| mode.as_str().to_owned());
+    let mut row = row(FAIL_MODE, setting, |mode| mode.as_str().to_owned());
     row.remark = (setting.value == FailMode::Open).then(|| SettingProblem {
         id: FindingId::FailOpen,
         severity: Severity::Note,

@@ -3,10 +3,10 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use super::facts::*;
+use super::facts::{BackgroundServer as Background, *};
 use super::log_tail::LogProblem;
 use super::screen::Screen;
-use super::settings::{Connection, rows};
+use super::settings::{Connection, differences, rows};
 use super::{Diagnosis, FindingId, Severity, Verdict, diagnose};
 use crate::codex::System;
 use crate::codex::layers::{ConfigVerdict, HookSwitches, HooksFeature, OnlyManaged};
@@ -16,6 +16,8 @@ use crate::settings::{Budget, Overrides, Settings};
 
 const CONFIG: &str = "/h/config.toml";
 const BINARY: &str = "/h/hooks/f5_guardrails/f5-guard";
+const HERE: [(&str, &str); 2] =
+    [("F5_GUARDRAILS_API_TOKEN", "planted-token"), ("F5_GUARDRAILS_FAIL_MODE", "closed")];
 const SECOND: Duration = Duration::from_secs(1);
 
 fn settings(variables: &[(&str, &str)]) -> Vec<super::settings::SettingRow> {
@@ -55,10 +57,7 @@ fn healthy() -> Facts {
     Facts {
         program: ThisProgram { version: "1.0.0", path: Some(BINARY.into()), system: System::Unix },
         folder: "/w".into(),
-        settings: settings(&[
-            ("F5_GUARDRAILS_API_TOKEN", "planted-token"),
-            ("F5_GUARDRAILS_FAIL_MODE", "closed"),
-        ]),
+        settings: settings(&HERE),
         codex: CodexFacts {
             program: Ok("/usr/bin/codex".into()),
             version: Ok("0.169.0".into()),
@@ -72,8 +71,31 @@ fn healthy() -> Facts {
         writable: vec![],
         log: LogFacts { file: LogFile::Writable("/h/logs/f5.log".into()), problems: vec![] },
         desktop: DesktopToken::NotApplicable,
+        background: BackgroundServer::Same,
         service: ServiceFacts::Cleared { took: SECOND },
     }
+}
+
+/// Codex's server with these variables.
+fn started_with(variables: &[(&str, &str)]) -> Background {
+    let read = |variables: &[(&str, &str)]| {
+        let env = |name: &str| variables.iter().find(|(key, _)| *key == name).map(|(_, value)| value.into());
+        Settings::read(&Overrides::default(), &env)
+    };
+    match differences(&read(&HERE), &read(variables), &Screen::new([])) {
+        differences if differences.is_empty() => Background::Same,
+        settings => Background::Differs { process: 1, settings },
+    }
+}
+
+#[test]
+fn a_server_with_the_same_variables_is_no_finding_and_others_are_named_without_a_secret() {
+    assert_eq!(started_with(&HERE), Background::Same);
+    let text = |background| after(|f| f.background = background).findings[0].text.clone();
+    let none = text(started_with(&[]));
+    assert!(none.ends_with("have those: API token: not set; fail mode: open."), "{none}");
+    let earlier = text(started_with(&[("F5_GUARDRAILS_API_TOKEN", "earlier-token"), HERE[1]]));
+    assert!(earlier.ends_with("have those: API token: another one."), "{earlier}");
 }
 
 fn after(change: impl FnOnce(&mut Facts)) -> Diagnosis {
@@ -229,6 +251,17 @@ const CASES: &[Case] = {
         }),
         (DesktopApps, Note, Protected, |f| f.desktop = DesktopToken::NotSet),
         (DesktopApps, Note, Protected, |f| f.desktop = DesktopToken::CannotTell),
+        (BackgroundServer, Note, Protected, |f| f.background = Background::Unseen),
+        (BackgroundServer, Problem, NotProtected, |f| f.background = started_with(&[])),
+        (BackgroundServer, Problem, NotProtected, |f| {
+            f.background = started_with(&[("F5_GUARDRAILS_API_TOKEN", "earlier-token")]);
+        }),
+        (BackgroundServer, Problem, NotProtected, |f| {
+            f.background = started_with(&[("F5_GUARDRAILS_API_TOKEN", "planted-token")]);
+        }),
+        (BackgroundServer, Warning, Protected, |f| {
+            f.background = started_with(&[HERE[0], HERE[1], ("F5_GUARDRAILS_LOG_LEVEL", "info")]);
+        }),
         (Service, Problem, NotProtected, |f| {
             f.service = ServiceFacts::Failed { why: "refused".into(), fix: "look".into() };
         }),

@@ -55,6 +55,8 @@ const TESTS: &[(&str, fn())] = &[
     ("a_log_that_cannot_be_written_is_found", log_not_writable),
     ("no_secret_is_shown_anywhere", no_secrets),
     ("text_has_no_escape_sequences_off_a_terminal", no_colour),
+    #[cfg(target_os = "linux")]
+    ("a_server_of_codexs_that_was_started_with_other_variables_is_found", background_server),
     #[cfg(windows)]
     ("no_program_that_it_starts_opens_a_window", no_window),
 ];
@@ -437,6 +439,20 @@ fn project_not_run() {
         assert_eq!(projects["trial"]["result"] == "passed", is_run, "{projects:#}");
         assert_eq!(ran.exists(), is_run, "a repository's command was run, or a trusted one was not");
     }
+}
+
+/// These tests play the server: their own process has no token.
+#[cfg(target_os = "linux")]
+fn background_server() {
+    let user = User::new();
+    let folder = user.home().join("app-server-control");
+    fs::create_dir(&folder).unwrap();
+    let _server = std::os::unix::net::UnixListener::bind(folder.join("app-server-control.sock")).unwrap();
+    let (_user, run) = user.run();
+    let (severity, text) = run.finding("background-server");
+    assert_eq!((run.code, severity.as_str()), (Some(1), "problem"));
+    assert!(text.contains(&format!("process {}", std::process::id())), "{text}");
+    assert!(text.contains("API token: not set") && !text.contains(TOKEN), "{text}");
 }
 
 /// Below a desktop app there is no console to share: then each of these would open a window.

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use super::{codex, desktop, files, hooks, log, service, writers};
+use super::{background, codex, desktop, files, hooks, log, service, writers};
 use crate::cli::DoctorArgs;
 use crate::codex::System;
 use crate::doctor::Facts;
@@ -52,6 +52,7 @@ pub fn collect(args: &DoctorArgs, env: Env<'_>) -> Facts {
         hooks: examined.hooks,
         log,
         desktop: desktop::token(System::this()),
+        background: background::examine(answers.home.as_ref().ok(), &examined.overrides, &settings, &screen),
         service: service::ask(args.offline, possible, &settings, &screen),
     }
 }

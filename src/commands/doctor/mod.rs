@@ -2,6 +2,7 @@
 //!
 //! Looks only: no file is changed, nothing is trusted. Judging is [`crate::doctor`]'s part.
 
+mod background;
 mod binary;
 mod codex;
 mod collect;
