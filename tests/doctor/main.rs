@@ -4,23 +4,15 @@
 mod fake;
 #[path = "../support/shells.rs"]
 mod shells;
+mod user;
 
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
 
 use f5_stand_in::f5::{F5, TOKEN, Verdict};
 use libtest_mimic::{Arguments, Trial};
 use serde_json::{Value, json};
-use tempfile::TempDir;
-
-const BINARY: &str = env!("CARGO_BIN_EXE_f5-guard");
-const EVENTS: [(&str, &str, &str); 4] = [
-    ("UserPromptSubmit", "userPromptSubmit", "user-prompt-submit"),
-    ("PreToolUse", "preToolUse", "pre-tool-use"),
-    ("PostToolUse", "postToolUse", "post-tool-use"),
-    ("Stop", "stop", "stop"),
-];
+use user::User;
 
 fn main() {
     fake::play_if_asked();
@@ -60,179 +52,6 @@ const TESTS: &[(&str, fn())] = &[
     #[cfg(windows)]
     ("no_program_that_it_starts_opens_a_window", no_window),
 ];
-
-struct User {
-    dir: TempDir,
-    api: F5,
-    variables: Vec<(String, String)>,
-    arguments: Vec<String>,
-    codex: PathBuf,
-}
-
-struct Run {
-    /// The number of the process.
-    #[cfg_attr(not(windows), expect(dead_code, reason = "only consoles are asked for it"))]
-    id: u32,
-    code: Option<i32>,
-    stdout: String,
-    stderr: String,
-}
-
-impl Run {
-    fn json(&self) -> Value {
-        serde_json::from_str(&self.stdout)
-            .unwrap_or_else(|error| panic!("{error}: {} {}", self.stdout, self.stderr))
-    }
-
-    /// Severity, text and fix of the finding of this kind.
-    fn finding(&self, id: &str) -> (String, String) {
-        let report = self.json();
-        let findings = report["findings"].as_array().unwrap();
-        let found = findings.iter().find(|finding| finding["id"] == id);
-        let found = found.unwrap_or_else(|| panic!("no {id} in {findings:#?}"));
-        (found["severity"].as_str().unwrap().into(), found["text"].as_str().unwrap().into())
-    }
-}
-
-impl User {
-    /// Everything in order: binary installed, four hooks registered and trusted, the service clears.
-    fn new() -> Self {
-        Self::with(F5::builder().may_stay_idle().start())
-    }
-
-    fn with(api: F5) -> Self {
-        let dir = tempfile::tempdir().unwrap();
-        for folder in ["home", "work"] {
-            fs::create_dir(dir.path().join(folder)).unwrap();
-        }
-        let mut user = Self {
-            variables: vec![
-                ("F5_GUARDRAILS_API_TOKEN".into(), TOKEN.into()),
-                ("F5_GUARDRAILS_BASE_URL".into(), api.base_url()),
-                ("F5_GUARDRAILS_FAIL_MODE".into(), "closed".into()),
-            ],
-            dir,
-            api,
-            arguments: vec![],
-            codex: std::env::current_exe().unwrap(),
-        };
-        let installed = user.installed();
-        fs::create_dir_all(installed.parent().unwrap()).unwrap();
-        // The same file under the installed name: a copy of a debug build would be large.
-        fs::hard_link(BINARY, &installed).or_else(|_| fs::copy(BINARY, &installed).map(drop)).unwrap();
-        user.register("trusted");
-        user.variables.push(("PATH".into(), shells::path()));
-        user
-    }
-
-    fn path(&self, name: &str) -> PathBuf {
-        self.dir.path().join(name)
-    }
-
-    fn home(&self) -> PathBuf {
-        self.path("home")
-    }
-
-    fn installed(&self) -> PathBuf {
-        let name = format!("f5-guard{}", std::env::consts::EXE_SUFFIX);
-        self.home().join("hooks").join("f5_guardrails").join(name)
-    }
-
-    /// Moves it away. It is a link to the program that other tests run, and Windows deletes no program that runs.
-    fn lose_the_binary(&self) {
-        fs::rename(self.installed(), self.path("elsewhere.exe")).unwrap();
-    }
-
-    fn config(&self) -> PathBuf {
-        self.home().join("config.toml")
-    }
-
-    fn command(&self, subcommand: &str) -> String {
-        format!("{} {subcommand} --hook-timeout 15", self.installed().display())
-    }
-
-    fn entries(&self, trust: &str) -> Vec<Value> {
-        let entry = |(_, event, subcommand): &(&str, &str, &str)| {
-            json!({"key": format!("k:{event}"), "eventName": event, "command": self.command(subcommand),
-                "matcher": ".*", "timeoutSec": 15, "statusMessage": null, "sourcePath": self.config(),
-                "source": "user", "enabled": true, "isManaged": false, "currentHash": "sha256:1",
-                "trustStatus": trust})
-        };
-        EVENTS.iter().map(entry).collect()
-    }
-
-    /// In the user's file, and in Codex's eyes.
-    fn register(&mut self, trust: &str) {
-        let hooks: String = EVENTS
-            .iter()
-            .map(|(event, _, subcommand)| {
-                let command = Value::from(self.command(subcommand));
-                format!("[[hooks.{event}]]\n[[hooks.{event}.hooks]]\ntype = \"command\"\ncommand = {command}\ntimeout = 15\n")
-            })
-            .collect();
-        fs::write(self.config(), hooks).unwrap();
-        self.codex_says(json!({"hooks": self.entries(trust)}));
-    }
-
-    fn codex_says(&self, script: Value) {
-        fake::script(&self.home(), &script);
-    }
-
-    /// Codex's list with another first entry.
-    fn with_first(&self, change: impl FnOnce(&mut Value)) {
-        let mut entries = self.entries("trusted");
-        change(&mut entries[0]);
-        self.codex_says(json!({"hooks": entries}));
-    }
-
-    fn set(mut self, name: &str, value: impl Into<String>) -> Self {
-        self.variables.retain(|(known, _)| known != name);
-        self.variables.push((name.into(), value.into()));
-        self
-    }
-
-    fn argument(mut self, argument: &str) -> Self {
-        self.arguments.push(argument.into());
-        self
-    }
-
-    fn text(&self) -> Run {
-        let mut command = Command::new(BINARY);
-        // A console of its own, which its children must not share.
-        #[cfg(windows)]
-        std::os::windows::process::CommandExt::creation_flags(
-            &mut command,
-            windows_sys::Win32::System::Threading::CREATE_NO_WINDOW,
-        );
-        let doctor = command
-            .arg("doctor")
-            .arg("--codex")
-            .arg(&self.codex)
-            .args(&self.arguments)
-            .env_clear()
-            .envs(std::env::var_os("SystemRoot").map(|root| ("SystemRoot", root)))
-            .env("HOME", self.path("work"))
-            .env("USERPROFILE", self.path("work"))
-            .env("CODEX_HOME", self.home())
-            .envs(self.variables.iter().map(|(name, value)| (name, value)))
-            .current_dir(self.path("work"))
-            .stdin(Stdio::null())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .spawn()
-            .unwrap();
-        let id = doctor.id();
-        let output = doctor.wait_with_output().unwrap();
-        let text = |bytes| String::from_utf8(bytes).unwrap();
-        Run { id, code: output.status.code(), stdout: text(output.stdout), stderr: text(output.stderr) }
-    }
-
-    fn run(self) -> (Self, Run) {
-        let user = self.argument("--json");
-        let run = user.text();
-        (user, run)
-    }
-}
 
 fn healthy() {
     let (user, run) = User::new().run();
@@ -464,7 +283,7 @@ fn no_window() {
     user.codex_says(json!({"hooks": user.entries("trusted"), "touches": of_codex}));
     let (_user, run) = user.run();
     // Codex is asked once at least, and each hook is tried.
-    for (path, least) in [(of_codex, 1), (of_hook, EVENTS.len())] {
+    for (path, least) in [(of_codex, 1), (of_hook, user::EVENTS.len())] {
         let text = fs::read_to_string(&path).unwrap();
         assert!(text.lines().count() >= least, "{text}");
         for line in text.lines() {
