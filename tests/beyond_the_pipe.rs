@@ -223,8 +223,8 @@ fn plain_http_to_this_machine_does_not_leave_it_through_a_proxy() {
 
 /// A hook whose service is silent for as long as the test lives, once the scan is under way.
 fn waiting_for_its_scan(api: &F5, home: &tempfile::TempDir, payload: &str, subcommand: &str) -> Child {
-    let mut command = hook(home, &[subcommand, "--fail-mode", "closed", "--hook-timeout", "90"]);
-    command.env("F5_GUARDRAILS_BASE_URL", api.base_url()).env("F5_GUARDRAILS_TIMEOUT", "60");
+    let mut command = hook(home, &[subcommand, "--fail-mode", "closed", "--timeout", "90"]);
+    command.env("F5_GUARDRAILS_BASE_URL", api.base_url());
     let default_signals = || {
         for signal in [libc::SIGTERM, libc::SIGHUP, libc::SIGQUIT] {
             // SAFETY: SIG_DFL runs no code.

@@ -5,7 +5,8 @@ mod install_support;
 
 use std::fs;
 
-use f5_guard::registration::{ConfigFile, HookEvent, OurPlaces, Owner, registered};
+use f5_guard::hook::Event;
+use f5_guard::registration::{ConfigFile, OurPlaces, Owner, registered};
 use install_support::{Home, corpus};
 
 fn name_of(file: ConfigFile) -> &'static str {
@@ -18,7 +19,7 @@ fn name_of(file: ConfigFile) -> &'static str {
 
 /// How often each event is registered for us in the home, over both files; and how often for Python.
 fn registrations(home: &Home) -> Vec<(usize, usize)> {
-    let count = |event: HookEvent, owner: Owner| {
+    let count = |event: Event, owner: Owner| {
         let of = |file: ConfigFile| {
             let bytes = fs::read(home.codex().join(name_of(file))).unwrap_or_default();
             let events = registered(file, &bytes, &OurPlaces::default()).unwrap();
@@ -28,7 +29,7 @@ fn registrations(home: &Home) -> Vec<(usize, usize)> {
         };
         of(ConfigFile::ConfigToml) + of(ConfigFile::HooksJson)
     };
-    HookEvent::ALL.map(|event| (count(event, Owner::Ours), count(event, Owner::Python))).into()
+    Event::ALL.map(|event| (count(event, Owner::Ours), count(event, Owner::Python))).into()
 }
 
 #[test]
@@ -41,7 +42,7 @@ fn every_file_of_the_corpus_comes_back_to_the_byte() {
         let story = path.display().to_string();
 
         home.run(&arguments).succeeds(&story);
-        assert_eq!(registrations(&home), [(1, 0); 4], "{story}");
+        assert_eq!(registrations(&home), [(1, 0); 5], "{story}");
         let installed = home.contents();
         home.run(&arguments).succeeds(&story);
         home.is_as(&installed, &format!("a second run changes no byte: {story}"));
@@ -64,7 +65,7 @@ fn a_changed_registration_and_a_changed_format_come_back_to_the_byte_too() {
         ] {
             let line = [&["install", "--skip-smoketest", "--no-trust"], arguments].concat();
             home.run(&line).succeeds(&story);
-            assert_eq!(registrations(&home), [(1, 0); 4], "{story} {arguments:?}");
+            assert_eq!(registrations(&home), [(1, 0); 5], "{story} {arguments:?}");
         }
         home.run(&["uninstall"]).succeeds(&story);
         home.is_as(&before, &story);

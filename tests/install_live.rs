@@ -135,13 +135,13 @@ fn after_install_with_trust_codex_blocks_a_prompt_without_any_bypass_flag() {
 fn an_upgrade_and_a_second_run_keep_the_trust() {
     let home = Home::with_codex(real_codex());
     home.run(&["install", "--scope", "user", "--trust", "--skip-smoketest"]).succeeds("install");
-    assert_eq!(trusted(&home, true), 4);
+    assert_eq!(trusted(&home, true), 5);
     let before = home.read("config.toml");
     std::fs::write(home.binary(), "an older binary").unwrap();
     let said =
         home.run(&["install", "--scope", "user", "--no-trust", "--skip-smoketest"]).succeeds("upgrade");
     assert!(said.contains("PROTECTED"), "{said}");
-    assert_eq!((home.read("config.toml"), trusted(&home, true)), (before, 4));
+    assert_eq!((home.read("config.toml"), trusted(&home, true)), (before, 5));
 
     let said = home
         .run(&["install", "--scope", "user", "--no-trust", "--skip-smoketest", "--fail-mode", "closed"])
@@ -168,7 +168,7 @@ fn other_peoples_trust_still_stands_after_uninstall_also_where_their_hook_moved(
     let config = home.codex().join("config.toml");
     trust::trust(&mut codex, &config, &home.codex(), &others, SwitchedOff::Stay).unwrap();
     drop(codex);
-    assert_eq!((trusted(&home, true), trusted(&home, false)), (4, 2));
+    assert_eq!((trusted(&home, true), trusted(&home, false)), (5, 2));
 
     let said = home.run(&["uninstall", "--scope", "user"]).succeeds("uninstall");
 

@@ -272,7 +272,7 @@ fn check(file: ConfigFile, text: &str) -> Result<(), TestCaseError> {
     prop_assert_eq!(hooks_of(&before, foreign), hooks_of(&after, foreign), "{}\n=>\n{}", text, once);
     let replaced: Vec<_> =
         hooks_of(&after, Owner::is_replaced).into_iter().filter(|(e, _)| e != "SessionStart").collect();
-    prop_assert_eq!(replaced.len(), 4, "{}\n=>\n{}", text, once);
+    prop_assert_eq!(replaced.len(), 5, "{}\n=>\n{}", text, once);
 
     let again = install(file, Some(once.as_bytes()), &wanted(file, "open"), &places).unwrap();
     prop_assert!(!again.changed, "{}", once);

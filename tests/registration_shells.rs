@@ -5,7 +5,8 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::process::{Command, Output};
 
-use f5_guard::registration::{HookEvent, Launcher, Registration, RegistrationOptions};
+use f5_guard::hook::Event;
+use f5_guard::registration::{Launcher, Registration, RegistrationOptions};
 
 const SHELLS: [&str; 7] = ["sh", "bash", "dash", "zsh", "ksh", "fish", "tcsh"];
 
@@ -42,7 +43,7 @@ fn run(shell: &str, command: &str, home: &Path, path: &Path) -> Output {
     child.wait_with_output().unwrap()
 }
 
-fn command(launcher: &Launcher, options: &RegistrationOptions, event: HookEvent) -> String {
+fn command(launcher: &Launcher, options: &RegistrationOptions, event: Event) -> String {
     let registration = Registration::new(options, launcher, None).unwrap();
     registration.hooks.into_iter().find(|hook| hook.event == event).unwrap().command
 }
@@ -55,10 +56,10 @@ fn every_shell_hands_the_binary_the_same_words() {
     fake_guard(&binary, 0);
     let options = RegistrationOptions { ca_bundle: Some(odd.into()), ..RegistrationOptions::default() };
     let launcher = Launcher::Unix { binary: binary.to_str().unwrap().into() };
-    let line = command(&launcher, &options, HookEvent::PreToolUse);
+    let line = command(&launcher, &options, Event::PreToolUse);
     for shell in shells() {
         let output = run(shell, &line, home.path(), Path::new("/nonexistent"));
-        let expected = format!("pre-tool-use\n--hook-timeout\n15\n--ca-bundle\n{odd}\npayload");
+        let expected = format!("pre-tool-use\n--ca-bundle\n{odd}\npayload");
         assert_eq!(String::from_utf8_lossy(&output.stdout), expected, "{shell}: {output:?}");
     }
 }
@@ -67,12 +68,12 @@ fn every_shell_hands_the_binary_the_same_words() {
 fn the_portable_command_finds_the_user_installation_and_then_path() {
     let home = tempfile::tempdir().unwrap();
     let path = home.path().join("on path");
-    let line = command(&Launcher::PortableUnix, &RegistrationOptions::default(), HookEvent::PreToolUse);
+    let line = command(&Launcher::PortableUnix, &RegistrationOptions::default(), Event::PreToolUse);
     fake_guard(&path.join("f5-guard"), 0);
     for shell in shells() {
         let output = run(shell, &line, home.path(), &path);
         assert_eq!(output.status.code(), Some(0), "{shell}: {output:?}");
-        assert_eq!(output.stdout, b"pre-tool-use\n--hook-timeout\n15\npayload", "{shell}");
+        assert_eq!(output.stdout, b"pre-tool-use\npayload", "{shell}");
     }
     fake_guard(&home.path().join(".codex/hooks/f5_guardrails/f5-guard"), 7);
     for shell in shells() {
@@ -84,9 +85,9 @@ fn the_portable_command_finds_the_user_installation_and_then_path() {
 #[test]
 fn a_missing_f5_guard_blocks_with_a_reason_but_never_restarts_a_turn() {
     let home = tempfile::tempdir().unwrap();
-    for event in HookEvent::ALL {
+    for event in Event::ALL {
         let line = command(&Launcher::PortableUnix, &RegistrationOptions::default(), event);
-        let code = if event == HookEvent::Stop { 1 } else { 2 };
+        let code = if event.ends_a_turn() { 1 } else { 2 };
         for shell in shells() {
             let output = run(shell, &line, home.path(), Path::new("/nonexistent"));
             assert_eq!(output.status.code(), Some(code), "{shell} {event:?}: {output:?}");
@@ -103,7 +104,7 @@ fn an_f5_guard_that_cannot_be_started_blocks_too() {
     let home = tempfile::tempdir().unwrap();
     let binary = home.path().join(".codex/hooks/f5_guardrails/f5-guard");
     fake_guard(&binary, 0);
-    let line = command(&Launcher::PortableUnix, &RegistrationOptions::default(), HookEvent::UserPromptSubmit);
+    let line = command(&Launcher::PortableUnix, &RegistrationOptions::default(), Event::UserPromptSubmit);
     // A missing interpreter is exit code 127 to a shell, one that may not be executed is 126.
     for interpreter in ["/nonexistent/interpreter", "/etc/passwd"] {
         std::fs::write(&binary, format!("#!{interpreter}\n")).unwrap();

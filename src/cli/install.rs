@@ -66,7 +66,7 @@ pub struct Target {
 pub struct InstallArgs {
     #[command(flatten)]
     pub target: Target,
-    /// Trust the four hooks without asking
+    /// Trust the five hooks without asking
     #[arg(long, conflicts_with = "no_trust")]
     pub trust: bool,
     /// Don't ask, and leave the hooks untrusted

@@ -8,7 +8,7 @@ use super::settings::SettingRow;
 use crate::codex::System;
 use crate::codex::layers::{ConfigVerdict, HookSwitches};
 use crate::codex::trust::Standing;
-use crate::registration::HookEvent;
+use crate::hook::Event;
 use crate::settings::Budget;
 
 /// All facts of one examination.
@@ -142,15 +142,15 @@ pub enum FileContent {
         hooks: usize,
         /// Where it switches hooks off (`features.hooks`, a profile's).
         switched_off: Vec<String>,
-        /// Of our four events, the commands that run f5-guard, as they are shown.
-        ours: Vec<(HookEvent, String)>,
+        /// Of our events, the commands that run f5-guard, as they are shown.
+        ours: Vec<(Event, String)>,
     },
 }
 
 /// One registered hook.
 #[derive(Debug, Clone)]
 pub struct HookFacts {
-    pub event: HookEvent,
+    pub event: Event,
     pub layer: Layer,
     pub place: PathBuf,
     /// As it may be shown.
@@ -177,11 +177,11 @@ pub enum Runner {
 #[derive(Debug, Clone)]
 pub struct CallFacts {
     /// The event that the subcommand is for.
-    pub subcommand: HookEvent,
+    pub subcommand: Event,
     /// The enforcing flags, without `--hook-timeout`, as they are shown.
     pub flags: Vec<String>,
-    /// The timeout that the command believes it is registered with.
-    pub hook_timeout: Duration,
+    /// The timeout that an older version wrote into the command.
+    pub hook_timeout: Option<Duration>,
     /// The time of one scan with the settings that this command sees.
     pub budget: Budget,
     /// `F5_GUARDRAILS_TIMEOUT`, or the flag.

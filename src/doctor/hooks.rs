@@ -8,21 +8,22 @@ use super::facts::{BinaryFacts, CallFacts, Facts, FileContent, HookFacts, Layer,
 use super::finding::{Finding, FindingId, Severity};
 use crate::codex::layers::{ConfigVerdict, OnlyManaged};
 use crate::codex::trust::Standing;
-use crate::registration::HookEvent;
+use crate::hook::Event;
 use crate::scan::seconds;
+use crate::settings::STALL_ROOM;
 
 const TRUST_FIX: &str =
     "Start `codex`, open /hooks and trust it, or run `f5-guard install --trust`, which asks Codex to.";
 
 pub(super) fn judge(facts: &Facts, findings: &mut Vec<Finding>) {
-    for event in HookEvent::ALL {
+    for event in Event::ALL {
         judge_event(facts, event, findings);
     }
     two_files(facts, findings);
     flags_differ(facts, findings);
 }
 
-fn judge_event(facts: &Facts, event: HookEvent, findings: &mut Vec<Finding>) {
+fn judge_event(facts: &Facts, event: Event, findings: &mut Vec<Finding>) {
     let hooks: Vec<&HookFacts> = facts.hooks.iter().filter(|hook| hook.event == event).collect();
     let judged: Vec<(&HookFacts, Vec<Finding>)> = hooks
         .iter()
@@ -61,7 +62,7 @@ fn judge_event(facts: &Facts, event: HookEvent, findings: &mut Vec<Finding>) {
     }
 }
 
-fn missing(facts: &Facts, event: HookEvent, hooks: &[&HookFacts]) -> Finding {
+fn missing(facts: &Facts, event: Event, hooks: &[&HookFacts]) -> Finding {
     let lookalike = hooks.iter().any(|hook| matches!(hook.runner, Runner::Lookalike) && runs(hook));
     let managed_only = facts.codex.switches.as_ref().is_some_and(|s| s.only_managed == OnlyManaged::Yes);
     let fix = if matches!(facts.codex.config, Some(ConfigVerdict::Refused { .. })) {
@@ -82,7 +83,7 @@ fn missing(facts: &Facts, event: HookEvent, hooks: &[&HookFacts]) -> Finding {
 }
 
 /// What stands in a file and is not among the hooks that Codex lists.
-fn not_listed(facts: &Facts, event: HookEvent, is_scanned: bool, findings: &mut Vec<Finding>) {
+fn not_listed(facts: &Facts, event: Event, is_scanned: bool, findings: &mut Vec<Finding>) {
     if facts.codex.listing.is_err() {
         return;
     }
@@ -112,7 +113,7 @@ fn runs(hook: &HookFacts) -> bool {
     hook.standing.as_ref().is_none_or(|standing| standing.protects() || *standing == Standing::Asynchronous)
 }
 
-fn doubles(event: HookEvent, hooks: &[&HookFacts], findings: &mut Vec<Finding>) {
+fn doubles(event: Event, hooks: &[&HookFacts], findings: &mut Vec<Finding>) {
     let ours: Vec<&&HookFacts> =
         hooks.iter().filter(|hook| matches!(hook.runner, Runner::F5Guard(_))).collect();
     let running = ours.iter().filter(|hook| runs(hook)).count();
@@ -226,8 +227,8 @@ fn standing(hook: &HookFacts, call: &CallFacts, found: &mut Vec<Finding>) {
 }
 
 fn timeouts(hook: &HookFacts, call: &CallFacts, found: &mut Vec<Finding>) {
-    let (codex, believed) = (hook.timeout, call.hook_timeout);
-    let fix = format!("{}, which sets all timeouts together.", hook.layer.install());
+    let codex = hook.timeout;
+    let fix = format!("{}; Codex then asks for your trust once more.", hook.layer.install());
     let place = hook.place.display();
     if call.budget.limit >= codex {
         found.push(Finding::new(
@@ -240,14 +241,14 @@ fn timeouts(hook: &HookFacts, call: &CallFacts, found: &mut Vec<Finding>) {
             ),
             fix,
         ));
-    } else if believed != codex {
+    } else if call.hook_timeout.is_some() || codex < call.budget.limit + STALL_ROOM {
         found.push(Finding::new(
-            FindingId::TimeoutMismatch,
+            FindingId::OldRegistration,
             Severity::Warning,
             format!(
-                "The hook in {place} is registered with a timeout of {}, but believes it is {} (--hook-timeout).",
-                seconds(&codex),
-                seconds(&believed)
+                "The hook in {place} is registered as older versions did it: Codex waits {} for it, which leaves a \
+                 machine that stalls no room, and then goes ahead.",
+                seconds(&codex)
             ),
             fix,
         ));
@@ -257,11 +258,14 @@ fn timeouts(hook: &HookFacts, call: &CallFacts, found: &mut Vec<Finding>) {
             FindingId::ScanTimeCut,
             Severity::Warning,
             format!(
-                "A scan may take {}, but the timeout of the hook in {place} leaves it {}.",
+                "A scan may take {}, but the registration of the hook in {place} leaves it {}.",
                 seconds(&call.scan_timeout),
                 seconds(&call.budget.limit)
             ),
-            format!("{} again with F5_GUARDRAILS_TIMEOUT set as now, or lower it.", hook.layer.install()),
+            format!(
+                "{} with --timeout and the seconds that it may take, or lower F5_GUARDRAILS_TIMEOUT.",
+                hook.layer.install()
+            ),
         ));
     }
 }

@@ -107,9 +107,6 @@ mod tests {
     use super::*;
     use crate::scan::Outcome;
 
-    const EVENTS: [Event; 5] =
-        [Event::UserPromptSubmit, Event::PreToolUse, Event::PostToolUse, Event::Stop, Event::SubagentStop];
-
     fn scanned(outcome: Outcome) -> Assessment {
         Assessment::Scanned(ScanReport {
             outcome,
@@ -132,7 +129,7 @@ mod tests {
     #[test]
     fn closed_mode_lets_nothing_unscanned_through() {
         for policy in policies() {
-            for event in EVENTS {
+            for event in Event::ALL {
                 let action = decide(event, &Assessment::NotScanned(ScanError::NoToken.into()), policy);
                 let expected =
                     if policy.fail_mode == FailMode::Closed { Action::Block } else { Action::Warn };
@@ -144,7 +141,7 @@ mod tests {
     #[test]
     fn only_a_cleared_scan_and_blank_text_pass_in_silence() {
         for policy in policies() {
-            for event in EVENTS {
+            for event in Event::ALL {
                 assert_eq!(decide(event, &scanned(Outcome::Cleared), policy), Action::Allow);
                 assert_eq!(decide(event, &Assessment::NothingToScan, policy), Action::Allow);
                 for outcome in

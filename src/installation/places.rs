@@ -5,7 +5,8 @@ use std::path::{Path, PathBuf};
 
 use crate::codex::home::CodexHome;
 use crate::codex::{Env, System};
-use crate::registration::{BINARY, ConfigFile, FOLDER, HookEvent, OurPlaces};
+use crate::hook::Event;
+use crate::registration::{BINARY, ConfigFile, FOLDER, OurPlaces};
 
 /// The state file's name, beside the binary.
 const RECORD: &str = "installation.json";
@@ -143,8 +144,11 @@ pub fn our_places(folders: &[&OurFolder], plain: &dyn Fn(&Path) -> Option<String
 /// The Python integration's scripts that lie in one of our folders. Nothing of ours ever deletes them.
 #[must_use]
 pub fn python_scripts(folder: &OurFolder) -> Vec<PathBuf> {
-    let scripts = HookEvent::ALL.into_iter().map(|event| folder.path.join(event.python_script()));
-    scripts.filter(|script| script.is_file()).collect()
+    let mut scripts: Vec<PathBuf> =
+        Event::ALL.into_iter().map(|event| folder.path.join(event.python_script())).collect();
+    scripts.dedup();
+    scripts.retain(|script| script.is_file());
+    scripts
 }
 
 #[cfg(test)]

@@ -3,16 +3,16 @@
 //! Wider than [`super::owner_of`], which decides what may be changed: a command that somebody registered by hand, with
 //! the binary at a place of their own, runs f5-guard all the same.
 
-use super::definition::HookEvent;
 use super::owner::{BINARY, readings};
 use super::portable;
+use crate::hook::Event;
 
 /// A command that starts f5-guard as a hook, and does nothing else.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct HookCall {
     pub program: CalledProgram,
     /// The event that its subcommand is for.
-    pub event: HookEvent,
+    pub event: Event,
     /// What follows the subcommand.
     pub arguments: Vec<String>,
 }
@@ -43,7 +43,7 @@ pub fn hook_call(command: &str) -> Option<HookCall> {
 
 fn call(program: CalledProgram, words: &[String]) -> Option<HookCall> {
     let [subcommand, arguments @ ..] = words else { return None };
-    let event = HookEvent::ALL.into_iter().find(|event| event.subcommand() == subcommand)?;
+    let event = Event::ALL.into_iter().find(|event| event.subcommand() == subcommand)?;
     Some(HookCall { program, event, arguments: arguments.to_vec() })
 }
 
@@ -63,7 +63,7 @@ mod tests {
             assert_eq!(call.program, CalledProgram::Named(program.to_owned()), "{command}");
             assert_eq!(
                 (call.event, call.arguments),
-                (HookEvent::Stop, vec!["--hook-timeout".into(), "15".into()])
+                (Event::Stop, vec!["--hook-timeout".into(), "15".into()])
             );
         }
     }
@@ -73,7 +73,7 @@ mod tests {
         let words = ["stop", "--fail-mode", "closed"].map(String::from);
         let expected = HookCall {
             program: CalledProgram::LookedUp,
-            event: HookEvent::Stop,
+            event: Event::Stop,
             arguments: vec!["--fail-mode".into(), "closed".into()],
         };
         assert_eq!(hook_call(&portable::unix_command(&words)), Some(expected.clone()));

@@ -27,9 +27,7 @@ mod trust;
 
 pub use call::{CalledProgram, HookCall, hook_call};
 pub use command::{Argument, CommandError, Launcher, is_windows_safe, quote_unix};
-pub use definition::{
-    DEFAULT_HOOK_TIMEOUT, HookDefinition, HookEvent, MATCH_ALL_TOOLS, Registration, RegistrationOptions,
-};
+pub use definition::{HookDefinition, MATCH_ALL_TOOLS, Registration, RegistrationOptions};
 pub use diff::unified_diff;
 pub use document::{
     ConfigFile, Installed, NamedHook, RemovalScope, Removed, has_foreign_hooks, install, our_trust_keys,

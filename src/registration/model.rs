@@ -2,9 +2,10 @@
 
 use serde_json::{Map, Value};
 
-use super::definition::{HookDefinition, HookEvent};
+use super::definition::HookDefinition;
 use super::error::DocumentError;
 use super::owner::{OurPlaces, Owner, owner_of};
+use crate::hook::Event;
 
 /// The keys below `hooks` that are no events.
 pub const NO_EVENTS: [&str; 3] = ["state", "managed_dir", "windows_managed_dir"];
@@ -59,7 +60,7 @@ pub fn read(document: &Value, places: &OurPlaces) -> Result<Vec<EventGroups>, Do
         match read_groups(groups, &place, places) {
             Ok(groups) => events.push(EventGroups { event: event.clone(), groups }),
             // What Codex makes of other events is none of our business.
-            Err(_) if HookEvent::ALL.iter().all(|known| known.name() != event) => {}
+            Err(_) if Event::ALL.iter().all(|known| known.name() != event) => {}
             Err(error) => return Err(error),
         }
     }

@@ -2,8 +2,8 @@
 //! changed or removed; what merely resembles them is reported and left alone.
 
 use super::command::split_unix;
-use super::definition::HookEvent;
 use super::portable;
+use crate::hook::Event;
 
 /// The folder below `$CODEX_HOME/hooks` (and, as a rule, below a managed folder) that f5-guard is installed to.
 pub const FOLDER: &str = "f5_guardrails";
@@ -97,7 +97,7 @@ pub(super) fn readings(command: &str) -> Vec<Vec<String>> {
 }
 
 fn is_hook_call(arguments: &[String]) -> bool {
-    arguments.first().is_some_and(|first| HookEvent::ALL.iter().any(|event| event.subcommand() == first))
+    arguments.first().is_some_and(|first| Event::ALL.iter().any(|event| event.subcommand() == first))
 }
 
 fn is_our_binary(program: &str, places: &OurPlaces) -> bool {
@@ -132,7 +132,7 @@ fn runs_script(command: &str, folder: Option<&str>) -> bool {
         };
         let parts: Vec<String> = script.split(['/', '\\']).map(str::to_lowercase).collect();
         let [.., parent, name] = parts.as_slice() else { return false };
-        let known = HookEvent::ALL.iter().any(|event| event.python_script() == name);
+        let known = Event::ALL.iter().any(|event| event.python_script() == name);
         known && folder.is_none_or(|folder| parent == folder || parent.starts_with("f5_gua~"))
     })
 }

@@ -97,16 +97,16 @@ fn enforcement_stands_in_the_commands_with_an_absolute_ca_bundle() {
     let ca = home.path().join("ca.pem");
     let api = f5_stand_in::f5::F5::builder().tls().never_called().start();
     api.write_ca(&ca);
-    home.run(&with(&["--fail-mode", "closed", "--timeout", "30", "--ca-bundle", "ca.pem"]))
+    home.run(&with(&["--fail-mode", "closed", "--timeout", "50", "--ca-bundle", "ca.pem"]))
         .succeeds("install");
     let text = home.read("config.toml");
     let count = |ca: &Path| {
-        let flags = format!("--hook-timeout 35 --fail-mode closed --timeout 30 --ca-bundle {}", ca.display());
+        let flags = format!("--fail-mode closed --timeout 50 --ca-bundle {}", ca.display());
         text.matches(&flags).count()
     };
     // A process can see its folder with the links in its path resolved.
-    assert_eq!(count(&ca).max(count(&ca.canonicalize().unwrap())), 4, "{text}");
-    assert_eq!(text.matches("timeout = 35").count(), 4, "{text}");
+    assert_eq!(count(&ca).max(count(&ca.canonicalize().unwrap())), 5, "{text}");
+    assert_eq!(text.matches("timeout = 75").count(), 5, "{text}");
 }
 
 #[test]
@@ -124,7 +124,7 @@ fn installing_again_without_the_options_of_the_first_time_weakens_nothing() {
     assert_eq!(home.read("config.toml"), before);
     home.run(&with(&["--fail-mode", "open"])).succeeds("changed");
     let text = home.read("config.toml");
-    assert_eq!(text.matches("--fail-mode open --timeout 30").count(), 4, "{text}");
+    assert_eq!(text.matches("--fail-mode open --timeout 30").count(), 5, "{text}");
 }
 
 #[test]

@@ -7,7 +7,8 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
-use f5_guard::registration::{ConfigFile, HookEvent, OurPlaces, Owner, registered};
+use f5_guard::hook::Event;
+use f5_guard::registration::{ConfigFile, OurPlaces, Owner, registered};
 use f5_stand_in::f5::{F5, TOKEN, Verdict};
 use serde_json::{Value, json};
 
@@ -17,7 +18,7 @@ use super::powershell::{self, Statement};
 use super::shells;
 
 /// What `install` registered for the event: the line, word by word as PowerShell reads it.
-fn command(home: &Home, event: HookEvent) -> (String, Vec<String>) {
+fn command(home: &Home, event: Event) -> (String, Vec<String>) {
     let bytes = fs::read(home.codex().join("config.toml")).unwrap();
     let events = registered(ConfigFile::ConfigToml, &bytes, &OurPlaces::default()).unwrap();
     let groups =
@@ -30,7 +31,7 @@ fn command(home: &Home, event: HookEvent) -> (String, Vec<String>) {
     }
 }
 
-fn payload(event: HookEvent) -> Value {
+fn payload(event: Event) -> Value {
     json!({"session_id": "s", "turn_id": "t", "transcript_path": null, "cwd": "C:\\", "hook_event_name": event.name(),
         "model": "m", "permission_mode": "default", "prompt": "a text", "tool_name": "Bash",
         "tool_input": {"command": "a text"}, "tool_response": "a text", "tool_use_id": "u",
@@ -68,7 +69,7 @@ fn a_user_folder_with_a_space_gets_hooks_that_run_a_healthy_doctor_and_a_clean_u
     home.write("config.toml", b"# mine\r\nmodel = \"x\"\r\n");
     let before = home.contents();
     home.run(&INSTALL).succeeds("install");
-    for event in HookEvent::ALL {
+    for event in Event::ALL {
         let (line, words) = command(&home, event);
         assert_eq!(fs::canonicalize(&words[0]).unwrap(), fs::canonicalize(home.binary()).unwrap());
         assert_eq!(words[1], event.subcommand());
@@ -82,7 +83,7 @@ fn a_user_folder_with_a_space_gets_hooks_that_run_a_healthy_doctor_and_a_clean_u
     let doctor = home.run(&["doctor", "--json", "--offline"]);
     let report: Value = serde_json::from_str(&doctor.stdout).unwrap();
     let hooks = report["hooks"].as_array().unwrap();
-    assert_eq!(hooks.len(), 4, "{report:#}");
+    assert_eq!(hooks.len(), 5, "{report:#}");
     for hook in hooks {
         assert_eq!((&hook["trial"]["result"], &hook["binary"]), (&json!("passed"), &json!("this f5-guard")));
     }
@@ -117,8 +118,8 @@ fn an_upgrade_replaces_the_program_of_a_running_hook_which_ends_in_peace() {
     let registered = home.read("config.toml");
     let newer = newer(&home);
     let api = F5::builder().hold_until(2).always(Verdict::flagged()).start();
-    let (line, _) = command(&home, HookEvent::PreToolUse);
-    let hook = start(&home, &api, &line, &payload(HookEvent::PreToolUse));
+    let (line, _) = command(&home, Event::PreToolUse);
+    let hook = start(&home, &api, &line, &payload(Event::PreToolUse));
     while api.requests().is_empty() {
         std::thread::yield_now();
     }
@@ -129,7 +130,7 @@ fn an_upgrade_replaces_the_program_of_a_running_hook_which_ends_in_peace() {
     assert_eq!(home.read("config.toml"), registered, "the same words keep their trust");
     assert_eq!(set_aside(&home), 1, "the old one runs");
     // The second scan that the first is held for.
-    let second = start(&home, &api, &line, &payload(HookEvent::PreToolUse));
+    let second = start(&home, &api, &line, &payload(Event::PreToolUse));
     for hook in [hook, second] {
         assert_eq!(answer(hook)["hookSpecificOutput"]["permissionDecision"], "deny");
     }
@@ -196,7 +197,7 @@ fn a_projects_command_runs_through_cmd_where_f5_guard_is_on_path() {
     let folder = home.path().join("on path");
     fs::create_dir(&folder).unwrap();
     fs::copy(program(), folder.join("f5-guard.exe")).unwrap();
-    for event in HookEvent::ALL {
+    for event in Event::ALL {
         let line = printed["hooks"][event.name()][0]["hooks"][0]["command"].as_str().unwrap();
         // Windows' cmd.exe reads no further. Wine's takes the other lines for more words.
         let line = line.lines().next().unwrap();

@@ -1,4 +1,4 @@
-//! A stage for one run: a home for Codex with the four hooks registered by hand, the F5 stand-in, the model's script.
+//! A stage for one run: a home for Codex with the hooks registered by hand, the F5 stand-in, the model's script.
 
 use crate::codex::{self, Output};
 use f5_stand_in::f5::{F5, TOKEN};
@@ -17,8 +17,7 @@ const HOOKS: [(&str, &str, bool); 5] = [
     ("SubagentStop", "stop", false),
 ];
 
-/// Seconds after which Codex would give up on a hook; f5-guard is told the same. Wide, so that a busy machine does not
-/// decide a test.
+/// Seconds after which Codex gives up on a hook, as `install` registers it.
 const HOOK_TIMEOUT: u32 = 60;
 
 /// Everything that one run of Codex needs, kept until the test has looked at it.
@@ -163,8 +162,7 @@ stream_max_retries = 0
             config.extend(self.features.iter().map(|name| format!("{name} = true\n")));
         }
         for (event, subcommand, matcher) in HOOKS {
-            let mut command =
-                format!("{} {subcommand} --hook-timeout {HOOK_TIMEOUT}", env!("CARGO_BIN_EXE_f5-guard"));
+            let mut command = format!("{} {subcommand}", env!("CARGO_BIN_EXE_f5-guard"));
             if let Some(base_url) = self.elsewhere.get(event) {
                 command += &format!(" --base-url {base_url}");
             }

@@ -12,7 +12,8 @@ use crate::codex::home::CodexHome;
 use crate::codex::layers::{self, HookFile, Owner, Syntax};
 use crate::doctor::facts::{FileContent, FileFacts, Layer};
 use crate::doctor::screen::Screen;
-use crate::registration::{ConfigFile, Handler, HookEvent, OurPlaces, hook_call, registered};
+use crate::hook::Event;
+use crate::registration::{ConfigFile, Handler, OurPlaces, hook_call, registered};
 use crate::settings::Env;
 
 /// A configuration file of this size is none.
@@ -22,7 +23,7 @@ const CODEX_DEFAULT: Duration = Duration::from_secs(600);
 
 pub struct Files {
     pub facts: Vec<FileFacts>,
-    /// The hooks of our four events, whoever's they are.
+    /// The hooks of our events, whoever's they are.
     pub registered: Vec<Registered>,
 }
 
@@ -77,7 +78,7 @@ impl Files {
             .map_err(|error| screen.parser_message(&error.to_string()))?;
         let hooks = events.iter().flat_map(|event| &event.groups).map(|group| group.handlers.len()).sum();
         let mut ours = Vec::new();
-        for event in HookEvent::ALL {
+        for event in Event::ALL {
             let groups = events.iter().filter(|groups| groups.event == event.name());
             for group in groups.flat_map(|groups| &groups.groups) {
                 let matcher = group.settings.get("matcher").and_then(Value::as_str);

@@ -15,7 +15,8 @@ use crate::codex::trust::Standing;
 use crate::doctor::facts::{BinaryFacts, CallFacts, HookFacts, Layer, Runner, Trial};
 use crate::doctor::payload;
 use crate::doctor::screen::Screen;
-use crate::registration::{HookCall, HookEvent, OurPlaces, Owner, hook_call, owner_of};
+use crate::hook::Event;
+use crate::registration::{HookCall, OurPlaces, Owner, hook_call, owner_of};
 use crate::settings::{Env, Overrides, Settings};
 
 /// Nobody waits longer than this for a trial, whatever the hook's timeout is.
@@ -23,7 +24,7 @@ const LONGEST_TRIAL: Duration = Duration::from_secs(60);
 
 /// A hook of one of our events as it is registered, whoever's it is.
 pub struct Registered {
-    pub event: HookEvent,
+    pub event: Event,
     pub layer: Layer,
     pub place: PathBuf,
     /// As it is run: may hold secrets.
@@ -44,14 +45,8 @@ pub struct Examined {
 impl Registered {
     /// From Codex's list; `None` for other events and for hooks that are no commands.
     pub fn listed(hook: HookListing) -> Option<Self> {
-        let event = match hook.event {
-            EventName::UserPromptSubmit => HookEvent::UserPromptSubmit,
-            EventName::PreToolUse => HookEvent::PreToolUse,
-            EventName::PostToolUse => HookEvent::PostToolUse,
-            EventName::Stop => HookEvent::Stop,
-            EventName::Other(_) => return None,
-        };
         let standing = Standing::of(&hook);
+        let EventName::Known(event) = hook.event else { return None };
         let administrator = |word: &str| Layer::Administrator(word.to_owned());
         let layer = match hook.source {
             Source::User => Layer::User,
@@ -194,7 +189,7 @@ fn call_facts(
     CallFacts {
         subcommand: call.event,
         flags,
-        hook_timeout: *settings.hook_timeout,
+        hook_timeout: settings.hook_timeout,
         budget: settings.budget(),
         scan_timeout: *settings.timeout,
         binary,

@@ -103,7 +103,7 @@ fn hook(hook: &HookFacts) -> Value {
         },
     });
     if let (Runner::F5Guard(call), Value::Object(fields)) = (&hook.runner, &mut value) {
-        fields.insert("hook_timeout_seconds".into(), call.hook_timeout.as_secs().into());
+        fields.insert("hook_timeout_seconds".into(), call.hook_timeout.map(|time| time.as_secs()).into());
         fields.insert("scan_seconds".into(), call.budget.limit.as_secs_f64().into());
         fields.insert("binary".into(), binary_word(&call.binary).into());
         let trial = match &call.trial {

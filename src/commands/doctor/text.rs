@@ -6,7 +6,7 @@ use super::json::{binary_word, file_word, service_words, standing_word};
 use crate::codex::layers::ConfigVerdict;
 use crate::doctor::facts::{Facts, HookFacts, LogFile, Runner, Trial};
 use crate::doctor::{Diagnosis, Finding, Severity, Verdict};
-use crate::registration::HookEvent;
+use crate::hook::Event;
 use crate::scan::seconds;
 
 const GREEN: &str = "32";
@@ -48,7 +48,7 @@ fn report(out: &mut String, facts: &Facts, diagnosis: &Diagnosis, paint: &Paint)
     writeln!(out, "{:<9}{}", "Service", service_words(&facts.service))?;
 
     writeln!(out, "\nHooks")?;
-    for event in HookEvent::ALL {
+    for event in Event::ALL {
         let mut hooks = facts.hooks.iter().filter(|hook| hook.event == event).peekable();
         if hooks.peek().is_none() {
             writeln!(out, "  {:<17}{}", event.name(), paint.word("missing", RED))?;
@@ -131,7 +131,7 @@ fn finding(out: &mut String, finding: &Finding, paint: &Paint) -> std::fmt::Resu
         Severity::Note => GREEN,
     };
     let mark = paint.word(&format!("{:<9}", finding.severity.as_str()), code);
-    let about = if finding.events.is_empty() || finding.events.len() == HookEvent::ALL.len() {
+    let about = if finding.events.is_empty() || finding.events.len() == Event::ALL.len() {
         String::new()
     } else {
         let names: Vec<&str> = finding.events.iter().map(|event| event.name()).collect();
@@ -146,7 +146,7 @@ fn conclusion(diagnosis: &Diagnosis, paint: &Paint) -> String {
         Verdict::Protected => {
             let warned = diagnosis.findings.iter().any(|finding| finding.severity == Severity::Warning);
             let but = if warned { " Mind the warnings above." } else { "" };
-            format!("{}: Codex runs all four hooks, and they scan.{but}", paint.word("PROTECTED", GREEN))
+            format!("{}: Codex runs all five hooks, and they scan.{but}", paint.word("PROTECTED", GREEN))
         }
         Verdict::NotProtected => {
             format!(

@@ -10,10 +10,11 @@ use crate::codex::locate::Codex;
 use crate::codex::trust::{self, Review, Standing, SwitchedOff};
 use crate::commands::setup::{CODEX_TIME, PATIENCE};
 use crate::file_edit::EditLock;
+use crate::hook::Event;
 use crate::installation::{
     ConfigPlace, Ledger, OurFolder, Surroundings, new_file, remember_trust, source_spellings, state_keys,
 };
-use crate::registration::{HookEvent, OurPlaces, Owner, owner_of};
+use crate::registration::{OurPlaces, Owner, owner_of};
 
 /// Whether to trust the hooks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -38,7 +39,7 @@ pub enum Activation {
 /// Codex's view, after trust was given where it was.
 #[derive(Debug, Default)]
 pub struct State {
-    /// The four hooks run and are obeyed.
+    /// A hook for every event runs and is obeyed.
     pub protects: bool,
     /// Hooks trusted in this run.
     pub trusted_now: usize,
@@ -126,7 +127,7 @@ impl Question<'_> {
         }
         let missing = review.missing();
         if !missing.is_empty() && state.problems.is_empty() {
-            let names: Vec<&str> = missing.iter().map(|event| event.as_str()).collect();
+            let names: Vec<&str> = missing.iter().map(|event| event.name()).collect();
             let next = if state.warnings.is_empty() {
                 "look at /hooks in `codex`"
             } else {
@@ -190,8 +191,5 @@ fn same_path(a: &str, b: &str) -> bool {
 
 /// The order in which hooks are shown: that of a turn.
 pub fn turn_order(hook: &HookListing) -> usize {
-    HookEvent::ALL
-        .iter()
-        .position(|event| event.name() == hook.event.as_str())
-        .unwrap_or(HookEvent::ALL.len())
+    Event::ALL.iter().position(|event| event.name() == hook.event.as_str()).unwrap_or(Event::ALL.len())
 }

@@ -1,4 +1,4 @@
-//! `f5-guard install`: copies the binary to its place, registers the four hooks, asks Codex whether they run, and says
+//! `f5-guard install`: copies the binary to its place, registers the five hooks, asks Codex whether they run, and says
 //! so.
 //!
 //! This file is the way through; which files say what is known by [`crate::installation`], how they are edited by
