@@ -221,7 +221,8 @@ file says what).";
 
 const INSTALL_HELP: &str = "\
 Run again, it keeps what the registered commands enforce, unless the option is
-given with another value.
+given with another value. Of a repository's registration it keeps that only
+where you agree, on the terminal or with --keep-options.
 
 Exit code: 0 registered (the last lines say whether you are protected),
 1 nothing was registered.";

@@ -6,7 +6,7 @@ mod install_support;
 use std::fs;
 
 use f5_guard::hook::Event;
-use f5_guard::registration::{ConfigFile, OurPlaces, Owner, registered};
+use f5_guard::registration::{ConfigFile, Owner, registered};
 use install_support::{Home, corpus};
 
 fn name_of(file: ConfigFile) -> &'static str {
@@ -22,7 +22,7 @@ fn registrations(home: &Home) -> Vec<(usize, usize)> {
     let count = |event: Event, owner: Owner| {
         let of = |file: ConfigFile| {
             let bytes = fs::read(home.codex().join(name_of(file))).unwrap_or_default();
-            let events = registered(file, &bytes, &OurPlaces::default()).unwrap();
+            let events = registered(file, &bytes, &home.places()).unwrap();
             let groups =
                 events.into_iter().filter(|found| found.event == event.name()).flat_map(|e| e.groups);
             groups.flat_map(|group| group.handlers).filter(|handler| handler.owner == owner).count()
@@ -87,7 +87,7 @@ fn what_others_add_between_install_and_uninstall_stays() {
 
         let left = fs::read(home.codex().join("config.toml")).unwrap();
         assert!(left.ends_with(added), "{}: {}", path.display(), String::from_utf8_lossy(&left));
-        let events = registered(file, &left, &OurPlaces::default()).unwrap();
+        let events = registered(file, &left, &home.places()).unwrap();
         let ours =
             events.iter().flat_map(|e| &e.groups).flat_map(|g| &g.handlers).any(|h| h.owner == Owner::Ours);
         assert!(!ours, "{}", path.display());

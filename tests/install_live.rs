@@ -13,7 +13,7 @@ use f5_guard::codex::home::{CodexHome, Origin};
 use f5_guard::codex::layers::{self, ConfigVerdict, Strictness};
 use f5_guard::codex::listing::{FolderHooks, HookListing, TrustStatus};
 use f5_guard::codex::trust::{self, SwitchedOff};
-use f5_guard::registration::{OurPlaces, Owner, owner_of};
+use f5_guard::registration::{Owner, owner_of};
 use f5_stand_in::f5::{F5, TOKEN, Verdict};
 use f5_stand_in::model::{Item, Model};
 use install_support::{Home, corpus};
@@ -39,13 +39,16 @@ fn list(home: &Home) -> FolderHooks {
     server(home).list_hooks_in(&home.codex()).unwrap()
 }
 
-fn is_ours(hook: &HookListing) -> bool {
-    owner_of(hook.command.as_deref(), None, None, &OurPlaces::default()) == Owner::Ours
+fn is_ours(home: &Home, hook: &HookListing) -> bool {
+    owner_of(hook.event.as_str(), hook.command.as_deref(), None, None, &home.places()) == Owner::Ours
 }
 
 fn trusted(home: &Home, ours: bool) -> usize {
     let hooks = list(home).hooks;
-    hooks.iter().filter(|hook| is_ours(hook) == ours && hook.trust_status == TrustStatus::Trusted).count()
+    hooks
+        .iter()
+        .filter(|hook| is_ours(home, hook) == ours && hook.trust_status == TrustStatus::Trusted)
+        .count()
 }
 
 /// A scan API that flags one word, and a model that would answer.
@@ -124,7 +127,7 @@ fn after_install_with_trust_codex_blocks_a_prompt_without_any_bypass_flag() {
     assert_eq!(services.model.calls(), 1, "and lets another one pass");
 
     home.run(&["uninstall", "--scope", "user"]).succeeds("uninstall");
-    assert!(!list(&home).hooks.iter().any(is_ours));
+    assert!(!list(&home).hooks.iter().any(|hook| is_ours(&home, hook)));
     let after = home.read("config.toml");
     assert!(after.starts_with(&before), "what Codex adds for itself may follow: {after}");
     assert!(!after.contains("f5") && !after.contains("hooks"), "{after}");
@@ -162,8 +165,13 @@ fn other_peoples_trust_still_stands_after_uninstall_also_where_their_hook_moved(
     let text = home.read("config.toml");
     home.write("config.toml", format!("{text}\n{later}").as_bytes());
     let mut codex = server(&home);
-    let others: Vec<HookListing> =
-        codex.list_hooks_in(&home.codex()).unwrap().hooks.into_iter().filter(|hook| !is_ours(hook)).collect();
+    let others: Vec<HookListing> = codex
+        .list_hooks_in(&home.codex())
+        .unwrap()
+        .hooks
+        .into_iter()
+        .filter(|hook| !is_ours(&home, hook))
+        .collect();
     assert_eq!(others.len(), 2);
     let config = home.codex().join("config.toml");
     trust::trust(&mut codex, &config, &home.codex(), &others, SwitchedOff::Stay).unwrap();

@@ -4,14 +4,14 @@ use std::path::{Path, PathBuf};
 
 use f5_guard::hook::Event;
 use f5_guard::registration::{
-    ConfigFile, EditRecord, Launcher, ManagedDirs, OurPlaces, Owner, Registration, RegistrationOptions,
-    RemovalScope, Wanted, install, our_trust_keys, registered, remove, renew_record,
+    ConfigFile, EditRecord, Launcher, ManagedDirs, OurPlaces, Owner, Python, Registration,
+    RegistrationOptions, RemovalScope, Wanted, install, our_trust_keys, registered, remove, renew_record,
 };
 
 const SOURCE: &str = "/home/ann/.codex/config.toml";
 
 fn places() -> OurPlaces {
-    OurPlaces { binaries: vec!["/opt/F5 Guardrails/f5-guard".into()] }
+    OurPlaces { binaries: vec!["/opt/F5 Guardrails/f5-guard".into()], python: Python::TakenOver }
 }
 
 fn wanted(file: ConfigFile, options: &RegistrationOptions) -> Wanted {

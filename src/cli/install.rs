@@ -79,6 +79,9 @@ pub struct InstallArgs {
     /// machine has managed hooks. Everything is scanned twice then
     #[arg(long)]
     pub also_user: bool,
+    /// With `--scope project`: keep the options that the repository's registration carries
+    #[arg(long, help_heading = "Registration")]
+    pub keep_options: bool,
     /// Which tools are scanned, a regular expression of Codex [default: .*]
     #[arg(long, value_name = "REGEX", help_heading = "Registration")]
     pub matcher: Option<String>,

@@ -14,19 +14,17 @@ use crate::hook::Event;
 pub enum EventName {
     /// One that f5-guard answers.
     Known(Event),
-    /// Any other event, in Codex's own spelling (`sessionStart`, …).
+    /// Any other event, as config files spell it (`SessionStart`, …).
     Other(String),
 }
 
 impl EventName {
     /// Codex lists the name as configuration files spell it, but with a small first letter.
     fn parse(word: &str) -> Self {
-        let small = |name: &str| {
-            let mut letters = name.chars();
-            letters.next().map(|first| format!("{}{}", first.to_ascii_lowercase(), letters.as_str()))
-        };
-        let known = Event::ALL.into_iter().find(|event| small(event.name()).as_deref() == Some(word));
-        known.map_or_else(|| Self::Other(word.to_owned()), Self::Known)
+        let mut letters = word.chars();
+        let first = letters.next().map(|first| first.to_ascii_uppercase());
+        let name: String = first.into_iter().chain(letters).collect();
+        Event::from_name(&name).map_or(Self::Other(name), Self::Known)
     }
 
     /// The name as config files spell it.
@@ -287,7 +285,7 @@ mod tests {
         let hook = &folder.hooks[0];
         assert_eq!(hook.trust_status, TrustStatus::Unknown("pending".into()));
         assert_eq!(hook.source, Source::Other("satellite".into()));
-        assert_eq!(hook.event, EventName::Other("preDream".into()));
+        assert_eq!(hook.event, EventName::Other("PreDream".into()));
     }
 
     #[test]

@@ -20,8 +20,10 @@ pub struct Facts {
     pub settings: Vec<SettingRow>,
     pub codex: CodexFacts,
     pub files: Vec<FileFacts>,
-    /// What runs f5-guard, or seems to: as Codex lists it or, where Codex could not be asked, as the files have it.
+    /// What runs f5-guard, or the Python integration: as Codex lists it or, where Codex could not be asked, as the files have it.
     pub hooks: Vec<HookFacts>,
+    /// What looks like f5-guard and is not certain to be it, under whatever event.
+    pub lookalikes: Vec<LookalikeFacts>,
     pub writable: Vec<WritableFacts>,
     pub log: LogFacts,
     pub desktop: DesktopToken,
@@ -169,8 +171,27 @@ pub enum Runner {
     F5Guard(Box<CallFacts>),
     /// The Python integration.
     Python,
-    /// Something that mentions f5-guard, in a form that nobody can be sure of.
-    Lookalike,
+}
+
+/// A hook that looks like f5-guard.
+#[derive(Debug, Clone)]
+pub struct LookalikeFacts {
+    /// As Codex or the file names it.
+    pub event: String,
+    pub layer: Layer,
+    pub place: PathBuf,
+    /// As it may be shown.
+    pub command: String,
+    /// What Codex makes of it; `None` where Codex could not be asked, or does not list it.
+    pub standing: Option<Standing>,
+    pub listed: Listed,
+}
+
+/// Whether Codex takes a hook from its file, as far as it could be asked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Listed {
+    Yes,
+    No,
 }
 
 /// A command that runs f5-guard.

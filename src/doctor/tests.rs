@@ -68,6 +68,7 @@ fn healthy() -> Facts {
         },
         files: vec![file(CONFIG, Layer::User, &Event::ALL)],
         hooks: Event::ALL.map(hook).into(),
+        lookalikes: vec![],
         writable: vec![],
         log: LogFacts { file: LogFile::Writable("/h/logs/f5.log".into()), problems: vec![] },
         desktop: DesktopToken::NotApplicable,
@@ -195,11 +196,10 @@ const CASES: &[Case] = {
         }),
         (PythonIntegration, Warning, Protected, |f| second(f, |hook| hook.runner = Runner::Python)),
         (NotRegistered, Problem, NotProtected, |f| f.hooks[0].runner = Runner::Python),
-        (Lookalike, Warning, Protected, |f| second(f, |hook| hook.runner = Runner::Lookalike)),
-        (NotRegistered, Unknown, CannotTell, |f| {
-            f.hooks[0].runner = Runner::Lookalike;
-            f.files.clear();
-        }),
+        (Lookalike, Problem, NotProtected, |f| lookalike(f, Some(Standing::Trusted), Listed::Yes)),
+        (Lookalike, Problem, NotProtected, |f| lookalike(f, Some(Standing::Untrusted), Listed::Yes)),
+        (Lookalike, Problem, NotProtected, |f| lookalike(f, None, Listed::Yes)),
+        (Lookalike, Warning, Protected, |f| lookalike(f, None, Listed::No)),
         (TwoFiles, Warning, Protected, |f| {
             f.files.push(file("/h/hooks.json", Layer::User, &[Event::Stop]));
         }),
@@ -272,6 +272,12 @@ const CASES: &[Case] = {
         }),
     ]
 };
+
+fn lookalike(facts: &mut Facts, standing: Option<Standing>, listed: Listed) {
+    let (event, command) = ("SessionStart".to_owned(), "./f5-guard stop".to_owned());
+    let place = "/p/.codex/hooks.json".into();
+    facts.lookalikes.push(LookalikeFacts { event, layer: Layer::Project, place, command, standing, listed });
+}
 
 fn no_listing(facts: &mut Facts) {
     facts.codex.listing = Err("it hangs".into());

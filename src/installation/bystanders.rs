@@ -78,5 +78,6 @@ impl Witness {
 /// Whether a listed hook is ours or the Python integration's.
 #[must_use]
 pub fn is_replaced(hook: &HookListing, places: &OurPlaces) -> bool {
-    owner_of(hook.command.as_deref(), None, hook.status_message.as_deref(), places).is_replaced()
+    owner_of(hook.event.as_str(), hook.command.as_deref(), None, hook.status_message.as_deref(), places)
+        .is_replaced()
 }

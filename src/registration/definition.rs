@@ -1,12 +1,24 @@
 //! What is registered with Codex: hooks, their matchers, timeouts, status messages and commands.
 
 use super::command::{Argument, CommandError, Launcher};
+use crate::codex::System;
 use crate::hook::Event;
 use crate::settings::values::timeout_seconds;
 use crate::settings::{DEFAULT_TIMEOUT, HOOK_TIMEOUT, STALL_ROOM};
 
 /// The matcher that leaves no tool out.
 pub const MATCH_ALL_TOOLS: &str = ".*";
+/// Every flag that a registered command can carry, in the order in which they are written; the first is older versions'.
+pub(super) const FLAGS: [&str; 7] = [
+    "--hook-timeout",
+    "--fail-mode",
+    "--base-url",
+    "--project-id",
+    "--post-strict",
+    "--timeout",
+    "--ca-bundle",
+];
+
 /// What `install` was told. The values are those of f5-guard's own flags, already checked; the registered command
 /// repeats the ones given, so that they win over the user's environment.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -64,12 +76,23 @@ pub struct HookDefinition {
     pub status_message: String,
 }
 
+impl HookDefinition {
+    /// The command that Codex runs on this system.
+    #[must_use]
+    pub fn command_on(&self, system: System) -> &str {
+        match (system, &self.command_windows) {
+            (System::Windows, Some(command)) => command,
+            _ => &self.command,
+        }
+    }
+}
+
 /// The hooks of one registration.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Registration {
     pub hooks: Vec<HookDefinition>,
     /// The binaries that the commands name, so that these hooks are known as ours wherever the binary is.
-    pub(super) binaries: Vec<String>,
+    pub binaries: Vec<String>,
 }
 
 impl Registration {

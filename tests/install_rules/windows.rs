@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
 use f5_guard::hook::Event;
-use f5_guard::registration::{ConfigFile, OurPlaces, Owner, registered};
+use f5_guard::registration::{ConfigFile, OurPlaces, registered};
 use f5_stand_in::f5::{F5, TOKEN, Verdict};
 use serde_json::{Value, json};
 
@@ -23,7 +23,7 @@ fn command(home: &Home, event: Event) -> (String, Vec<String>) {
     let events = registered(ConfigFile::ConfigToml, &bytes, &OurPlaces::default()).unwrap();
     let groups =
         events.into_iter().filter(|found| found.event == event.name()).flat_map(|found| found.groups);
-    let mut handlers = groups.flat_map(|group| group.handlers).filter(|handler| handler.owner == Owner::Ours);
+    let mut handlers = groups.flat_map(|group| group.handlers);
     let line = handlers.next().expect("a registered hook").command().to_owned();
     match powershell::parse(&line) {
         Ok(Statement::Command(words)) => (line, words),

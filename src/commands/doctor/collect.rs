@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use super::runner::Known;
 use super::{background, codex, desktop, files, hooks, log, service, writers};
 use crate::cli::DoctorArgs;
 use crate::codex::System;
@@ -25,12 +26,14 @@ pub fn collect(args: &DoctorArgs, env: Env<'_>) -> Facts {
     let log = log::examine(first.log.file.value.clone(), &screen);
 
     let answers = codex::ask(args.codex.as_deref(), &folder, env, &screen);
-    let files = files::read(&answers.home, &folder, env, &screen);
+    let known = Known::here(env);
+    let files = files::read(&answers.home, &folder, &known, env, &screen);
     let registered = match answers.hooks {
         Some(listed) => listed.into_iter().filter_map(hooks::Registered::listed).collect(),
-        None => files.registered,
+        None => files.registered.clone(),
     };
-    let examined = hooks::examine(registered, &folder, answers.home.as_ref().ok(), env, &screen);
+    let home = answers.home.as_ref().ok();
+    let examined = hooks::examine(registered, &files.registered, &known, &folder, home, env, &screen);
 
     let settings = Settings::read(&examined.overrides, env);
     let connection = service::connection(&settings, &screen);
@@ -50,6 +53,7 @@ pub fn collect(args: &DoctorArgs, env: Env<'_>) -> Facts {
         writable: managed_paths(&examined.hooks).into_iter().map(writable).collect(),
         files: files.facts,
         hooks: examined.hooks,
+        lookalikes: examined.lookalikes,
         log,
         desktop: desktop::token(System::this()),
         background: background::examine(answers.home.as_ref().ok(), &examined.overrides, &settings, &screen),

@@ -11,6 +11,7 @@ mod files;
 mod hooks;
 mod json;
 mod log;
+mod runner;
 mod service;
 mod text;
 mod writers;

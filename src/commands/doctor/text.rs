@@ -95,7 +95,7 @@ fn codex(facts: &Facts) -> String {
 }
 
 fn hook_line(hook: &HookFacts, paint: &Paint) -> String {
-    let standing = standing_word(hook);
+    let standing = standing_word(hook.standing.as_ref());
     let code = match hook.standing.as_ref() {
         Some(standing) if standing.protects() => GREEN,
         Some(_) => RED,
@@ -105,7 +105,6 @@ fn hook_line(hook: &HookFacts, paint: &Paint) -> String {
     let standing = paint.word(&format!("{standing:<13}"), code);
     let detail = match &hook.runner {
         Runner::Python => "Python integration".to_owned(),
-        Runner::Lookalike => "not certain to be f5-guard".to_owned(),
         Runner::F5Guard(call) => {
             let ran = match &call.trial {
                 Trial::Passed { took } => format!("ran in {} ms", took.as_millis()),

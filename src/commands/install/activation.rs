@@ -2,19 +2,22 @@
 
 use std::fs;
 use std::path::Path;
+use std::time::Duration;
 
+use crate::codex::System;
 use crate::codex::app_server::{AppServer, AppServerError};
 use crate::codex::layers::{self, HooksFeature, OnlyManaged};
-use crate::codex::listing::{FolderHooks, HookListing};
+use crate::codex::listing::{EventName, FolderHooks, HookListing, Waiting};
 use crate::codex::locate::Codex;
 use crate::codex::trust::{self, Review, Standing, SwitchedOff};
 use crate::commands::setup::{CODEX_TIME, PATIENCE};
 use crate::file_edit::EditLock;
 use crate::hook::Event;
 use crate::installation::{
-    ConfigPlace, Ledger, OurFolder, Surroundings, new_file, remember_trust, source_spellings, state_keys,
+    ConfigPlace, Layer, Ledger, OurFolder, Surroundings, new_file, remember_trust, source_spellings,
+    state_keys,
 };
-use crate::registration::{OurPlaces, Owner, owner_of};
+use crate::registration::{HookDefinition, OurPlaces, Owner, Registration, owner_of};
 
 /// Whether to trust the hooks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -60,6 +63,8 @@ pub struct Question<'a> {
     /// The files that were registered in.
     pub files: &'a [ConfigPlace],
     pub places: &'a OurPlaces,
+    /// What was written there: exactly this is trusted, and nothing that only looks like it.
+    pub registration: &'a Registration,
     pub choice: TrustChoice,
     /// Remembers what Codex writes.
     pub folder: &'a OurFolder,
@@ -154,14 +159,17 @@ impl Question<'_> {
         }
     }
 
-    /// Ours, in the files of this installation.
+    /// What was just written into the files of this installation, and what the administrator registered of ours.
     fn review(&self, folder: &FolderHooks) -> Review {
         let sources: Vec<String> = self.files.iter().flat_map(|file| source_spellings(&file.path)).collect();
         Review::of(folder, &|hook| {
+            if hook.is_managed {
+                let event = hook.event.as_str();
+                return owner_of(event, hook.command.as_deref(), None, None, self.places) == Owner::Ours;
+            }
             let source = hook.source_path.to_string_lossy();
-            let here = sources.iter().any(|path| same_path(path, &source));
-            (here || hook.is_managed)
-                && owner_of(hook.command.as_deref(), None, None, self.places) == Owner::Ours
+            sources.iter().any(|path| same_path(path, &source))
+                && self.registration.hooks.iter().any(|written| is_exactly(written, hook))
         })
     }
 
@@ -179,10 +187,21 @@ impl Question<'_> {
         let borrowed: Vec<(&ConfigPlace, Option<&[u8]>)> =
             contents.iter().map(|(file, bytes)| (*file, bytes.as_deref())).collect();
         let keys = state_keys(&borrowed, self.places);
-        remember_trust(&place, before.as_deref(), &keys, &mut ledger, self.places)
+        let users = self.surroundings.our_places(Layer::User, None);
+        remember_trust(&place, before.as_deref(), &keys, &mut ledger, &users)
             .map_err(|error| text(&error))?;
         trusted.map(drop).map_err(|error| text(&error))
     }
+}
+
+/// Whether Codex lists the hook with every part of the definition as it was written, and none beside.
+fn is_exactly(written: &HookDefinition, hook: &HookListing) -> bool {
+    hook.event == EventName::Known(written.event)
+        && hook.command.as_deref() == Some(written.command_on(System::this()))
+        && (!written.event.has_matcher() || hook.matcher == written.matcher)
+        && hook.timeout == Duration::from_secs(written.timeout)
+        && hook.status_message.as_deref() == Some(&written.status_message)
+        && hook.waiting == Waiting::Synchronous
 }
 
 fn same_path(a: &str, b: &str) -> bool {

@@ -24,15 +24,16 @@ use kept::Kept;
 use scopes::Plan;
 use summary::{FirstScan, Report};
 
-use super::setup::{CODEX_TIME, PATIENCE, find_codex, say, say_error};
+use super::setup::{self, CODEX_TIME, PATIENCE, find_codex, say, say_error};
 use crate::cli::InstallArgs;
 use crate::codex::listing::HookListing;
 use crate::codex::locate::{self, Codex, LocateError};
 use crate::file_edit::{EditLock, FileEditError, install_binary};
 use crate::installation::{
-    Edit, Ledger, Scope, Surroundings, Witness, carry_out, prepare, protected_folder, python_scripts, stamp,
+    ConfigPlace, Edit, Ledger, Scope, Surroundings, Witness, carry_out, prepare, protected_folder,
+    python_scripts, stamp, state_keys,
 };
-use crate::registration::MovedHook;
+use crate::registration::{MovedHook, trusts_any};
 use crate::settings::Env;
 
 const PROCESS_ENV: Env<'static> = &|name| std::env::var_os(name);
@@ -60,8 +61,11 @@ fn install(args: &InstallArgs) -> Result<(), InstallError> {
     }
     let mut args = args.clone();
     let registered = scopes::registered_commands(&args, &surroundings)?;
-    let kept = Kept::complete(&mut args.enforced, &registered);
+    let kept = Kept::complete(&mut args, &registered);
     let args = &args;
+    if setup::scope(&args.target, surroundings.system)? == Scope::Project {
+        agree_to(&kept, args)?;
+    }
     let options = options::registration_options(args, options::For::ThisMachine, PROCESS_ENV)
         .map_err(|error| InstallError::option(error, &kept))?;
     let codex = find_codex(args.target.codex.as_deref(), surroundings.system)?;
@@ -101,6 +105,24 @@ fn install(args: &InstallArgs) -> Result<(), InstallError> {
         summary::verdict(plan.scope, &activation, scan, version.as_deref())
     ));
     Ok(())
+}
+
+/// What a repository's files carry is not the user's word: an address in it is where the token would go. It is kept only
+/// where somebody has seen it and said so.
+fn agree_to(kept: &Kept, args: &InstallArgs) -> Result<(), InstallError> {
+    let Some(options) = kept.options() else { return Ok(()) };
+    if args.keep_options {
+        return Ok(());
+    }
+    let question = format!(
+        "The registration in this repository carries {options}.\nThe hooks of everybody who works here would have that, \
+         and send the API token to any address in it. Keep it? [y/N] "
+    );
+    if has_terminal() && says_yes(&question) { Ok(()) } else { Err(InstallError::CarriedOptions(options)) }
+}
+
+fn has_terminal() -> bool {
+    io::stdin().is_terminal() && io::stdout().is_terminal()
 }
 
 fn dry_run(plan: &Plan<'_>, edits: &[Edit], kept: &Kept) -> Result<(), InstallError> {
@@ -155,6 +177,13 @@ fn write(
     }
     let edits = prepare(plan.goals()?, &ledger, &plan.places)?;
     let moved: Vec<MovedHook> = edits.iter().flat_map(|edit| edit.installed.moved.clone()).collect();
+    if changes_what_was_trusted(plan, &edits) {
+        report.notes.push(
+            "This replaces a registration that you had trusted. Codex asks for your trust again, once: it trusts exact \
+             commands and timeouts."
+                .into(),
+        );
+    }
     let found = codex.as_ref().map_err(ToString::to_string);
     let witness = Witness::before(&moved, found, &surroundings.home, &plan.cwd, CODEX_TIME);
     if let Some(binary) = plan.binary() {
@@ -163,6 +192,13 @@ fn write(
     for folder in created {
         if !ledger.record.created_folders.contains(&folder) {
             ledger.record.created_folders.push(folder);
+        }
+    }
+    if plan.scope != Scope::Project {
+        for binary in &plan.registration.binaries {
+            if !ledger.record.binaries.contains(binary) {
+                ledger.record.binaries.push(binary.clone());
+            }
         }
     }
     let moment = stamp(SystemTime::now());
@@ -178,6 +214,15 @@ fn write(
     plan.clean_user_level(codex, report)?;
     report.notes.append(&mut plan.notes);
     Ok(())
+}
+
+/// Whether hooks of ours that the user trusts are about to get other words.
+fn changes_what_was_trusted(plan: &Plan<'_>, edits: &[Edit]) -> bool {
+    let before: Vec<(&ConfigPlace, Option<&[u8]>)> =
+        edits.iter().filter(|edit| edit.changes()).map(|edit| (&edit.place, edit.before())).collect();
+    let keys = state_keys(&before, &plan.places);
+    let config = std::fs::read(plan.surroundings.home.config_toml()).unwrap_or_default();
+    trusts_any(&config, &keys)
 }
 
 /// What Codex wrote for other people's hooks belongs to the difference that our part makes.
@@ -205,8 +250,7 @@ fn activate(args: &InstallArgs, plan: &Plan<'_>, codex: &Result<Codex, LocateErr
         let home = plan.surroundings.home.path.display();
         return Activation::NotAsked { why: format!("there is no {home} to start it with") };
     }
-    let terminal = io::stdin().is_terminal() && io::stdout().is_terminal();
-    let choice = match (args.trust, args.no_trust, terminal) {
+    let choice = match (args.trust, args.no_trust, has_terminal()) {
         (true, ..) => TrustChoice::Yes,
         (_, false, true) => TrustChoice::Ask,
         _ => TrustChoice::No,
@@ -217,6 +261,7 @@ fn activate(args: &InstallArgs, plan: &Plan<'_>, codex: &Result<Codex, LocateErr
         cwd: &plan.cwd,
         files: &plan.files,
         places: &plan.places,
+        registration: &plan.registration,
         choice,
         folder: &plan.surroundings.user_folder(),
         ask: &ask,
@@ -225,8 +270,12 @@ fn activate(args: &InstallArgs, plan: &Plan<'_>, codex: &Result<Codex, LocateErr
 }
 
 fn ask(hooks: &[HookListing]) -> bool {
+    says_yes(&summary::question(hooks))
+}
+
+fn says_yes(question: &str) -> bool {
     let mut stdout = io::stdout().lock();
-    let asked = stdout.write_all(summary::question(hooks).as_bytes()).and_then(|()| stdout.flush());
+    let asked = stdout.write_all(question.as_bytes()).and_then(|()| stdout.flush());
     let mut answer = String::new();
     let read = asked.and_then(|()| io::stdin().lock().read_line(&mut answer));
     read.is_ok() && matches!(answer.trim().to_lowercase().as_str(), "y" | "yes")

@@ -11,9 +11,9 @@ use crate::commands::setup::{self, needs_administrator, project_folder};
 use crate::commands::uninstall;
 use crate::file_edit::{FileEditError, NewFile};
 use crate::installation::{
-    ConfigPlace, Goal, Ledger, OurFolder, Scope, Surroundings, is_concerned, is_registered, launcher,
-    managed_folder, our_commands, pair_goals, plain, prepare, project_files, system_files, system_goals,
-    user_files,
+    ConfigPlace, Goal, Layer, Ledger, OurFolder, RegisteredCommand, Scope, Surroundings, is_concerned,
+    is_registered, launcher, managed_folder, our_commands, pair_goals, plain, prepare, project_files,
+    system_files, system_goals, user_files,
 };
 use crate::registration::{
     Launcher, ManagedDirs, OurPlaces, Registration, RegistrationOptions, is_windows_safe,
@@ -33,7 +33,7 @@ pub struct Plan<'a> {
     pub new_file: NewFile,
     /// Sentences for the summary.
     pub notes: Vec<String>,
-    registration: Registration,
+    pub registration: Registration,
     managed_dirs: ManagedDirs,
     format: Option<Format>,
     also_user: bool,
@@ -62,8 +62,8 @@ impl<'a> Plan<'a> {
     ) -> Result<Self, InstallError> {
         let managed =
             surroundings.installed_managed_dir().map(|dir| managed_folder(surroundings.system, &dir));
-        let places = surroundings.our_places(managed.as_ref());
-        if let Some(file) = managed_registration(surroundings, &places) {
+        let places = surroundings.our_places(Layer::User, managed.as_ref());
+        if let Some(file) = managed_registration(surroundings) {
             if !args.also_user {
                 return Err(InstallError::AlreadyManaged(file));
             }
@@ -95,7 +95,7 @@ impl<'a> Plan<'a> {
         let project = project_folder(args.target.dir.as_deref())?;
         let managed =
             surroundings.installed_managed_dir().map(|dir| managed_folder(surroundings.system, &dir));
-        let places = surroundings.our_places(managed.as_ref());
+        let users = surroundings.our_places(Layer::User, managed.as_ref());
         let mut notes = Vec::new();
         let double = |whose: &str, file: &Path, scope: &str| {
             format!(
@@ -104,11 +104,11 @@ impl<'a> Plan<'a> {
                 file.display()
             )
         };
-        if let Some(file) = managed_registration(surroundings, &places) {
+        if let Some(file) = managed_registration(surroundings) {
             notes.push(double("This machine", &file, "system"));
         }
         for place in user_files(&surroundings.home) {
-            if is_registered(std::slice::from_ref(&place), &places).unwrap_or(false) {
+            if is_registered(std::slice::from_ref(&place), &users).unwrap_or(false) {
                 notes.push(double("Your own Codex", &place.path, "user"));
             }
         }
@@ -122,7 +122,7 @@ impl<'a> Plan<'a> {
             surroundings,
             folder: surroundings.user_folder(),
             files: project_files(&project).into(),
-            places,
+            places: surroundings.our_places(Layer::Project, None),
             cwd: project,
             new_file: NewFile::Private,
             notes,
@@ -171,7 +171,7 @@ impl<'a> Plan<'a> {
             scope: Scope::System,
             surroundings,
             files: system_files(&surroundings.system_folder).into(),
-            places: surroundings.our_places(Some(&folder)),
+            places: surroundings.our_places(Layer::System, Some(&folder)),
             cwd: surroundings.home.path.clone(),
             new_file: NewFile::Public,
             notes,
@@ -218,7 +218,7 @@ impl<'a> Plan<'a> {
         let user = self.surroundings.user_folder();
         let ledger = Ledger::open(&user, NewFile::Private);
         if let Some(goals) = self.user_goals()? {
-            return Ok(prepare(goals, &ledger, &self.places)?
+            return Ok(prepare(goals, &ledger, &self.users_places())?
                 .iter()
                 .map(crate::installation::Edit::diff)
                 .collect());
@@ -226,21 +226,26 @@ impl<'a> Plan<'a> {
         Ok(String::new())
     }
 
+    fn users_places(&self) -> OurPlaces {
+        self.surroundings.our_places(Layer::User, Some(&self.folder))
+    }
+
     /// The user's own files beside a managed registration: ours and the Python integration's go, or with
     /// `--also-user` ours are there.
     fn user_goals(&self) -> Result<Option<Vec<Goal>>, FileEditError> {
         let files = user_files(&self.surroundings.home);
+        let places = &self.users_places();
         if self.also_user {
-            if is_registered(&files, &self.places)? {
+            if is_registered(&files, places)? {
                 return Ok(None);
             }
-            return pair_goals(files, Some(&self.registration), self.format.map(Into::into), &self.places)
+            return pair_goals(files, Some(&self.registration), self.format.map(Into::into), places)
                 .map(Some);
         }
-        if !is_concerned(&files, &self.places)? {
+        if !is_concerned(&files, places)? {
             return Ok(None);
         }
-        pair_goals(files, None, None, &self.places).map(Some)
+        pair_goals(files, None, None, places).map(Some)
     }
 
     /// After a managed registration was written: no second scan through the user's own files.
@@ -254,8 +259,9 @@ impl<'a> Plan<'a> {
         }
         let found = codex.as_ref().map_err(ToString::to_string);
         let files = user_files(&self.surroundings.home);
-        if !self.also_user && is_registered(&files, &self.places)? {
-            let outcome = uninstall::remove_user(self.surroundings, &self.places, found.clone())?;
+        let places = &self.users_places();
+        if !self.also_user && is_registered(&files, places)? {
+            let outcome = uninstall::remove_user(self.surroundings, places, found.clone())?;
             report.notes.push(
                 "Your own registration was removed, because everything would be scanned twice (--also-user keeps it)."
                     .into(),
@@ -263,7 +269,7 @@ impl<'a> Plan<'a> {
             report.notes.extend(outcome.notes);
         }
         if let Some(goals) = self.user_goals()? {
-            uninstall::edit_user(self.surroundings, &self.places, goals, found, report_into(report))?;
+            uninstall::edit_user(self.surroundings, places, goals, found, report_into(report))?;
         }
         Ok(())
     }
@@ -279,14 +285,15 @@ fn report_into(
     }
 }
 
-/// The commands of ours that the scope's files register now.
+/// The hooks of ours that the scope's files register now.
 pub fn registered_commands(
     args: &InstallArgs,
     surroundings: &Surroundings,
-) -> Result<Vec<String>, InstallError> {
+) -> Result<Vec<RegisteredCommand>, InstallError> {
     let managed = surroundings.installed_managed_dir().map(|dir| managed_folder(surroundings.system, &dir));
-    let places = surroundings.our_places(managed.as_ref());
-    let files: Vec<ConfigPlace> = match setup::scope(&args.target, surroundings.system)? {
+    let scope = setup::scope(&args.target, surroundings.system)?;
+    let places = surroundings.our_places(scope.layer(), managed.as_ref());
+    let files: Vec<ConfigPlace> = match scope {
         Scope::User => user_files(&surroundings.home).into(),
         Scope::Project => project_files(&project_folder(args.target.dir.as_deref())?).into(),
         Scope::System => system_files(&surroundings.system_folder).into(),
@@ -295,7 +302,9 @@ pub fn registered_commands(
 }
 
 /// The administrator's file that registers f5-guard, if one does.
-fn managed_registration(surroundings: &Surroundings, places: &OurPlaces) -> Option<PathBuf> {
+fn managed_registration(surroundings: &Surroundings) -> Option<PathBuf> {
+    let managed = surroundings.installed_managed_dir().map(|dir| managed_folder(surroundings.system, &dir));
+    let places = &surroundings.our_places(Layer::System, managed.as_ref());
     // What can't be read says nothing; it is not ours to complain about here.
     let registers = |place: &ConfigPlace| is_registered(std::slice::from_ref(place), places).unwrap_or(false);
     system_files(&surroundings.system_folder).into_iter().find(registers).map(|place| place.path)

@@ -56,7 +56,8 @@ impl Report {
             }
             for hook in &installed.lookalikes {
                 self.notes.push(format!(
-                    "Left alone, because it only resembles ours: {} {} ({}).",
+                    "WARNING: NOT F5-GUARD'S, THOUGH IT LOOKS LIKE IT, and so neither trusted nor removed: {} {} ({}). \
+                     Read it before you trust anything in Codex.",
                     hook.event,
                     printable(&hook.command, 200),
                     edit.place.path.display()

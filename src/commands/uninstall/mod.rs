@@ -53,7 +53,7 @@ fn uninstall(args: &UninstallArgs) -> Result<String, UninstallError> {
     let managed_dir =
         target.managed_dir.clone().or(there).unwrap_or_else(|| surroundings.managed_dir.clone());
     let managed = managed_folder(surroundings.system, &managed_dir);
-    let places = surroundings.our_places(Some(&managed));
+    let places = surroundings.our_places(scope.layer(), Some(&managed));
     if target.dry_run {
         return dry_run(scope, &surroundings, &managed, &places, target.dir.as_deref());
     }

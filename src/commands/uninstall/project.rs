@@ -10,8 +10,8 @@ use crate::codex::trust;
 use crate::commands::setup::{CODEX_TIME, PATIENCE, bystander_notes};
 use crate::file_edit::{EditLock, FileEditError, NewFile};
 use crate::installation::{
-    ConfigPlace, Ledger, Removal, Surroundings, Witness, is_registered, prepare_removal, project_files,
-    state_keys, user_files,
+    ConfigPlace, Layer, Ledger, Removal, Surroundings, Witness, is_registered, prepare_removal,
+    project_files, state_keys, user_files,
 };
 use crate::registration::{ManagedDirs, OurPlaces};
 
@@ -47,9 +47,10 @@ pub fn remove_project(
         outcome.notes.extend(bystander_notes(&witness.after(&surroundings.home.config_toml(), places)));
     }
     let user = user_files(&surroundings.home);
-    if !is_registered(&user, places)? {
+    let users = &surroundings.our_places(Layer::User, None);
+    if !is_registered(&user, users)? {
         // Only a project's trust was ever written there.
-        let removals = prepare_removal(&user, &[], &ManagedDirs::default(), &ledger, places)?;
+        let removals = prepare_removal(&user, &[], &ManagedDirs::default(), &ledger, users)?;
         let removals: Vec<Removal> =
             removals.into_iter().filter(|removal| removal.removed.restored).collect();
         remove_files(&removals, &mut ledger, &mut outcome)?;
