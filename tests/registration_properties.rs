@@ -11,9 +11,10 @@ const EVENTS: [&str; 6] =
     ["UserPromptSubmit", "PreToolUse", "PostToolUse", "Stop", "SubagentStop", "SessionStart"];
 
 const OLD: &str = "/old/hooks/f5_guardrails/f5-guard";
+const NEW: &str = "/home/ann/.codex/hooks/f5_guardrails/f5-guard";
 
 fn places() -> OurPlaces {
-    OurPlaces { binaries: vec![OLD.into()], python: Python::TakenOver }
+    OurPlaces { binaries: vec![OLD.into(), NEW.into()], python: Python::TakenOver }
 }
 
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -260,7 +261,7 @@ fn json(events: &[(&'static str, Vec<Group>)], spaces: &[&str]) -> String {
 
 fn wanted(file: ConfigFile, mode: &str) -> Wanted {
     let options = RegistrationOptions { fail_mode: Some(mode.into()), ..RegistrationOptions::default() };
-    let launcher = Launcher::Unix { binary: "/home/ann/.codex/hooks/f5_guardrails/f5-guard".into() };
+    let launcher = Launcher::Unix { binary: NEW.into() };
     Wanted {
         registration: Some(Registration::new(&options, &launcher, None).unwrap()),
         hooks_feature: file == ConfigFile::ConfigToml,

@@ -24,15 +24,29 @@ fn fake_guard(path: &Path, exit: u8) {
     std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o755)).unwrap();
 }
 
+/// Runs the command in a folder that holds nothing, with this home and this search path.
 fn run(shell: &str, command: &str, home: &Path, path: &Path) -> Output {
+    let work = tempfile::tempdir().unwrap();
+    run_in(work.path(), shell, command, home, &format!("{}:/usr/bin:/bin", path.display()), None)
+}
+
+fn run_in(
+    work: &Path,
+    shell: &str,
+    command: &str,
+    home: &Path,
+    path: &str,
+    codex_home: Option<&str>,
+) -> Output {
     use std::io::Write;
     use std::process::Stdio;
     let mut child = Command::new(shell)
         .args(["-c", command])
         .env_remove("CODEX_HOME")
         .env("HOME", home)
-        .env("PATH", format!("{}:/usr/bin:/bin", path.display()))
-        .current_dir(home)
+        .env("PATH", path)
+        .envs(codex_home.map(|home| ("CODEX_HOME", home)))
+        .current_dir(work)
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
@@ -79,6 +93,80 @@ fn the_portable_command_finds_the_user_installation_and_then_path() {
     for shell in shells() {
         let output = run(shell, &line, home.path(), &path);
         assert_eq!(output.status.code(), Some(7), "{shell}: the exit code is passed on, {output:?}");
+    }
+}
+
+/// A repository in which everything that it could call f5-guard leaves a trace.
+struct Repository(tempfile::TempDir);
+
+impl Repository {
+    fn new() -> Self {
+        let dir = tempfile::tempdir().unwrap();
+        std::fs::create_dir_all(dir.path().join("sub/folder")).unwrap();
+        std::fs::create_dir(dir.path().join(".git")).unwrap();
+        let repository = Self(dir);
+        let script = format!("#!/bin/sh\ntouch '{}'\n", repository.trace().display());
+        for folder in [
+            "",
+            "bin",
+            "sub/folder",
+            "sub/folder/bin",
+            ".codex/hooks/f5_guardrails",
+            "sub/folder/hooks/f5_guardrails",
+        ] {
+            let program = repository.path().join(folder).join("f5-guard");
+            std::fs::create_dir_all(program.parent().unwrap()).unwrap();
+            std::fs::write(&program, &script).unwrap();
+            std::fs::set_permissions(&program, std::fs::Permissions::from_mode(0o755)).unwrap();
+        }
+        repository
+    }
+
+    fn path(&self) -> &Path {
+        self.0.path()
+    }
+
+    fn trace(&self) -> std::path::PathBuf {
+        self.path().join("was-run")
+    }
+}
+
+#[test]
+fn nothing_that_a_repository_holds_is_run_by_its_registration() {
+    let repository = Repository::new();
+    let outside = tempfile::tempdir().unwrap();
+    let link = outside.path().join("link");
+    std::os::unix::fs::symlink(repository.path().join("bin"), &link).unwrap();
+    let line = command(&Launcher::PortableUnix, &RegistrationOptions::default(), Event::PreToolUse);
+    let inside = repository.path().join("bin").display().to_string();
+    let system = "/usr/bin:/bin";
+    for (path, codex_home) in [
+        (format!(".:{system}"), None),
+        (format!(":{system}"), None),
+        (format!("{system}:"), None),
+        (format!("./bin:bin:../../bin:{system}"), None),
+        (format!("{inside}:{system}"), None),
+        (format!("{inside}/../bin:{system}"), None),
+        (format!("{}:{system}", link.display()), None),
+        (system.to_owned(), Some(".")),
+        (system.to_owned(), Some("../../.codex")),
+        (system.to_owned(), Some("")),
+    ] {
+        for shell in shells() {
+            let work = repository.path().join("sub/folder");
+            let output = run_in(&work, shell, &line, outside.path(), &path, codex_home);
+            assert!(!repository.trace().exists(), "{shell}: PATH={path} CODEX_HOME={codex_home:?}");
+            assert_eq!(output.status.code(), Some(2), "{shell} {path}: {output:?}");
+        }
+    }
+    // What stands behind such entries is found all the same.
+    let installed = outside.path().join("bin");
+    fake_guard(&installed.join("f5-guard"), 7);
+    let path = format!(".:{inside}::{}:{system}", installed.display());
+    for shell in shells() {
+        let output = run_in(repository.path(), shell, &line, outside.path(), &path, Some("."));
+        assert_eq!(output.status.code(), Some(7), "{shell}: {output:?}");
+        assert!(!repository.trace().exists(), "{shell}");
     }
 }
 

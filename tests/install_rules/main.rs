@@ -211,7 +211,7 @@ fn two_installations_at_once_leave_one_whole_registration() {
         assert!(run.wait().unwrap().success());
     }
     let stop = format!("f5-guard{} stop", std::env::consts::EXE_SUFFIX);
-    assert_eq!(home.read("config.toml").matches(&stop).count(), 1);
+    assert_eq!(home.read("config.toml").matches(&stop).count(), 2, "for the agent and its sub-agents");
     home.run(&["uninstall", "--scope", "user"]).succeeds("uninstall");
     home.is_as(&before, "after uninstall");
 }
