@@ -2,6 +2,7 @@
 
 #[path = "../install_support/mod.rs"]
 mod install_support;
+mod ownership;
 #[cfg(windows)]
 #[path = "../support/powershell.rs"]
 mod powershell;
