@@ -56,10 +56,10 @@ pub(super) fn windows_command(words: &[String]) -> String {
     let arguments = words.join(" ");
     let code = if words.first().is_some_and(|word| word == "stop") { 1 } else { 2 };
     [
-        // PowerShell: Set-Variable with an odd name. cmd.exe: a variable, then the reason and the end.
+        // PowerShell: Set-Variable with a text. cmd.exe: a question about a variable, then the reason and the end.
         &format!(
-            "set f5='& echo F5 Guardrails could not check this. A project starts f5-guard by PowerShell, and Codex found \
-             none. Put PowerShell on PATH, or ask whoever set this project up. 1>&2 & exit {code} & rem '"
+            "set f5 ' 2>nul & echo F5 Guardrails could not check this: a project starts f5-guard by PowerShell, and Codex \
+             found none. Put PowerShell on PATH, or ask whoever set this project up. 1>&2 & exit {code} & rem '"
         ),
         // An absolute path with a drive, or of a share.
         "$full = '^([A-Za-z]:|\\\\)[\\\\/]'",
@@ -211,7 +211,7 @@ mod tests {
             let command = windows_command(&[event.to_owned()]);
             let first = command.lines().next().unwrap();
             assert!(
-                first.starts_with("set f5='& echo F5 ")
+                first.starts_with("set f5 ' 2>nul & echo F5 ")
                     && first.ends_with(&format!("1>&2 & exit {code} & rem '"))
             );
             assert!(!first.contains(['%', '^', '!', '"', '(', ')', '<', '|']), "{first}");

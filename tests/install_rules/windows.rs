@@ -40,10 +40,12 @@ fn payload(event: Event) -> Value {
 
 /// Starts the registered line as Codex does where there is no PowerShell, and hands it the payload.
 fn start(home: &Home, api: &F5, line: &str, payload: &Value) -> Child {
-    start_on_path("", home, api, line, payload)
+    let mut hook = cmd(line, "", home, api).spawn().unwrap();
+    hook.stdin.take().unwrap().write_all(payload.to_string().as_bytes()).unwrap();
+    hook
 }
 
-fn start_on_path(path: impl AsRef<OsStr>, home: &Home, api: &F5, line: &str, payload: &Value) -> Child {
+fn cmd(line: &str, path: impl AsRef<OsStr>, home: &Home, api: &F5) -> Command {
     let mut command = Command::new("cmd.exe");
     command.env_clear().env("PATH", path);
     command.envs(std::env::var_os("SystemRoot").map(|root| ("SystemRoot", root)));
@@ -51,9 +53,7 @@ fn start_on_path(path: impl AsRef<OsStr>, home: &Home, api: &F5, line: &str, pay
     command.env("F5_GUARDRAILS_API_TOKEN", TOKEN).env("F5_GUARDRAILS_BASE_URL", api.base_url());
     command.env("F5_GUARDRAILS_POST_STRICT", "true");
     command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::null());
-    let mut hook = command.spawn().unwrap();
-    hook.stdin.take().unwrap().write_all(payload.to_string().as_bytes()).unwrap();
-    hook
+    command
 }
 
 fn answer(hook: Child) -> Value {
@@ -190,19 +190,26 @@ fn the_machines_folder_is_not_taken_from_the_environment() {
 }
 
 #[test]
-fn a_projects_command_runs_through_cmd_where_f5_guard_is_on_path() {
+fn a_projects_command_says_no_under_cmd_and_runs_nothing_that_the_repository_holds() {
     let home = Home::new();
     let line = ["install", "--scope", "project", "--print", "hooks-json", "--for-windows"];
     let printed: Value = serde_json::from_str(&home.run(&line).succeeds("print")).unwrap();
-    let folder = home.path().join("on path");
-    fs::create_dir(&folder).unwrap();
-    fs::copy(program(), folder.join("f5-guard.exe")).unwrap();
+    let repository = home.path().join("repository");
+    fs::create_dir(&repository).unwrap();
+    // Programs by the names of all words that cmd.exe could take for one: what runs there scans.
+    for name in ["f5-guard", "set", "echo", "exit", "rem", "f5", "2", "1"] {
+        fs::copy(program(), repository.join(format!("{name}.exe"))).unwrap();
+    }
     for event in Event::ALL {
         let line = printed["hooks"][event.name()][0]["hooks"][0]["command"].as_str().unwrap();
-        // Windows' cmd.exe reads no further. Wine's takes the other lines for more words.
-        let line = line.lines().next().unwrap();
-        let api = F5::answering(Verdict::flagged());
-        let said = answer(start_on_path(&folder, &home, &api, line, &payload(event))).to_string();
-        assert!(said.contains("F5"), "{said}");
+        let api = F5::builder().never_called().start();
+        let mut command = cmd(line, &repository, &home, &api);
+        let mut hook = command.current_dir(&repository).stderr(Stdio::piped()).spawn().unwrap();
+        // It need not read.
+        let _ = hook.stdin.take().unwrap().write_all(payload(event).to_string().as_bytes());
+        let done = hook.wait_with_output().unwrap();
+        let said = String::from_utf8_lossy(&done.stderr);
+        assert_eq!(done.status.code(), Some(if event.ends_a_turn() { 1 } else { 2 }), "{said}");
+        assert!(said.starts_with("F5 Guardrails could not check this") && done.stdout.is_empty(), "{said}");
     }
 }

@@ -17,8 +17,8 @@ const HOOKS: [(&str, &str, bool); 5] = [
     ("SubagentStop", "stop", false),
 ];
 
-/// Seconds after which Codex gives up on a hook, as `install` registers it.
-const HOOK_TIMEOUT: u32 = 60;
+/// As `install` registers a hook.
+const HOOK_TIMEOUT: (u32, &str) = (60, "");
 
 /// Everything that one run of Codex needs, kept until the test has looked at it.
 pub struct Stage {
@@ -32,6 +32,8 @@ pub struct Stage {
     mcp: Option<Mcp>,
     features: Vec<&'static str>,
     variables: Vec<(String, String)>,
+    /// Seconds after which Codex gives up on a hook, and what a command carries because of that.
+    timeout: (u32, &'static str),
 }
 
 impl Stage {
@@ -54,7 +56,17 @@ impl Stage {
             ("NO_PROXY", "127.0.0.1".to_owned()),
         ];
         let variables = variables.into_iter().map(|(name, value)| (name.to_owned(), value)).collect();
-        Self { home, work, api, elsewhere: BTreeMap::new(), model, mcp: None, features: vec![], variables }
+        Self {
+            home,
+            work,
+            api,
+            elsewhere: BTreeMap::new(),
+            model,
+            mcp: None,
+            features: vec![],
+            variables,
+            timeout: HOOK_TIMEOUT,
+        }
     }
 
     /// Sets a variable of the environment that Codex, and with it the hooks, run in.
@@ -79,6 +91,13 @@ impl Stage {
     #[cfg(unix)] // only of use with a command that runs
     pub fn scanning_elsewhere(mut self, event: &'static str, base_url: String) -> Self {
         self.elsewhere.insert(event, base_url);
+        self
+    }
+
+    /// Registers the hooks as version 0.1.0 did.
+    #[cfg(target_os = "linux")] // where the tests about time are
+    pub fn registered_by_0_1_0(mut self) -> Self {
+        self.timeout = (15, " --hook-timeout 15");
         self
     }
 
@@ -161,15 +180,16 @@ stream_max_retries = 0
             config += "[features]\n";
             config.extend(self.features.iter().map(|name| format!("{name} = true\n")));
         }
+        let (timeout, more) = self.timeout;
         for (event, subcommand, matcher) in HOOKS {
-            let mut command = format!("{} {subcommand}", env!("CARGO_BIN_EXE_f5-guard"));
+            let mut command = format!("{} {subcommand}{more}", env!("CARGO_BIN_EXE_f5-guard"));
             if let Some(base_url) = self.elsewhere.get(event) {
                 command += &format!(" --base-url {base_url}");
             }
             let matcher = if matcher { "matcher = \".*\"\n" } else { "" };
             config += &format!(
                 "[[hooks.{event}]]\n{matcher}[[hooks.{event}.hooks]]\ntype = \"command\"\n\
-                 command = '{command}'\ntimeout = {HOOK_TIMEOUT}\n"
+                 command = '{command}'\ntimeout = {timeout}\n"
             );
         }
         std::fs::write(self.home().join("config.toml"), config).expect("config.toml can be written");
