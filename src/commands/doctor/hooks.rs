@@ -21,7 +21,7 @@ use crate::registration::HookCall;
 use crate::settings::{Env, Overrides, Settings};
 
 /// Nobody waits longer than this for a trial, whatever the hook's timeout is.
-const LONGEST_TRIAL: Duration = Duration::from_secs(60);
+const LONGEST_TRIAL: Duration = Duration::from_secs(30);
 
 /// A hook as it is registered, whoever's it is.
 #[derive(Clone)]
