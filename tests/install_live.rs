@@ -13,6 +13,7 @@ use f5_guard::codex::home::{CodexHome, Origin};
 use f5_guard::codex::layers::{self, ConfigVerdict, Strictness};
 use f5_guard::codex::listing::{FolderHooks, HookListing, TrustStatus};
 use f5_guard::codex::trust::{self, SwitchedOff};
+use f5_guard::hook::Event;
 use f5_guard::registration::{Owner, owner_of};
 use f5_stand_in::f5::{F5, TOKEN, Verdict};
 use f5_stand_in::model::{Item, Model, Request};
@@ -297,11 +298,16 @@ fn nothing_but_what_was_just_written_is_trusted_in_a_project() {
     home.run(&["install", "--scope", "user", "--no-trust", "--skip-smoketest"]).succeeds("the binary");
     home.write("config.toml", services.config().as_bytes());
     let evil = "./hooks/f5_guardrails/f5-guard stop";
-    let handler = |command: &str| serde_json::json!({"hooks": [{"type": "command", "command": command}]});
-    let with_a_prefix = format!("{evil} --fail-mode closed");
+    // All that we write but the command.
+    let handler = |command: &str, status: &str| {
+        let handler = serde_json::json!({"type": "command", "command": command, "timeout": 60, "statusMessage": status});
+        serde_json::json!({"hooks": [handler]})
+    };
+    let [prompt, answer] = [Event::UserPromptSubmit, Event::Stop].map(Event::status_message);
     let hooks = serde_json::json!({"hooks": {
-        "SessionStart": [handler(evil)], "UserPromptSubmit": [handler("./hooks/f5_guardrails/f5-guard user-prompt-submit")],
-        "Stop": [handler(&with_a_prefix), handler("python3 hooks/f5_guardrails/stop.py")],
+        "SessionStart": [handler(evil, answer)],
+        "UserPromptSubmit": [handler("./hooks/f5_guardrails/f5-guard user-prompt-submit", prompt)],
+        "Stop": [handler(&format!("{evil} --fail-mode closed"), answer), handler("python3 hooks/f5_guardrails/stop.py", answer)],
     }});
     let project = hostile_project(&home, &hooks);
 
