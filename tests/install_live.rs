@@ -328,6 +328,16 @@ fn nothing_but_what_was_just_written_is_trusted_in_a_project() {
     let told = exec_in(&home, &project, "FORBIDDEN-PROMPT", None);
     assert!(told.contains("hook: UserPromptSubmit Blocked"), "{told}");
     assert!(!home.path().join("pwned").exists(), "{told}");
+    assert!(!said.contains("CODEX RUNS WHAT"), "{said}");
+
+    // Trusted before, by whomever.
+    let mut codex = server(&home);
+    let hooks = codex.list_hooks_in(&project).unwrap().hooks;
+    let config = home.codex().join("config.toml");
+    trust::trust(&mut codex, &config, &project, &hooks, SwitchedOff::Stay).unwrap();
+    drop(codex);
+    let said = home.run(&line).succeeds("install again");
+    assert!(said.contains(&format!("CODEX RUNS WHAT ONLY LOOKS LIKE F5-GUARD: {evil}")), "{said}");
 }
 
 #[test]

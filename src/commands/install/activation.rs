@@ -52,6 +52,8 @@ pub struct State {
     pub problems: Vec<String>,
     /// Codex's own warnings about its configuration.
     pub warnings: Vec<String>,
+    /// Commands in these files that look like ours, are not, and are trusted all the same.
+    pub trusted_lookalikes: Vec<String>,
 }
 
 /// What is asked about.
@@ -106,6 +108,13 @@ impl Question<'_> {
         state.warnings = folder.warnings.clone();
         // One for each hook, in the same words.
         state.warnings.dedup();
+        let poses = folder.hooks.iter().filter(|hook| {
+            let command = hook.command.as_deref();
+            self.is_here(hook)
+                && Standing::of(hook).protects()
+                && owner_of(hook.event.as_str(), command, None, None, self.places) == Owner::Lookalike
+        });
+        state.trusted_lookalikes = poses.filter_map(|hook| hook.command.clone()).collect();
         self.explain(server, &folder, &review, &mut state);
         Ok(state)
     }
@@ -161,16 +170,18 @@ impl Question<'_> {
 
     /// What was just written into the files of this installation, and what the administrator registered of ours.
     fn review(&self, folder: &FolderHooks) -> Review {
-        let sources: Vec<String> = self.files.iter().flat_map(|file| source_spellings(&file.path)).collect();
         Review::of(folder, &|hook| {
             if hook.is_managed {
                 let event = hook.event.as_str();
                 return owner_of(event, hook.command.as_deref(), None, None, self.places) == Owner::Ours;
             }
-            let source = hook.source_path.to_string_lossy();
-            sources.iter().any(|path| same_path(path, &source))
-                && self.registration.hooks.iter().any(|written| is_exactly(written, hook))
+            self.is_here(hook) && self.registration.hooks.iter().any(|written| is_exactly(written, hook))
         })
+    }
+
+    fn is_here(&self, hook: &HookListing) -> bool {
+        let source = hook.source_path.to_string_lossy();
+        self.files.iter().flat_map(|file| source_spellings(&file.path)).any(|path| same_path(&path, &source))
     }
 
     fn trust(&self, server: &mut AppServer, hooks: &[HookListing]) -> Result<(), String> {

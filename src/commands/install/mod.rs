@@ -33,6 +33,7 @@ use crate::installation::{
     ConfigPlace, Edit, Ledger, Scope, Surroundings, Witness, carry_out, prepare, protected_folder,
     python_scripts, stamp, state_keys,
 };
+use crate::printable::printable;
 use crate::registration::{MovedHook, trusts_any};
 use crate::settings::Env;
 
@@ -88,6 +89,13 @@ fn install(args: &InstallArgs) -> Result<(), InstallError> {
     };
     if let Activation::Asked(state) = &activation {
         report.notes.extend(state.warnings.iter().map(|warning| format!("Codex warns: {warning}")));
+        report.notes.extend(state.trusted_lookalikes.iter().map(|command| {
+            format!(
+                "WARNING: CODEX RUNS WHAT ONLY LOOKS LIKE F5-GUARD: {}. You trusted it, or an older f5-guard did. Remove it \
+                 from its file, or switch it off under /hooks in Codex.",
+                printable(command, 200)
+            )
+        }));
         if state.trusted_now > 0 {
             let config = surroundings.home.config_toml();
             report.notes.push(format!(
