@@ -18,7 +18,7 @@ pub use setting::{Env, Given, RelativePath, Setting, Source};
 use values::{FailMode, FlaggedOutput, LogLevel, SystemStore};
 
 use crate::codex::System;
-use crate::codex::home::CodexHome;
+use crate::codex::home::{CodexHome, NoHome};
 use crate::secret::Secret;
 
 /// Where scans go when nobody says otherwise.
@@ -257,7 +257,7 @@ impl LogSettings {
                 Setting { value: None, source: given.source, problem: None }
             }
             Some(given) => given.absolute_or_none(env, relative),
-            None => Setting::default_value(log_in_codex_home(env)),
+            None => log_in_codex_home(env),
         };
         Self {
             level: parsed(
@@ -274,9 +274,17 @@ impl LogSettings {
     }
 }
 
-fn log_in_codex_home(env: Env<'_>) -> Option<PathBuf> {
-    let home = CodexHome::find(System::this(), env).ok()?;
-    Some(home.path.join("logs").join("f5_guardrails.log"))
+/// None where the home folder would be another one for each session: what is there may be a repository's.
+fn log_in_codex_home(env: Env<'_>) -> Setting<Option<PathBuf>> {
+    match CodexHome::find(System::this(), env) {
+        Ok(home) => Setting::default_value(Some(home.path.join("logs").join("f5_guardrails.log"))),
+        Err(NoHome::NotSet { .. }) => Setting::default_value(None),
+        Err(NoHome::Relative { variable }) => Setting {
+            value: None,
+            source: Source::Environment(variable),
+            problem: Some(format!("{variable} is not an absolute path, so there is no log.")),
+        },
+    }
 }
 
 fn env_setting(variable: &'static str, env: Env<'_>) -> Option<Given> {

@@ -168,3 +168,15 @@ fn a_path_below_the_home_folder_counts_as_absolute() {
         assert_eq!(settings.refused_path(), None);
     }
 }
+
+#[test]
+fn a_codex_home_that_is_not_absolute_gets_no_log_and_is_no_error() {
+    for variables in [[("CODEX_HOME", ".codex"), ("HOME", "/h")], [("CODEX_HOME", ""), ("HOME", "h")]] {
+        let closed = ("F5_GUARDRAILS_FAIL_MODE", "closed");
+        let variables = [variables.as_slice(), &[closed, ("USERPROFILE", "h")]].concat();
+        let settings = read(&Overrides::default(), &variables);
+        assert_eq!(settings.log.file.value, None);
+        assert!(settings.problems().all(|problem| problem.ends_with("so there is no log.")));
+        assert_eq!((settings.problems().count(), settings.refused_path()), (1, None));
+    }
+}

@@ -2,6 +2,8 @@
 //! it is told to.
 
 mod fake;
+#[path = "../support/own.rs"]
+mod own;
 #[path = "../support/shells.rs"]
 mod shells;
 mod user;

@@ -8,7 +8,7 @@ use crate::codex::app_server::AppServer;
 use crate::codex::locate::{Codex, LocateError};
 use crate::codex::trust;
 use crate::commands::setup::{CODEX_TIME, PATIENCE, bystander_notes};
-use crate::file_edit::{EditLock, FileEditError, NewFile};
+use crate::file_edit::{FileEditError, NewFile};
 use crate::installation::{
     ConfigPlace, Ledger, Removal, Surroundings, Witness, is_registered, prepare_removal, project_files,
     state_keys, user_files,
@@ -26,7 +26,7 @@ pub fn remove_project(
     codex: &Result<Codex, LocateError>,
 ) -> Result<Outcome, FileEditError> {
     let mut outcome = Outcome::default();
-    let files = project_files(project);
+    let files = project_files(project, &surroundings.home);
     let folder = surroundings.user_folder();
     let remembered = Ledger::open(&folder, NewFile::Private);
     let is_remembered = files.iter().any(|place| remembered.record.file(&place.path).is_some());
@@ -35,7 +35,7 @@ pub fn remove_project(
     }
     let mut created: Vec<PathBuf> =
         folder.path.ancestors().take_while(|path| !path.exists()).map(Path::to_path_buf).collect();
-    let lock = EditLock::acquire(&folder.lock(), PATIENCE)?;
+    let lock = folder.hold(PATIENCE)?;
     let mut ledger = Ledger::open(&folder, NewFile::Private);
     let removals = prepare_removal(&files, &[], &ManagedDirs::default(), &ledger, places)?;
     let found = codex.as_ref().map_err(ToString::to_string);
@@ -54,7 +54,7 @@ pub fn remove_project(
             removals.into_iter().filter(|removal| removal.removed.restored).collect();
         remove_files(&removals, &mut ledger, &mut outcome)?;
     }
-    created.extend(ledger.record.created_folders.clone());
+    created.extend(ledger.record.created_above(&[&folder.path]));
     if ledger.record.is_empty() && !folder.binary().exists() {
         finish_folder(&folder, &mut ledger, lock, &created, &mut outcome)?;
     } else {
