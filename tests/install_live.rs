@@ -152,7 +152,7 @@ fn an_upgrade_and_a_second_run_keep_the_trust() {
 
 #[test]
 #[ignore = "needs the real Codex; set F5_GUARD_TEST_CODEX to its path"]
-fn other_peoples_trust_still_stands_after_uninstall_also_where_their_hook_moved() {
+fn a_hook_that_uninstall_moves_loses_its_trust_and_is_named() {
     let home = Home::with_codex(real_codex());
     let other = "[[hooks.Stop]]\n[[hooks.Stop.hooks]]\ntype = \"command\"\ncommand = \"echo other >&2\"\n";
     home.write("config.toml", other.as_bytes());
@@ -165,17 +165,22 @@ fn other_peoples_trust_still_stands_after_uninstall_also_where_their_hook_moved(
     let others: Vec<HookListing> =
         codex.list_hooks_in(&home.codex()).unwrap().hooks.into_iter().filter(|hook| !is_ours(hook)).collect();
     assert_eq!(others.len(), 2);
-    let config = home.codex().join("config.toml");
-    trust::trust(&mut codex, &config, &home.codex(), &others, SwitchedOff::Stay).unwrap();
+    trust::trust(&mut codex, &home.codex(), &others, SwitchedOff::Stay).unwrap();
     drop(codex);
     assert_eq!((trusted(&home, true), trusted(&home, false)), (4, 2));
 
     let said = home.run(&["uninstall", "--scope", "user"]).succeeds("uninstall");
 
-    assert!(said.contains("their trust went with them: echo later >&2"), "{said}");
+    let note = said.lines().find(|line| line.contains("WARNING: This moves")).expect("a note");
+    assert!(note.contains("Stop `echo later >&2`") && note.contains("/hooks"), "{said}");
+    assert!(!note.contains("echo other"), "that one stays where it was: {said}");
     let hooks = list(&home).hooks;
-    assert_eq!(hooks.len(), 2);
-    assert!(hooks.iter().all(|hook| hook.trust_status == TrustStatus::Trusted), "{hooks:?}");
+    let status = |command: &str| {
+        let hook = hooks.iter().find(|hook| hook.command.as_deref() == Some(command)).expect(command);
+        hook.trust_status.clone()
+    };
+    assert_eq!(status("echo other >&2"), TrustStatus::Trusted);
+    assert_eq!(status("echo later >&2"), TrustStatus::Untrusted, "f5-guard trusts nobody else's hook");
 }
 
 #[test]
