@@ -231,6 +231,35 @@ fn a_project_is_registered_portably_and_says_what_is_still_to_do() {
     assert_eq!(home.read("config.toml"), before);
 }
 
+#[test]
+#[ignore = "needs the real Codex; set F5_GUARD_TEST_CODEX to its path"]
+fn a_users_and_a_projects_trust_come_out_of_one_file_to_the_byte() {
+    let home = Home::with_codex(real_codex());
+    let project = home.path().join("repo");
+    std::fs::create_dir_all(project.join(".git")).unwrap();
+    let project = project.to_str().unwrap();
+    let text = format!("\u{feff}# mine\n[projects.\"{project}\"]\ntrust_level = \"trusted\"\n");
+    home.write("config.toml", text.replace('\n', "\r\n").as_bytes());
+    let before = home.read("config.toml");
+    let of_project = ["--scope", "project", project];
+    let with_trust = ["--trust", "--skip-smoketest"];
+    for users in [&[][..], &["--scope", "user"]] {
+        if !users.is_empty() {
+            home.run(&[&["install"], users, &with_trust].concat()).succeeds("install for the user");
+        }
+        let said = home.run(&[&["install"][..], &of_project, &with_trust].concat()).succeeds("install");
+        assert!(said.contains("PROTECTED"), "{said}");
+        home.run(&[&["uninstall"][..], &of_project].concat()).succeeds("uninstall");
+        let text = home.read("config.toml");
+        assert!(!text.contains(&format!("{project}/.codex")), "{text}");
+        if !users.is_empty() {
+            assert_eq!(trusted(&home, true), 4, "the user's own trust stays");
+            home.run(&[&["uninstall"], users].concat()).succeeds("uninstall for the user");
+        }
+        assert_eq!(home.read("config.toml"), before);
+    }
+}
+
 #[cfg(target_os = "linux")]
 #[test]
 #[ignore = "needs the real Codex (F5_GUARD_TEST_CODEX), root and unshare"]

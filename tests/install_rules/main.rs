@@ -225,6 +225,23 @@ fn install_names_a_hook_of_another_tool_that_it_moves() {
 }
 
 #[test]
+fn of_two_hooks_that_it_replaces_install_keeps_the_one_that_moves_nobody() {
+    let home = Home::new();
+    home.run(&INSTALL).succeeds("install");
+    let python = "[[hooks.Stop]]\n[[hooks.Stop.hooks]]\ntype = \"command\"\n\
+                  command = \"python3 ~/.codex/hooks/f5_guardrails/stop.py\"\n";
+    let text = home.read("config.toml");
+    home.write("config.toml", format!("{python}{}\n{text}", another_tools_hook("between")).as_bytes());
+
+    let said = home.run(&INSTALL).succeeds("again");
+
+    assert!(!said.contains("WARNING: This moves"), "{said}");
+    let text = home.read("config.toml");
+    assert_eq!(text.matches("[[hooks.Stop]]").count(), 2, "{text}");
+    assert!(text.find(" stop --").unwrap() < text.find("between").unwrap(), "{text}");
+}
+
+#[test]
 fn a_projects_trust_goes_with_it_and_nothing_else_does() {
     for registered in [false, true] {
         let home = Home::new();
