@@ -6,7 +6,6 @@ use super::summary::Report;
 use super::{InstallError, print};
 use crate::cli::{Format, InstallArgs};
 use crate::codex::System;
-use crate::codex::locate::{Codex, LocateError};
 use crate::commands::setup::{self, needs_administrator, project_folder};
 use crate::commands::uninstall;
 use crate::file_edit::{FileEditError, NewFile};
@@ -220,7 +219,7 @@ impl<'a> Plan<'a> {
         if let Some(goals) = self.user_goals()? {
             return Ok(prepare(goals, &ledger, &self.places)?
                 .iter()
-                .map(crate::installation::Edit::diff)
+                .map(crate::installation::Edit::dry_run)
                 .collect());
         }
         Ok(String::new())
@@ -244,18 +243,13 @@ impl<'a> Plan<'a> {
     }
 
     /// After a managed registration was written: no second scan through the user's own files.
-    pub fn clean_user_level(
-        &self,
-        codex: &Result<Codex, LocateError>,
-        report: &mut Report,
-    ) -> Result<(), InstallError> {
+    pub fn clean_user_level(&self, report: &mut Report) -> Result<(), InstallError> {
         if self.scope != Scope::System {
             return Ok(());
         }
-        let found = codex.as_ref().map_err(ToString::to_string);
         let files = user_files(&self.surroundings.home);
         if !self.also_user && is_registered(&files, &self.places)? {
-            let outcome = uninstall::remove_user(self.surroundings, &self.places, found.clone())?;
+            let outcome = uninstall::remove_user(self.surroundings, &self.places)?;
             report.notes.push(
                 "Your own registration was removed, because everything would be scanned twice (--also-user keeps it)."
                     .into(),
@@ -263,19 +257,16 @@ impl<'a> Plan<'a> {
             report.notes.extend(outcome.notes);
         }
         if let Some(goals) = self.user_goals()? {
-            uninstall::edit_user(self.surroundings, &self.places, goals, found, report_into(report))?;
+            uninstall::edit_user(self.surroundings, &self.places, goals, report_into(report))?;
         }
         Ok(())
     }
 }
 
-fn report_into(
-    report: &mut Report,
-) -> impl FnMut(&[crate::installation::Edit], Vec<PathBuf>, Vec<String>) + '_ {
-    |edits, backups, notes| {
+fn report_into(report: &mut Report) -> impl FnMut(&[crate::installation::Edit], Vec<PathBuf>) + '_ {
+    |edits, backups| {
         report.edits(edits, &[]);
         report.backups.extend(backups);
-        report.notes.extend(notes);
     }
 }
 

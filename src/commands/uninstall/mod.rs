@@ -15,7 +15,7 @@ use removal::Outcome;
 use system::{managed_dirs, remove_system};
 pub(super) use user::{edit_user, remove_user};
 
-use super::setup::{self, find_codex, needs_administrator, project_folder, say, say_error};
+use super::setup::{self, needs_administrator, project_folder, say, say_error};
 use crate::cli::UninstallArgs;
 use crate::file_edit::NewFile;
 use crate::installation::{
@@ -47,8 +47,6 @@ fn uninstall(args: &UninstallArgs) -> Result<String, UninstallError> {
     let surroundings = Surroundings::of_this_process(env)?;
     let target = &args.target;
     let scope = setup::scope(target, surroundings.system)?;
-    let codex = find_codex(target.codex.as_deref(), surroundings.system)?;
-    let found = codex.as_ref().map_err(ToString::to_string);
     let there = surroundings.installed_managed_dir();
     let managed_dir =
         target.managed_dir.clone().or(there).unwrap_or_else(|| surroundings.managed_dir.clone());
@@ -58,10 +56,8 @@ fn uninstall(args: &UninstallArgs) -> Result<String, UninstallError> {
         return dry_run(scope, &surroundings, &managed, &places, target.dir.as_deref());
     }
     let outcome = match scope {
-        Scope::User => remove_user(&surroundings, &places, found)?,
-        Scope::Project => {
-            remove_project(&surroundings, &places, &project_folder(target.dir.as_deref())?, &codex)?
-        }
+        Scope::User => remove_user(&surroundings, &places)?,
+        Scope::Project => remove_project(&surroundings, &places, &project_folder(target.dir.as_deref())?)?,
         Scope::System => {
             needs_administrator(&surroundings, false)?;
             remove_system(&surroundings, &places, &managed)?
@@ -106,7 +102,7 @@ fn dry_run(
     let ledger = Ledger::open(folder, new_file);
     let dirs = managed_dirs(surroundings.system, managed);
     let removals = prepare_removal(&files, &[], &dirs, &ledger, places)?;
-    let mut out: String = removals.iter().map(Removal::diff).collect();
+    let mut out: String = removals.iter().map(Removal::dry_run).collect();
     if scope != Scope::Project && folder.binary().exists() {
         out += &format!("# {} would be deleted.\n", folder.binary().display());
     }
