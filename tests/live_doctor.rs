@@ -105,7 +105,7 @@ impl Machine {
         let mut server = AppServer::start(&real_codex(), &home, &self.work(), LIMIT).unwrap();
         let hooks = Review::of(&server.list_hooks_in(&self.work()).unwrap(), &|_| true).to_trust();
         assert_eq!(hooks.len(), EVENTS.len());
-        trust::trust(&mut server, &self.config(), &self.work(), &hooks, SwitchedOff::Stay).unwrap();
+        trust::trust(&mut server, &self.work(), &hooks, SwitchedOff::Stay).unwrap();
     }
 
     fn run(&self, program: &Path, arguments: &[String]) -> Output {

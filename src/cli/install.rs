@@ -56,9 +56,6 @@ pub struct Target {
     /// Show what would change in every file, and write nothing
     #[arg(long)]
     pub dry_run: bool,
-    /// The Codex to ask about trust [default: CODEX_CLI_PATH, else the one on PATH or in a usual place]
-    #[arg(long, value_name = "FILE")]
-    pub codex: Option<PathBuf>,
 }
 
 /// Options of `install`.
@@ -66,6 +63,9 @@ pub struct Target {
 pub struct InstallArgs {
     #[command(flatten)]
     pub target: Target,
+    /// The Codex to ask about trust [default: CODEX_CLI_PATH, else the one on PATH or in a usual place]
+    #[arg(long, value_name = "FILE")]
+    pub codex: Option<PathBuf>,
     /// Trust the four hooks without asking
     #[arg(long, conflicts_with = "no_trust")]
     pub trust: bool,
@@ -113,6 +113,9 @@ pub struct Enforced {
 pub struct UninstallArgs {
     #[command(flatten)]
     pub target: Target,
+    /// Accepted as for `install`, and ignored: no Codex is asked
+    #[arg(long, value_name = "FILE")]
+    pub codex: Option<PathBuf>,
 }
 
 impl From<Scope> for installation::Scope {

@@ -96,24 +96,13 @@ fn said(stderr: &str) -> String {
     format!("; it said: {}", text.get(start..).unwrap_or_default())
 }
 
-/// How to merge a value into the configuration.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Merge {
-    /// Tables are merged key by key.
-    Upsert,
-    /// The value takes the place of what was there; `null` deletes.
-    Replace,
-}
-
-/// One edit of the user's `config.toml` by Codex itself.
+/// One edit of the user's `config.toml` by Codex itself; tables are merged key by key.
 #[derive(Clone, Debug, PartialEq)]
 pub struct ConfigEdit {
     /// A TOML key path, such as `hooks.state`.
     pub key_path: String,
-    /// The value; `null` (with [`Merge::Replace`]) deletes the key.
+    /// The value.
     pub value: Value,
-    /// How it is merged.
-    pub merge: Merge,
 }
 
 /// A conversation with a running `codex app-server`.
@@ -268,11 +257,7 @@ impl Drop for AppServer {
 
 impl ConfigEdit {
     fn to_json(&self) -> Value {
-        let strategy = match self.merge {
-            Merge::Upsert => "upsert",
-            Merge::Replace => "replace",
-        };
-        json!({"keyPath": self.key_path, "value": self.value, "mergeStrategy": strategy})
+        json!({"keyPath": self.key_path, "value": self.value, "mergeStrategy": "upsert"})
     }
 }
 

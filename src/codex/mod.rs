@@ -6,8 +6,6 @@
 
 pub mod app_server;
 pub mod background;
-pub mod carry_over;
-pub mod config_style;
 pub mod home;
 #[cfg(windows)]
 mod job;

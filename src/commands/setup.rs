@@ -1,5 +1,4 @@
-//! What `install` and `uninstall` have in common: which installation is meant, who may change it, which Codex is asked,
-//! and what is told of other people's hooks.
+//! What `install` and `uninstall` have in common: which installation is meant, who may change it, which Codex is asked.
 
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
@@ -11,10 +10,8 @@ use crate::codex::System;
 use crate::codex::home::CodexHome;
 use crate::codex::locate::{self, Codex, LocateError};
 use crate::installation::{
-    Bystanders, ConfigPlace, OurFolder, Privilege, Scope, Surroundings, project_files, system_files,
-    user_files,
+    ConfigPlace, OurFolder, Privilege, Scope, Surroundings, project_files, system_files, user_files,
 };
-use crate::printable::printable;
 
 /// How long Codex may take for each answer.
 pub const CODEX_TIME: Duration = Duration::from_secs(30);
@@ -174,28 +171,6 @@ pub fn find_codex(
         (Err(error), Some(_)) => Err(error),
         (found, _) => Ok(found),
     }
-}
-
-/// What to tell about other people's hooks that an edit moved.
-#[must_use]
-pub fn bystander_notes(bystanders: &Bystanders) -> Vec<String> {
-    let mut notes = Vec::new();
-    if !bystanders.carried.is_empty() {
-        let names: Vec<String> = bystanders.carried.iter().map(|command| printable(command, 200)).collect();
-        notes.push(format!(
-            "Other hooks stand at another place now; their trust went with them: {}.",
-            names.join("; ")
-        ));
-    }
-    if let Some((commands, why)) = &bystanders.in_doubt {
-        let names: Vec<String> = commands.iter().map(|command| printable(command, 200)).collect();
-        notes.push(format!(
-            "WARNING: OTHER HOOKS MAY NOT RUN ANY MORE, because they stand at another place now and their trust could \
-             not be carried over ({why}): {}. Start `codex` and trust them again under /hooks.",
-            names.join("; ")
-        ));
-    }
-    notes
 }
 
 /// Writes to stdout. Nothing can be done about a closed one.

@@ -5,11 +5,11 @@
 //! here edits Codex's files ([`crate::registration`] and [`crate::file_edit`] do) or talks to Codex
 //! ([`crate::codex`] does).
 
-mod bystanders;
 mod edits;
 mod goals;
 mod launch;
 mod ledger;
+mod moved;
 mod places;
 mod protect;
 mod record;
@@ -19,8 +19,7 @@ mod stamp;
 mod surroundings;
 
 pub use crate::access::Privilege;
-pub use bystanders::{Bystanders, Witness, is_replaced};
-pub use edits::{Edit, Goal, carry_out, new_file, prepare, remember_trust, source_spellings, state_keys};
+pub use edits::{Edit, Goal, carry_out, new_file, prepare, remember_trust, source_spellings, state_keys_in};
 pub use goals::{Format, is_registered, our_commands, pair_goals, system_goals};
 pub use launch::{LaunchError, launcher};
 pub use ledger::Ledger;
@@ -30,7 +29,7 @@ pub use places::{
 };
 pub use protect::{ProtectError, protected_folder};
 pub use record::{Backup, FileRecord, Record, RecordError};
-pub use removal::{Cleared, Removal, carry_out_removal, prepare_removal};
+pub use removal::{Cleared, Removal, carry_out_removal, forget_trust, prepare_removal};
 pub use scope::Scope;
 pub use stamp::stamp;
 pub use surroundings::{Surroundings, SurroundingsError, plain};

@@ -33,7 +33,7 @@ pub use definition::{
 pub use diff::unified_diff;
 pub use document::{
     ConfigFile, Installed, NamedHook, RemovalScope, Removed, has_foreign_hooks, install, our_trust_keys,
-    registered, remove, renew_record,
+    registered, remove, renew_record, without_trust,
 };
 pub use error::DocumentError;
 pub use model::{EventGroups, Group, Handler};
@@ -42,4 +42,3 @@ pub use plan::{ManagedDirs, Wanted};
 pub use record::EditRecord;
 pub use render::{PrintFormat, render};
 pub use text::Position;
-pub use trust::{HookPosition, MovedHook, trust_key};

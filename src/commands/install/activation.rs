@@ -10,7 +10,8 @@ use crate::codex::locate::Codex;
 use crate::codex::trust::{self, Review, Standing, SwitchedOff};
 use crate::commands::setup::{CODEX_TIME, PATIENCE};
 use crate::installation::{
-    ConfigPlace, Ledger, OurFolder, Surroundings, new_file, remember_trust, source_spellings, state_keys,
+    ConfigPlace, Ledger, OurFolder, Surroundings, new_file, remember_trust, source_spellings, state_keys_in,
+    user_files,
 };
 use crate::registration::{HookEvent, OurPlaces, Owner, owner_of};
 
@@ -166,20 +167,16 @@ impl Question<'_> {
     fn trust(&self, server: &mut AppServer, hooks: &[HookListing]) -> Result<(), String> {
         let text = |error: &dyn std::fmt::Display| error.to_string();
         let _lock = self.folder.hold(PATIENCE).map_err(|error| text(&error))?;
-        let config_toml = self.surroundings.home.config_toml();
-        let before = fs::read(&config_toml).ok();
-        let trusted = trust::trust(server, &config_toml, self.cwd, hooks, SwitchedOff::Stay);
+        let before = fs::read(self.surroundings.home.config_toml()).ok();
+        let trusted = trust::trust(server, self.cwd, hooks, SwitchedOff::Stay);
         // Also after a failure: Codex may have written.
-        let [place, _] = crate::installation::user_files(&self.surroundings.home);
-        let mut ledger = Ledger::open(self.folder, new_file(&place));
-        let contents: Vec<(&ConfigPlace, Option<Vec<u8>>)> =
-            self.files.iter().map(|file| (file, fs::read(&file.path).ok())).collect();
-        let borrowed: Vec<(&ConfigPlace, Option<&[u8]>)> =
-            contents.iter().map(|(file, bytes)| (*file, bytes.as_deref())).collect();
-        let keys = state_keys(&borrowed, self.places);
-        remember_trust(&place, before.as_deref(), &keys, &mut ledger, self.places)
+        let user = user_files(&self.surroundings.home);
+        let [place, _] = &user;
+        let mut ledger = Ledger::open(self.folder, new_file(place));
+        let keys = state_keys_in(&[self.files, &user].concat(), self.places);
+        remember_trust(place, before.as_deref(), &keys, &mut ledger, self.places)
             .map_err(|error| text(&error))?;
-        trusted.map(drop).map_err(|error| text(&error))
+        trusted.map_err(|error| text(&error))
     }
 }
 

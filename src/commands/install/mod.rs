@@ -29,12 +29,11 @@ use crate::cli::InstallArgs;
 use crate::codex::home::{CodexHome, Origin};
 use crate::codex::listing::HookListing;
 use crate::codex::locate::{self, Codex, LocateError};
-use crate::file_edit::{FileEditError, install_binary, running_program};
+use crate::file_edit::{install_binary, running_program};
 use crate::installation::{
-    Edit, Ledger, Scope, Surroundings, Witness, carry_out, managed_folder, prepare, protected_folder,
-    python_scripts, stamp,
+    Edit, Ledger, Scope, Surroundings, carry_out, managed_folder, prepare, protected_folder, python_scripts,
+    stamp,
 };
-use crate::registration::MovedHook;
 use crate::settings::Env;
 
 const PROCESS_ENV: Env<'static> = &|name| std::env::var_os(name);
@@ -72,7 +71,7 @@ fn install(args: &InstallArgs) -> Result<(), InstallError> {
     let args = &args;
     let options = options::registration_options(args, options::For::ThisMachine, PROCESS_ENV)
         .map_err(|error| InstallError::option(error, &kept))?;
-    let codex = find_codex(args.target.codex.as_deref(), &surroundings, scope)?;
+    let codex = find_codex(args.codex.as_deref(), &surroundings, scope)?;
     let mut plan = Plan::make(args, &options, &surroundings)?;
     // Everything that could be refused is refused before the first byte is written.
     let ledger = Ledger::open(&plan.folder, plan.new_file);
@@ -83,7 +82,7 @@ fn install(args: &InstallArgs) -> Result<(), InstallError> {
     }
     plan.notes.extend(kept.note());
     let mut report = Report::default();
-    write(&mut plan, &codex, &mut report)?;
+    write(&mut plan, &mut report)?;
     let activation = activate(args, &plan, &codex);
     let scan = match &activation {
         _ if args.skip_smoketest || !plan.scanner_may_be_started(&mut report) => FirstScan::Skipped,
@@ -112,7 +111,7 @@ fn install(args: &InstallArgs) -> Result<(), InstallError> {
 }
 
 fn dry_run(plan: &Plan<'_>, edits: &[Edit], kept: &Kept) -> Result<(), InstallError> {
-    let mut out: String = edits.iter().map(Edit::diff).collect();
+    let mut out: String = edits.iter().map(Edit::dry_run).collect();
     let same = |binary: &PathBuf| {
         let [there, here] = [binary, &plan.surroundings.executable].map(|path| std::fs::read(path).ok());
         there.is_some() && there == here
@@ -136,11 +135,7 @@ fn dry_run(plan: &Plan<'_>, edits: &[Edit], kept: &Kept) -> Result<(), InstallEr
 }
 
 /// Writes everything, under the lock of the installation's folder.
-fn write(
-    plan: &mut Plan<'_>,
-    codex: &Result<Codex, LocateError>,
-    report: &mut Report,
-) -> Result<(), InstallError> {
+fn write(plan: &mut Plan<'_>, report: &mut Report) -> Result<(), InstallError> {
     let surroundings = plan.surroundings;
     let mut created: Vec<PathBuf> = Vec::new();
     if plan.scope == Scope::System {
@@ -161,12 +156,6 @@ fn write(
         ));
     }
     let edits = prepare(plan.goals()?, &ledger, &plan.places)?;
-    let moved: Vec<MovedHook> = edits.iter().flat_map(|edit| edit.installed.moved.clone()).collect();
-    let found = match plan.scope {
-        Scope::System => Err("each user's trust is in that user's own folder".to_owned()),
-        Scope::User | Scope::Project => codex.as_ref().map_err(ToString::to_string),
-    };
-    let witness = Witness::before(&moved, found, &surroundings.home, &plan.cwd, CODEX_TIME);
     if let Some(binary) = plan.binary() {
         report.binary =
             Some((binary.clone(), install_binary(running_program(&surroundings.executable), &binary)?));
@@ -185,11 +174,6 @@ fn write(
         Scope::User | Scope::Project => python_scripts(&surroundings.user_folder()),
     };
     report.edits(&edits, &scripts);
-    if let Some(witness) = witness {
-        let before = std::fs::read(surroundings.home.config_toml()).ok();
-        report.bystanders(&witness.after(&surroundings.home.config_toml(), &plan.places));
-        remember_bystanders(plan, before.as_deref(), &mut ledger)?;
-    }
     drop(lock);
     report.notes.append(&mut plan.notes);
     Ok(())
@@ -203,19 +187,6 @@ fn source_note(surroundings: &Surroundings) -> Option<String> {
         "The program was copied from {}, and {shared}: make sure that it is the f5-guard that you meant to install.",
         surroundings.executable.display()
     ))
-}
-
-/// What Codex wrote for other people's hooks belongs to the difference that our part makes.
-fn remember_bystanders(
-    plan: &Plan<'_>,
-    before: Option<&[u8]>,
-    ledger: &mut Ledger,
-) -> Result<(), FileEditError> {
-    if plan.scope != Scope::User {
-        return Ok(());
-    }
-    let [place, _] = crate::installation::user_files(&plan.surroundings.home);
-    crate::installation::remember_trust(&place, before, &[], ledger, &plan.places)
 }
 
 fn activate(args: &InstallArgs, plan: &Plan<'_>, codex: &Result<Codex, LocateError>) -> Activation {

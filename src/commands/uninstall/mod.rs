@@ -14,7 +14,7 @@ use removal::Outcome;
 use system::{managed_dirs, remove_system};
 use user::remove_user;
 
-use super::setup::{self, find_codex, needs_administrator, project_folder, say, say_error};
+use super::setup::{self, needs_administrator, project_folder, say, say_error};
 use crate::cli::UninstallArgs;
 use crate::file_edit::NewFile;
 use crate::installation::{
@@ -50,17 +50,13 @@ fn uninstall(args: &UninstallArgs) -> Result<String, UninstallError> {
         target.managed_dir.clone().or(there).unwrap_or_else(|| surroundings.managed_dir.clone());
     let managed = managed_folder(surroundings.system, &managed_dir);
     let (files, folder) = setup::places(scope, &surroundings, target, &managed)?;
-    let codex = find_codex(target.codex.as_deref(), &surroundings, scope)?;
-    let found = codex.as_ref().map_err(ToString::to_string);
     let places = surroundings.our_places(Some(&managed));
     if target.dry_run {
         return dry_run(scope, &surroundings, &files, &folder, &managed, &places);
     }
     let outcome = match scope {
-        Scope::User => remove_user(&surroundings, &places, found)?,
-        Scope::Project => {
-            remove_project(&surroundings, &places, &project_folder(target.dir.as_deref())?, &codex)?
-        }
+        Scope::User => remove_user(&surroundings, &places)?,
+        Scope::Project => remove_project(&surroundings, &places, &project_folder(target.dir.as_deref())?)?,
         Scope::System => {
             needs_administrator(&surroundings, false)?;
             remove_system(&surroundings, &places, &managed)?
@@ -101,7 +97,7 @@ fn dry_run(
     let ledger = Ledger::open(folder, new_file);
     let dirs = managed_dirs(surroundings.system, managed);
     let removals = prepare_removal(files, &[], &dirs, &ledger, places)?;
-    let mut out: String = removals.iter().map(Removal::diff).collect();
+    let mut out: String = removals.iter().map(Removal::dry_run).collect();
     if scope != Scope::Project && folder.binary().exists() {
         out += &format!("# {} would be deleted.\n", folder.binary().display());
     }

@@ -2,24 +2,17 @@
 
 use std::path::PathBuf;
 
-use super::removal::{Outcome, finish_folder, moved, remove_files};
-use crate::codex::locate::Codex;
-use crate::commands::setup::{CODEX_TIME, PATIENCE, bystander_notes};
+use super::removal::{Outcome, finish_folder, remove_files};
+use crate::commands::setup::PATIENCE;
 use crate::file_edit::{FileEditError, NewFile};
-use crate::installation::{
-    Ledger, Surroundings, Witness, is_registered, prepare_removal, python_scripts, user_files,
-};
+use crate::installation::{Ledger, Surroundings, is_registered, prepare_removal, python_scripts, user_files};
 use crate::registration::{ManagedDirs, OurPlaces};
 
 /// Removes the user's registration, trust and binary.
 ///
 /// # Errors
 /// [`FileEditError`]; what was not reached is as it was.
-pub fn remove_user(
-    surroundings: &Surroundings,
-    places: &OurPlaces,
-    codex: Result<&Codex, String>,
-) -> Result<Outcome, FileEditError> {
+pub fn remove_user(surroundings: &Surroundings, places: &OurPlaces) -> Result<Outcome, FileEditError> {
     let mut outcome = Outcome::default();
     let files = user_files(&surroundings.home);
     let folder = surroundings.user_folder();
@@ -36,11 +29,7 @@ pub fn remove_user(
         outcome.notes.push(format!("What was remembered of the installation is lost: {trouble}."));
     }
     let removals = prepare_removal(&files, &[], &ManagedDirs::default(), &ledger, places)?;
-    let witness = Witness::before(&moved(&removals), codex, home, &home.path, CODEX_TIME);
     remove_files(&removals, &mut ledger, &mut outcome)?;
-    if let Some(witness) = witness {
-        outcome.notes.extend(bystander_notes(&witness.after(&home.config_toml(), places)));
-    }
     let scripts = python_scripts(&folder);
     if !scripts.is_empty() {
         let names: Vec<String> = scripts.iter().map(|path| path.display().to_string()).collect();
