@@ -268,6 +268,7 @@ fn a_managed_installation_needs_no_trust_and_leaves_nothing_behind() {
     let home = services.home();
     home.run(&["install", "--scope", "user", "--trust", "--skip-smoketest"])
         .succeeds("a user installation before");
+    let own = home.read("config.toml");
     let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/install_support/managed.sh");
     let mut command = home.command(&["ignored"]);
     let environment: Vec<_> =
@@ -284,5 +285,6 @@ fn a_managed_installation_needs_no_trust_and_leaves_nothing_behind() {
     assert!(done.status.success(), "{told}");
     assert!(told.contains("PROTECTED") && told.contains("hook: UserPromptSubmit Blocked"), "{told}");
     assert_eq!(services.model.calls(), 0, "{told}");
-    assert!(!home.read("config.toml").contains("hooks"), "the user's own entries are gone");
+    assert!(told.contains("f5-guard uninstall --scope user"), "{told}");
+    assert_eq!(home.read("config.toml"), own, "no user's folder is touched");
 }

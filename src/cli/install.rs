@@ -75,8 +75,7 @@ pub struct InstallArgs {
     /// Don't try a scan at the end
     #[arg(long)]
     pub skip_smoketest: bool,
-    /// With `--scope system`: keep or add this user's own registration. With `--scope user`: register although the
-    /// machine has managed hooks. Everything is scanned twice then
+    /// With `--scope user`: register although the machine has managed hooks. Everything is scanned twice then
     #[arg(long)]
     pub also_user: bool,
     /// Which tools are scanned, a regular expression of Codex [default: .*]

@@ -5,7 +5,7 @@
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::path::{Path, PathBuf};
-use std::process::{Command, ExitStatus, Stdio};
+use std::process::{ExitStatus, Stdio};
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -15,6 +15,7 @@ use serde_json::{Value, json};
 use super::home::CodexHome;
 use super::listing::{self, FolderHooks};
 use super::process::{Collected, Family};
+use super::start;
 
 /// The longest line that is read from Codex; a longer one ends the conversation.
 const LINE_LIMIT: u64 = 32 * 1024 * 1024;
@@ -124,10 +125,9 @@ impl AppServer {
         cwd: &Path,
         limit: Duration,
     ) -> Result<Self, AppServerError> {
-        let mut command = Command::new(program);
+        let mut command = start::command(program, Some(home));
         command.arg("app-server").current_dir(cwd);
         command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
-        home.apply(&mut command);
         let mut family = Family::start(&mut command)
             .map_err(|source| AppServerError::Start { program: program.to_path_buf(), source })?;
         let child = family.child();

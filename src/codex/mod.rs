@@ -14,6 +14,7 @@ pub mod listing;
 pub mod locate;
 pub mod process;
 pub mod shell;
+mod start;
 pub mod trust;
 
 use std::ffi::OsString;

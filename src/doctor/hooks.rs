@@ -75,6 +75,8 @@ fn missing(facts: &Facts, event: HookEvent, hooks: &[&HookFacts]) -> Finding {
         (Severity::Unknown, "No hook that is certain to run f5-guard is registered.")
     } else if facts.codex.listing.is_ok() {
         (Severity::Problem, "No hook of f5-guard is active in Codex.")
+    } else if !facts.left_out.is_empty() {
+        (Severity::Unknown, "No file that root looked at registers a hook of f5-guard.")
     } else {
         (Severity::Problem, "No file on this machine registers a hook of f5-guard.")
     };

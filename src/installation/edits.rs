@@ -75,7 +75,7 @@ pub fn prepare(goals: Vec<Goal>, ledger: &Ledger, places: &OurPlaces) -> Result<
     let mut edits = Vec::new();
     for goal in goals {
         let path = &goal.place.path;
-        let snapshot = Snapshot::read(path)?;
+        let snapshot = goal.place.read()?;
         let installed = install(goal.place.file, snapshot.bytes(), &goal.wanted, places)
             .map_err(FileEditError::document(path))?;
         if installed.changed {
@@ -129,7 +129,7 @@ pub fn remember_trust(
     ledger: &mut Ledger,
     places: &OurPlaces,
 ) -> Result<(), FileEditError> {
-    let now = Snapshot::read(&place.path)?;
+    let now = place.read()?;
     let Some(after) = now.bytes().filter(|after| Some(*after) != before) else { return Ok(()) };
     let after = String::from_utf8_lossy(after).into_owned();
     let scope = RemovalScope { trust_keys: keys, ..RemovalScope::default() };
@@ -218,7 +218,7 @@ pub fn carry_out(edits: &[Edit], ledger: &mut Ledger, stamp: &str) -> Result<Vec
 /// Puts the old content back into files that were already written.
 fn take_back(edits: &[Edit], stamp: &str) {
     for edit in edits.iter().rev().filter(|edit| edit.record.is_some()) {
-        let Ok(now) = Snapshot::read(&edit.place.path) else { continue };
+        let Ok(now) = edit.place.read() else { continue };
         if now.bytes() != edit.installed.text.as_deref().map(str::as_bytes) {
             continue; // another program's, since
         }

@@ -11,7 +11,6 @@ mod launch;
 mod ledger;
 mod moved;
 mod places;
-mod privilege;
 mod protect;
 mod record;
 mod removal;
@@ -19,15 +18,15 @@ mod scope;
 mod stamp;
 mod surroundings;
 
+pub use crate::access::Privilege;
 pub use edits::{Edit, Goal, carry_out, new_file, prepare, remember_trust, source_spellings, state_keys_in};
-pub use goals::{Format, is_concerned, is_registered, our_commands, pair_goals, system_goals};
+pub use goals::{Format, is_registered, our_commands, pair_goals, system_goals};
 pub use launch::{LaunchError, launcher};
 pub use ledger::Ledger;
 pub use places::{
     ConfigPlace, Layer, OurFolder, binary_name, default_managed_dir, managed_folder, our_places,
     project_files, python_scripts, system_files, user_files, user_folder,
 };
-pub use privilege::Privilege;
 pub use protect::{ProtectError, protected_folder};
 pub use record::{Backup, FileRecord, Record, RecordError};
 pub use removal::{Cleared, Removal, carry_out_removal, forget_trust, prepare_removal};

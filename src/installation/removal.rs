@@ -73,7 +73,7 @@ pub fn prepare_removal(
 ) -> Result<Vec<Removal>, FileEditError> {
     let mut found = Vec::new();
     for place in files {
-        let snapshot = Snapshot::read(&place.path)?;
+        let snapshot = place.read()?;
         if snapshot.bytes().is_some() {
             found.push((place, snapshot));
         }

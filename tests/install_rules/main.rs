@@ -2,6 +2,8 @@
 
 #[path = "../install_support/mod.rs"]
 mod install_support;
+#[cfg(unix)]
+mod links;
 #[cfg(windows)]
 #[path = "../support/powershell.rs"]
 mod powershell;

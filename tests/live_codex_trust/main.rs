@@ -8,6 +8,7 @@ use std::path::PathBuf;
 use std::process::Command;
 use std::time::Duration;
 
+use f5_guard::access::Privilege;
 use f5_guard::codex::System;
 use f5_guard::codex::app_server::AppServer;
 use f5_guard::codex::home::{CodexHome, Origin};
@@ -47,7 +48,8 @@ struct Setup {
 
 impl Setup {
     fn new(config: &str) -> Self {
-        let codex = locate::locate(Some(&real_codex()), System::this(), &|_| None).unwrap();
+        let codex =
+            locate::locate(Some(&real_codex()), System::this(), &|_| None, Privilege::Ordinary).unwrap();
         let dir = tempfile::tempdir().unwrap();
         fs::create_dir(dir.path().join("work")).unwrap();
         fs::create_dir(dir.path().join("home")).unwrap();

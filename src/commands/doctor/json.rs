@@ -2,10 +2,11 @@
 
 use serde_json::{Value, json};
 
+use crate::access::Writers;
 use crate::codex::layers::{ConfigVerdict, HookSwitches, HooksFeature, OnlyManaged};
 use crate::codex::trust::Standing;
 use crate::doctor::facts::{
-    BinaryFacts, Existence, Facts, FileContent, HookFacts, LogFile, Runner, ServiceFacts, Trial, Writers,
+    BinaryFacts, Existence, Facts, FileContent, HookFacts, LogFile, Runner, ServiceFacts, Trial,
 };
 use crate::doctor::settings::SettingRow;
 use crate::doctor::{Diagnosis, Finding};

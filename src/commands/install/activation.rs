@@ -9,7 +9,6 @@ use crate::codex::listing::{FolderHooks, HookListing};
 use crate::codex::locate::Codex;
 use crate::codex::trust::{self, Review, Standing, SwitchedOff};
 use crate::commands::setup::{CODEX_TIME, PATIENCE};
-use crate::file_edit::EditLock;
 use crate::installation::{
     ConfigPlace, Ledger, OurFolder, Surroundings, new_file, remember_trust, source_spellings, state_keys_in,
     user_files,
@@ -167,7 +166,7 @@ impl Question<'_> {
 
     fn trust(&self, server: &mut AppServer, hooks: &[HookListing]) -> Result<(), String> {
         let text = |error: &dyn std::fmt::Display| error.to_string();
-        let _lock = EditLock::acquire(&self.folder.lock(), PATIENCE).map_err(|error| text(&error))?;
+        let _lock = self.folder.hold(PATIENCE).map_err(|error| text(&error))?;
         let before = fs::read(self.surroundings.home.config_toml()).ok();
         let trusted = trust::trust(server, self.cwd, hooks, SwitchedOff::Stay);
         // Also after a failure: Codex may have written.

@@ -24,13 +24,15 @@ use kept::Kept;
 use scopes::Plan;
 use summary::{FirstScan, Report};
 
-use super::setup::{CODEX_TIME, PATIENCE, find_codex, say, say_error};
+use super::setup::{self, CODEX_TIME, PATIENCE, find_codex, say, say_error};
 use crate::cli::InstallArgs;
+use crate::codex::home::{CodexHome, Origin};
 use crate::codex::listing::HookListing;
 use crate::codex::locate::{self, Codex, LocateError};
-use crate::file_edit::{EditLock, install_binary};
+use crate::file_edit::{install_binary, running_program};
 use crate::installation::{
-    Edit, Ledger, Scope, Surroundings, carry_out, prepare, protected_folder, python_scripts, stamp,
+    Edit, Ledger, Scope, Surroundings, carry_out, managed_folder, prepare, protected_folder, python_scripts,
+    stamp,
 };
 use crate::settings::Env;
 
@@ -57,13 +59,19 @@ fn install(args: &InstallArgs) -> Result<(), InstallError> {
         say(&print::document(args, print, &options, &surroundings)?);
         return Ok(());
     }
+    let scope = setup::scope(&args.target, surroundings.system)?;
+    if args.also_user && scope == Scope::System {
+        return Err(InstallError::AlsoUser);
+    }
+    let managed = managed_folder(surroundings.system, &scopes::managed_dir(args, &surroundings)?);
+    setup::places(scope, &surroundings, &args.target, &managed)?;
     let mut args = args.clone();
     let registered = scopes::registered_commands(&args, &surroundings)?;
     let kept = Kept::complete(&mut args.enforced, &registered);
     let args = &args;
     let options = options::registration_options(args, options::For::ThisMachine, PROCESS_ENV)
         .map_err(|error| InstallError::option(error, &kept))?;
-    let codex = find_codex(args.codex.as_deref(), surroundings.system)?;
+    let codex = find_codex(args.codex.as_deref(), &surroundings, scope)?;
     let mut plan = Plan::make(args, &options, &surroundings)?;
     // Everything that could be refused is refused before the first byte is written.
     let ledger = Ledger::open(&plan.folder, plan.new_file);
@@ -77,7 +85,7 @@ fn install(args: &InstallArgs) -> Result<(), InstallError> {
     write(&mut plan, &mut report)?;
     let activation = activate(args, &plan, &codex);
     let scan = match &activation {
-        _ if args.skip_smoketest => FirstScan::Skipped,
+        _ if args.skip_smoketest || !plan.scanner_may_be_started(&mut report) => FirstScan::Skipped,
         Activation::Asked(state) if !state.protects => FirstScan::Skipped,
         _ => first_scan::first_scan(plan.scanner(), &options, PROCESS_ENV),
     };
@@ -115,7 +123,6 @@ fn dry_run(plan: &Plan<'_>, edits: &[Edit], kept: &Kept) -> Result<(), InstallEr
             binary.display()
         );
     }
-    out += &plan.user_level_diff()?;
     if edits.iter().all(|edit| !edit.changes()) {
         out += "# No file of Codex's would change.\n";
     }
@@ -139,7 +146,7 @@ fn write(plan: &mut Plan<'_>, report: &mut Report) -> Result<(), InstallError> {
         created.extend(missing.map(PathBuf::from));
         created.reverse();
     }
-    let lock = EditLock::acquire(&plan.folder.lock(), PATIENCE)?;
+    let lock = plan.folder.hold(PATIENCE)?;
     // Again, and now nobody else of ours changes it.
     let mut ledger = Ledger::open(&plan.folder, plan.new_file);
     if let Some(trouble) = &ledger.trouble {
@@ -150,7 +157,9 @@ fn write(plan: &mut Plan<'_>, report: &mut Report) -> Result<(), InstallError> {
     }
     let edits = prepare(plan.goals()?, &ledger, &plan.places)?;
     if let Some(binary) = plan.binary() {
-        report.binary = Some((binary.clone(), install_binary(&surroundings.executable, &binary)?));
+        report.binary =
+            Some((binary.clone(), install_binary(running_program(&surroundings.executable), &binary)?));
+        report.notes.extend(source_note(surroundings));
     }
     for folder in created {
         if !ledger.record.created_folders.contains(&folder) {
@@ -160,11 +169,24 @@ fn write(plan: &mut Plan<'_>, report: &mut Report) -> Result<(), InstallError> {
     let moment = stamp(SystemTime::now());
     report.backups = carry_out(&edits, &mut ledger, &moment)?;
     ledger.save()?;
-    report.edits(&edits, &python_scripts(&surroundings.user_folder()));
+    let scripts = match plan.scope {
+        Scope::System => Vec::new(),
+        Scope::User | Scope::Project => python_scripts(&surroundings.user_folder()),
+    };
+    report.edits(&edits, &scripts);
     drop(lock);
-    plan.clean_user_level(report)?;
     report.notes.append(&mut plan.notes);
     Ok(())
+}
+
+/// What is copied with an administrator's rights is what the administrator started; whether that is what they meant to start,
+/// only they can tell.
+fn source_note(surroundings: &Surroundings) -> Option<String> {
+    let shared = surroundings.privilege.may_use(&surroundings.executable).err()?;
+    Some(format!(
+        "The program was copied from {}, and {shared}: make sure that it is the f5-guard that you meant to install.",
+        surroundings.executable.display()
+    ))
 }
 
 fn activate(args: &InstallArgs, plan: &Plan<'_>, codex: &Result<Codex, LocateError>) -> Activation {
@@ -174,10 +196,8 @@ fn activate(args: &InstallArgs, plan: &Plan<'_>, codex: &Result<Codex, LocateErr
             return Activation::NotAsked { why: error.to_string().trim_end_matches('.').to_owned() };
         }
     };
-    if !plan.surroundings.home.path.is_dir() {
-        // Codex refuses to start without it, and nothing of a managed installation needs it.
-        let home = plan.surroundings.home.path.display();
-        return Activation::NotAsked { why: format!("there is no {home} to start it with") };
+    if plan.scope == Scope::System {
+        return activate_system(plan, codex);
     }
     let terminal = io::stdin().is_terminal() && io::stdout().is_terminal();
     let choice = match (args.trust, args.no_trust, terminal) {
@@ -193,6 +213,29 @@ fn activate(args: &InstallArgs, plan: &Plan<'_>, codex: &Result<Codex, LocateErr
         places: &plan.places,
         choice,
         folder: &plan.surroundings.user_folder(),
+        ask: &ask,
+    };
+    question.settle()
+}
+
+/// Managed hooks run whatever the user's folder says: Codex is asked with an empty one, and no user's is touched.
+fn activate_system(plan: &Plan<'_>, codex: &Codex) -> Activation {
+    let home =
+        match tempfile::Builder::new().prefix(".f5-guard-").suffix(".tmp").tempdir_in(&plan.folder.path) {
+            Ok(home) => home,
+            Err(error) => {
+                return Activation::NotAsked { why: format!("no folder could be made for it: {error}") };
+            }
+        };
+    let codex_home = CodexHome { path: home.path().to_owned(), origin: Origin::Variable };
+    let question = Question {
+        surroundings: &Surroundings { home: codex_home, ..plan.surroundings.clone() },
+        codex,
+        cwd: home.path(),
+        files: &plan.files,
+        places: &plan.places,
+        choice: TrustChoice::No,
+        folder: &plan.folder,
         ask: &ask,
     };
     question.settle()

@@ -5,7 +5,7 @@ use std::time::SystemTime;
 
 use super::removal::{Outcome, finish_folder, remove_files};
 use crate::commands::setup::PATIENCE;
-use crate::file_edit::{EditLock, FileEditError, NewFile};
+use crate::file_edit::{FileEditError, NewFile};
 use crate::installation::{
     ConfigPlace, Ledger, Removal, Surroundings, forget_trust, is_registered, prepare_removal, project_files,
     remember_trust, stamp, state_keys_in, user_files,
@@ -22,7 +22,7 @@ pub fn remove_project(
     project: &Path,
 ) -> Result<Outcome, FileEditError> {
     let mut outcome = Outcome::default();
-    let files = project_files(project);
+    let files = project_files(project, &surroundings.home);
     let folder = surroundings.user_folder();
     let remembered = Ledger::open(&folder, NewFile::Private);
     let is_remembered = files.iter().any(|place| remembered.record.file(&place.path).is_some());
@@ -31,7 +31,7 @@ pub fn remove_project(
     }
     let mut created: Vec<PathBuf> =
         folder.path.ancestors().take_while(|path| !path.exists()).map(Path::to_path_buf).collect();
-    let lock = EditLock::acquire(&folder.lock(), PATIENCE)?;
+    let lock = folder.hold(PATIENCE)?;
     let mut ledger = Ledger::open(&folder, NewFile::Private);
     let removals = prepare_removal(&files, &[], &ManagedDirs::default(), &ledger, places)?;
     if let Err(error) = forget_project_trust(surroundings, places, &files, &mut ledger, &mut outcome) {
@@ -42,7 +42,7 @@ pub fn remove_project(
         ));
     }
     remove_files(&removals, &mut ledger, &mut outcome)?;
-    created.extend(ledger.record.created_folders.clone());
+    created.extend(ledger.record.created_above(&[&folder.path]));
     if ledger.record.is_empty() && !folder.binary().exists() {
         finish_folder(&folder, &mut ledger, lock, &created, &mut outcome)?;
     } else {

@@ -1,15 +1,11 @@
-//! The user's own registration: removed by `uninstall`, and by an installation for the whole machine.
+//! The user's own registration.
 
 use std::path::PathBuf;
-use std::time::SystemTime;
 
 use super::removal::{Outcome, finish_folder, remove_files};
 use crate::commands::setup::PATIENCE;
-use crate::file_edit::{EditLock, FileEditError, NewFile};
-use crate::installation::{
-    Edit, Goal, Ledger, Surroundings, carry_out, is_registered, prepare, prepare_removal, python_scripts,
-    stamp, user_files,
-};
+use crate::file_edit::{FileEditError, NewFile};
+use crate::installation::{Ledger, Surroundings, is_registered, prepare_removal, python_scripts, user_files};
 use crate::registration::{ManagedDirs, OurPlaces};
 
 /// Removes the user's registration, trust and binary.
@@ -27,7 +23,7 @@ pub fn remove_user(surroundings: &Surroundings, places: &OurPlaces) -> Result<Ou
     }
     let mut created: Vec<PathBuf> =
         folder.path.ancestors().take_while(|path| !path.exists()).map(PathBuf::from).collect();
-    let lock = EditLock::acquire(&folder.lock(), PATIENCE)?;
+    let lock = folder.hold(PATIENCE)?;
     let mut ledger = Ledger::open(&folder, NewFile::Private);
     if let Some(trouble) = &ledger.trouble {
         outcome.notes.push(format!("What was remembered of the installation is lost: {trouble}."));
@@ -49,28 +45,7 @@ pub fn remove_user(surroundings: &Surroundings, places: &OurPlaces) -> Result<Ou
             path.display()
         ));
     }
-    created.extend(ledger.record.created_folders.clone());
+    created.extend(ledger.record.created_above(&[&folder.path]));
     finish_folder(&folder, &mut ledger, lock, &created, &mut outcome)?;
     Ok(outcome)
-}
-
-/// Edits the user's own files beside an installation for the whole machine.
-///
-/// # Errors
-/// [`FileEditError`].
-pub fn edit_user(
-    surroundings: &Surroundings,
-    places: &OurPlaces,
-    goals: Vec<Goal>,
-    mut tell: impl FnMut(&[Edit], Vec<PathBuf>),
-) -> Result<(), FileEditError> {
-    let folder = surroundings.user_folder();
-    let lock = EditLock::acquire(&folder.lock(), PATIENCE)?;
-    let mut ledger = Ledger::open(&folder, NewFile::Private);
-    let edits = prepare(goals, &ledger, places)?;
-    let backups = carry_out(&edits, &mut ledger, &stamp(SystemTime::now()))?;
-    tell(&edits, backups);
-    // Left behind, an administrator's lock file would keep the user out.
-    lock.remove();
-    Ok(())
 }
