@@ -19,8 +19,8 @@ The repository of -Scope project. Default: the one around the current folder.
 Folder of the binary of -Scope system. Default: %ProgramData%\f5-guard.
 
 .PARAMETER InstallUserHooksJson
-With -Scope system: keep or add your own registration too. With -Scope user: register although the machine has managed
-hooks. Everything is scanned twice then.
+With -Scope user: register although the machine has managed hooks. Everything is scanned twice then. With -Scope system it
+is refused, which touches no user's folder: run this script again with -Scope user.
 
 .PARAMETER SkipSmokeTest
 Do not try a scan at the end.

@@ -16,6 +16,15 @@ pub fn is_stdout(path: &Path) -> bool {
     }
 }
 
+/// Whether `path` is one of the system's names for a device or for something that this process has open, such as
+/// `/dev/stderr`. Many of them are links, which only the system can make there.
+#[cfg(unix)]
+#[must_use]
+pub fn is_systems_name(path: &Path) -> bool {
+    let folders = ["/dev", "/dev/fd", "/proc/self/fd", "/proc/thread-self/fd"];
+    path.parent().is_some_and(|folder| folders.iter().any(|known| folder == Path::new(known)))
+}
+
 /// Whether what is written to stderr comes out among the answer, as where `2>&1` stands in the registered command. On a
 /// terminal it may: there it is for a person.
 #[cfg(unix)]
@@ -54,6 +63,13 @@ fn metadata_of(stream: impl std::os::fd::AsFd) -> io::Result<Metadata> {
 #[cfg(windows)]
 #[must_use]
 pub fn is_stdout(_path: &Path) -> bool {
+    false
+}
+
+/// No link on Windows leads to a device.
+#[cfg(windows)]
+#[must_use]
+pub fn is_systems_name(_path: &Path) -> bool {
     false
 }
 

@@ -163,7 +163,7 @@ fn an_upgrade_and_a_second_run_keep_the_trust() {
 
 #[test]
 #[ignore = "needs the real Codex; set F5_GUARD_TEST_CODEX to its path"]
-fn other_peoples_trust_still_stands_after_uninstall_also_where_their_hook_moved() {
+fn a_hook_that_uninstall_moves_loses_its_trust_and_is_named() {
     let home = Home::with_codex(real_codex());
     let other = "[[hooks.Stop]]\n[[hooks.Stop.hooks]]\ntype = \"command\"\ncommand = \"echo other >&2\"\n";
     home.write("config.toml", other.as_bytes());
@@ -181,17 +181,22 @@ fn other_peoples_trust_still_stands_after_uninstall_also_where_their_hook_moved(
         .filter(|hook| !is_ours(&home, hook))
         .collect();
     assert_eq!(others.len(), 2);
-    let config = home.codex().join("config.toml");
-    trust::trust(&mut codex, &config, &home.codex(), &others, SwitchedOff::Stay).unwrap();
+    trust::trust(&mut codex, &home.codex(), &others, SwitchedOff::Stay).unwrap();
     drop(codex);
     assert_eq!((trusted(&home, true), trusted(&home, false)), (5, 2));
 
     let said = home.run(&["uninstall", "--scope", "user"]).succeeds("uninstall");
 
-    assert!(said.contains("their trust went with them: echo later >&2"), "{said}");
+    let note = said.lines().find(|line| line.contains("WARNING: This moves")).expect("a note");
+    assert!(note.contains("Stop `echo later >&2`") && note.contains("/hooks"), "{said}");
+    assert!(!note.contains("echo other"), "that one stays where it was: {said}");
     let hooks = list(&home).hooks;
-    assert_eq!(hooks.len(), 2);
-    assert!(hooks.iter().all(|hook| hook.trust_status == TrustStatus::Trusted), "{hooks:?}");
+    let status = |command: &str| {
+        let hook = hooks.iter().find(|hook| hook.command.as_deref() == Some(command)).expect(command);
+        hook.trust_status.clone()
+    };
+    assert_eq!(status("echo other >&2"), TrustStatus::Trusted);
+    assert_eq!(status("echo later >&2"), TrustStatus::Untrusted, "f5-guard trusts nobody else's hook");
 }
 
 #[test]
@@ -333,8 +338,7 @@ fn nothing_but_what_was_just_written_is_trusted_in_a_project() {
     // Trusted before, by whomever.
     let mut codex = server(&home);
     let hooks = codex.list_hooks_in(&project).unwrap().hooks;
-    let config = home.codex().join("config.toml");
-    trust::trust(&mut codex, &config, &project, &hooks, SwitchedOff::Stay).unwrap();
+    trust::trust(&mut codex, &project, &hooks, SwitchedOff::Stay).unwrap();
     drop(codex);
     let said = home.run(&line).succeeds("install again");
     assert!(said.contains(&format!("CODEX RUNS WHAT ONLY LOOKS LIKE F5-GUARD: {evil}")), "{said}");
@@ -357,8 +361,7 @@ fn a_trusted_registration_of_version_0_1_0_is_upgraded_and_needs_trust_once_more
     home.write("config.toml", old.concat().as_bytes());
     let mut codex = server(&home);
     let hooks = codex.list_hooks_in(&home.codex()).unwrap().hooks;
-    trust::trust(&mut codex, &home.codex().join("config.toml"), &home.codex(), &hooks, SwitchedOff::Stay)
-        .unwrap();
+    trust::trust(&mut codex, &home.codex(), &hooks, SwitchedOff::Stay).unwrap();
     drop(codex);
     assert_eq!(trusted(&home, true), 4);
 
@@ -372,6 +375,35 @@ fn a_trusted_registration_of_version_0_1_0_is_upgraded_and_needs_trust_once_more
     assert_eq!(home.read("config.toml").matches("--fail-mode closed").count(), 5);
 }
 
+#[test]
+#[ignore = "needs the real Codex; set F5_GUARD_TEST_CODEX to its path"]
+fn a_users_and_a_projects_trust_come_out_of_one_file_to_the_byte() {
+    let home = Home::with_codex(real_codex());
+    let project = home.path().join("repo");
+    std::fs::create_dir_all(project.join(".git")).unwrap();
+    let project = project.to_str().unwrap();
+    let text = format!("\u{feff}# mine\n[projects.\"{project}\"]\ntrust_level = \"trusted\"\n");
+    home.write("config.toml", text.replace('\n', "\r\n").as_bytes());
+    let before = home.read("config.toml");
+    let of_project = ["--scope", "project", project];
+    let with_trust = ["--trust", "--skip-smoketest"];
+    for users in [&[][..], &["--scope", "user"]] {
+        if !users.is_empty() {
+            home.run(&[&["install"], users, &with_trust].concat()).succeeds("install for the user");
+        }
+        let said = home.run(&[&["install"][..], &of_project, &with_trust].concat()).succeeds("install");
+        assert!(said.contains("PROTECTED"), "{said}");
+        home.run(&[&["uninstall"][..], &of_project].concat()).succeeds("uninstall");
+        let text = home.read("config.toml");
+        assert!(!text.contains(&format!("{project}/.codex")), "{text}");
+        if !users.is_empty() {
+            assert_eq!(trusted(&home, true), 5, "the user's own trust stays");
+            home.run(&[&["uninstall"], users].concat()).succeeds("uninstall for the user");
+        }
+        assert_eq!(home.read("config.toml"), before);
+    }
+}
+
 #[cfg(target_os = "linux")]
 #[test]
 #[ignore = "needs the real Codex (F5_GUARD_TEST_CODEX), root and unshare"]
@@ -380,6 +412,7 @@ fn a_managed_installation_needs_no_trust_and_leaves_nothing_behind() {
     let home = services.home();
     home.run(&["install", "--scope", "user", "--trust", "--skip-smoketest"])
         .succeeds("a user installation before");
+    let own = home.read("config.toml");
     let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/install_support/managed.sh");
     let mut command = home.command(&["ignored"]);
     let environment: Vec<_> =
@@ -396,5 +429,6 @@ fn a_managed_installation_needs_no_trust_and_leaves_nothing_behind() {
     assert!(done.status.success(), "{told}");
     assert!(told.contains("PROTECTED") && told.contains("hook: UserPromptSubmit Blocked"), "{told}");
     assert_eq!(services.model.calls(), 0, "{told}");
-    assert!(!home.read("config.toml").contains("hooks"), "the user's own entries are gone");
+    assert!(told.contains("f5-guard uninstall --scope user"), "{told}");
+    assert_eq!(home.read("config.toml"), own, "no user's folder is touched");
 }

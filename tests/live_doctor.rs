@@ -2,6 +2,9 @@
 //! `F5_GUARD_TEST_CODEX=/path/to/codex cargo test --test live_doctor -- --ignored`
 #![cfg(target_os = "linux")]
 
+#[path = "support/own.rs"]
+mod own;
+
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
@@ -54,9 +57,7 @@ impl Machine {
         let answer = |_: usize, _: &_| vec![Item::message("hello")];
         let machine =
             Self { dir, api: F5::builder().may_stay_idle().start(), model: Model::answering(answer), etc };
-        fs::hard_link(BINARY, machine.installed())
-            .or_else(|_| fs::copy(BINARY, machine.installed()).map(drop))
-            .unwrap();
+        own::put(BINARY, machine.installed());
         machine
     }
 
@@ -105,7 +106,7 @@ impl Machine {
         let mut server = AppServer::start(&real_codex(), &home, &self.work(), LIMIT).unwrap();
         let hooks = Review::of(&server.list_hooks_in(&self.work()).unwrap(), &|_| true).to_trust();
         assert_eq!(hooks.len(), EVENTS.len());
-        trust::trust(&mut server, &self.config(), &self.work(), &hooks, SwitchedOff::Stay).unwrap();
+        trust::trust(&mut server, &self.work(), &hooks, SwitchedOff::Stay).unwrap();
     }
 
     fn run(&self, program: &Path, arguments: &[String]) -> Output {

@@ -242,6 +242,45 @@ fn trust_that_codex_wrote_goes_with_the_hooks() {
     }
 }
 
+/// What Codex makes of a file when it writes trust into it: LF, no byte order mark, and its records.
+fn trusted_by_codex(text: &str, keys: &[String]) -> String {
+    let mut trusted = text.trim_start_matches('\u{feff}').replace("\r\n", "\n");
+    if !trusted.is_empty() && !trusted.ends_with('\n') {
+        trusted.push('\n');
+    }
+    if !trusted.contains("[hooks.state") {
+        trusted.push_str("\n[hooks.state]\n");
+    }
+    for key in keys {
+        trusted.push_str(&format!("\n[hooks.state.\"{key}\"]\ntrusted_hash = \"sha256:1\"\n"));
+    }
+    trusted
+}
+
+#[test]
+fn what_codex_restyled_comes_back_to_the_byte() {
+    let mut restyled = 0;
+    for (path, file, bytes) in corpus() {
+        let text = installed(file, &bytes, &RegistrationOptions::default());
+        if file != ConfigFile::ConfigToml || text.contains("hooks = {") {
+            continue;
+        }
+        let remembered = record(file, &bytes, &text, None);
+        let keys = our_trust_keys(file, text.as_bytes(), SOURCE, &places()).unwrap();
+        let trusted = trusted_by_codex(&text, &keys);
+        let scope = RemovalScope { trust_keys: &keys, record: Some(&remembered), ..RemovalScope::default() };
+        let remembered = renew_record(file, Some(text.as_bytes()), &trusted, &scope, &places()).unwrap();
+        assert_eq!(removed(file, &trusted, Some(&remembered)).as_bytes(), bytes, "{}", path.display());
+        // And with a changed registration on top of it.
+        let changed = installed(file, trusted.as_bytes(), &closed());
+        let scope = RemovalScope { record: Some(&remembered), ..scope };
+        let remembered = renew_record(file, Some(trusted.as_bytes()), &changed, &scope, &places()).unwrap();
+        assert_eq!(removed(file, &changed, Some(&remembered)).as_bytes(), bytes, "{}", path.display());
+        restyled += usize::from(bytes.contains(&b'\r') || bytes.starts_with(b"\xef\xbb\xbf"));
+    }
+    assert!(restyled >= 2, "{restyled} files had another style than Codex's");
+}
+
 #[test]
 fn where_the_record_no_longer_fits_the_flag_that_we_added_goes_too() {
     let file = ConfigFile::ConfigToml;

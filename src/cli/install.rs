@@ -56,9 +56,6 @@ pub struct Target {
     /// Show what would change in every file, and write nothing
     #[arg(long)]
     pub dry_run: bool,
-    /// The Codex to ask about trust [default: CODEX_CLI_PATH, else the one on PATH or in a usual place]
-    #[arg(long, value_name = "FILE")]
-    pub codex: Option<PathBuf>,
 }
 
 /// Options of `install`.
@@ -66,6 +63,9 @@ pub struct Target {
 pub struct InstallArgs {
     #[command(flatten)]
     pub target: Target,
+    /// The Codex to ask about trust [default: CODEX_CLI_PATH, else the one on PATH or in a usual place]
+    #[arg(long, value_name = "FILE")]
+    pub codex: Option<PathBuf>,
     /// Trust the five hooks without asking
     #[arg(long, conflicts_with = "no_trust")]
     pub trust: bool,
@@ -75,8 +75,7 @@ pub struct InstallArgs {
     /// Don't try a scan at the end
     #[arg(long)]
     pub skip_smoketest: bool,
-    /// With `--scope system`: keep or add this user's own registration. With `--scope user`: register although the
-    /// machine has managed hooks. Everything is scanned twice then
+    /// With `--scope user`: register although the machine has managed hooks. Everything is scanned twice then
     #[arg(long)]
     pub also_user: bool,
     /// With `--scope project`: keep the options that the repository's registration carries
@@ -117,6 +116,9 @@ pub struct Enforced {
 pub struct UninstallArgs {
     #[command(flatten)]
     pub target: Target,
+    /// Accepted as for `install`, and ignored: no Codex is asked
+    #[arg(long, value_name = "FILE")]
+    pub codex: Option<PathBuf>,
 }
 
 impl From<Scope> for installation::Scope {

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use super::log_tail::LogProblem;
 use super::settings::SettingRow;
+use crate::access::Writers;
 use crate::codex::System;
 use crate::codex::layers::{ConfigVerdict, HookSwitches};
 use crate::codex::trust::Standing;
@@ -17,6 +18,8 @@ pub struct Facts {
     pub program: ThisProgram,
     /// The folder of the session that was asked about.
     pub folder: PathBuf,
+    /// What was not looked at because others can change it and this is root, as sentences without a full stop.
+    pub left_out: Vec<String>,
     pub settings: Vec<SettingRow>,
     pub codex: CodexFacts,
     pub files: Vec<FileFacts>,
@@ -254,14 +257,6 @@ pub struct WritableFacts {
     /// What was asked about.
     pub path: PathBuf,
     pub who: Writers,
-}
-
-#[derive(Debug, Clone)]
-pub enum Writers {
-    Administrators,
-    /// Others too: the path itself or a folder above it, with the reason.
-    Others(Vec<String>),
-    CannotTell(String),
 }
 
 /// The log file.

@@ -51,6 +51,7 @@ finding_ids! {
     CodexMissing => "codex-missing",
     CodexUnusable => "codex-unusable",
     CodexHome => "codex-home",
+    AsRoot => "as-root",
     ConfigRefused => "config-refused",
     ConfigFile => "config-file",
     HooksOff => "hooks-off",

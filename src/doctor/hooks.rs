@@ -59,12 +59,14 @@ fn missing(facts: &Facts, event: Event) -> Finding {
     } else {
         "Run `f5-guard install`."
     };
-    let text = if facts.codex.listing.is_ok() {
-        "No hook of f5-guard is active in Codex."
+    let (severity, text) = if facts.codex.listing.is_ok() {
+        (Severity::Problem, "No hook of f5-guard is active in Codex.")
+    } else if !facts.left_out.is_empty() {
+        (Severity::Unknown, "No file that root looked at registers a hook of f5-guard.")
     } else {
-        "No file on this machine registers a hook of f5-guard."
+        (Severity::Problem, "No file on this machine registers a hook of f5-guard.")
     };
-    Finding::new(FindingId::NotRegistered, Severity::Problem, text, fix).about(event)
+    Finding::new(FindingId::NotRegistered, severity, text, fix).about(event)
 }
 
 /// A command that nobody can be sure of runs with the token in its environment, or asks to be trusted among ours.

@@ -8,6 +8,7 @@ use super::log_tail::LogProblem;
 use super::screen::Screen;
 use super::settings::{Connection, differences, rows};
 use super::{Diagnosis, FindingId, Severity, Verdict, diagnose};
+use crate::access::Writers;
 use crate::codex::System;
 use crate::codex::layers::{ConfigVerdict, HookSwitches, HooksFeature, OnlyManaged};
 use crate::codex::trust::Standing;
@@ -57,6 +58,7 @@ fn healthy() -> Facts {
     Facts {
         program: ThisProgram { version: "1.0.0", path: Some(BINARY.into()), system: System::Unix },
         folder: "/w".into(),
+        left_out: vec![],
         settings: settings(&HERE),
         codex: CodexFacts {
             program: Ok("/usr/bin/codex".into()),
@@ -144,6 +146,19 @@ const CASES: &[Case] = {
         (CodexHome, Unknown, CannotTell, |f| f.codex.home = Err("HOME is not set".into())),
         (CodexHome, Warning, Protected, |f| {
             f.codex.home.as_mut().unwrap().exists = Existence::Missing;
+        }),
+        (AsRoot, Note, Protected, |f| f.left_out = vec!["others can change /w".into()]),
+        (AsRoot, Unknown, CannotTell, |f| {
+            f.left_out = vec!["others can change /h".into()];
+            f.codex.home = Err("it is not root's".into());
+            f.codex.listing = Err("it was not asked".into());
+        }),
+        (NotRegistered, Unknown, CannotTell, |f| {
+            f.left_out = vec!["others can change /h".into()];
+            f.codex.home = Err("it is not root's".into());
+            f.codex.listing = Err("it was not asked".into());
+            f.hooks = vec![];
+            f.files = vec![];
         }),
         (ConfigRefused, Problem, NotProtected, |f| {
             let message = "invalid type".to_owned();

@@ -4,7 +4,7 @@ use serde_json::Value;
 
 use super::edits::Goal;
 use super::places::ConfigPlace;
-use crate::file_edit::{FileEditError, Snapshot};
+use crate::file_edit::FileEditError;
 use crate::hook::Event;
 use crate::registration::{ConfigFile, ManagedDirs, OurPlaces, Owner, Registration, Wanted, registered};
 
@@ -77,19 +77,6 @@ pub fn is_registered(files: &[ConfigPlace], places: &OurPlaces) -> Result<bool, 
     Ok(false)
 }
 
-/// Whether one of the files holds hooks of ours or the Python integration's.
-///
-/// # Errors
-/// [`FileEditError`] for a file that can't be read.
-pub fn is_concerned(files: &[ConfigPlace], places: &OurPlaces) -> Result<bool, FileEditError> {
-    for place in files {
-        if Found::read(place, places)?.has(&[Owner::Ours, Owner::Python]) {
-            return Ok(true);
-        }
-    }
-    Ok(false)
-}
-
 /// A hook of ours as a file has it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RegisteredCommand {
@@ -109,7 +96,7 @@ pub fn our_commands(
 ) -> Result<Vec<RegisteredCommand>, FileEditError> {
     let mut commands = Vec::new();
     for place in files {
-        let snapshot = Snapshot::read(&place.path)?;
+        let snapshot = place.read()?;
         let events = registered(place.file, snapshot.bytes().unwrap_or_default(), places)
             .map_err(FileEditError::document(&place.path))?;
         for groups in &events {
@@ -136,7 +123,7 @@ struct Found {
 
 impl Found {
     fn read(place: &ConfigPlace, places: &OurPlaces) -> Result<Self, FileEditError> {
-        let snapshot = Snapshot::read(&place.path)?;
+        let snapshot = place.read()?;
         let bytes = snapshot.bytes().unwrap_or_default();
         let events = registered(place.file, bytes, places).map_err(FileEditError::document(&place.path))?;
         let handlers = events.iter().flat_map(|event| &event.groups).flat_map(|group| &group.handlers);

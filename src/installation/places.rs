@@ -2,9 +2,11 @@
 
 use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use crate::codex::home::CodexHome;
 use crate::codex::{Env, System};
+use crate::file_edit::{EditLock, FileEditError, Snapshot, check_own_folder};
 use crate::hook::Event;
 use crate::registration::{BINARY, ConfigFile, FOLDER, OurPlaces, Python};
 
@@ -41,6 +43,25 @@ impl OurFolder {
     #[must_use]
     pub fn lock(&self) -> PathBuf {
         self.path.join(LOCK)
+    }
+
+    /// Creates the folder where it is missing, and takes its lock.
+    ///
+    /// # Errors
+    /// [`FileEditError`]; also where the folder leads elsewhere or belongs to somebody else.
+    pub fn hold(&self, patience: Duration) -> Result<EditLock, FileEditError> {
+        self.check()?;
+        let lock = EditLock::acquire(&self.lock(), patience)?;
+        self.check()?;
+        Ok(lock)
+    }
+
+    /// Whether it is a folder, and the user's own.
+    ///
+    /// # Errors
+    /// [`FileEditError::NotOurFolder`].
+    pub fn check(&self) -> Result<(), FileEditError> {
+        check_own_folder(&self.path)
     }
 }
 
@@ -93,11 +114,26 @@ pub struct ConfigPlace {
     pub path: PathBuf,
     pub file: ConfigFile,
     pub layer: Layer,
+    /// The folder that links must not lead out of: whoever wrote a repository made its links, too.
+    within: Option<PathBuf>,
+}
+
+impl ConfigPlace {
+    /// The file as it is now.
+    ///
+    /// # Errors
+    /// [`FileEditError`].
+    pub fn read(&self) -> Result<Snapshot, FileEditError> {
+        match &self.within {
+            Some(folder) => Snapshot::read_within(&self.path, folder),
+            None => Snapshot::read(&self.path),
+        }
+    }
 }
 
 fn pair(folder: &Path, layer: Layer) -> [ConfigPlace; 2] {
     [("config.toml", ConfigFile::ConfigToml), ("hooks.json", ConfigFile::HooksJson)]
-        .map(|(name, file)| ConfigPlace { path: folder.join(name), file, layer })
+        .map(|(name, file)| ConfigPlace { path: folder.join(name), file, layer, within: None })
 }
 
 /// The user's two files: `config.toml`, `hooks.json`.
@@ -106,10 +142,16 @@ pub fn user_files(home: &CodexHome) -> [ConfigPlace; 2] {
     pair(&home.path, Layer::User)
 }
 
-/// A project's two files in its `.codex` folder.
+/// A project's two files in its `.codex` folder. Links among them may lead anywhere in the repository that the project is
+/// in or, where there is none or `home` is in it too, in the project itself.
 #[must_use]
-pub fn project_files(project: &Path) -> [ConfigPlace; 2] {
+pub fn project_files(project: &Path, home: &CodexHome) -> [ConfigPlace; 2] {
+    let real = |path: &Path| path.canonicalize().unwrap_or_else(|_| path.to_owned());
+    let (here, home) = (real(project), real(&home.path));
+    let repository = here.ancestors().find(|folder| folder.join(".git").exists());
+    let within = repository.filter(|folder| !home.starts_with(folder)).unwrap_or(&here);
     pair(&project.join(".codex"), Layer::Project)
+        .map(|place| ConfigPlace { within: Some(within.to_owned()), ..place })
 }
 
 /// The administrator's files in `folder` (see [`crate::codex::layers::system_folder`]): `requirements.toml`, where
@@ -120,6 +162,7 @@ pub fn system_files(folder: &Path) -> [ConfigPlace; 3] {
         path: folder.join("requirements.toml"),
         file: ConfigFile::RequirementsToml,
         layer: Layer::System,
+        within: None,
     };
     let [config, hooks] = pair(folder, Layer::System);
     [requirements, config, hooks]

@@ -6,8 +6,8 @@ use std::path::{Path, PathBuf};
 
 use super::launch::LaunchError;
 use super::places::{self, FLEET_BINARIES, Layer, OurFolder, user_folder};
-use super::privilege::Privilege;
 use super::record::Record;
+use crate::access::Privilege;
 use crate::codex::home::{CodexHome, NoHome};
 use crate::codex::{Env, System, layers};
 use crate::registration::OurPlaces;
@@ -137,6 +137,7 @@ impl Surroundings {
     #[must_use]
     pub fn installed_managed_dir(&self) -> Option<PathBuf> {
         let [requirements, ..] = places::system_files(&self.system_folder);
+        self.privilege.may_use(&requirements.path).ok()?;
         let text = std::fs::read_to_string(&requirements.path).ok()?;
         let document: toml_edit::DocumentMut = text.strip_prefix('\u{feff}').unwrap_or(&text).parse().ok()?;
         let hooks = document.get("hooks")?.as_table_like()?;

@@ -15,7 +15,7 @@ use tracing_subscriber::fmt;
 use tracing_subscriber::fmt::writer::BoxMakeWriter;
 use tracing_subscriber::prelude::*;
 
-pub use file::Log;
+pub use file::{Log, check};
 
 use crate::hook::decision::log_word;
 use crate::hook::{Action, Assessment, Event};

@@ -31,7 +31,7 @@ pub use definition::{HookDefinition, MATCH_ALL_TOOLS, Registration, Registration
 pub use diff::unified_diff;
 pub use document::{
     ConfigFile, Installed, NamedHook, RemovalScope, Removed, has_foreign_hooks, install, our_trust_keys,
-    registered, remove, renew_record, trusts_any,
+    registered, remove, renew_record, trusts_any, without_trust,
 };
 pub use error::DocumentError;
 pub use model::{EventGroups, Group, Handler};
@@ -40,4 +40,3 @@ pub use plan::{ManagedDirs, Wanted};
 pub use record::EditRecord;
 pub use render::{PrintFormat, render};
 pub use text::Position;
-pub use trust::{HookPosition, MovedHook, trust_key};

@@ -69,6 +69,9 @@ impl ScanClient {
         started: Instant,
         log: Option<ExchangeLog>,
     ) -> Result<Self, ScanError> {
+        if let Some(path) = settings.refused_path() {
+            return Err(path.into());
+        }
         let token = settings.api_token.as_ref().ok_or(ScanError::NoToken)?;
         if !token.expose().bytes().all(|byte| byte.is_ascii_graphic()) {
             return Err(ScanError::UnusableToken);

@@ -13,11 +13,12 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 pub use base_url::{BaseUrl, BaseUrlError, PlainHttp, is_loopback_host};
-pub use setting::{Env, Given, Setting, Source};
+pub(crate) use setting::home_relative;
+pub use setting::{Env, Given, RelativePath, Setting, Source};
 use values::{FailMode, FlaggedOutput, LogLevel, SystemStore};
 
 use crate::codex::System;
-use crate::codex::home::CodexHome;
+use crate::codex::home::{CodexHome, NoHome};
 use crate::secret::Secret;
 
 /// Where scans go when nobody says otherwise.
@@ -68,6 +69,8 @@ pub struct Settings {
     pub max_scan_length: Setting<usize>,
     pub tls: TlsSettings,
     pub log: LogSettings,
+    /// Paths that are ignored because they are not absolute.
+    pub relative_paths: Vec<RelativePath>,
 }
 
 /// Trust and identity for TLS.
@@ -113,6 +116,7 @@ impl Settings {
             "it counts as false",
         )
         .map(PlainHttp::from_switch);
+        let mut relative_paths = Vec::new();
         Self {
             api_token: text("F5_GUARDRAILS_API_TOKEN", None, env).map(|token| token.map(Secret::new)),
             base_url: base_url(overrides.base_url.as_ref(), *plain_http, env),
@@ -148,8 +152,16 @@ impl Settings {
                 "the default of 50000 is used",
             ),
             tls: TlsSettings::read(overrides, env),
-            log: LogSettings::read(env),
+            log: LogSettings::read(env, &mut relative_paths),
+            relative_paths,
         }
+    }
+
+    /// A path that is not absolute, where that is an error: in closed mode nobody shall have to guess which file was
+    /// meant. In open mode it is only ignored.
+    #[must_use]
+    pub fn refused_path(&self) -> Option<RelativePath> {
+        self.relative_paths.first().copied().filter(|_| *self.fail_mode == FailMode::Closed)
     }
 
     /// The time for one hook run: the scan timeout, as far as the registration has room for it, because Codex takes a
@@ -181,6 +193,7 @@ impl Settings {
             &self.max_scan_length.problem,
             &self.tls.system_store.problem,
             &self.log.level.problem,
+            &self.log.file.problem,
         ]
         .into_iter()
         .filter_map(|problem| problem.as_deref())
@@ -239,17 +252,13 @@ impl TlsSettings {
 }
 
 impl LogSettings {
-    fn read(env: Env<'_>) -> Self {
+    fn read(env: Env<'_>, relative: &mut Vec<RelativePath>) -> Self {
         let file = match env_setting("F5_GUARDRAILS_LOG_FILE", env) {
-            Some(given) => Setting {
-                value: match given.trimmed().and_then(values::switch) {
-                    Some(false) => None,
-                    _ => Some(home_relative(&given.text, env)),
-                },
-                source: given.source,
-                problem: None,
-            },
-            None => Setting::default_value(log_in_codex_home(env)),
+            Some(given) if given.trimmed().and_then(values::switch) == Some(false) => {
+                Setting { value: None, source: given.source, problem: None }
+            }
+            Some(given) => given.absolute_or_none(env, relative),
+            None => log_in_codex_home(env),
         };
         Self {
             level: parsed(
@@ -289,9 +298,17 @@ fn scan_timeout(overrides: &Overrides, env: Env<'_>) -> Setting<Duration> {
     timeout
 }
 
-fn log_in_codex_home(env: Env<'_>) -> Option<PathBuf> {
-    let home = CodexHome::find(System::this(), env).ok()?;
-    Some(home.path.join("logs").join("f5_guardrails.log"))
+/// None where the home folder would be another one for each session: what is there may be a repository's.
+fn log_in_codex_home(env: Env<'_>) -> Setting<Option<PathBuf>> {
+    match CodexHome::find(System::this(), env) {
+        Ok(home) => Setting::default_value(Some(home.path.join("logs").join("f5_guardrails.log"))),
+        Err(NoHome::NotSet { .. }) => Setting::default_value(None),
+        Err(NoHome::Relative { variable }) => Setting {
+            value: None,
+            source: Source::Environment(variable),
+            problem: Some(format!("{variable} is not an absolute path, so there is no log.")),
+        },
+    }
 }
 
 fn env_setting(variable: &'static str, env: Env<'_>) -> Option<Given> {
@@ -336,15 +353,6 @@ fn path(variable: &'static str, env: Env<'_>) -> Setting<Option<PathBuf>> {
             Setting { value: Some(home_relative(&given.text, env)), source: given.source, problem: None }
         }
         None => Setting::default_value(None),
-    }
-}
-
-/// A path whose leading `~/` is the home folder: variables set outside a shell are not expanded by one.
-pub(crate) fn home_relative(text: &OsString, env: Env<'_>) -> PathBuf {
-    let path = PathBuf::from(text);
-    match (path.strip_prefix("~"), env("HOME").or_else(|| env("USERPROFILE"))) {
-        (Ok(rest), Some(home)) => PathBuf::from(home).join(rest),
-        _ => path,
     }
 }
 

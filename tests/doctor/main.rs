@@ -2,6 +2,8 @@
 //! it is told to.
 
 mod fake;
+#[path = "../support/own.rs"]
+mod own;
 #[path = "../support/shells.rs"]
 mod shells;
 mod user;
@@ -50,6 +52,9 @@ const TESTS: &[(&str, fn())] = &[
     ("an_objecting_service_works", objecting),
     ("the_logs_last_problems_are_shown", log_problems),
     ("a_log_that_cannot_be_written_is_found", log_not_writable),
+    #[cfg(unix)]
+    ("a_log_that_is_a_link_is_not_followed", log_is_a_link),
+    ("a_log_path_that_is_not_absolute_is_an_error_in_closed_mode", relative_log),
     ("no_secret_is_shown_anywhere", no_secrets),
     ("text_has_no_escape_sequences_off_a_terminal", no_colour),
     #[cfg(target_os = "linux")]
@@ -264,7 +269,8 @@ fn project_not_run() {
         let ran = user.path("ran");
         replace_binary(&user, &json!({"version": "f5-guard 0.0.9", "touches": ran}));
         fs::write(user.config(), "").unwrap();
-        let command = portable(Event::Stop, &RegistrationOptions::default());
+        // By the path of the user's own binary, which is f5-guard whoever names it.
+        let command = user.command("stop");
         write_projects_hook(&user, "Stop", &command);
         user.codex_says(json!({"hooks": [projects_hook(&user, "stop", &command, trust)]}));
         if !codex_is_there {
@@ -274,7 +280,7 @@ fn project_not_run() {
         let report = run.json();
         let projects = &report["hooks"].as_array().unwrap()[0];
         // Trusted, it is run: so the file would be there if it had been run before.
-        let is_run = trust == "trusted" && !cfg!(windows);
+        let is_run = trust == "trusted";
         assert_eq!(
             (&projects["layer"], projects["trial"]["result"] == "passed"),
             (&json!("project"), is_run),
@@ -447,6 +453,27 @@ fn log_not_writable() {
     fs::create_dir(&folder).unwrap();
     let (_, run) = user.set("F5_GUARDRAILS_LOG_FILE", folder.display().to_string()).run();
     assert_eq!((run.code, run.finding("log-file").0.as_str()), (Some(0), "warning"));
+}
+
+#[cfg(unix)]
+fn log_is_a_link() {
+    let user = User::new();
+    let link = user.path("link.log");
+    std::os::unix::fs::symlink(user.config(), &link).unwrap();
+    let (_, run) = user.set("F5_GUARDRAILS_LOG_FILE", link.display().to_string()).run();
+    let (severity, text) = run.finding("log-file");
+    assert_eq!((run.code, severity.as_str()), (Some(0), "warning"));
+    assert!(text.contains("it is a link"), "{text}");
+}
+
+fn relative_log() {
+    for (mode, code, expected) in [("open", 0, "warning"), ("closed", 1, "problem")] {
+        let user = User::new().set("F5_GUARDRAILS_FAIL_MODE", mode);
+        let (_, run) = user.set("F5_GUARDRAILS_LOG_FILE", "x.log").run();
+        let (severity, text) = run.finding("setting");
+        assert_eq!((run.code, severity.as_str()), (Some(code), expected), "{}", run.stdout);
+        assert!(text.contains("F5_GUARDRAILS_LOG_FILE is not an absolute path"), "{text}");
+    }
 }
 
 fn no_secrets() {

@@ -8,7 +8,7 @@ use f5_stand_in::f5::{F5, TOKEN};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
-use crate::{fake, shells};
+use crate::{fake, own, shells};
 
 pub const BINARY: &str = env!("CARGO_BIN_EXE_f5-guard");
 pub const EVENTS: [(&str, &str, &str); 5] = [
@@ -76,8 +76,12 @@ impl User {
         };
         let installed = user.installed();
         fs::create_dir_all(installed.parent().unwrap()).unwrap();
-        // The same file under the installed name: a copy of a debug build would be large.
-        fs::hard_link(BINARY, &installed).or_else(|_| fs::copy(BINARY, &installed).map(drop)).unwrap();
+        own::put(BINARY, &installed);
+        if !own::is_ours(&user.codex) {
+            let codex = user.path("codex");
+            own::put(&user.codex, &codex);
+            user.codex = codex;
+        }
         user.register("trusted");
         user.variables.push(("PATH".into(), shells::path()));
         user

@@ -232,6 +232,69 @@ fn a_pipe_without_a_reader_in_the_place_of_the_log_changes_no_decision() {
     });
 }
 
+/// In a folder that others can write to, or in a repository, they would choose the file that is written, and renamed.
+#[cfg(unix)]
+#[test]
+fn a_link_in_the_place_of_the_log_is_not_followed_and_changes_no_decision() {
+    use std::os::unix::fs::symlink;
+    for target in ["precious", "missing", "large"] {
+        for place in [LOG, "x.log"] {
+            let api = F5::answering(Verdict::flagged());
+            let hook = Hook::pre_tool_use();
+            std::fs::create_dir_all(hook.home().join(".codex/logs")).expect("a folder");
+            hook.file("precious", "x\n");
+            let large = hook.file("large", "");
+            std::fs::OpenOptions::new().write(true).open(&large).unwrap().set_len(10 << 20).unwrap();
+            let path = hook.home().join(place);
+            symlink(hook.home().join(target), &path).expect("a link");
+            let answer = hook.env("F5_GUARDRAILS_LOG_FILE", &path).against(&api).run().blocked();
+            let home = answer.home();
+            assert_eq!(std::fs::read_to_string(home.join("precious")).unwrap(), "x\n", "{place}");
+            assert!(!home.join("missing").exists() && path.is_symlink(), "{target} {place}");
+            assert_eq!(std::fs::metadata(home.join("large")).unwrap().len(), 10 << 20);
+            assert!(!path.with_extension("log.1").exists(), "nothing was renamed");
+        }
+    }
+}
+
+/// The older lines go where a link is: it is replaced, and what it leads to stays.
+#[cfg(unix)]
+#[test]
+fn a_link_in_the_place_of_the_older_log_is_replaced() {
+    let api = F5::answering(Verdict::flagged());
+    let hook = Hook::pre_tool_use();
+    std::fs::create_dir(hook.home().join(".codex/logs")).expect("a folder");
+    let large = hook.file(LOG, "");
+    std::fs::OpenOptions::new().write(true).open(large).unwrap().set_len(10 << 20).unwrap();
+    let precious = hook.file("precious", "x\n");
+    let older = hook.home().join(format!("{LOG}.1"));
+    std::os::unix::fs::symlink(&precious, &older).expect("a link");
+    let answer = hook.against(&api).run().blocked();
+    assert!(!answer.log().is_empty(), "{answer:?}");
+    assert_eq!(std::fs::read_to_string(&precious).unwrap(), "x\n");
+    assert!(older.symlink_metadata().unwrap().is_file());
+}
+
+/// A link of the system's own.
+#[cfg(unix)]
+#[test]
+fn the_log_can_be_stderr() {
+    for path in ["/dev/stderr", "/dev/fd/2"] {
+        let api = F5::answering(Fault::status(500));
+        let answer = Hook::pre_tool_use().open().env("F5_GUARDRAILS_LOG_FILE", path).against(&api).run();
+        let json = answer.stderr.lines().filter(|line| line.starts_with('{')).count();
+        assert_eq!(json, 1, "{answer:?}");
+        answer.warned();
+    }
+}
+
+#[test]
+fn a_codex_home_that_is_not_absolute_gets_no_log_and_changes_no_decision() {
+    let api = F5::answering(Verdict::flagged());
+    let answer = Hook::pre_tool_use().closed().env("CODEX_HOME", ".codex").against(&api).run().blocked();
+    assert!(!answer.home().join(".codex/logs").exists(), "{answer:?}");
+}
+
 #[test]
 fn a_large_log_is_turned_over() {
     let api = F5::answering(Verdict::flagged());

@@ -2,6 +2,8 @@
 
 #[path = "../install_support/mod.rs"]
 mod install_support;
+#[cfg(unix)]
+mod links;
 mod ownership;
 #[cfg(windows)]
 #[path = "../support/powershell.rs"]
@@ -178,6 +180,97 @@ fn uninstall_leaves_what_only_resembles_ours_and_names_it_and_the_log() {
     assert!(!home.binary().exists());
     let again = home.run(&["uninstall", "--scope", "user"]).succeeds("again");
     assert!(again.contains("nothing of this user's registration is there"), "{again}");
+}
+
+/// A hook of another tool, with what a terminal should not see in its command.
+fn another_tools_hook(name: &str) -> String {
+    format!(
+        "\n[[hooks.Stop]]\n[[hooks.Stop.hooks]]\ntype = \"command\"\ncommand = \"{name} \\u001b[31m{}\"\n",
+        "x".repeat(5000)
+    )
+}
+
+#[test]
+fn uninstall_names_a_hook_of_another_tool_that_it_moves() {
+    let home = Home::new();
+    home.write("config.toml", another_tools_hook("before").as_bytes());
+    home.run(&INSTALL).succeeds("install");
+    let text = home.read("config.toml");
+    home.write("config.toml", format!("{text}{}", another_tools_hook("behind")).as_bytes());
+
+    let dry = home.run(&["uninstall", "--scope", "user", "--dry-run"]).succeeds("dry run");
+    let said = home.run(&["uninstall", "--scope", "user"]).succeeds("uninstall");
+
+    for (said, start) in [(dry, "# WARNING: "), (said, "  note    WARNING: ")] {
+        let note = said.lines().find(|line| line.starts_with(start)).expect(&said);
+        assert!(note.contains("Stop `behind [31mxxx") && note.contains("config.toml"), "{note}");
+        assert!(note.contains("start `codex` and trust it again under /hooks"), "{note}");
+        assert!(!note.contains('\u{1b}') && note.chars().count() < 700 && !note.contains("before"), "{note}");
+    }
+}
+
+#[test]
+fn install_names_a_hook_of_another_tool_that_it_moves() {
+    let python = "\n[[hooks.Stop]]\n[[hooks.Stop.hooks]]\ntype = \"command\"\n\
+                  command = \"python3 ~/.codex/hooks/f5_guardrails/stop.py\"\n";
+    for (file, moves) in [
+        (format!("{python}{python}{}", another_tools_hook("behind")), true),
+        (format!("{python}{}{python}", another_tools_hook("between")), false),
+        (another_tools_hook("before"), false),
+    ] {
+        let home = Home::new();
+        home.write("config.toml", file.as_bytes());
+        let dry = home.run(&with(&["--dry-run"])).succeeds("dry run");
+        let said = home.run(&INSTALL).succeeds("install");
+        assert_eq!(dry.contains("# WARNING: This moves a hook of another tool"), moves, "{dry}");
+        assert_eq!(said.contains("note    WARNING: This moves a hook of another tool"), moves, "{said}");
+    }
+}
+
+#[test]
+fn of_two_hooks_that_it_replaces_install_keeps_the_one_that_moves_nobody() {
+    let home = Home::new();
+    home.run(&INSTALL).succeeds("install");
+    let python = "[[hooks.Stop]]\n[[hooks.Stop.hooks]]\ntype = \"command\"\n\
+                  command = \"python3 ~/.codex/hooks/f5_guardrails/stop.py\"\n";
+    let text = home.read("config.toml");
+    home.write("config.toml", format!("{python}{}\n{text}", another_tools_hook("between")).as_bytes());
+
+    let said = home.run(&INSTALL).succeeds("again");
+
+    assert!(!said.contains("WARNING: This moves"), "{said}");
+    let text = home.read("config.toml");
+    assert_eq!(text.matches("[[hooks.Stop]]").count(), 2, "{text}");
+    assert!(text.find(" stop").unwrap() < text.find("between").unwrap(), "{text}");
+}
+
+#[test]
+fn a_projects_trust_goes_with_it_and_nothing_else_does() {
+    for registered in [false, true] {
+        let home = Home::new();
+        let project = home.path().join("repo");
+        fs::create_dir(&project).unwrap();
+        home.write("config.toml", b"\xef\xbb\xbf# mine\r\nmodel = \"x\"\r\n");
+        if registered {
+            home.run(&INSTALL).succeeds("a user installation");
+        }
+        let before = home.contents();
+        let scope = ["--scope", "project", project.to_str().unwrap()];
+        home.run(&[&["install"][..], &scope, &["--no-trust", "--skip-smoketest"]].concat())
+            .succeeds("install");
+        let text = home.read("config.toml");
+        let file = project.canonicalize().unwrap().join(".codex").join("config.toml");
+        let key = |event: &str| format!("\r\n[hooks.state.'{}:{event}:0:0']\r\n", file.display());
+        let hash = "trusted_hash = \"sha256:1\"\r\n";
+        let trusted = format!("{text}{}{hash}{}enabled = false\r\n", key("stop"), key("pre_tool_use"));
+        home.write("config.toml", trusted.as_bytes());
+
+        home.run(&[&["uninstall"][..], &scope].concat()).succeeds("uninstall");
+
+        assert_eq!(home.read("config.toml"), text, "registered for the user: {registered}");
+        home.is_as(&before, "nothing is left");
+        assert!(!project.join(".codex").join("config.toml").exists());
+    }
 }
 
 #[cfg(unix)]

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
 
+use crate::access::Privilege;
 use crate::codex::home::CodexHome;
 use crate::codex::process::{self, End};
 use crate::codex::{System, locate};
@@ -22,6 +23,7 @@ pub fn of(
     may_be_run: bool,
     folder: &Path,
     home: Option<&CodexHome>,
+    privilege: Privilege,
     env: Env<'_>,
     screen: &Screen,
 ) -> BinaryFacts {
@@ -30,7 +32,10 @@ pub fn of(
         CalledProgram::Named(name) => named(name, folder, env),
     };
     match path {
-        Ok(path) => compare(path, may_be_run, screen),
+        Ok(path) => {
+            let may_be_run = may_be_run && privilege.may_start(&path).is_ok();
+            compare(path, may_be_run, screen)
+        }
         Err(why) => BinaryFacts::NotLookedAt { why },
     }
 }

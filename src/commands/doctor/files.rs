@@ -7,6 +7,7 @@ use std::time::Duration;
 use serde_json::Value;
 
 use super::hooks::Registered;
+use super::left_out::LeftOut;
 use super::runner::{Known, Runs};
 use crate::codex::System;
 use crate::codex::home::CodexHome;
@@ -29,19 +30,25 @@ pub struct Files {
     pub registered: Vec<Registered>,
 }
 
+/// Those that `left_out` refuses are not opened.
 pub fn read(
-    home: &Result<CodexHome, String>,
+    home: Option<&CodexHome>,
     folder: &Path,
     known: &Known,
     env: Env<'_>,
     screen: &Screen,
+    left_out: &mut LeftOut,
 ) -> Files {
     let mut files = Files { facts: Vec::new(), registered: Vec::new() };
-    let Ok(home) = home else { return files };
-    for project in projects(folder, &home.path) {
-        files.add_all(layers::hook_files(System::this(), env, home, Some(&project)), known, screen);
+    let mut add_all = |project: Option<&Path>| {
+        let mut candidates = layers::hook_files(System::this(), env, home, project);
+        candidates.retain(|file| left_out.allows(&file.path));
+        files.add_all(candidates, known, screen);
+    };
+    for project in projects(folder, home) {
+        add_all(Some(project.as_path()));
     }
-    files.add_all(layers::hook_files(System::this(), env, home, None), known, screen);
+    add_all(None);
     files
 }
 
@@ -172,11 +179,11 @@ fn bounded(path: &Path) -> Result<Option<Vec<u8>>, String> {
 }
 
 /// The folders from here up to the repository's root that have a `.codex`, other than Codex's home.
-fn projects(folder: &Path, home: &Path) -> Vec<PathBuf> {
+fn projects(folder: &Path, home: Option<&CodexHome>) -> Vec<PathBuf> {
     let mut found = Vec::new();
     for place in folder.ancestors() {
         let codex = place.join(".codex");
-        let is_home = || std::fs::canonicalize(&codex).ok() == std::fs::canonicalize(home).ok();
+        let is_home = || home.is_some_and(|home| codex.canonicalize().ok() == home.path.canonicalize().ok());
         if codex.is_dir() && !is_home() {
             found.push(place.to_owned());
         }

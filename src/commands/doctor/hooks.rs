@@ -7,6 +7,7 @@ use clap::Parser;
 
 use super::binary;
 use super::runner::{Known, Runs};
+use crate::access::Privilege;
 use crate::cli::{Cli, Command, HookArgs};
 use crate::codex::home::CodexHome;
 use crate::codex::listing::{EventName, HookListing, Source};
@@ -17,7 +18,7 @@ use crate::doctor::facts::{BinaryFacts, CallFacts, HookFacts, Layer, Listed, Loo
 use crate::doctor::payload;
 use crate::doctor::screen::Screen;
 use crate::hook::Event;
-use crate::registration::HookCall;
+use crate::registration::{CalledProgram, HookCall};
 use crate::settings::{Env, Overrides, Settings};
 
 /// Nobody waits longer than this for a trial, whatever the hook's timeout is.
@@ -114,6 +115,7 @@ pub fn examine(
     known: &Known,
     folder: &Path,
     home: Option<&CodexHome>,
+    privilege: Privilege,
     env: Env<'_>,
     screen: &Screen,
 ) -> Examined {
@@ -132,7 +134,8 @@ pub fn examine(
         match (runs(&hook), &hook.event) {
             (Runs::F5Guard(call), EventName::Known(event)) => {
                 let own = flags(&call);
-                let binary = binary::of(&call.program, hook.may_be_run(), folder, home, env, screen);
+                let binary =
+                    binary::of(&call.program, hook.may_be_run(), folder, home, privilege, env, screen);
                 looked_at.push((*event, hook, Some((call, own, binary))));
             }
             (Runs::Python, EventName::Known(event)) => looked_at.push((*event, hook, None)),
@@ -152,7 +155,10 @@ pub fn examine(
             .iter()
             .map(|(event, hook, call)| {
                 let shell = &shell;
-                call.as_ref().map(|_| scope.spawn(move || trial(*event, hook, shell, folder, screen)))
+                call.as_ref().map(|(call, ..)| {
+                    let refusal = refusal(hook, call, shell, privilege, env);
+                    scope.spawn(move || trial(*event, hook, refusal, shell, folder, screen))
+                })
             })
             .collect();
         let failed = || Trial::NotRun { why: "f5-guard failed internally".to_owned() };
@@ -227,9 +233,46 @@ fn call_facts(
     }
 }
 
-fn trial(event: Event, hook: &Registered, shell: &HookShell, folder: &Path, screen: &Screen) -> Trial {
+/// Why the command is not run, if it is not.
+fn refusal(
+    hook: &Registered,
+    call: &HookCall,
+    shell: &HookShell,
+    privilege: Privilege,
+    env: Env<'_>,
+) -> Option<String> {
     if !hook.may_be_run() {
-        return Trial::NotRun { why: "it comes with the project, and nobody has trusted it".to_owned() };
+        return Some("it comes with the project, and nobody has trusted it".to_owned());
+    }
+    if privilege == Privilege::Ordinary {
+        return None;
+    }
+    let program = match &call.program {
+        CalledProgram::Named(name) if Path::new(name).is_absolute() => Path::new(name),
+        _ => return Some("root starts only what is named by its whole path".to_owned()),
+    };
+    // The folders and files that a shell reads before it runs anything.
+    let start_up = ["HOME", "ZDOTDIR", "BASH_ENV", "ENV"].into_iter().filter_map(env);
+    let start_up = start_up.filter(|path| !path.is_empty()).map(PathBuf::from);
+    // Policies from elsewhere have no file here.
+    let place = Some(hook.place.clone()).filter(|place| place.is_absolute());
+    let read = start_up.chain(place).try_for_each(|path| privilege.may_use(&path));
+    let started = || privilege.may_start(shell.program()).and_then(|()| privilege.may_start(program));
+    read.and_then(|()| started())
+        .err()
+        .map(|shared| format!("root runs nothing that others can change: {shared}"))
+}
+
+fn trial(
+    event: Event,
+    hook: &Registered,
+    refusal: Option<String>,
+    shell: &HookShell,
+    folder: &Path,
+    screen: &Screen,
+) -> Trial {
+    if let Some(why) = refusal {
+        return Trial::NotRun { why: screen.text(&why) };
     }
     let limit = hook.timeout.min(LONGEST_TRIAL);
     match shell::run_hook(shell, &hook.command, &payload::blank(event, folder), folder, limit) {

@@ -2,11 +2,11 @@
 
 use serde_json::{Value, json};
 
+use crate::access::Writers;
 use crate::codex::layers::{ConfigVerdict, HookSwitches, HooksFeature, OnlyManaged};
 use crate::codex::trust::Standing;
 use crate::doctor::facts::{
     BinaryFacts, Existence, Facts, FileContent, HookFacts, Listed, LogFile, Runner, ServiceFacts, Trial,
-    Writers,
 };
 use crate::doctor::settings::SettingRow;
 use crate::doctor::{Diagnosis, Finding};

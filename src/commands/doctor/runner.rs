@@ -3,6 +3,7 @@
 
 use std::path::Path;
 
+use crate::codex::home::CodexHome;
 use crate::codex::listing::EventName;
 use crate::doctor::facts::Layer;
 use crate::installation::{self, Surroundings};
@@ -27,14 +28,14 @@ pub enum Runs {
 }
 
 impl Known {
-    /// Those of this user and this machine.
-    pub fn here(env: Env<'_>) -> Self {
+    /// Those of this machine and, where their folder may be looked at, of this user.
+    pub fn here(home: Option<&CodexHome>, env: Env<'_>) -> Self {
         let Ok(surroundings) = Surroundings::of_this_process(&env) else { return Self::default() };
         let managed = surroundings.installed_managed_dir();
         let managed = managed.map(|dir| installation::managed_folder(surroundings.system, &dir));
         let places = |layer| surroundings.our_places(layer, managed.as_ref());
         Self {
-            user: places(installation::Layer::User),
+            user: home.map(|_| places(installation::Layer::User)).unwrap_or_default(),
             administrator: places(installation::Layer::System),
             none: OurPlaces::default(),
         }

@@ -11,11 +11,10 @@ use crate::codex::listing::{EventName, FolderHooks, HookListing, Waiting};
 use crate::codex::locate::Codex;
 use crate::codex::trust::{self, Review, Standing, SwitchedOff};
 use crate::commands::setup::{CODEX_TIME, PATIENCE};
-use crate::file_edit::EditLock;
 use crate::hook::Event;
 use crate::installation::{
     ConfigPlace, Layer, Ledger, OurFolder, Surroundings, new_file, remember_trust, source_spellings,
-    state_keys,
+    state_keys_in, user_files,
 };
 use crate::registration::{HookDefinition, OurPlaces, Owner, Registration, owner_of};
 
@@ -186,22 +185,18 @@ impl Question<'_> {
 
     fn trust(&self, server: &mut AppServer, hooks: &[HookListing]) -> Result<(), String> {
         let text = |error: &dyn std::fmt::Display| error.to_string();
-        let _lock = EditLock::acquire(&self.folder.lock(), PATIENCE).map_err(|error| text(&error))?;
-        let config_toml = self.surroundings.home.config_toml();
-        let before = fs::read(&config_toml).ok();
-        let trusted = trust::trust(server, &config_toml, self.cwd, hooks, SwitchedOff::Stay);
+        let _lock = self.folder.hold(PATIENCE).map_err(|error| text(&error))?;
+        let before = fs::read(self.surroundings.home.config_toml()).ok();
+        let trusted = trust::trust(server, self.cwd, hooks, SwitchedOff::Stay);
         // Also after a failure: Codex may have written.
-        let [place, _] = crate::installation::user_files(&self.surroundings.home);
-        let mut ledger = Ledger::open(self.folder, new_file(&place));
-        let contents: Vec<(&ConfigPlace, Option<Vec<u8>>)> =
-            self.files.iter().map(|file| (file, fs::read(&file.path).ok())).collect();
-        let borrowed: Vec<(&ConfigPlace, Option<&[u8]>)> =
-            contents.iter().map(|(file, bytes)| (*file, bytes.as_deref())).collect();
-        let keys = state_keys(&borrowed, self.places);
+        let user = user_files(&self.surroundings.home);
+        let [place, _] = &user;
+        let mut ledger = Ledger::open(self.folder, new_file(place));
         let users = self.surroundings.our_places(Layer::User, None);
-        remember_trust(&place, before.as_deref(), &keys, &mut ledger, &users)
-            .map_err(|error| text(&error))?;
-        trusted.map(drop).map_err(|error| text(&error))
+        let mut keys = state_keys_in(self.files, self.places);
+        keys.extend(state_keys_in(&user, &users));
+        remember_trust(place, before.as_deref(), &keys, &mut ledger, &users).map_err(|error| text(&error))?;
+        trusted.map_err(|error| text(&error))
     }
 }
 

@@ -26,15 +26,16 @@ use summary::{FirstScan, Report};
 
 use super::setup::{self, CODEX_TIME, PATIENCE, find_codex, say, say_error};
 use crate::cli::InstallArgs;
+use crate::codex::home::{CodexHome, Origin};
 use crate::codex::listing::HookListing;
 use crate::codex::locate::{self, Codex, LocateError};
-use crate::file_edit::{EditLock, FileEditError, install_binary};
+use crate::file_edit::{install_binary, running_program};
 use crate::installation::{
-    ConfigPlace, Edit, Ledger, Scope, Surroundings, Witness, carry_out, prepare, protected_folder,
-    python_scripts, stamp, state_keys,
+    ConfigPlace, Edit, Ledger, Scope, Surroundings, carry_out, managed_folder, prepare, protected_folder,
+    python_scripts, stamp, state_keys_in,
 };
 use crate::printable::printable;
-use crate::registration::{MovedHook, trusts_any};
+use crate::registration::trusts_any;
 use crate::settings::Env;
 
 const PROCESS_ENV: Env<'static> = &|name| std::env::var_os(name);
@@ -60,16 +61,22 @@ fn install(args: &InstallArgs) -> Result<(), InstallError> {
         say(&print::document(args, print, &options, &surroundings)?);
         return Ok(());
     }
+    let scope = setup::scope(&args.target, surroundings.system)?;
+    if args.also_user && scope == Scope::System {
+        return Err(InstallError::AlsoUser);
+    }
+    let managed = managed_folder(surroundings.system, &scopes::managed_dir(args, &surroundings)?);
+    setup::places(scope, &surroundings, &args.target, &managed)?;
     let mut args = args.clone();
     let registered = scopes::registered_commands(&args, &surroundings)?;
     let kept = Kept::complete(&mut args, &registered);
     let args = &args;
-    if setup::scope(&args.target, surroundings.system)? == Scope::Project {
+    if scope == Scope::Project {
         agree_to(&kept, args)?;
     }
     let options = options::registration_options(args, options::For::ThisMachine, PROCESS_ENV)
         .map_err(|error| InstallError::option(error, &kept))?;
-    let codex = find_codex(args.target.codex.as_deref(), surroundings.system)?;
+    let codex = find_codex(args.codex.as_deref(), &surroundings, scope)?;
     let mut plan = Plan::make(args, &options, &surroundings)?;
     // Everything that could be refused is refused before the first byte is written.
     let ledger = Ledger::open(&plan.folder, plan.new_file);
@@ -80,10 +87,10 @@ fn install(args: &InstallArgs) -> Result<(), InstallError> {
     }
     plan.notes.extend(kept.note());
     let mut report = Report::default();
-    write(&mut plan, &codex, &mut report)?;
+    write(&mut plan, &mut report)?;
     let activation = activate(args, &plan, &codex);
     let scan = match &activation {
-        _ if args.skip_smoketest => FirstScan::Skipped,
+        _ if args.skip_smoketest || !plan.scanner_may_be_started(&mut report) => FirstScan::Skipped,
         Activation::Asked(state) if !state.protects => FirstScan::Skipped,
         _ => first_scan::first_scan(plan.scanner(), &options, PROCESS_ENV),
     };
@@ -134,7 +141,7 @@ fn has_terminal() -> bool {
 }
 
 fn dry_run(plan: &Plan<'_>, edits: &[Edit], kept: &Kept) -> Result<(), InstallError> {
-    let mut out: String = edits.iter().map(Edit::diff).collect();
+    let mut out: String = edits.iter().map(Edit::dry_run).collect();
     let same = |binary: &PathBuf| {
         let [there, here] = [binary, &plan.surroundings.executable].map(|path| std::fs::read(path).ok());
         there.is_some() && there == here
@@ -146,7 +153,6 @@ fn dry_run(plan: &Plan<'_>, edits: &[Edit], kept: &Kept) -> Result<(), InstallEr
             binary.display()
         );
     }
-    out += &plan.user_level_diff()?;
     if edits.iter().all(|edit| !edit.changes()) {
         out += "# No file of Codex's would change.\n";
     }
@@ -159,11 +165,7 @@ fn dry_run(plan: &Plan<'_>, edits: &[Edit], kept: &Kept) -> Result<(), InstallEr
 }
 
 /// Writes everything, under the lock of the installation's folder.
-fn write(
-    plan: &mut Plan<'_>,
-    codex: &Result<Codex, LocateError>,
-    report: &mut Report,
-) -> Result<(), InstallError> {
+fn write(plan: &mut Plan<'_>, report: &mut Report) -> Result<(), InstallError> {
     let surroundings = plan.surroundings;
     let mut created: Vec<PathBuf> = Vec::new();
     if plan.scope == Scope::System {
@@ -174,7 +176,7 @@ fn write(
         created.extend(missing.map(PathBuf::from));
         created.reverse();
     }
-    let lock = EditLock::acquire(&plan.folder.lock(), PATIENCE)?;
+    let lock = plan.folder.hold(PATIENCE)?;
     // Again, and now nobody else of ours changes it.
     let mut ledger = Ledger::open(&plan.folder, plan.new_file);
     if let Some(trouble) = &ledger.trouble {
@@ -184,7 +186,6 @@ fn write(
         ));
     }
     let edits = prepare(plan.goals()?, &ledger, &plan.places)?;
-    let moved: Vec<MovedHook> = edits.iter().flat_map(|edit| edit.installed.moved.clone()).collect();
     if changes_what_was_trusted(plan, &edits) {
         report.notes.push(
             "This replaces a registration that you had trusted. Codex asks for your trust again, once: it trusts exact \
@@ -192,10 +193,10 @@ fn write(
                 .into(),
         );
     }
-    let found = codex.as_ref().map_err(ToString::to_string);
-    let witness = Witness::before(&moved, found, &surroundings.home, &plan.cwd, CODEX_TIME);
     if let Some(binary) = plan.binary() {
-        report.binary = Some((binary.clone(), install_binary(&surroundings.executable, &binary)?));
+        report.binary =
+            Some((binary.clone(), install_binary(running_program(&surroundings.executable), &binary)?));
+        report.notes.extend(source_note(surroundings));
     }
     for folder in created {
         if !ledger.record.created_folders.contains(&folder) {
@@ -212,38 +213,35 @@ fn write(
     let moment = stamp(SystemTime::now());
     report.backups = carry_out(&edits, &mut ledger, &moment)?;
     ledger.save()?;
-    report.edits(&edits, &python_scripts(&surroundings.user_folder()));
-    if let Some(witness) = witness {
-        let before = std::fs::read(surroundings.home.config_toml()).ok();
-        report.bystanders(&witness.after(&surroundings.home.config_toml(), &plan.places));
-        remember_bystanders(plan, before.as_deref(), &mut ledger)?;
-    }
+    let scripts = match plan.scope {
+        Scope::System => Vec::new(),
+        Scope::User | Scope::Project => python_scripts(&surroundings.user_folder()),
+    };
+    report.edits(&edits, &scripts);
     drop(lock);
-    plan.clean_user_level(codex, report)?;
     report.notes.append(&mut plan.notes);
     Ok(())
 }
 
 /// Whether hooks of ours that the user trusts are about to get other words.
 fn changes_what_was_trusted(plan: &Plan<'_>, edits: &[Edit]) -> bool {
-    let before: Vec<(&ConfigPlace, Option<&[u8]>)> =
-        edits.iter().filter(|edit| edit.changes()).map(|edit| (&edit.place, edit.before())).collect();
-    let keys = state_keys(&before, &plan.places);
+    if plan.scope == Scope::System {
+        return false;
+    }
+    let changed: Vec<ConfigPlace> =
+        edits.iter().filter(|edit| edit.changes()).map(|edit| edit.place.clone()).collect();
     let config = std::fs::read(plan.surroundings.home.config_toml()).unwrap_or_default();
-    trusts_any(&config, &keys)
+    trusts_any(&config, &state_keys_in(&changed, &plan.places))
 }
 
-/// What Codex wrote for other people's hooks belongs to the difference that our part makes.
-fn remember_bystanders(
-    plan: &Plan<'_>,
-    before: Option<&[u8]>,
-    ledger: &mut Ledger,
-) -> Result<(), FileEditError> {
-    if plan.scope != Scope::User {
-        return Ok(());
-    }
-    let [place, _] = crate::installation::user_files(&plan.surroundings.home);
-    crate::installation::remember_trust(&place, before, &[], ledger, &plan.places)
+/// What is copied with an administrator's rights is what the administrator started; whether that is what they meant to start,
+/// only they can tell.
+fn source_note(surroundings: &Surroundings) -> Option<String> {
+    let shared = surroundings.privilege.may_use(&surroundings.executable).err()?;
+    Some(format!(
+        "The program was copied from {}, and {shared}: make sure that it is the f5-guard that you meant to install.",
+        surroundings.executable.display()
+    ))
 }
 
 fn activate(args: &InstallArgs, plan: &Plan<'_>, codex: &Result<Codex, LocateError>) -> Activation {
@@ -253,10 +251,8 @@ fn activate(args: &InstallArgs, plan: &Plan<'_>, codex: &Result<Codex, LocateErr
             return Activation::NotAsked { why: error.to_string().trim_end_matches('.').to_owned() };
         }
     };
-    if !plan.surroundings.home.path.is_dir() {
-        // Codex refuses to start without it, and nothing of a managed installation needs it.
-        let home = plan.surroundings.home.path.display();
-        return Activation::NotAsked { why: format!("there is no {home} to start it with") };
+    if plan.scope == Scope::System {
+        return activate_system(plan, codex);
     }
     let choice = match (args.trust, args.no_trust, has_terminal()) {
         (true, ..) => TrustChoice::Yes,
@@ -272,6 +268,30 @@ fn activate(args: &InstallArgs, plan: &Plan<'_>, codex: &Result<Codex, LocateErr
         registration: &plan.registration,
         choice,
         folder: &plan.surroundings.user_folder(),
+        ask: &ask,
+    };
+    question.settle()
+}
+
+/// Managed hooks run whatever the user's folder says: Codex is asked with an empty one, and no user's is touched.
+fn activate_system(plan: &Plan<'_>, codex: &Codex) -> Activation {
+    let home =
+        match tempfile::Builder::new().prefix(".f5-guard-").suffix(".tmp").tempdir_in(&plan.folder.path) {
+            Ok(home) => home,
+            Err(error) => {
+                return Activation::NotAsked { why: format!("no folder could be made for it: {error}") };
+            }
+        };
+    let codex_home = CodexHome { path: home.path().to_owned(), origin: Origin::Variable };
+    let question = Question {
+        surroundings: &Surroundings { home: codex_home, ..plan.surroundings.clone() },
+        codex,
+        cwd: home.path(),
+        files: &plan.files,
+        places: &plan.places,
+        registration: &plan.registration,
+        choice: TrustChoice::No,
+        folder: &plan.folder,
         ask: &ask,
     };
     question.settle()

@@ -6,9 +6,8 @@ use std::path::{Path, PathBuf};
 use super::activation::{Activation, State};
 use crate::codex::listing::HookListing;
 use crate::codex::trust::Standing;
-use crate::commands::setup::bystander_notes;
 use crate::file_edit::BinaryInstall;
-use crate::installation::{Bystanders, Edit, Scope};
+use crate::installation::{Edit, Scope};
 use crate::printable::printable;
 use crate::settings::Env;
 
@@ -63,6 +62,7 @@ impl Report {
                     edit.place.path.display()
                 ));
             }
+            self.notes.extend(edit.moved_note());
         }
         if !scripts.is_empty() {
             let names: Vec<String> = scripts.iter().map(|path| path.display().to_string()).collect();
@@ -71,11 +71,6 @@ impl Report {
                 names.join(", ")
             ));
         }
-    }
-
-    /// Adds what became of other people's hooks.
-    pub fn bystanders(&mut self, bystanders: &Bystanders) {
-        self.notes.extend(bystander_notes(bystanders));
     }
 
     /// The lines before the verdict.
