@@ -32,8 +32,8 @@ pub use definition::{
 };
 pub use diff::unified_diff;
 pub use document::{
-    ConfigFile, Installed, NamedHook, RemovalScope, Removed, has_foreign_hooks, install, our_trust_keys,
-    registered, remove, renew_record, without_trust,
+    ConfigFile, Installed, NamedHook, RemovalScope, Removed, document, has_foreign_hooks, install,
+    our_trust_keys, registered, remove, renew_record, without_trust,
 };
 pub use error::DocumentError;
 pub use model::{EventGroups, Group, Handler};

@@ -13,7 +13,7 @@ use crate::codex::home::CodexHome;
 use crate::codex::layers::{self, HookFile, Owner, Syntax};
 use crate::doctor::facts::{FileContent, FileFacts, Layer};
 use crate::doctor::screen::Screen;
-use crate::registration::{ConfigFile, Handler, HookEvent, OurPlaces, hook_call, registered};
+use crate::registration::{ConfigFile, Handler, HookEvent, OurPlaces, document, hook_call, registered};
 use crate::settings::Env;
 
 /// A configuration file of this size is none.
@@ -111,7 +111,11 @@ impl Files {
                 }
             }
         }
-        Ok(FileContent::Read { hooks, switched_off: switched_off(file.syntax, bytes), ours })
+        let switched_off = match document(kind, bytes) {
+            Ok(document) if kind != ConfigFile::HooksJson => switched_off(&document),
+            _ => Vec::new(),
+        };
+        Ok(FileContent::Read { hooks, switched_off, ours })
     }
 }
 
@@ -135,26 +139,18 @@ fn timeout(handler: &Handler) -> Duration {
 }
 
 /// Where a TOML file switches hooks off.
-fn switched_off(syntax: Syntax, bytes: &[u8]) -> Vec<String> {
-    if syntax == Syntax::HooksJson {
-        return Vec::new();
-    }
-    let text = String::from_utf8_lossy(bytes);
-    let text = text.strip_prefix('\u{feff}').unwrap_or(&text);
-    let Ok(document) = text.parse::<toml_edit::DocumentMut>() else { return Vec::new() };
-    let is_off = |item: Option<&toml_edit::Item>| {
-        let flag = |key| item.and_then(|features| features.get(key)).and_then(toml_edit::Item::as_bool);
+fn switched_off(document: &Value) -> Vec<String> {
+    let is_off = |of: &Value| {
+        let flag = |key| of.get("features").and_then(|features| features.get(key)).and_then(Value::as_bool);
         flag("hooks").or_else(|| flag("codex_hooks")) == Some(false)
     };
     let mut places = Vec::new();
-    if is_off(document.get("features")) {
+    if is_off(document) {
         places.push("features.hooks = false".to_owned());
     }
-    if let Some(profiles) = document.get("profiles").and_then(toml_edit::Item::as_table_like) {
-        for (name, profile) in profiles.iter().filter(|(_, profile)| is_off(profile.get("features"))) {
-            let _ = profile;
-            places.push(format!("profile {}", crate::printable::printable(name, 40)));
-        }
+    let profiles = document.get("profiles").and_then(Value::as_object).into_iter().flatten();
+    for (name, _) in profiles.filter(|(_, profile)| is_off(profile)) {
+        places.push(format!("profile {}", crate::printable::printable(name, 40)));
     }
     places
 }
