@@ -19,6 +19,7 @@ pub mod file_edit;
 pub mod hook;
 pub mod installation;
 pub mod interrupt;
+mod json;
 pub mod logging;
 mod phase;
 pub mod printable;

@@ -272,6 +272,7 @@ impl Tally {
             report.scan_ids.extend(verdict.scan_id);
             report.redacted_input = verdict.redacted_input.filter(|_| pieces == 1);
         }
+        report.scanners.truncate(response::MAX_SCANNERS);
         Ok(report)
     }
 }

@@ -34,6 +34,10 @@ pub enum ScanError {
     BadBody(&'static str),
     #[error("The F5 service said cleared, but {failed} of {of} scanners reported an error.")]
     ScannerFailed { failed: usize, of: usize },
+    #[error(
+        "The F5 service said cleared, but {unclear} of {of} scanner results say neither passed nor failed."
+    )]
+    ScannerUnclear { unclear: usize, of: usize },
     #[error("The F5 service said cleared, but none of its scanners ran.")]
     NoScannerRan,
     #[error("The content has more than {limit} characters; the rest was not scanned.")]
@@ -105,7 +109,7 @@ impl ScanError {
             Self::Transport(error) => error.fix(),
             Self::Status(status) => status.fix(),
             Self::BadBody(_) => "Check that F5_GUARDRAILS_BASE_URL points to the F5 service itself and not to a login or proxy page.".into(),
-            Self::ScannerFailed { .. } | Self::NoScannerRan => "Try again; if it stays, ask whoever runs the F5 project to check its scanners.".into(),
+            Self::ScannerFailed { .. } | Self::ScannerUnclear { .. } | Self::NoScannerRan => "Try again; if it stays, ask whoever runs the F5 project to check its scanners.".into(),
             Self::TooLong { .. } => "Work on a smaller part at a time.".into(),
             Self::Deadline { cut_by_hook: true, .. } => "Check the network or proxy. To allow more time, raise F5_GUARDRAILS_TIMEOUT and, with it, the hook's own timeout and its --hook-timeout (`f5-guard install --timeout SECONDS` sets all of them).".into(),
             Self::Deadline { .. } => "Check the network or proxy, or raise F5_GUARDRAILS_TIMEOUT.".into(),
@@ -126,6 +130,7 @@ impl ScanError {
             Self::Status(_) => "http_status",
             Self::BadBody(_) => "bad_body",
             Self::ScannerFailed { .. } => "scanner_error",
+            Self::ScannerUnclear { .. } => "scanner_unclear",
             Self::NoScannerRan => "no_scanner_ran",
             Self::TooLong { .. } => "too_long",
             Self::Deadline { .. } => "deadline",

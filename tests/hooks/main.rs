@@ -5,6 +5,9 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+mod blobs;
+mod clearing;
+mod code_mode;
 mod configuration;
 mod flags;
 mod golden;

@@ -21,6 +21,11 @@ const HOOKS: [(&str, &str, bool); 5] = [
 /// decide a test.
 const HOOK_TIMEOUT: u32 = 60;
 
+/// A model of Codex's catalogue that calls its tools itself, and one that calls them from scripts ("code mode"), as most
+/// of the catalogue do.
+const CLASSIC: &str = "gpt-5.5";
+const CODE_MODE: &str = "gpt-6.1-sol";
+
 /// Everything that one run of Codex needs, kept until the test has looked at it.
 pub struct Stage {
     home: TempDir,
@@ -33,6 +38,7 @@ pub struct Stage {
     mcp: Option<Mcp>,
     features: Vec<&'static str>,
     variables: Vec<(String, String)>,
+    model_name: &'static str,
 }
 
 impl Stage {
@@ -55,7 +61,8 @@ impl Stage {
             ("NO_PROXY", "127.0.0.1".to_owned()),
         ];
         let variables = variables.into_iter().map(|(name, value)| (name.to_owned(), value)).collect();
-        Self { home, work, api, elsewhere: BTreeMap::new(), model, mcp: None, features: vec![], variables }
+        let (elsewhere, features, model_name) = (BTreeMap::new(), vec![], CLASSIC);
+        Self { home, work, api, elsewhere, model, mcp: None, features, variables, model_name }
     }
 
     /// Sets a variable of the environment that Codex, and with it the hooks, run in.
@@ -86,6 +93,12 @@ impl Stage {
     /// Registers an MCP server under the name `stand_in`.
     pub fn mcp(mut self, server: Mcp) -> Self {
         self.mcp = Some(server);
+        self
+    }
+
+    /// The model calls its tools from scripts.
+    pub fn in_code_mode(mut self) -> Self {
+        self.model_name = CODE_MODE;
         self
     }
 
@@ -143,7 +156,7 @@ impl Stage {
     /// Writes `config.toml`.
     pub fn write_config(&self) {
         let mut config = format!(
-            r#"model = "gpt-5.5"
+            r#"model = "{}"
 model_provider = "stand_in"
 [model_providers.stand_in]
 name = "stand-in"
@@ -153,6 +166,7 @@ env_key = "STUB_KEY"
 request_max_retries = 0
 stream_max_retries = 0
 "#,
+            self.model_name,
             self.model.base_url()
         );
         if let Some(server) = &self.mcp {
