@@ -58,7 +58,8 @@ fn dump(
         format!("No API token is set. Set one of {variables}; only a global token can read the whole configuration.")
     })?;
     let base_url = base_url(settings)?;
-    let transport = Transport::new(&settings.tls).map_err(|error| format!("{error} {}", error.fix()))?;
+    let transport = Transport::new(&settings.tls, &settings.proxies, settings.base_url.source)
+        .map_err(|error| format!("{error} {}", error.fix()))?;
     let service = Service::new(transport, base_url.clone(), &token)
         .map_err(|error| format!("{error} Copy the token again from the F5 console into {token_env}."))?;
 

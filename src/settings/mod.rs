@@ -5,6 +5,7 @@
 //! its own error when it is used.
 
 mod base_url;
+mod proxies;
 mod setting;
 pub mod values;
 
@@ -13,6 +14,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 pub use base_url::{BaseUrl, BaseUrlError, PlainHttp, is_loopback_host};
+pub use proxies::{ProxySettings, ProxyVariable};
 pub use setting::{Env, Given, Setting, Source};
 use values::{FailMode, FlaggedOutput, LogLevel, SystemStore};
 
@@ -60,19 +62,24 @@ pub struct Settings {
     pub flagged_output: Setting<FlaggedOutput>,
     pub max_scan_length: Setting<usize>,
     pub tls: TlsSettings,
+    pub proxies: ProxySettings,
     pub log: LogSettings,
 }
 
 /// Trust and identity for TLS.
 #[derive(Debug, Clone)]
 pub struct TlsSettings {
-    /// CA bundles in the order in which they are tried.
-    pub ca_bundles: Vec<Setting<PathBuf>>,
+    /// CA bundles in the order in which they are tried; the places of one count together.
+    pub ca_bundles: Vec<Vec<Setting<PathBuf>>>,
+    /// Trusted besides the system's store: what Codex itself trusts so.
+    pub codex_ca: Vec<Setting<PathBuf>>,
     pub system_store: Setting<SystemStore>,
     pub client_cert: Setting<Option<PathBuf>>,
     pub client_key: Setting<Option<PathBuf>>,
-    /// Whether `SSLKEYLOGFILE` asks for the session keys to be written.
-    pub key_log: bool,
+    /// Where `SSLKEYLOGFILE` asks for the session keys to be written.
+    pub key_log: Option<PathBuf>,
+    /// In closed mode what is set has to be usable.
+    pub strict: bool,
 }
 
 /// Where and how much to log.
@@ -154,6 +161,7 @@ impl Settings {
                 "the default of 50000 is used",
             ),
             tls: TlsSettings::read(overrides, env),
+            proxies: ProxySettings::read(env),
             log: LogSettings::read(env),
         }
     }
@@ -199,28 +207,42 @@ pub fn fail_mode(flag: Option<&OsString>, env: Env<'_>) -> Setting<FailMode> {
 
 impl TlsSettings {
     fn read(overrides: &Overrides, env: Env<'_>) -> Self {
+        let place = |name| {
+            env_setting(name, env).map(|given| Setting {
+                value: home_relative(&given.text, env),
+                source: given.source,
+                problem: None,
+            })
+        };
         // A bundle that the registered command names is the only one: falling back to a user's variable
         // would let that variable decide whom to trust.
         let ca_bundles = match &overrides.ca_bundle {
-            Some(path) => {
-                vec![Setting {
-                    value: home_relative(path, env),
-                    source: Source::Flag("--ca-bundle"),
-                    problem: None,
-                }]
+            Some(path) => vec![vec![Setting {
+                value: home_relative(path, env),
+                source: Source::Flag("--ca-bundle"),
+                problem: None,
+            }]],
+            None => {
+                // OpenSSL reads both; the folders are a list as in PATH.
+                let folders = place("SSL_CERT_DIR").into_iter().flat_map(|folders| {
+                    let source = folders.source;
+                    let paths: Vec<PathBuf> = std::env::split_paths(&folders.value).collect();
+                    paths.into_iter().map(move |value| Setting { value, source, problem: None })
+                });
+                let openssl = place("SSL_CERT_FILE").into_iter().chain(folders).collect();
+                let one = |name| place(name).into_iter().collect::<Vec<_>>();
+                let all = [
+                    one("F5_GUARDRAILS_CA_BUNDLE"),
+                    one("REQUESTS_CA_BUNDLE"),
+                    openssl,
+                    one("CURL_CA_BUNDLE"),
+                ];
+                all.into_iter().filter(|places| !places.is_empty()).collect()
             }
-            None => ["F5_GUARDRAILS_CA_BUNDLE", "REQUESTS_CA_BUNDLE", "SSL_CERT_FILE", "CURL_CA_BUNDLE"]
-                .into_iter()
-                .filter_map(|name| env_setting(name, env))
-                .map(|given| Setting {
-                    value: home_relative(&given.text, env),
-                    source: given.source,
-                    problem: None,
-                })
-                .collect(),
         };
         Self {
             ca_bundles,
+            codex_ca: place("CODEX_CA_CERTIFICATE").into_iter().collect(),
             system_store: parsed(
                 "F5_GUARDRAILS_USE_SYSTEM_CERT_STORE",
                 None,
@@ -232,7 +254,8 @@ impl TlsSettings {
             ),
             client_cert: path("F5_GUARDRAILS_CLIENT_CERT", env),
             client_key: path("F5_GUARDRAILS_CLIENT_KEY", env),
-            key_log: env("SSLKEYLOGFILE").is_some_and(|value| !value.is_empty()),
+            key_log: env("SSLKEYLOGFILE").filter(|value| !value.is_empty()).map(PathBuf::from),
+            strict: *fail_mode(overrides.fail_mode.as_ref(), env) == FailMode::Closed,
         }
     }
 }

@@ -82,7 +82,7 @@ fn a_flag_wins_over_the_environment_even_when_it_is_unreadable() {
     assert_eq!(settings.base_url.as_ref().unwrap().host(), "flag.example");
     assert_eq!(*settings.timeout, DEFAULT_TIMEOUT);
     assert_eq!(settings.tls.ca_bundles.len(), 1);
-    assert_eq!(settings.tls.ca_bundles[0].source, Source::Flag("--ca-bundle"));
+    assert_eq!(settings.tls.ca_bundles[0][0].source, Source::Flag("--ca-bundle"));
 }
 
 #[test]
@@ -97,8 +97,13 @@ fn ca_bundles_are_tried_in_the_documented_order() {
             ("HOME", "/home/u"),
         ],
     );
-    let paths: Vec<_> =
-        settings.tls.ca_bundles.iter().map(|bundle| bundle.to_string_lossy().into_owned()).collect();
+    let paths: Vec<_> = settings
+        .tls
+        .ca_bundles
+        .iter()
+        .flatten()
+        .map(|bundle| bundle.to_string_lossy().into_owned())
+        .collect();
     assert_eq!(paths, [if cfg!(windows) { r"/home/u\1" } else { "/home/u/1" }, "/2", "/3", "/4"]);
 }
 
