@@ -237,6 +237,10 @@ fn an_error_of_hyper_is_read_from_what_it_is() {
         runtime.block_on(async move {
             let (ours, mut theirs) = tokio::io::duplex(4096);
             tokio::spawn(async move {
+                let speaks_first = answer.starts_with(b"SSH");
+                if !speaks_first {
+                    let _ = theirs.read(&mut [0; 4096]).await;
+                }
                 let _ = theirs.write_all(answer).await;
                 let _ = theirs.shutdown().await;
                 let _ = theirs.read_to_end(&mut Vec::new()).await;
@@ -255,8 +259,10 @@ fn an_error_of_hyper_is_read_from_what_it_is() {
     assert_eq!(faults(b"SSH-2.0-OpenSSH\r\n\r\n"), Err(Fault::NotHttp));
     assert_eq!(faults(b"HTTP/1.1 9999 What\r\n\r\n"), Err(Fault::NotHttp));
     assert_eq!(faults(b"HTTP/1.1 200 OK\r\nContent-Length: x\r\n\r\n"), Err(Fault::NotHttp));
-    assert!(matches!(faults(b""), Err(Fault::Closed | Fault::Reset)));
-    assert!(matches!(faults(b"HTTP/1.1 200"), Err(Fault::Closed | Fault::Reset)));
+    for cut in [&b""[..], b"HTTP/1.1 200"] {
+        let found = faults(cut);
+        assert!(matches!(found, Err(Fault::Closed | Fault::Reset)), "{cut:?} {found:?}");
+    }
     for lenient in [
         &b"HTTP/1.1 200 OK\r\nX-Cache : hit\r\nContent-Length: 0\r\n\r\n"[..],
         b"HTTP/1.1 200 OK\r\nX-Folded: a\r\n b\r\nContent-Length: 0\r\n\r\n",
