@@ -266,7 +266,7 @@ Environment:
   F5_GUARDRAILS_CLIENT_CERT, F5_GUARDRAILS_CLIENT_KEY
                              client certificate and key (PEM) for mutual TLS
   F5_GUARDRAILS_LOG_LEVEL    off, error, warn, info, debug, trace [warn]
-  F5_GUARDRAILS_LOG_FILE     JSON lines; off disables
+  F5_GUARDRAILS_LOG_FILE     absolute path, for JSON lines; off disables
                              [$CODEX_HOME/logs/f5_guardrails.log]
   HTTPS_PROXY, HTTP_PROXY, ALL_PROXY, NO_PROXY (also in lower case),
   SSL_CERT_DIR, SSLKEYLOGFILE, CODEX_HOME

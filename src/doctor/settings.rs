@@ -89,6 +89,12 @@ pub fn rows(settings: &Settings, connection: &Connection, screen: &Screen) -> Ve
     rows.push(row("log file", &settings.log.file, |path| {
         path.as_ref().map_or_else(|| "none".to_owned(), |path| screen.path(path))
     }));
+    if let Some(path) = settings.refused_path() {
+        let given = path.given.to_string();
+        for row in rows.iter_mut().filter(|row| row.source == given) {
+            row.problem = Some(problem(FindingId::Setting, &ScanError::from(path)));
+        }
+    }
     if tls.key_log.is_some() {
         rows.push(key_log());
     }

@@ -72,6 +72,9 @@ impl ScanClient {
         log: Option<ExchangeLog>,
         watch: Watch,
     ) -> Result<Self, ScanError> {
+        if let Some(path) = settings.refused_path() {
+            return Err(path.into());
+        }
         let token = settings.api_token.as_ref().ok_or(ScanError::NoToken)?;
         if !token.expose().bytes().all(|byte| byte.is_ascii_graphic()) {
             return Err(ScanError::UnusableToken);

@@ -8,7 +8,7 @@ use std::time::Duration;
 use thiserror::Error;
 
 use crate::printable::printable;
-use crate::settings::{BaseUrlError, Budget};
+use crate::settings::{BaseUrlError, Budget, RelativePath};
 use crate::transport::{Failure, TlsMaterialError, TransportError};
 
 /// A scan that did not happen, or that proves nothing.
@@ -22,6 +22,8 @@ pub enum ScanError {
     UnusableToken,
     #[error("{0}")]
     BaseUrl(#[from] BaseUrlError),
+    #[error("{0}")]
+    RelativePath(#[from] RelativePath),
     #[error("{0}")]
     TlsMaterial(#[from] TlsMaterialError),
     #[error("{0}")]
@@ -111,6 +113,7 @@ impl ScanError {
             Self::BaseUrl(BaseUrlError::PlainHttp) => "Use https in F5_GUARDRAILS_BASE_URL (or set F5_GUARDRAILS_ALLOW_HTTP=true if you accept the risk).".into(),
             Self::BaseUrl(BaseUrlError::PlainHttpProxy) => "Exempt this machine from the proxy (NO_PROXY=localhost,127.0.0.1), or use https.".into(),
             Self::BaseUrl(_) => "Set F5_GUARDRAILS_BASE_URL to an address such as https://www.us1.calypsoai.app.".into(),
+            Self::RelativePath(error) => error.fix(),
             Self::TlsMaterial(error) => error.fix(),
             Self::Transport(error) => error.fix(),
             Self::Status(status) => status.fix(),
@@ -131,6 +134,7 @@ impl ScanError {
             Self::NoToken => "no_token",
             Self::UnusableToken => "unusable_token",
             Self::BaseUrl(_) => "unusable_url",
+            Self::RelativePath(_) => "relative_path",
             Self::TlsMaterial(_) => "tls_material",
             Self::Transport(error) => error.kind(),
             Self::Status(_) => "http_status",

@@ -15,7 +15,8 @@ use std::time::Duration;
 
 pub use base_url::{BaseUrl, BaseUrlError, PlainHttp, is_loopback_host};
 pub use proxies::{ProxySettings, ProxyVariable};
-pub use setting::{Env, Given, Setting, Source};
+pub(crate) use setting::home_relative;
+pub use setting::{Env, Given, RelativePath, Setting, Source};
 use values::{FailMode, FlaggedOutput, LogLevel, SystemStore};
 
 use crate::codex::System;
@@ -64,6 +65,8 @@ pub struct Settings {
     pub tls: TlsSettings,
     pub proxies: ProxySettings,
     pub log: LogSettings,
+    /// Paths that are ignored because they are not absolute.
+    pub relative_paths: Vec<RelativePath>,
 }
 
 /// Trust and identity for TLS.
@@ -80,6 +83,8 @@ pub struct TlsSettings {
     pub key_log: Option<PathBuf>,
     /// In closed mode what is set has to be usable.
     pub strict: bool,
+    /// Sentences on paths that are ignored.
+    pub problems: Vec<String>,
 }
 
 /// Where and how much to log.
@@ -113,6 +118,7 @@ impl Settings {
             "it counts as false",
         )
         .map(PlainHttp::from_switch);
+        let mut relative_paths = Vec::new();
         Self {
             api_token: text("F5_GUARDRAILS_API_TOKEN", None, env).map(|token| token.map(Secret::new)),
             base_url: base_url(overrides.base_url.as_ref(), *plain_http, env),
@@ -160,10 +166,18 @@ impl Settings {
                 "a number of characters from 1000 to 2000000",
                 "the default of 50000 is used",
             ),
-            tls: TlsSettings::read(overrides, env),
+            tls: TlsSettings::read(overrides, env, &mut relative_paths),
             proxies: ProxySettings::read(env),
-            log: LogSettings::read(env),
+            log: LogSettings::read(env, &mut relative_paths),
+            relative_paths,
         }
+    }
+
+    /// A path that is not absolute, where that is an error: in closed mode nobody shall have to guess which file was
+    /// meant. In open mode it is only ignored.
+    #[must_use]
+    pub fn refused_path(&self) -> Option<RelativePath> {
+        self.relative_paths.first().copied().filter(|_| *self.fail_mode == FailMode::Closed)
     }
 
     /// The time for one hook run: the scan timeout, and never so late that the answer, [`ANSWER_TIME`] included,
@@ -188,9 +202,11 @@ impl Settings {
             &self.max_scan_length.problem,
             &self.tls.system_store.problem,
             &self.log.level.problem,
+            &self.log.file.problem,
         ]
         .into_iter()
         .filter_map(|problem| problem.as_deref())
+        .chain(self.tls.problems.iter().map(String::as_str))
     }
 }
 
@@ -206,43 +222,47 @@ pub fn fail_mode(flag: Option<&OsString>, env: Env<'_>) -> Setting<FailMode> {
 }
 
 impl TlsSettings {
-    fn read(overrides: &Overrides, env: Env<'_>) -> Self {
-        let place = |name| {
-            env_setting(name, env).map(|given| Setting {
-                value: home_relative(&given.text, env),
-                source: given.source,
-                problem: None,
-            })
+    fn read(overrides: &Overrides, env: Env<'_>, relative: &mut Vec<RelativePath>) -> Self {
+        let mut problems = Vec::new();
+        let mut place = |given: Given| {
+            let Setting { value, source, problem } = given.absolute_or_none(env, relative);
+            problems.extend(problem);
+            Some(Setting { value: value?, source, problem: None })
         };
+        let mut one = |given: Option<Given>| given.and_then(&mut place).into_iter().collect::<Vec<_>>();
         // A bundle that the registered command names is the only one: falling back to a user's variable
         // would let that variable decide whom to trust.
         let ca_bundles = match &overrides.ca_bundle {
-            Some(path) => vec![vec![Setting {
-                value: home_relative(path, env),
-                source: Source::Flag("--ca-bundle"),
-                problem: None,
-            }]],
+            Some(path) => vec![one(Some(Given { text: path.clone(), source: Source::Flag("--ca-bundle") }))],
             None => {
                 // OpenSSL reads both; the folders are a list as in PATH.
-                let folders = place("SSL_CERT_DIR").into_iter().flat_map(|folders| {
+                let folders = env_setting("SSL_CERT_DIR", env).into_iter().flat_map(|folders| {
                     let source = folders.source;
-                    let paths: Vec<PathBuf> = std::env::split_paths(&folders.value).collect();
-                    paths.into_iter().map(move |value| Setting { value, source, problem: None })
+                    let paths: Vec<PathBuf> = std::env::split_paths(&folders.text).collect();
+                    paths.into_iter().map(move |path| Given { text: path.into(), source })
                 });
-                let openssl = place("SSL_CERT_FILE").into_iter().chain(folders).collect();
-                let one = |name| place(name).into_iter().collect::<Vec<_>>();
-                let all = [
-                    one("F5_GUARDRAILS_CA_BUNDLE"),
-                    one("REQUESTS_CA_BUNDLE"),
-                    openssl,
-                    one("CURL_CA_BUNDLE"),
-                ];
-                all.into_iter().filter(|places| !places.is_empty()).collect()
+                let mut openssl = one(env_setting("SSL_CERT_FILE", env));
+                openssl.extend(folders.flat_map(|folder| one(Some(folder))));
+                let [ours, requests, curl] =
+                    ["F5_GUARDRAILS_CA_BUNDLE", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE"]
+                        .map(|name| one(env_setting(name, env)));
+                vec![ours, requests, openssl, curl]
             }
         };
+        let ca_bundles = ca_bundles.into_iter().filter(|places| !places.is_empty()).collect();
+        let codex_ca = one(env_setting("CODEX_CA_CERTIFICATE", env));
+        let mut path = |name| match env_setting(name, env) {
+            Some(given) => {
+                let setting = given.absolute_or_none(env, relative);
+                problems.extend(setting.problem.clone());
+                setting
+            }
+            None => Setting::default_value(None),
+        };
+        let (client_cert, client_key) = (path("F5_GUARDRAILS_CLIENT_CERT"), path("F5_GUARDRAILS_CLIENT_KEY"));
         Self {
             ca_bundles,
-            codex_ca: place("CODEX_CA_CERTIFICATE").into_iter().collect(),
+            codex_ca,
             system_store: parsed(
                 "F5_GUARDRAILS_USE_SYSTEM_CERT_STORE",
                 None,
@@ -252,25 +272,22 @@ impl TlsSettings {
                 "auto, true or false",
                 "auto is used",
             ),
-            client_cert: path("F5_GUARDRAILS_CLIENT_CERT", env),
-            client_key: path("F5_GUARDRAILS_CLIENT_KEY", env),
+            client_cert,
+            client_key,
             key_log: env("SSLKEYLOGFILE").filter(|value| !value.is_empty()).map(PathBuf::from),
             strict: *fail_mode(overrides.fail_mode.as_ref(), env) == FailMode::Closed,
+            problems,
         }
     }
 }
 
 impl LogSettings {
-    fn read(env: Env<'_>) -> Self {
+    fn read(env: Env<'_>, relative: &mut Vec<RelativePath>) -> Self {
         let file = match env_setting("F5_GUARDRAILS_LOG_FILE", env) {
-            Some(given) => Setting {
-                value: match given.trimmed().and_then(values::switch) {
-                    Some(false) => None,
-                    _ => Some(home_relative(&given.text, env)),
-                },
-                source: given.source,
-                problem: None,
-            },
+            Some(given) if given.trimmed().and_then(values::switch) == Some(false) => {
+                Setting { value: None, source: given.source, problem: None }
+            }
+            Some(given) => given.absolute_or_none(env, relative),
             None => Setting::default_value(log_in_codex_home(env)),
         };
         Self {
@@ -326,24 +343,6 @@ fn text(
             problem: None,
         },
         None => Setting::default_value(None),
-    }
-}
-
-fn path(variable: &'static str, env: Env<'_>) -> Setting<Option<PathBuf>> {
-    match env_setting(variable, env) {
-        Some(given) => {
-            Setting { value: Some(home_relative(&given.text, env)), source: given.source, problem: None }
-        }
-        None => Setting::default_value(None),
-    }
-}
-
-/// A path whose leading `~/` is the home folder: variables set outside a shell are not expanded by one.
-pub(crate) fn home_relative(text: &OsString, env: Env<'_>) -> PathBuf {
-    let path = PathBuf::from(text);
-    match (path.strip_prefix("~"), env("HOME").or_else(|| env("USERPROFILE"))) {
-        (Ok(rest), Some(home)) => PathBuf::from(home).join(rest),
-        _ => path,
     }
 }
 

@@ -103,7 +103,7 @@ impl Transport {
             Roots::InSystemStore(store) => RootsVerifier::loading(Arc::new(store), provider),
         });
         let mut notes = Vec::new();
-        let identity = match client_identity(tls, &mut notes) {
+        let identity = match client_identity(tls) {
             Ok(identity) => identity,
             // Where both are broken the roots are told first.
             Err(error) => return Err(verifier.wait().err().unwrap_or(error)),

@@ -12,7 +12,7 @@ use rustls::sign::CertifiedKey;
 use thiserror::Error;
 
 use super::pem::{Contents, other_form, without_bom};
-use crate::settings::{Setting, Source, TlsSettings};
+use crate::settings::{Source, TlsSettings};
 
 /// TLS material that was configured and can't be used. Paths are the user's own words and may be shown.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
@@ -23,8 +23,6 @@ pub enum TlsMaterialError {
     CaBundleEmpty { path: PathBuf, from: Source, reason: String },
     #[error("Every certificate in the CA bundle {path} (from {from}) has expired.", path = .path.display())]
     CaBundleExpired { path: PathBuf, from: Source },
-    #[error("{from} is not an absolute path.")]
-    NotAbsolute { from: Source },
     #[error("The system's certificate store can't be read: {reason}.")]
     SystemStoreUnreadable { reason: String },
     #[error("The system's certificate store holds no usable certificate.")]
@@ -47,9 +45,6 @@ impl TlsMaterialError {
             Self::CaBundleExpired { path, .. } => {
                 format!("Check this machine's clock; if it is right, put current CA certificates into {}.", path.display())
             }
-            Self::NotAbsolute { from } => {
-                format!("Write {from} as a full path: a relative one means another file in each folder that Codex works in.")
-            }
             Self::SystemStoreUnreadable { .. } => {
                 "Make the store readable for this user, or set F5_GUARDRAILS_CA_BUNDLE to a PEM file.".into()
             }
@@ -61,61 +56,32 @@ impl TlsMaterialError {
     }
 }
 
-/// The path of a setting, if it is one that means the same file in every folder. In closed mode anything else is an
-/// error; in open mode it is noted and ignored.
-pub(super) fn absolute<'a>(
-    setting: &'a Setting<PathBuf>,
-    strict: bool,
-    notes: &mut Vec<String>,
-) -> Result<Option<&'a Path>, TlsMaterialError> {
-    if setting.value.is_absolute() {
-        return Ok(Some(&setting.value));
-    }
-    let error = TlsMaterialError::NotAbsolute { from: setting.source };
-    if strict || matches!(setting.source, Source::Flag(_)) {
-        return Err(error);
-    }
-    notes.push(format!("{error} It is ignored."));
-    Ok(None)
-}
-
 /// Reads the client certificate and key that the settings name, for servers that demand one (mTLS); `None` where they
 /// name none.
-pub fn client_identity(
-    settings: &TlsSettings,
-    notes: &mut Vec<String>,
-) -> Result<Option<Arc<CertifiedKey>>, TlsMaterialError> {
-    let mut path = |setting: &Setting<Option<PathBuf>>| match setting.as_ref() {
-        Some(path) => {
-            let setting = Setting { value: path.clone(), source: setting.source, problem: None };
-            Ok(absolute(&setting, settings.strict, notes)?.map(Path::to_path_buf))
-        }
-        None => Ok(None),
+pub fn client_identity(settings: &TlsSettings) -> Result<Option<Arc<CertifiedKey>>, TlsMaterialError> {
+    let Some(cert_path) = settings.client_cert.as_deref() else {
+        return if settings.client_key.is_some() { Err(TlsMaterialError::ClientKeyAlone) } else { Ok(None) };
     };
-    let (certificate, key) = (path(&settings.client_cert)?, path(&settings.client_key)?);
-    let Some(cert_path) = certificate else {
-        return if key.is_some() { Err(TlsMaterialError::ClientKeyAlone) } else { Ok(None) };
-    };
-    let key_path = key.unwrap_or_else(|| cert_path.clone());
+    let key_path = settings.client_key.as_deref().unwrap_or(cert_path);
     let unusable = |path: &Path, reason: &str| TlsMaterialError::ClientCertificate {
         path: path.into(),
         reason: reason.to_owned(),
     };
-    let pem = read_small(&cert_path).map_err(|error| unusable(&cert_path, &reason(&error)))?;
+    let pem = read_small(cert_path).map_err(|error| unusable(cert_path, &reason(&error)))?;
     let Contents { certificates, unread } = Contents::of(&pem);
     if certificates.is_empty() {
         let found = unread.first().map_or(String::new(), |form| format!(", but {form}"));
-        return Err(unusable(&cert_path, &format!("it holds no certificate in PEM form{found}")));
+        return Err(unusable(cert_path, &format!("it holds no certificate in PEM form{found}")));
     }
-    let key_pem = read_small(&key_path).map_err(|error| unusable(&key_path, &reason(&error)))?;
-    let key = private_key(&key_pem).map_err(|why| unusable(&key_path, &why))?;
+    let key_pem = read_small(key_path).map_err(|error| unusable(key_path, &reason(&error)))?;
+    let key = private_key(&key_pem).map_err(|why| unusable(key_path, &why))?;
     let key = any_supported_type(&key)
-        .map_err(|_| unusable(&key_path, "its private key is of a kind that is not supported"))?;
+        .map_err(|_| unusable(key_path, "its private key is of a kind that is not supported"))?;
     let fits = |chain: Vec<_>| CertifiedKey::new(chain, Arc::clone(&key)).keys_match().is_ok();
     if !fits(certificates.clone()) {
         let other = certificates.iter().skip(1).any(|certificate| fits(vec![certificate.clone()]));
         return Err(unusable(
-            &cert_path,
+            cert_path,
             if other {
                 "its first certificate is not the client's own, to which the private key belongs"
             } else {

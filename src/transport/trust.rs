@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use rustls::pki_types::{CertificateDer, UnixTime};
 use rustls_native_certs::CertificateResult;
 
-use super::material::{TlsMaterialError, absolute, read_small, reason};
+use super::material::{TlsMaterialError, read_small, reason};
 use super::pem::Contents;
 use super::roots::RootSet;
 use super::verifier::RootStore;
@@ -258,8 +258,7 @@ fn contents_of(
     strict: bool,
     notes: &mut Vec<String>,
 ) -> Result<Option<Contents>, TlsMaterialError> {
-    let Some(path) = absolute(place, strict, notes)? else { return Ok(None) };
-    let from = place.source;
+    let (path, from) = (place.value.as_path(), place.source);
     let read =
         || if path.is_dir() { of_folder(path) } else { read_small(path).map(|bytes| Contents::of(&bytes)) };
     match read() {
@@ -377,19 +376,6 @@ mod tests {
         for settings in [tls(&closed, Overrides::default()), tls(&[], flag)] {
             let error = load_trust(&settings).unwrap_err();
             assert!(matches!(error, TlsMaterialError::CaBundleUnreadable { .. }), "{error}");
-        }
-    }
-
-    #[test]
-    fn a_relative_path_is_an_error_in_closed_mode_and_ignored_in_open() {
-        for name in ["F5_GUARDRAILS_CA_BUNDLE", "REQUESTS_CA_BUNDLE", "SSL_CERT_FILE", "SSL_CERT_DIR"] {
-            let set = [(name, "ca.pem"), ("F5_GUARDRAILS_USE_SYSTEM_CERT_STORE", "false")];
-            let trust = load_trust(&tls(&set, Overrides::default())).unwrap();
-            assert_eq!(trust.source, TrustSource::BuiltIn);
-            assert_eq!(trust.notes, [format!("{name} is not an absolute path. It is ignored.")]);
-            let closed = [(name, "ca.pem"), ("F5_GUARDRAILS_FAIL_MODE", "closed")];
-            let error = load_trust(&tls(&closed, Overrides::default())).unwrap_err();
-            assert_eq!(error, TlsMaterialError::NotAbsolute { from: Source::Environment(name) });
         }
     }
 

@@ -23,8 +23,8 @@ pub fn connection(settings: &Settings, screen: &Screen) -> Connection {
     };
     let tls = settings.tls.clone();
     let loaded = supervise(Instant::now() + TRUST_TIME, move || {
-        let mut trust = load_trust(&tls)?;
-        client_identity(&tls, &mut trust.notes)?;
+        let trust = load_trust(&tls)?;
+        client_identity(&tls)?;
         Ok((format!("{}, {} roots", trust.source, trust.roots.len()), trust.notes))
     });
     let trust = match loaded {
