@@ -220,3 +220,110 @@ fn elsewhere(trusted_by: &[String], facts: &Facts) -> Vec<String> {
         facts.trust.source
     )]
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::scan::ScanError;
+    use crate::tls_diagnostics::Trust;
+    use crate::transport::Peer;
+    use crate::transport::certificate_problem::CertificateProblem;
+    use crate::transport::failure::example;
+    use crate::transport::watch::Attempt;
+
+    fn facts() -> Facts {
+        let fault = Fault::Certificate(CertificateProblem::UnknownIssuer);
+        Facts {
+            target: Peer { host: "f5.example.com".to_owned(), port: 443 },
+            clock: 1_780_272_000,
+            trust: Trust { source: "the test's roots".to_owned(), roots: 1 },
+            route: None,
+            attempt: Attempt::default(),
+            earlier_attempts: 0,
+            chain: None,
+            looked_again: false,
+            client_certificate: None,
+            name_servers: Vec::new(),
+            error: Some(ScanError::from(example(fault))),
+        }
+    }
+
+    fn verdicts() -> Vec<Verdict> {
+        let text = || "something".to_owned();
+        let (problem, key) = (CertificateProblem::Purpose, "P-521".to_owned());
+        let shown = Some(Fault::ClientCertificate { shown: false });
+        let mut all = vec![
+            Verdict::NotTheWay,
+            Verdict::Failed { stage: Some(Stage::Dns), fault: Some(Fault::NameServerSilent) },
+            Verdict::Failed { stage: Some(Stage::Tls), fault: shown },
+            Verdict::SelfSigned { subject: text(), trusted_by: vec![text()] },
+            Verdict::Expired { subject: text(), not_after: text(), days_ago: 3 },
+            Verdict::NotYetValid { subject: text(), not_before: text() },
+        ];
+        for inspection in [None, Some("Zscaler")] {
+            all.extend([
+                unknown_root(inspection),
+                Verdict::WrongName { names: vec![text()], inspection },
+                Verdict::Certificate { problem: problem.clone(), inspection },
+                Verdict::KeyKind { key: key.clone(), inspection },
+            ]);
+        }
+        for certain in [false, true] {
+            all.push(Verdict::IncompleteChain {
+                missing: text(),
+                url: None,
+                certain,
+                trusted_by: Vec::new(),
+            });
+        }
+        all
+    }
+
+    fn unknown_root(inspection: Option<&'static str>) -> Verdict {
+        Verdict::UnknownRoot { issuer: "CN=Root".to_owned(), inspection, trusted_by: Vec::new() }
+    }
+
+    #[test]
+    fn every_verdict_but_success_has_a_sentence_and_a_fix_on_every_system() {
+        for verdict in verdicts() {
+            let sentence = verdict.sentence(&facts());
+            assert!(
+                sentence.ends_with('.') && !sentence.contains("..") && !sentence.contains('\n'),
+                "{sentence}"
+            );
+            for os in [Os::Linux, Os::MacOs, Os::Windows] {
+                let steps = fix(&verdict, &facts(), os);
+                assert!(!steps.is_empty(), "{verdict:?} on {os:?}");
+                assert!(steps.iter().all(|step| step.ends_with(['.', ')'])), "{steps:?}");
+            }
+        }
+        let fine = Facts { error: None, ..facts() };
+        assert!(fix(&Verdict::Works { inspection: None }, &fine, Os::Linux).is_empty());
+    }
+
+    #[test]
+    fn the_way_to_export_and_set_a_root_is_that_of_the_system() {
+        let steps = |os| fix(&unknown_root(Some("Zscaler")), &facts(), os).join("\n");
+        let linux = steps(Os::Linux);
+        assert!(linux.contains("export F5_GUARDRAILS_CA_BUNDLE=/etc/ssl/corporate-root.pem"), "{linux}");
+        assert!(linux.contains("update-ca-certificates") && linux.contains("update-ca-trust"), "{linux}");
+        let mac = steps(Os::MacOs);
+        assert!(mac.contains("security find-certificate -a -c \"Zscaler\" -p"), "{mac}");
+        assert!(mac.contains("launchctl setenv F5_GUARDRAILS_CA_BUNDLE"), "{mac}");
+        let windows = steps(Os::Windows);
+        assert!(windows.contains("certmgr.msc") && windows.contains("“Zscaler”"), "{windows}");
+        assert!(
+            windows.contains(r#"setx F5_GUARDRAILS_CA_BUNDLE "C:\ProgramData\corporate-root.pem""#),
+            "{windows}"
+        );
+        assert!(!windows.contains("export ") && !windows.contains("sudo"), "{windows}");
+    }
+
+    #[test]
+    fn a_wrong_clock_is_set_with_the_systems_own_tool() {
+        let verdict = Verdict::NotYetValid { subject: "s".to_owned(), not_before: "t".to_owned() };
+        for (os, tool) in [(Os::Linux, "timedatectl"), (Os::MacOs, "sntp"), (Os::Windows, "w32tm")] {
+            assert!(fix(&verdict, &facts(), os)[0].contains(tool));
+        }
+    }
+}

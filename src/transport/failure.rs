@@ -372,7 +372,7 @@ impl std::fmt::Display for Failure {
 
 /// A failure with that fault, wherever it may occur.
 #[cfg(test)]
-pub(super) fn example(fault: Fault) -> TransportError {
+pub(crate) fn example(fault: Fault) -> TransportError {
     let peer = Peer { host: "f5.example".to_owned(), port: 443 };
     let setup = Setup { base_url: Source::Default, bundle: Source::Default, certificate: false };
     Failure { stage: Stage::Tcp, peer, proxy: None, fault, answered: false, setup }.into()

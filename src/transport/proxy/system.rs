@@ -80,7 +80,7 @@ fn of_windows(server: &str, exceptions: &str) -> SystemProxies {
 
 #[cfg(windows)]
 pub fn settings() -> SystemProxies {
-    use crate::windows::user_setting;
+    use crate::windows::api::user_setting;
     const KEY: &str = r"Software\Microsoft\Windows\CurrentVersion\Internet Settings";
     let text = |name| user_setting(KEY, name).unwrap_or_default();
     let script = !text("AutoConfigURL").is_empty();
