@@ -383,4 +383,48 @@ mod tests {
         assert_eq!(interleaved(vec![a, b, c, d]), [a, c, b, d]);
         assert_eq!(interleaved(vec![c, d, a]), [c, a, d]);
     }
+
+    /// An address of loopback that answers no attempt to connect, as where a firewall drops them: its queue is full.
+    #[cfg(target_os = "linux")]
+    fn silent() -> (SocketAddr, impl Drop) {
+        struct Full(#[allow(dead_code)] std::net::TcpListener, #[allow(dead_code)] Vec<std::net::TcpStream>);
+        impl Drop for Full {
+            fn drop(&mut self) {}
+        }
+        let listener = std::net::TcpListener::bind("127.0.0.7:0").unwrap();
+        let backlog = nix::sys::socket::Backlog::new(0).unwrap();
+        nix::sys::socket::listen(&listener, backlog).unwrap();
+        let address = listener.local_addr().unwrap();
+        let connect = || std::net::TcpStream::connect_timeout(&address, Duration::from_millis(200));
+        let waiting = (0..4).filter_map(|_| connect().ok()).collect();
+        (address, Full(listener, waiting))
+    }
+
+    #[cfg(target_os = "linux")]
+    #[test]
+    fn a_silent_address_leaves_its_turn_to_the_next_and_is_noted() {
+        let ((silent, _full), good) = (silent(), std::net::TcpListener::bind("127.0.0.1:0").unwrap());
+        let good = good.local_addr().unwrap();
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        let watched = Watched::default();
+        assert!(runtime.block_on(first_to_answer(&[silent, good], &watched)).is_ok());
+        let tried = watched.lock().addresses.clone();
+        assert!(matches!(tried[0].outcome, AddressOutcome::Pending) && tried[0].took >= NEXT_ADDRESS);
+        assert!(matches!(tried[1].outcome, AddressOutcome::Connected));
+
+        let alone = runtime.block_on(first_to_answer(&[silent], &Watched::default())).err();
+        assert_eq!(alone, Some(Fault::NoConnection));
+    }
+
+    #[test]
+    fn a_refusing_address_is_passed_at_once() {
+        let good = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        let refusing = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        let watched = Watched::default();
+        let all = [refusing, good.local_addr().unwrap()];
+        assert!(runtime.block_on(first_to_answer(&all, &watched)).is_ok());
+        let tried = watched.lock().addresses.clone();
+        assert!(matches!(tried[0].outcome, AddressOutcome::Failed(Fault::Refused)), "{tried:?}");
+    }
 }
