@@ -4,9 +4,10 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
 
-use reqwest::header::{AUTHORIZATION, CONTENT_TYPE, HeaderValue};
-use reqwest::{Method, Url};
+use http::Method;
+use http::header::{AUTHORIZATION, CONTENT_TYPE, HeaderValue};
 use tokio::task::JoinSet;
+use url::Url;
 
 use super::error::{ScanError, StatusError, refused_fields};
 use super::pieces::{byte_offset, pieces};
@@ -15,6 +16,7 @@ use super::request::{Metadata, ScanDirection, ScanRequest};
 use super::response::{self, Verdict};
 use crate::settings::{BaseUrlError, Budget, PlainHttp, Settings};
 use crate::transport::proxy::exposes_plain_http;
+use crate::transport::watch::Watch;
 use crate::transport::{ExchangeLog, Transport, with_retries};
 
 /// Of longer content only this many characters are scanned, and what stays unscanned is a scan error.
@@ -57,17 +59,18 @@ impl ScanClient {
     /// # Errors
     /// No usable token, base URL or TLS material.
     pub fn new(settings: &Settings, started: Instant) -> Result<Self, ScanError> {
-        Self::recording(settings, started, None)
+        Self::watched(settings, started, None, Watch::default())
     }
 
-    /// The same, with a record of the HTTP exchanges for people who look for a fault.
+    /// The same, with a record of the HTTP exchanges, and of what happens on the way, for people who look for a fault.
     ///
     /// # Errors
     /// No usable token, base URL or TLS material.
-    pub fn recording(
+    pub fn watched(
         settings: &Settings,
         started: Instant,
         log: Option<ExchangeLog>,
+        watch: Watch,
     ) -> Result<Self, ScanError> {
         if let Some(path) = settings.refused_path() {
             return Err(path.into());
@@ -80,13 +83,14 @@ impl ScanClient {
             .map_err(|_| ScanError::UnusableToken)?;
         authorization.set_sensitive(true);
         let url = settings.base_url.as_ref().map_err(|error| *error)?.endpoint("scans");
-        if *settings.plain_http == PlainHttp::LoopbackOnly && exposes_plain_http(&url) {
+        if *settings.plain_http == PlainHttp::LoopbackOnly && exposes_plain_http(&url, &settings.proxies) {
             return Err(BaseUrlError::PlainHttpProxy.into());
         }
         let budget = settings.budget();
         let deadline = started + budget.limit;
+        let transport = Transport::new(&settings.tls, &settings.proxies, settings.base_url.source)?;
         let endpoint = Arc::new(Endpoint {
-            transport: Transport::new(&settings.tls)?.recording(log),
+            transport: transport.recording(log).watched_by(watch),
             url,
             authorization,
             project: settings.project_id.value.clone(),
@@ -107,7 +111,7 @@ impl ScanClient {
         let deadline = tokio::time::Instant::from_std(self.deadline);
         match tokio::time::timeout_at(deadline, self.scan_pieces(job)).await {
             Ok(result) => result,
-            Err(_) => Err(self.budget.into()),
+            Err(_) => Err(ScanError::from(self.budget).while_pending(self.endpoint.transport.pending())),
         }
     }
 

@@ -9,7 +9,7 @@ use thiserror::Error;
 
 use crate::printable::printable;
 use crate::settings::{BaseUrlError, Budget, RelativePath};
-use crate::transport::{TlsMaterialError, TransportError};
+use crate::transport::{Failure, TlsMaterialError, TransportError};
 
 /// A scan that did not happen, or that proves nothing.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
@@ -42,8 +42,8 @@ pub enum ScanError {
     NoScannerRan,
     #[error("The content has more than {limit} characters; the rest was not scanned.")]
     TooLong { limit: usize },
-    #[error("The scan did not finish within {}.", seconds(.limit))]
-    Deadline { limit: Duration, cut_by_hook: bool },
+    #[error("The scan did not finish within {}{}.", seconds(.limit), pending_clause(.pending))]
+    Deadline { limit: Duration, cut_by_hook: bool, pending: Option<Box<Failure>> },
     #[error("f5-guard failed internally.")]
     Internal,
 }
@@ -60,7 +60,7 @@ impl From<TransportError> for ScanError {
 /// The error of a scan that is out of time.
 impl From<Budget> for ScanError {
     fn from(budget: Budget) -> Self {
-        Self::Deadline { limit: budget.limit, cut_by_hook: budget.cut_by_hook }
+        Self::Deadline { limit: budget.limit, cut_by_hook: budget.cut_by_hook, pending: None }
     }
 }
 
@@ -81,6 +81,7 @@ impl StatusError {
             407 => " (the proxy wants a login)",
             413 => " (the request was too large)",
             429 => " (too many requests)",
+            511 => " (the network wants you to sign in)",
             502..=504 => " (the service is temporarily unavailable)",
             500..=599 => " (an error inside the service)",
             300..=399 => " (a redirect, which is never followed with the token)",
@@ -94,7 +95,19 @@ impl StatusError {
     }
 }
 
+fn pending_clause(pending: &Option<Box<Failure>>) -> String {
+    pending.as_ref().map_or_else(String::new, |pending| format!(": {}", pending.waiting_for()))
+}
+
 impl ScanError {
+    /// The same, with what had not happened yet when the time was up.
+    pub fn while_pending(self, pending: Option<Box<Failure>>) -> Self {
+        match self {
+            Self::Deadline { limit, cut_by_hook, .. } => Self::Deadline { limit, cut_by_hook, pending },
+            other => other,
+        }
+    }
+
     /// What to do about it, in one or two sentences.
     #[must_use]
     pub fn fix(&self) -> String {
@@ -111,6 +124,7 @@ impl ScanError {
             Self::BadBody(_) => "Check that F5_GUARDRAILS_BASE_URL points to the F5 service itself and not to a login or proxy page.".into(),
             Self::ScannerFailed { .. } | Self::ScannerUnclear { .. } | Self::NoScannerRan => "Try again; if it stays, ask whoever runs the F5 project to check its scanners.".into(),
             Self::TooLong { .. } => "Work on a smaller part at a time.".into(),
+            Self::Deadline { pending: Some(pending), .. } if !pending.answered => pending.fix(),
             Self::Deadline { cut_by_hook: true, .. } => "Check the network or proxy. To allow more time, raise F5_GUARDRAILS_TIMEOUT and, with it, the hook's own timeout and its --hook-timeout (`f5-guard install --timeout SECONDS` sets all of them).".into(),
             Self::Deadline { .. } => "Check the network or proxy, or raise F5_GUARDRAILS_TIMEOUT.".into(),
             Self::Internal => "Report this with the version of f5-guard and the last lines of its log.".into(),
@@ -145,7 +159,7 @@ impl StatusError {
     #[must_use]
     pub fn new(code: u16, location: Option<&str>, body: &[u8]) -> Self {
         let detail = match code {
-            300..=399 => location.map(|target| match reqwest::Url::parse(target) {
+            300..=399 => location.map(|target| match url::Url::parse(target) {
                 Ok(url) if url.has_host() => printable(&url.origin().ascii_serialization(), 120),
                 _ => "another path on the same host".to_owned(),
             }),
@@ -168,6 +182,7 @@ impl StatusError {
             422 => "Check F5_GUARDRAILS_PROJECT_ID; if it is right, report this with the version of f5-guard.".into(),
             429 => "Wait a moment and try again; ask F5 for a higher limit if this is frequent.".into(),
             300..=399 => "Set F5_GUARDRAILS_BASE_URL to the service's final address.".into(),
+            511 => "Sign in to this network in a browser, then try again.".into(),
             _ => "Try again in a moment; if it stays, check the state of the F5 service.".into(),
         }
     }

@@ -5,10 +5,11 @@
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use reqwest::header::{HeaderMap, HeaderValue};
-use reqwest::{Request, Version};
+use http::header::{HeaderMap, HeaderValue};
+use http::{Version, response};
 use serde::{Serialize, Serializer};
 
+use super::exchange::Request;
 use crate::printable::printable;
 use crate::secret::Secret;
 
@@ -117,15 +118,14 @@ impl ExchangeLog {
     }
 
     pub(super) fn start(&self, request: &Request, user_agent: &str) -> Recording {
-        let url = request.url();
+        let url = &request.url;
         let query = if url.query().is_some() { "?…" } else { "" };
-        let line = format!("{} {}{query} HTTP/1.1", request.method(), url.path());
+        let line = format!("{} {}{query} HTTP/1.1", request.method, url.path());
         let host = url.host_str().unwrap_or_default();
         let host = url.port().map_or_else(|| host.to_owned(), |port| format!("{host}:{port}"));
         let mut headers = vec![("host".to_owned(), host), ("user-agent".to_owned(), user_agent.to_owned())];
-        headers.extend(self.headers(request.headers()));
-        let body = request.body().and_then(|body| body.as_bytes()).unwrap_or_default();
-        let request = self.message(&line, headers, body);
+        headers.extend(self.headers(&request.headers));
+        let request = self.message(&line, headers, &request.body);
         let mut exchanges = self.lock();
         exchanges.push(Exchange { request, result: ExchangeResult::Unanswered });
         let index = exchanges.len() - 1;
@@ -167,13 +167,13 @@ impl ExchangeLog {
 
 impl Recording {
     /// The response's head has come.
-    pub fn head(&mut self, response: &reqwest::Response) {
-        let version = match response.version() {
+    pub fn head(&mut self, response: &response::Parts) {
+        let version = match response.version {
             Version::HTTP_10 => "HTTP/1.0",
             _ => "HTTP/1.1",
         };
-        let line = format!("{version} {}", response.status());
-        let message = self.log.message(&line, self.log.headers(response.headers()), &[]);
+        let line = format!("{version} {}", response.status);
+        let message = self.log.message(&line, self.log.headers(&response.headers), &[]);
         self.head = Some((message, self.started.elapsed()));
     }
 

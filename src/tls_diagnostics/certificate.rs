@@ -4,14 +4,13 @@
 //! every text goes through [`printable`]. Whether a certificate is to be *trusted* is [`super::chain`]'s question.
 
 use serde::Serialize;
-use x509_parser::der_parser::oid::Oid;
 use x509_parser::extensions::{GeneralName, ParsedExtension};
-use x509_parser::objects::{oid_registry, oid2sn};
+use x509_parser::objects::oid_registry;
 use x509_parser::prelude::{FromDer, X509Certificate, X509Name};
-use x509_parser::public_key::PublicKey;
 
 use super::text::{ip_name, utc};
 use crate::printable::printable;
+use crate::transport::algorithms::{key_name, signature_name};
 
 /// The longest name shown.
 const NAME_CHARS: usize = 200;
@@ -61,7 +60,7 @@ pub struct Details {
     /// Whole days until `not_after`; negative once it has passed.
     pub days_left: i64,
     pub key: String,
-    pub signature_algorithm: String,
+    pub signature_algorithm: &'static str,
     pub is_ca: bool,
     /// Issuer and subject are the same name, as in every root.
     pub self_issued: bool,
@@ -113,8 +112,8 @@ impl Details {
             valid_from,
             valid_to,
             days_left: valid_to.saturating_sub(now).div_euclid(DAY_SECONDS),
-            key: key(certificate),
-            signature_algorithm: algorithm(&certificate.signature_algorithm.algorithm),
+            key: key_name(certificate),
+            signature_algorithm: signature_name(certificate),
             is_ca: certificate.is_ca(),
             self_issued: certificate.subject().as_raw() == certificate.issuer().as_raw(),
             issuer_url: issuer_url(certificate),
@@ -163,31 +162,6 @@ fn general_name(general: &GeneralName<'_>) -> String {
         GeneralName::URI(uri) => format!("URI:{uri}"),
         GeneralName::DirectoryName(directory) => format!("directory:{}", name(directory)),
         _ => "(another kind of name)".to_owned(),
-    }
-}
-
-fn key(certificate: &X509Certificate<'_>) -> String {
-    let spki = certificate.public_key();
-    match spki.parsed() {
-        Ok(PublicKey::RSA(rsa)) => format!("RSA {}", rsa.key_size()),
-        Ok(PublicKey::EC(_)) => {
-            let curve = spki.algorithm.parameters.as_ref().and_then(|any| any.as_oid().ok());
-            format!("EC {}", curve.map_or_else(|| "unnamed curve".to_owned(), |oid| algorithm(&oid)))
-        }
-        _ => algorithm(&spki.algorithm.algorithm),
-    }
-}
-
-/// The usual name of an algorithm or curve, else its dotted number.
-fn algorithm(oid: &Oid<'_>) -> String {
-    let dotted = oid.to_id_string();
-    match dotted.as_str() {
-        "1.2.840.10045.3.1.7" => "P-256".to_owned(),
-        "1.3.132.0.34" => "P-384".to_owned(),
-        "1.3.132.0.35" => "P-521".to_owned(),
-        "1.3.101.112" => "Ed25519".to_owned(),
-        "1.3.101.113" => "Ed448".to_owned(),
-        _ => oid2sn(oid, oid_registry()).map_or_else(|_| printable(&dotted, NAME_CHARS), str::to_owned),
     }
 }
 

@@ -1,17 +1,24 @@
 //! The report: as text for one screen, and as a structure for `--json`.
 
 use serde::Serialize;
+use serde::ser::{SerializeMap, Serializer};
 use std::fmt::Write as _;
 
-use super::certificate::{Certificate, Content, Details};
+use super::certificate::{Certificate, Content, Details, name_of_der};
 use super::chain::{Chain, ChainEnd};
 use super::environment::Environment;
-use super::facts::{Facts, LookOutcome, Outcome};
+use super::facts::Facts;
 use super::fix::{Os, fix};
-use super::route::Route;
 use super::text::{milliseconds, utc};
 use super::verdict::{Verdict, also, judge};
 use crate::printable::printable;
+use crate::transport::Peer;
+use crate::transport::fault::{Fault, Stage};
+use crate::transport::watch::{AddressOutcome, Attempt, Session, Step};
+
+/// More of the certificate authorities whose client certificates a server accepts are not listed.
+const MOST_ISSUERS: usize = 8;
+const ADDRESSES_SHOWN: usize = 8;
 
 /// A whole diagnosis.
 #[derive(Debug, Clone, Serialize)]
@@ -28,7 +35,7 @@ pub struct Judgement {
     #[serde(flatten)]
     pub verdict: Verdict,
     pub sentence: String,
-    /// What else is wrong with the certificates.
+    /// What else is wrong.
     pub also: Vec<String>,
     pub fix: Vec<String>,
 }
@@ -59,25 +66,28 @@ impl Report {
         writeln!(out, "TLS diagnostics for {} (local clock {})", facts.target, utc(facts.clock))?;
         self.write_environment(out)?;
         writeln!(out, "\nSteps")?;
-        for step in &facts.steps {
-            let result = match &step.outcome {
-                Outcome::Done(words) => words.clone(),
-                Outcome::Failed(fault) => format!("FAILED: {fault}"),
+        for (index, step) in facts.attempt.steps.iter().enumerate() {
+            let result = match step.fault() {
+                Some(fault) => format!("FAILED: {fault}"),
+                None => done(&facts.attempt, index, step),
             };
-            let via = if result.contains(&step.peer) { String::new() } else { format!("{}: ", step.peer) };
-            writeln!(out, "  {:<10} {:>8}  {via}{result}", step.stage.label(), step.time())?;
+            let peer = peer(&facts.attempt, step);
+            let via = if result.contains(&peer) { String::new() } else { format!("{peer}: ") };
+            let time = milliseconds(step.time());
+            writeln!(out, "  {:<10} {time:>8}  {via}{result}", step.stage.label())?;
         }
-        if let Some(look) = &facts.look {
-            let result = match &look.outcome {
-                LookOutcome::Seen(session) => session.to_string(),
-                LookOutcome::Failed(fault) => format!("FAILED: {fault}"),
-            };
+        if facts.earlier_attempts > 0 {
+            let before = facts.earlier_attempts;
             writeln!(
                 out,
-                "  {:<10} {:>8}  {result}\n{:22}(unverified: handshake only, nothing was sent)",
-                "look",
-                milliseconds(look.took),
-                ""
+                "  (attempt {}; those before it failed in a way that was worth another)",
+                before + 1
+            )?;
+        }
+        if facts.looked_again {
+            writeln!(
+                out,
+                "  look: unverified, on a second connection: the handshake was begun, nothing was sent"
             )?;
         }
         if let Some(chain) = &facts.chain {
@@ -86,7 +96,7 @@ impl Report {
         self.write_client_certificate(out)?;
         writeln!(out, "\nVerdict: {}", self.verdict.sentence)?;
         for problem in &self.verdict.also {
-            writeln!(out, "Also wrong with the certificate: {problem}.")?;
+            writeln!(out, "Also: {problem}")?;
         }
         for (number, step) in self.verdict.fix.iter().enumerate() {
             writeln!(out, "{} {}. {step}", if number == 0 { "Fix:" } else { "    " }, number + 1)?;
@@ -99,9 +109,8 @@ impl Report {
         let width = self.environment.set.iter().map(|variable| variable.name.len()).max().unwrap_or(0);
         for variable in &self.environment.set {
             let file = variable.file.as_ref().map_or_else(String::new, |state| format!(" ({state})"));
-            let hidden = if variable.secrets_removed { " (login or query not shown)" } else { "" };
             let value = if variable.value.is_empty() { "(empty)" } else { &variable.value };
-            writeln!(out, "  {:width$}  {value}{hidden}{file}", variable.name)?;
+            writeln!(out, "  {:width$}  {value}{file}", variable.name)?;
         }
         if !self.environment.unset.is_empty() {
             writeln!(out, "  not set: {}", self.environment.unset.join(", "))?;
@@ -115,30 +124,107 @@ impl Report {
             if trust.roots == 1 { "" } else { "s" }
         )?;
         match &self.facts.route {
-            Route::Direct { why } => writeln!(out, "  Proxy: none, because {why}"),
-            Route::Proxy(proxy) => writeln!(
-                out,
-                "  Proxy: {}{}, because {}",
-                proxy.url(),
-                if proxy.login.is_some() { " with a login" } else { "" },
-                proxy.why
-            ),
+            Some(route) => writeln!(out, "  Proxy: {route}"),
+            None => writeln!(out, "  Proxy: set, and not usable"),
         }
     }
 
     fn write_client_certificate(&self, out: &mut String) -> std::fmt::Result {
-        let client = &self.facts.client_certificate;
-        if !client.requested {
-            return Ok(());
-        }
-        let configured = client.configured.as_ref().map_or("none is configured", |source| source.as_str());
-        write!(out, "\nThe server asks for a client certificate ({})", printable(configured, 300))?;
-        if client.accepted_issuers.is_empty() {
+        let Some(issuers) = &self.facts.attempt.client_issuers else { return Ok(()) };
+        let configured = self.facts.client_certificate.unwrap_or("none is configured");
+        write!(out, "\nThe server asks for a client certificate ({configured})")?;
+        if issuers.is_empty() {
             writeln!(out)
         } else {
-            writeln!(out, "; it accepts those of: {}", client.accepted_issuers.join(" | "))
+            writeln!(out, "; it accepts those of: {}", names(issuers).join(" | "))
         }
     }
+}
+
+fn names(issuers: &[Vec<u8>]) -> Vec<String> {
+    issuers.iter().take(MOST_ISSUERS).map(|der| name_of_der(der)).collect()
+}
+
+/// What came of a step, in a few words.
+fn done(attempt: &Attempt, index: usize, step: &Step) -> String {
+    match step.stage {
+        Stage::Dns => {
+            let before = attempt.steps.iter().take(index).filter(|step| step.stage == Stage::Dns).count();
+            let found = attempt.resolved.get(before).map_or(&[][..], Vec::as_slice);
+            let shown: Vec<String> =
+                found.iter().take(ADDRESSES_SHOWN).map(|address| address.ip().to_string()).collect();
+            match found.len().saturating_sub(ADDRESSES_SHOWN) {
+                0 => shown.join(", "),
+                more => format!("{} and {more} more", shown.join(", ")),
+            }
+        }
+        Stage::Tcp => {
+            let is_connected = |outcome: &AddressOutcome| matches!(outcome, AddressOutcome::Connected);
+            let connected = attempt.addresses.iter().find(|tried| is_connected(&tried.outcome));
+            connected.map_or_else(|| "done".to_owned(), |tried| tried.address.to_string())
+        }
+        Stage::ProxyTls => "done".to_owned(),
+        Stage::Proxy => "connected".to_owned(),
+        Stage::Tls => attempt.tls.as_ref().map_or_else(|| "done".to_owned(), session),
+        Stage::Request => match &attempt.head {
+            Some(head) => match &head.server {
+                Some(server) => format!("HTTP {} from {server}", head.status),
+                None => format!("HTTP {}", head.status),
+            },
+            None => "done".to_owned(),
+        },
+        Stage::Body => "read".to_owned(),
+    }
+}
+
+/// Whom a step was taken with.
+fn peer(attempt: &Attempt, step: &Step) -> String {
+    match (&attempt.proxy, step.stage) {
+        (Some(proxy), Stage::ProxyTls | Stage::Proxy) => proxy.to_string(),
+        (_, Stage::Dns) => printable(&step.peer.host, 260),
+        _ => step.peer.to_string(),
+    }
+}
+
+fn session(session: &Session) -> String {
+    let retry = if session.hello_retry { ", hello retry" } else { "" };
+    format!("{}, {}, {}{retry}", session.version, session.cipher_suite, session.key_exchange)
+}
+
+/// The steps with what each found, as fields of the report.
+pub fn attempt_as_json<S: Serializer>(attempt: &Attempt, serializer: S) -> Result<S::Ok, S::Error> {
+    #[derive(Serialize)]
+    struct JsonStep<'a> {
+        stage: Stage,
+        peer: &'a Peer,
+        ms: f64,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        done: Option<String>,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        failed: Option<Fault>,
+    }
+    let steps = attempt.steps.iter().enumerate().map(|(index, step)| {
+        let failed = step.fault();
+        JsonStep {
+            stage: step.stage,
+            peer: &step.peer,
+            // To a hundredth, so that the JSON stays readable.
+            ms: (step.time().as_secs_f64() * 100_000.0).round() / 100.0,
+            done: failed.is_none().then(|| done(attempt, index, step)),
+            failed,
+        }
+    });
+    let mut map = serializer.serialize_map(None)?;
+    map.serialize_entry("steps", &steps.collect::<Vec<_>>())?;
+    map.serialize_entry("addresses", &attempt.addresses)?;
+    map.serialize_entry("tls", &attempt.tls)?;
+    map.serialize_entry("client_certificate_requested", &attempt.client_issuers.is_some())?;
+    let issuers = attempt.client_issuers.as_deref().unwrap_or_default();
+    map.serialize_entry("client_certificate_issuers", &names(issuers))?;
+    if let Some(head) = &attempt.head {
+        map.serialize_entry("answer", &serde_json::json!({"status": head.status, "server": head.server}))?;
+    }
+    map.end()
 }
 
 fn write_chain(out: &mut String, chain: &Chain) -> std::fmt::Result {

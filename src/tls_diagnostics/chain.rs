@@ -1,30 +1,17 @@
 //! The certificates as the server sent them: the path from the leaf upwards, where it ends, and everything that is
 //! wrong with it at once (a handshake reports only the first thing that it trips over).
 
-use rustls::RootCertStore;
-use rustls::client::verify_server_cert_signed_by_trust_anchor as verify_trust;
-use rustls::client::verify_server_name;
-use rustls::crypto::ring::default_provider;
 use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
-use rustls::server::ParsedCertificate;
-use rustls::{CertificateError, Error};
 use serde::Serialize;
 use std::time::Duration;
 
 use super::certificate::{Certificate, Details, name_of_der};
-use super::facts::CertificateProblem;
-use crate::printable::printable;
+use crate::transport::Trust;
+use crate::transport::certificate_problem::CertificateProblem;
+use crate::transport::roots::{RootSet, check_name};
 
 /// A server may send any number; more than this is neither described nor searched.
 const MOST_CERTIFICATES: usize = 16;
-
-/// Roots with a word on where they came from.
-#[derive(Debug, Clone)]
-pub struct TrustSource {
-    /// "the operating system's store", "the file that F5_GUARDRAILS_CA_BUNDLE names (/etc/…)".
-    pub source: String,
-    pub roots: std::sync::Arc<RootCertStore>,
-}
 
 /// The chain and what became of it.
 #[derive(Debug, Clone, Serialize)]
@@ -69,20 +56,23 @@ impl Chain {
     pub fn analyse(
         sent: &[CertificateDer<'_>],
         host: &ServerName<'_>,
-        roots: &RootCertStore,
-        alternatives: &[TrustSource],
+        roots: &RootSet,
+        alternatives: &dyn Fn() -> Vec<Trust>,
         now: i64,
     ) -> Self {
         let shown = sent.get(..MOST_CERTIFICATES).unwrap_or(sent);
         let certificates: Vec<Certificate> =
             shown.iter().map(|der| Certificate::describe(der, now)).collect();
-        let anchors: Vec<Vec<u8>> = roots.subjects().iter().map(|name| name.as_ref().to_vec()).collect();
+        let anchors: Vec<&[u8]> = roots.subjects().collect();
         let (path, end) = walk(&certificates, &anchors);
         let problems = problems(shown, host, roots, &certificates, &path, now);
-        let trusted_by = alternatives
+        // Read only where they can help.
+        let others =
+            if problems.iter().any(CertificateProblem::is_about_trust) { alternatives() } else { Vec::new() };
+        let trusted_by = others
             .iter()
             .filter(|other| trusted(shown, &other.roots, now).is_ok())
-            .map(|other| other.source.clone())
+            .map(|other| other.source.to_string())
             .collect();
         Self { left_out: sent.len() - shown.len(), certificates, path, end, problems, trusted_by }
     }
@@ -99,7 +89,7 @@ impl Chain {
 }
 
 /// Follows issuer names upwards. Names only: whether the signatures fit is what the verification answers.
-fn walk(certificates: &[Certificate], anchors: &[Vec<u8>]) -> (Vec<usize>, ChainEnd) {
+fn walk(certificates: &[Certificate], anchors: &[&[u8]]) -> (Vec<usize>, ChainEnd) {
     let mut path = Vec::new();
     let mut at = 0;
     loop {
@@ -107,7 +97,10 @@ fn walk(certificates: &[Certificate], anchors: &[Vec<u8>]) -> (Vec<usize>, Chain
             return (path, ChainEnd::Unreadable);
         };
         path.push(at);
-        if anchors.contains(&here.issuer_der) {
+        if anchors
+            .iter()
+            .any(|anchor| here.issuer_der.ends_with(anchor) && here.issuer_der.len() <= anchor.len() + 4)
+        {
             return (path, ChainEnd::TrustedRoot { subject: name_of_der(&here.issuer_der) });
         }
         if here.self_issued {
@@ -135,7 +128,7 @@ fn walk(certificates: &[Certificate], anchors: &[Vec<u8>]) -> (Vec<usize>, Chain
 fn problems(
     sent: &[CertificateDer<'_>],
     host: &ServerName<'_>,
-    roots: &RootCertStore,
+    roots: &RootSet,
     certificates: &[Certificate],
     path: &[usize],
     now: i64,
@@ -150,13 +143,7 @@ fn problems(
         }
     }
     if let Some(leaf) = sent.first() {
-        let named = ParsedCertificate::try_from(leaf).and_then(|leaf| verify_server_name(&leaf, host));
-        if let Err(Error::InvalidCertificate(error)) = named {
-            let problem = problem_of(&error);
-            if problem == CertificateProblem::WrongName {
-                found.push(problem);
-            }
-        }
+        found.extend(check_name(leaf, host).err().filter(|other| !found.contains(other)));
     }
     found
 }
@@ -171,39 +158,10 @@ fn a_valid_time(certificates: &[Certificate], path: &[usize]) -> Option<i64> {
     Some(from.saturating_add(to.saturating_sub(from) / 2))
 }
 
-/// Asks webpki, as the handshake does.
-fn trusted(sent: &[CertificateDer<'_>], roots: &RootCertStore, at: i64) -> Result<(), CertificateProblem> {
-    let Some((leaf, intermediates)) = sent.split_first() else {
-        return Err(CertificateProblem::Other("the server sent no certificate".to_owned()));
-    };
-    let algorithms = default_provider().signature_verification_algorithms;
-    ParsedCertificate::try_from(leaf)
-        .and_then(|leaf| verify_trust(&leaf, roots, intermediates, unix(at), algorithms.all))
-        .map_err(|error| match error {
-            Error::InvalidCertificate(error) => problem_of(&error),
-            other => CertificateProblem::Other(printable(&other.to_string(), 200)),
-        })
-}
-
-/// A time before 1970 counts as 1970.
-pub(super) fn unix(seconds: i64) -> UnixTime {
-    UnixTime::since_unix_epoch(Duration::from_secs(u64::try_from(seconds).unwrap_or(0)))
-}
-
-/// rustls' reason in our words.
-pub(super) fn problem_of(error: &CertificateError) -> CertificateProblem {
-    match error {
-        CertificateError::UnknownIssuer => CertificateProblem::UnknownIssuer,
-        CertificateError::Expired | CertificateError::ExpiredContext { .. } => CertificateProblem::Expired,
-        CertificateError::NotValidYet | CertificateError::NotValidYetContext { .. } => {
-            CertificateProblem::NotYetValid
-        }
-        CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. } => {
-            CertificateProblem::WrongName
-        }
-        CertificateError::Revoked => CertificateProblem::Other("revoked".to_owned()),
-        CertificateError::BadEncoding => CertificateProblem::Other("it cannot be read".to_owned()),
-        CertificateError::BadSignature => CertificateProblem::BadSignature,
-        other => CertificateProblem::Other(printable(&other.to_string(), 200)),
-    }
+/// Asks as the handshake does.
+fn trusted(sent: &[CertificateDer<'_>], roots: &RootSet, at: i64) -> Result<(), CertificateProblem> {
+    let (leaf, intermediates) = sent.split_first().ok_or(CertificateProblem::Missing)?;
+    // A time before 1970 counts as 1970.
+    let at = UnixTime::since_unix_epoch(Duration::from_secs(u64::try_from(at).unwrap_or(0)));
+    roots.vouch(leaf, intermediates, at)
 }

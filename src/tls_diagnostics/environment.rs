@@ -1,18 +1,16 @@
 //! Every environment variable that influences whom we trust and which way we go: its value without logins, and what is
 //! in the file it names. The environment comes in by parameter; the files are read here.
 
-use rustls::RootCertStore;
-use rustls::pki_types::PrivateKeyDer;
-use rustls::pki_types::pem::PemObject;
 use serde::Serialize;
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
 use std::fs;
 use std::path::Path;
 
-use super::text::without_secrets;
 use crate::printable::printable;
 use crate::settings::home_relative;
-use crate::transport::certificates;
+use crate::transport::proxy::{Address, shown_exceptions};
+use crate::transport::roots::RootSet;
+use crate::transport::{Contents, key_log_note, private_key};
 
 /// The longest value shown.
 const VALUE_CHARS: usize = 200;
@@ -30,15 +28,17 @@ enum Kind {
     KeyLog,
     Switch,
     Proxy,
+    Exceptions,
 }
 
 /// In the order of the report. On Windows names are not case-sensitive, so that both spellings are the same variable.
-const VARIABLES: [(&str, Kind); 18] = [
+const VARIABLES: [(&str, Kind); 19] = [
     ("F5_GUARDRAILS_CA_BUNDLE", Kind::Certificates),
     ("REQUESTS_CA_BUNDLE", Kind::Certificates),
     ("SSL_CERT_FILE", Kind::Certificates),
     ("CURL_CA_BUNDLE", Kind::Certificates),
     ("SSL_CERT_DIR", Kind::Directory),
+    ("CODEX_CA_CERTIFICATE", Kind::Certificates),
     ("F5_GUARDRAILS_USE_SYSTEM_CERT_STORE", Kind::Switch),
     ("F5_GUARDRAILS_CLIENT_CERT", Kind::Certificates),
     ("F5_GUARDRAILS_CLIENT_KEY", Kind::Key),
@@ -49,9 +49,9 @@ const VARIABLES: [(&str, Kind); 18] = [
     ("http_proxy", Kind::Proxy),
     ("ALL_PROXY", Kind::Proxy),
     ("all_proxy", Kind::Proxy),
-    ("NO_PROXY", Kind::Proxy),
-    ("no_proxy", Kind::Proxy),
-    // Its mere presence switches proxies off, as in a CGI script.
+    ("NO_PROXY", Kind::Exceptions),
+    ("no_proxy", Kind::Exceptions),
+    // Its mere presence makes HTTP_PROXY ignored, as in a CGI script.
     ("REQUEST_METHOD", Kind::Switch),
 ];
 
@@ -59,9 +59,8 @@ const VARIABLES: [(&str, Kind); 18] = [
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Variable {
     pub name: &'static str,
-    /// Without user info and control characters.
+    /// Without logins and control characters.
     pub value: String,
-    pub secrets_removed: bool,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub file: Option<FileState>,
 }
@@ -78,14 +77,21 @@ pub enum FileState {
     Certificates {
         count: usize,
         unusable: usize,
+        /// What else is in it and can't be read.
+        #[serde(skip_serializing_if = "String::is_empty")]
+        unread: String,
     },
-    /// No certificate in PEM or DER form.
-    NoCertificates,
+    /// No certificate in PEM or DER form, and what there is instead.
+    NoCertificates {
+        instead: String,
+    },
     PrivateKey,
-    NoPrivateKey,
-    /// TLS secrets are written there.
+    NoPrivateKey {
+        why: String,
+    },
+    /// TLS secrets are written there, or why not.
     KeyLog {
-        exists: bool,
+        note: String,
     },
 }
 
@@ -107,30 +113,40 @@ pub fn report(env: &dyn Fn(&str) -> Option<OsString>) -> Environment {
             }
             continue;
         };
-        let text = value.to_string_lossy();
-        let (shown, secrets_removed) = if kind == Kind::Proxy || text.contains("://") {
-            without_secrets(&text)
-        } else {
-            (text.into_owned(), false)
-        };
         let file = if value.is_empty() { None } else { file_state(&home_relative(&value, env), kind) };
-        report.set.push(Variable { name, value: printable(&shown, VALUE_CHARS), secrets_removed, file });
+        report.set.push(Variable { name, value: printable(&shown(&value, kind), VALUE_CHARS), file });
     }
     report
 }
 
+/// The value as far as it can hold no login.
+fn shown(value: &OsStr, kind: Kind) -> String {
+    let text = value.to_string_lossy();
+    match kind {
+        Kind::Proxy if text.trim().is_empty() => String::new(),
+        Kind::Proxy => match Address::parse(value.as_encoded_bytes()) {
+            Ok(address) if address.login.is_some() => format!("{address} with a login"),
+            Ok(address) => address.to_string(),
+            Err(why) => format!("NOT USABLE, so it is not shown: {why}"),
+        },
+        Kind::Exceptions => shown_exceptions(&text),
+        _ if text.contains("://") => "not shown: it looks like an address, not a path".to_owned(),
+        _ => text.into_owned(),
+    }
+}
+
 fn file_state(path: &Path, kind: Kind) -> Option<FileState> {
     match kind {
-        Kind::Switch | Kind::Proxy => None,
-        Kind::KeyLog => Some(FileState::KeyLog { exists: path.exists() }),
+        Kind::Switch | Kind::Proxy | Kind::Exceptions => None,
+        Kind::KeyLog => Some(FileState::KeyLog { note: key_log_note(path) }),
         // A folder is accepted here too, as OpenSSL's c_rehash makes it.
         Kind::Certificates if path.is_dir() => Some(directory(path)),
         Kind::Certificates => Some(read(path).map_or_else(|state| state, |bytes| count(&bytes))),
         Kind::Key => Some(read(path).map_or_else(
             |state| state,
-            |pem| match PrivateKeyDer::from_pem_slice(&pem) {
+            |pem| match private_key(&pem) {
                 Ok(_) => FileState::PrivateKey,
-                Err(_) => FileState::NoPrivateKey,
+                Err(why) => FileState::NoPrivateKey { why },
             },
         )),
         Kind::Directory => Some(directory(path)),
@@ -157,15 +173,16 @@ fn read(path: &Path) -> Result<Vec<u8>, FileState> {
     fs::read(path).map_err(|error| unreadable(&error))
 }
 
-/// Reads what the scan client reads: PEM, or a single certificate as DER.
+/// Reads what the scan reads.
 fn count(bytes: &[u8]) -> FileState {
-    let certificates = certificates(bytes);
-    if certificates.is_empty() {
-        return FileState::NoCertificates;
+    let contents = Contents::of(bytes);
+    if contents.certificates.is_empty() {
+        let instead = contents.unread.first().map_or_else(String::new, |form| (*form).to_owned());
+        return FileState::NoCertificates { instead };
     }
-    let count = certificates.len();
-    let (usable, _) = RootCertStore::empty().add_parsable_certificates(certificates);
-    FileState::Certificates { count, unusable: count - usable }
+    let unread = contents.unread_words();
+    let roots = RootSet::new(contents.certificates);
+    FileState::Certificates { count: roots.len() + roots.unusable, unusable: roots.unusable, unread }
 }
 
 /// `SSL_CERT_DIR` may name several folders, as `PATH` does.
@@ -181,7 +198,7 @@ fn directory(value: &Path) -> FileState {
             Err(error) => return unreadable(&error),
         };
         for entry in entries.take(MOST_FILES).flatten() {
-            if let Ok(FileState::Certificates { count, unusable }) =
+            if let Ok(FileState::Certificates { count, unusable, .. }) =
                 read(&entry.path()).map(|pem| count(&pem))
             {
                 count_all += count;
@@ -191,8 +208,8 @@ fn directory(value: &Path) -> FileState {
     }
     match (count_all, missing) {
         (0, 1..) => FileState::Missing,
-        (0, 0) => FileState::NoCertificates,
-        _ => FileState::Certificates { count: count_all, unusable: unusable_all },
+        (0, 0) => FileState::NoCertificates { instead: String::new() },
+        _ => FileState::Certificates { count: count_all, unusable: unusable_all, unread: String::new() },
     }
 }
 
@@ -201,14 +218,20 @@ impl std::fmt::Display for FileState {
         match self {
             Self::Missing => f.write_str("MISSING"),
             Self::Unreadable { why } => write!(f, "UNREADABLE: {why}"),
-            Self::Certificates { count, unusable } => {
+            Self::Certificates { count, unusable, unread } => {
                 write!(f, "{count} certificate{}", if *count == 1 { "" } else { "s" })?;
-                if *unusable > 0 { write!(f, ", {unusable} unusable as a root") } else { Ok(()) }
+                if *unusable > 0 {
+                    write!(f, ", {unusable} unusable as a root")?;
+                }
+                if unread.is_empty() { Ok(()) } else { write!(f, "; {unread}") }
             }
-            Self::NoCertificates => f.write_str("NO CERTIFICATE in PEM or DER form"),
+            Self::NoCertificates { instead } if instead.is_empty() => {
+                f.write_str("NO CERTIFICATE in PEM or DER form")
+            }
+            Self::NoCertificates { instead } => write!(f, "NO CERTIFICATE in PEM or DER form, but {instead}"),
             Self::PrivateKey => f.write_str("a private key"),
-            Self::NoPrivateKey => f.write_str("NO PRIVATE KEY in PEM form"),
-            Self::KeyLog { .. } => f.write_str("WARNING: TLS secrets are written there"),
+            Self::NoPrivateKey { why } => write!(f, "UNUSABLE: {why}"),
+            Self::KeyLog { note } => write!(f, "WARNING: {note}"),
         }
     }
 }
