@@ -41,7 +41,7 @@ pub enum ScannerOutcome {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ScanReport {
     pub outcome: Outcome,
-    /// The scanners of the pieces that decided the outcome.
+    /// The scanners of the pieces that decided the outcome, unless it is cleared.
     pub scanners: Vec<ScannerResult>,
     /// The ids of those pieces' scans, where the service records scans.
     pub scan_ids: Vec<String>,

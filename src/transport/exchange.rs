@@ -20,7 +20,7 @@ use crate::phase;
 use crate::settings::TlsSettings;
 use crate::stdio::is_stdout;
 
-/// Answers larger than this many bytes are refused.
+/// Answers larger than this many bytes are refused, unless the caller says otherwise.
 pub const MAX_BODY: usize = 8 * 1024 * 1024;
 
 /// A client that is set up once and used for all exchanges of the process.
@@ -126,10 +126,23 @@ impl Transport {
     /// # Errors
     /// See [`TransportError`]. A status is no error here.
     pub async fn send(&self, request: RequestBuilder) -> Result<Response, TransportError> {
+        self.send_capped(request, MAX_BODY).await
+    }
+
+    /// The same, where an answer of more than `most` bytes is refused as soon as that is known. Of an error page the
+    /// status counts, so that its end is left unread.
+    ///
+    /// # Errors
+    /// See [`TransportError`]. A status is no error here.
+    pub async fn send_capped(
+        &self,
+        request: RequestBuilder,
+        most: usize,
+    ) -> Result<Response, TransportError> {
         let request =
             request.build().map_err(|_| TransportError::Client { reason: "it is not valid".into() })?;
         let mut recording = self.log.as_ref().map(|log| log.start(&request, &user_agent()));
-        let result = self.exchange(request, recording.as_mut()).await;
+        let result = self.exchange(request, most, recording.as_mut()).await;
         // Roots that can't be loaded are told whatever else happened, and no answer counts without them.
         let result = self.verifier.wait().map_err(TransportError::from).and(result);
         if let Some(recording) = recording {
@@ -141,6 +154,7 @@ impl Transport {
     async fn exchange(
         &self,
         request: Request,
+        most: usize,
         recording: Option<&mut Recording>,
     ) -> Result<Response, TransportError> {
         let url = request.url().clone();
@@ -156,12 +170,16 @@ impl Transport {
             recording.head(&response);
         }
         let mut body = Vec::new();
-        let too_large = || TransportError::TooLarge { host: host.clone() };
-        if response.content_length().is_some_and(|length| length > MAX_BODY as u64) {
+        let too_large = || TransportError::TooLarge { host: host.clone(), most };
+        let is_error_page = !response.status().is_success();
+        if !is_error_page && response.content_length().is_some_and(|length| length > most as u64) {
             return Err(too_large());
         }
         while let Some(chunk) = response.chunk().await.map_err(failure)? {
-            if body.len() + chunk.len() > MAX_BODY {
+            if body.len() + chunk.len() > most {
+                if is_error_page {
+                    break;
+                }
                 return Err(too_large());
             }
             body.extend_from_slice(&chunk);

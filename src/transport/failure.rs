@@ -32,8 +32,9 @@ pub enum TransportError {
     NotHttp { host: String, via: String },
     #[error("The answer of {host} broke off before its end{via}.")]
     Truncated { host: String, via: String },
-    #[error("The answer of {host} is larger than 8 MiB.")]
-    TooLarge { host: String },
+    /// `most` is in bytes.
+    #[error("The answer of {host} is larger than {} KiB.", .most.div_ceil(1024))]
+    TooLarge { host: String, most: usize },
     #[error("The HTTP request could not be made: {reason}.")]
     Client { reason: String },
     #[error("{0}")]

@@ -94,7 +94,7 @@ mod tests {
         }
         let refused = TransportError::Refused { host: String::new(), via: String::new() };
         assert!(wait_before_retry(&Err(refused), 1).is_some());
-        let large = TransportError::TooLarge { host: String::new() };
+        let large = TransportError::TooLarge { host: String::new(), most: 0 };
         assert!(wait_before_retry(&Err(large), 1).is_none());
     }
 

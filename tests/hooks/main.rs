@@ -5,6 +5,8 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+#[cfg(unix)]
+mod channels;
 mod configuration;
 mod flags;
 mod golden;
