@@ -236,8 +236,8 @@ fn waiting_for_its_scan(
     subcommand: &str,
     mode: &str,
 ) -> Child {
-    let mut command = hook(home, &[subcommand, "--fail-mode", mode, "--hook-timeout", "90"]);
-    command.env("F5_GUARDRAILS_BASE_URL", api.base_url()).env("F5_GUARDRAILS_TIMEOUT", "60");
+    let mut command = hook(home, &[subcommand, "--fail-mode", mode, "--timeout", "90"]);
+    command.env("F5_GUARDRAILS_BASE_URL", api.base_url());
     let default_signals = || {
         for signal in 1..=64 {
             // SAFETY: SIG_DFL runs no code; where a signal can't be set nothing happens.
