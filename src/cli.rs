@@ -130,7 +130,7 @@ pub struct SmoketestArgs {
     pub json: bool,
     #[command(flatten)]
     pub service: ServiceArgs,
-    /// Find out why TLS fails here: environment, proxy, each step of a connection, the certificates
+    /// Explain the scan, above all why TLS fails here: environment, proxy, each step, the certificates
     #[arg(long, help_heading = "Diagnostics")]
     pub tls_diagnostics: bool,
     /// Diagnose this host instead of the base URL's

@@ -242,6 +242,35 @@ fn trust_that_codex_wrote_goes_with_the_hooks() {
     }
 }
 
+#[test]
+fn trust_goes_in_whatever_form_of_toml_it_is_written() {
+    for (before, after) in [
+        ("hooks.state.\"K\".trusted_hash = \"x\" # ours\na = 1\n", "a = 1\n"),
+        ("[hooks]\n  state.K.trusted_hash = \"x\"\n  state.K.enabled = true\n[b]\n", "[hooks]\n[b]\n"),
+        ("[hooks.state]\nK.enabled = true\nL.enabled = true\n", "[hooks.state]\nL.enabled = true\n"),
+        (
+            "[hooks.state]\nK = { trusted_hash = \"x\" }\nL.enabled = true\n",
+            "[hooks.state]\nL.enabled = true\n",
+        ),
+        (
+            "[hooks]\nstate = { L.enabled = true, K.enabled = true }\n",
+            "[hooks]\nstate = { L.enabled = true }\n",
+        ),
+        (
+            "hooks = { state.K.enabled = true, state.L.enabled = true, state . K . x = [1] }\n",
+            "hooks = { state.L.enabled = true }\n",
+        ),
+        ("[hooks.state.K]\nenabled = true\n\n[hooks.state.L]\na.b = 1\n", "\n[hooks.state.L]\na.b = 1\n"),
+        ("[hooks.state]\nK.a.b = 1\n\n[hooks.state.K.c]\nd = 1\n\n[e]\n", "\n[e]\n"),
+    ] {
+        let keys = ["K".to_owned()];
+        let scope = RemovalScope { trust_keys: &keys, ..RemovalScope::default() };
+        let removed = remove(ConfigFile::ConfigToml, before.as_bytes(), &scope, &places());
+        let removed = removed.unwrap_or_else(|error| panic!("{error}: {before}"));
+        assert_eq!(removed.text.unwrap_or_default(), after, "{before}");
+    }
+}
+
 /// What Codex makes of a file when it writes trust into it: LF, no byte order mark, and its records.
 fn trusted_by_codex(text: &str, keys: &[String]) -> String {
     let mut trusted = text.trim_start_matches('\u{feff}').replace("\r\n", "\n");

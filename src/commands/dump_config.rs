@@ -62,7 +62,8 @@ fn dump(
     if !to_stdout {
         dump::check_place(&args.output).map_err(|error| error.to_string())?;
     }
-    let transport = Transport::new(&settings.tls).map_err(|error| format!("{error} {}", error.fix()))?;
+    let transport = Transport::new(&settings.tls, &settings.proxies, settings.base_url.source)
+        .map_err(|error| format!("{error} {}", error.fix()))?;
     let service = Service::new(transport, base_url.clone(), &token)
         .map_err(|error| format!("{error} Copy the token again from the F5 console into {token_env}."))?;
 

@@ -67,7 +67,9 @@ pub fn rows(settings: &Settings, connection: &Connection, screen: &Screen) -> Ve
         }),
     ];
     let tls = &settings.tls;
-    rows.extend(tls.ca_bundles.iter().map(|bundle| row("CA bundle", bundle, |path| screen.path(path))));
+    rows.extend(
+        tls.ca_bundles.iter().flatten().map(|bundle| row("CA bundle", bundle, |path| screen.path(path))),
+    );
     rows.push(row("system certificate store", &tls.system_store, |store| store.as_str().to_owned()));
     for (name, setting) in [("client certificate", &tls.client_cert), ("client key", &tls.client_key)] {
         if setting.source != Source::Default {
@@ -92,7 +94,7 @@ pub fn rows(settings: &Settings, connection: &Connection, screen: &Screen) -> Ve
             row.problem = Some(problem(FindingId::Setting, &ScanError::from(path)));
         }
     }
-    if tls.key_log {
+    if tls.key_log.is_some() {
         rows.push(key_log());
     }
     rows

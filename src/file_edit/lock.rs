@@ -34,7 +34,12 @@ impl EditLock {
             if let Some(folder) = path.parent() {
                 create_folder(folder).map_err(failed)?;
             }
-            let opened = no_follow::open(path, OpenOptions::new().create(true).truncate(false).write(true));
+            let mut options = OpenOptions::new();
+            options.create(true).truncate(false).write(true);
+            // Whoever could open it could hold it for ever.
+            #[cfg(unix)]
+            std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+            let opened = no_follow::open(path, &mut options);
             let file = match opened {
                 Ok(file) => file,
                 // The run before deletes its folder just now.

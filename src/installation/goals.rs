@@ -6,7 +6,9 @@ use super::edits::Goal;
 use super::places::ConfigPlace;
 use crate::file_edit::FileEditError;
 use crate::hook::Event;
-use crate::registration::{ConfigFile, ManagedDirs, OurPlaces, Owner, Registration, Wanted, registered};
+use crate::registration::{
+    ConfigFile, ManagedDirs, OurPlaces, Owner, Registration, Wanted, document, registered,
+};
 
 /// The two files that an ordinary folder can keep hooks in. Codex warns about a folder that uses both.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -139,14 +141,9 @@ impl Found {
 }
 
 fn feature_needs_change(bytes: &[u8]) -> bool {
-    let text = String::from_utf8_lossy(bytes);
-    let text = text.strip_prefix('\u{feff}').unwrap_or(&text);
-    let Ok(document) = text.parse::<toml_edit::DocumentMut>() else { return false };
-    let Some(features) = document.get("features").and_then(toml_edit::Item::as_table_like) else {
-        return false;
-    };
-    let off = features.get("hooks").and_then(toml_edit::Item::as_bool) == Some(false);
-    off || features.contains_key("codex_hooks")
+    let document = document(ConfigFile::ConfigToml, bytes).unwrap_or_default();
+    let features = document.get("features").unwrap_or(&Value::Null);
+    features.get("hooks") == Some(&Value::Bool(false)) || features.get("codex_hooks").is_some()
 }
 
 #[cfg(test)]

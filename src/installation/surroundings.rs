@@ -10,7 +10,7 @@ use super::record::Record;
 use crate::access::Privilege;
 use crate::codex::home::{CodexHome, NoHome};
 use crate::codex::{Env, System, layers};
-use crate::registration::OurPlaces;
+use crate::registration::{OurPlaces, document};
 
 /// The machine and the user, as far as installing is concerned.
 #[derive(Debug, Clone)]
@@ -138,14 +138,13 @@ impl Surroundings {
     pub fn installed_managed_dir(&self) -> Option<PathBuf> {
         let [requirements, ..] = places::system_files(&self.system_folder);
         self.privilege.may_use(&requirements.path).ok()?;
-        let text = std::fs::read_to_string(&requirements.path).ok()?;
-        let document: toml_edit::DocumentMut = text.strip_prefix('\u{feff}').unwrap_or(&text).parse().ok()?;
-        let hooks = document.get("hooks")?.as_table_like()?;
+        let bytes = std::fs::read(&requirements.path).ok()?;
+        let document = document(requirements.file, &bytes).ok()?;
         let key = match self.system {
             System::Windows => "windows_managed_dir",
             System::Unix | System::MacOs => "managed_dir",
         };
-        let folder = PathBuf::from(hooks.get(key)?.as_str()?);
+        let folder = PathBuf::from(document.get("hooks")?.get(key)?.as_str()?);
         OurFolder::new(folder.clone(), self.system).record().is_file().then_some(folder)
     }
 }

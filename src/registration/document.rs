@@ -394,8 +394,7 @@ pub fn our_trust_keys(
     source_path: &str,
     places: &OurPlaces,
 ) -> Result<Vec<String>, DocumentError> {
-    let value = file.value(decode(current)?)?;
-    Ok(trust_keys(&model::read(&value, places)?, source_path, Owner::Ours))
+    Ok(trust_keys(&registered(file, current, places)?, source_path, Owner::Ours))
 }
 
 /// Whether `config_toml`, where Codex keeps the user's trust, trusts a hook with one of these keys. What can't be read
@@ -415,7 +414,15 @@ pub fn registered(
     current: &[u8],
     places: &OurPlaces,
 ) -> Result<Vec<EventGroups>, DocumentError> {
-    model::read(&file.value(decode(current)?)?, places)
+    model::read(&document(file, current)?, places)
+}
+
+/// What a document says, behind a byte order mark or not; dates and floats only serve to compare.
+///
+/// # Errors
+/// As [`install`].
+pub fn document(file: ConfigFile, current: &[u8]) -> Result<Value, DocumentError> {
+    file.value(decode(current)?)
 }
 
 /// Whether others than f5-guard and the Python integration have hooks in a document.

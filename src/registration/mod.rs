@@ -30,8 +30,8 @@ pub use command::{Argument, CommandError, Launcher, is_windows_safe, quote_unix}
 pub use definition::{HookDefinition, MATCH_ALL_TOOLS, Registration, RegistrationOptions};
 pub use diff::unified_diff;
 pub use document::{
-    ConfigFile, Installed, NamedHook, RemovalScope, Removed, has_foreign_hooks, install, our_trust_keys,
-    registered, remove, renew_record, trusts_any, without_trust,
+    ConfigFile, Installed, NamedHook, RemovalScope, Removed, document, has_foreign_hooks, install,
+    our_trust_keys, registered, remove, renew_record, trusts_any, without_trust,
 };
 pub use error::DocumentError;
 pub use model::{EventGroups, Group, Handler};

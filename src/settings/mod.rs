@@ -5,6 +5,7 @@
 //! its own error when it is used.
 
 mod base_url;
+mod proxies;
 mod setting;
 pub mod values;
 
@@ -13,6 +14,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 pub use base_url::{BaseUrl, BaseUrlError, PlainHttp, is_loopback_host};
+pub use proxies::{ProxySettings, ProxyVariable};
 pub(crate) use setting::home_relative;
 pub use setting::{Env, Given, RelativePath, Setting, Source};
 use values::{FailMode, FlaggedOutput, LogLevel, SystemStore};
@@ -68,6 +70,7 @@ pub struct Settings {
     pub flagged_output: Setting<FlaggedOutput>,
     pub max_scan_length: Setting<usize>,
     pub tls: TlsSettings,
+    pub proxies: ProxySettings,
     pub log: LogSettings,
     /// Paths that are ignored because they are not absolute.
     pub relative_paths: Vec<RelativePath>,
@@ -76,13 +79,19 @@ pub struct Settings {
 /// Trust and identity for TLS.
 #[derive(Debug, Clone)]
 pub struct TlsSettings {
-    /// CA bundles in the order in which they are tried.
-    pub ca_bundles: Vec<Setting<PathBuf>>,
+    /// CA bundles in the order in which they are tried; the places of one count together.
+    pub ca_bundles: Vec<Vec<Setting<PathBuf>>>,
+    /// Trusted besides the system's store: what Codex itself trusts so.
+    pub codex_ca: Vec<Setting<PathBuf>>,
     pub system_store: Setting<SystemStore>,
     pub client_cert: Setting<Option<PathBuf>>,
     pub client_key: Setting<Option<PathBuf>>,
-    /// Whether `SSLKEYLOGFILE` asks for the session keys to be written.
-    pub key_log: bool,
+    /// Where `SSLKEYLOGFILE` asks for the session keys to be written.
+    pub key_log: Option<PathBuf>,
+    /// In closed mode what is set has to be usable.
+    pub strict: bool,
+    /// Sentences on paths that are ignored.
+    pub problems: Vec<String>,
 }
 
 /// Where and how much to log.
@@ -151,7 +160,8 @@ impl Settings {
                 "a number of characters from 1000 to 2000000",
                 "the default of 50000 is used",
             ),
-            tls: TlsSettings::read(overrides, env),
+            tls: TlsSettings::read(overrides, env, &mut relative_paths),
+            proxies: ProxySettings::read(env),
             log: LogSettings::read(env, &mut relative_paths),
             relative_paths,
         }
@@ -197,6 +207,7 @@ impl Settings {
         ]
         .into_iter()
         .filter_map(|problem| problem.as_deref())
+        .chain(self.tls.problems.iter().map(String::as_str))
     }
 }
 
@@ -212,29 +223,47 @@ pub fn fail_mode(flag: Option<&OsString>, env: Env<'_>) -> Setting<FailMode> {
 }
 
 impl TlsSettings {
-    fn read(overrides: &Overrides, env: Env<'_>) -> Self {
+    fn read(overrides: &Overrides, env: Env<'_>, relative: &mut Vec<RelativePath>) -> Self {
+        let mut problems = Vec::new();
+        let mut place = |given: Given| {
+            let Setting { value, source, problem } = given.absolute_or_none(env, relative);
+            problems.extend(problem);
+            Some(Setting { value: value?, source, problem: None })
+        };
+        let mut one = |given: Option<Given>| given.and_then(&mut place).into_iter().collect::<Vec<_>>();
         // A bundle that the registered command names is the only one: falling back to a user's variable
         // would let that variable decide whom to trust.
         let ca_bundles = match &overrides.ca_bundle {
-            Some(path) => {
-                vec![Setting {
-                    value: home_relative(path, env),
-                    source: Source::Flag("--ca-bundle"),
-                    problem: None,
-                }]
+            Some(path) => vec![one(Some(Given { text: path.clone(), source: Source::Flag("--ca-bundle") }))],
+            None => {
+                // OpenSSL reads both; the folders are a list as in PATH.
+                let folders = env_setting("SSL_CERT_DIR", env).into_iter().flat_map(|folders| {
+                    let source = folders.source;
+                    let paths: Vec<PathBuf> = std::env::split_paths(&folders.text).collect();
+                    paths.into_iter().map(move |path| Given { text: path.into(), source })
+                });
+                let mut openssl = one(env_setting("SSL_CERT_FILE", env));
+                openssl.extend(folders.flat_map(|folder| one(Some(folder))));
+                let [ours, requests, curl] =
+                    ["F5_GUARDRAILS_CA_BUNDLE", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE"]
+                        .map(|name| one(env_setting(name, env)));
+                vec![ours, requests, openssl, curl]
             }
-            None => ["F5_GUARDRAILS_CA_BUNDLE", "REQUESTS_CA_BUNDLE", "SSL_CERT_FILE", "CURL_CA_BUNDLE"]
-                .into_iter()
-                .filter_map(|name| env_setting(name, env))
-                .map(|given| Setting {
-                    value: home_relative(&given.text, env),
-                    source: given.source,
-                    problem: None,
-                })
-                .collect(),
         };
+        let ca_bundles = ca_bundles.into_iter().filter(|places| !places.is_empty()).collect();
+        let codex_ca = one(env_setting("CODEX_CA_CERTIFICATE", env));
+        let mut path = |name| match env_setting(name, env) {
+            Some(given) => {
+                let setting = given.absolute_or_none(env, relative);
+                problems.extend(setting.problem.clone());
+                setting
+            }
+            None => Setting::default_value(None),
+        };
+        let (client_cert, client_key) = (path("F5_GUARDRAILS_CLIENT_CERT"), path("F5_GUARDRAILS_CLIENT_KEY"));
         Self {
             ca_bundles,
+            codex_ca,
             system_store: parsed(
                 "F5_GUARDRAILS_USE_SYSTEM_CERT_STORE",
                 None,
@@ -244,9 +273,11 @@ impl TlsSettings {
                 "auto, true or false",
                 "auto is used",
             ),
-            client_cert: path("F5_GUARDRAILS_CLIENT_CERT", env),
-            client_key: path("F5_GUARDRAILS_CLIENT_KEY", env),
-            key_log: env("SSLKEYLOGFILE").is_some_and(|value| !value.is_empty()),
+            client_cert,
+            client_key,
+            key_log: env("SSLKEYLOGFILE").filter(|value| !value.is_empty()).map(PathBuf::from),
+            strict: *fail_mode(overrides.fail_mode.as_ref(), env) == FailMode::Closed,
+            problems,
         }
     }
 }
@@ -343,15 +374,6 @@ fn text(
             source: given.source,
             problem: None,
         },
-        None => Setting::default_value(None),
-    }
-}
-
-fn path(variable: &'static str, env: Env<'_>) -> Setting<Option<PathBuf>> {
-    match env_setting(variable, env) {
-        Some(given) => {
-            Setting { value: Some(home_relative(&given.text, env)), source: given.source, problem: None }
-        }
         None => Setting::default_value(None),
     }
 }

@@ -84,7 +84,7 @@ fn a_flag_wins_over_the_environment_even_when_it_is_unreadable() {
     assert_eq!(settings.base_url.as_ref().unwrap().host(), "flag.example");
     assert_eq!(*settings.timeout, DEFAULT_TIMEOUT);
     assert_eq!(settings.tls.ca_bundles.len(), 1);
-    assert_eq!(settings.tls.ca_bundles[0].source, Source::Flag("--ca-bundle"));
+    assert_eq!(settings.tls.ca_bundles[0][0].source, Source::Flag("--ca-bundle"));
 }
 
 #[test]
@@ -99,9 +99,14 @@ fn ca_bundles_are_tried_in_the_documented_order() {
             ("HOME", &rooted("/home/u")),
         ],
     );
-    let paths: Vec<_> =
-        settings.tls.ca_bundles.iter().map(|bundle| bundle.to_string_lossy().into_owned()).collect();
-    assert_eq!(paths, [rooted("/home/u/1").as_str(), "/2", "/3", "/4"]);
+    let paths: Vec<_> = settings
+        .tls
+        .ca_bundles
+        .iter()
+        .flatten()
+        .map(|bundle| bundle.to_string_lossy().into_owned())
+        .collect();
+    assert_eq!(paths, [rooted("/home/u/1").as_str(), &rooted("/2"), &rooted("/3"), &rooted("/4")]);
 }
 
 #[test]

@@ -282,6 +282,20 @@ fn what_is_registered_for_everybody_is_roots_alone() {
 
 #[test]
 #[ignore = "needs root and unshare"]
+fn what_everybodys_hooks_trust_is_roots_alone() {
+    let machine = Machine::new();
+    f5_stand_in::f5::F5::builder().tls().never_called().start().write_ca(&machine.path("ca.pem"));
+    fs::copy(machine.path("ca.pem"), machine.path("alice/ca.pem")).unwrap();
+    machine.give("alice", ALICE);
+    let install = "$G install --scope system --skip-smoketest --ca-bundle";
+    machine.leaves_alice_alone(&format!("{install} $A/ca.pem")).ends_with(1, &["--ca-bundle", "user 4711"]);
+    machine
+        .leaves_alice_alone(&format!("{install} $T/ca.pem"))
+        .ends_with(0, &["is registered for everybody"]);
+}
+
+#[test]
+#[ignore = "needs root and unshare"]
 fn also_user_belongs_to_the_users_own_installation() {
     let machine = Machine::new();
     let run = machine.leaves_alice_alone("$G install --scope system --also-user --skip-smoketest");

@@ -147,7 +147,8 @@ fn a_link_to_nowhere_and_a_file_in_the_folders_place_are_refused() {
 
 #[test]
 fn links_that_stay_in_the_repository_are_followed_and_stay() {
-    let cases: [(&str, fn(&Repository)); 3] = [
+    type Prepare = fn(&Repository);
+    let cases: [(&str, Prepare); 3] = [
         ("shared/config.toml", |repository| {
             repository.file("shared/config.toml");
             repository.link("../shared/config.toml", ".codex/config.toml");

@@ -11,6 +11,7 @@
 
 mod answers;
 mod app_server;
+mod code_mode;
 mod codex;
 #[cfg(unix)] // the command is a line for a Unix shell
 mod faults;

@@ -20,6 +20,11 @@ const HOOKS: [(&str, &str, bool); 5] = [
 /// As `install` registers a hook.
 const HOOK_TIMEOUT: (u32, &str) = (60, "");
 
+/// A model of Codex's catalogue that calls its tools itself, and one that calls them from scripts ("code mode"), as most
+/// of the catalogue do.
+const CLASSIC: &str = "gpt-5.5";
+const CODE_MODE: &str = "gpt-6.1-sol";
+
 /// Everything that one run of Codex needs, kept until the test has looked at it.
 pub struct Stage {
     home: TempDir,
@@ -32,6 +37,7 @@ pub struct Stage {
     mcp: Option<Mcp>,
     features: Vec<&'static str>,
     variables: Vec<(String, String)>,
+    model_name: &'static str,
     /// Seconds after which Codex gives up on a hook, and what a command carries because of that.
     timeout: (u32, &'static str),
 }
@@ -65,6 +71,7 @@ impl Stage {
             mcp: None,
             features: vec![],
             variables,
+            model_name: CLASSIC,
             timeout: HOOK_TIMEOUT,
         }
     }
@@ -104,6 +111,12 @@ impl Stage {
     /// Registers an MCP server under the name `stand_in`.
     pub fn mcp(mut self, server: Mcp) -> Self {
         self.mcp = Some(server);
+        self
+    }
+
+    /// The model calls its tools from scripts.
+    pub fn in_code_mode(mut self) -> Self {
+        self.model_name = CODE_MODE;
         self
     }
 
@@ -161,7 +174,7 @@ impl Stage {
     /// Writes `config.toml`.
     pub fn write_config(&self) {
         let mut config = format!(
-            r#"model = "gpt-5.5"
+            r#"model = "{}"
 model_provider = "stand_in"
 [model_providers.stand_in]
 name = "stand-in"
@@ -171,6 +184,7 @@ env_key = "STUB_KEY"
 request_max_retries = 0
 stream_max_retries = 0
 "#,
+            self.model_name,
             self.model.base_url()
         );
         if let Some(server) = &self.mcp {

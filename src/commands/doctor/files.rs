@@ -16,7 +16,7 @@ use crate::codex::listing::EventName;
 use crate::doctor::facts::{FileContent, FileFacts, Layer};
 use crate::doctor::screen::Screen;
 use crate::hook::Event;
-use crate::registration::{ConfigFile, Handler, OurPlaces, registered};
+use crate::registration::{ConfigFile, Handler, OurPlaces, document, registered};
 use crate::settings::Env;
 
 /// A configuration file of this size is none.
@@ -119,7 +119,11 @@ impl Files {
                 }
             }
         }
-        Ok(FileContent::Read { hooks, switched_off: switched_off(file.syntax, bytes), ours })
+        let switched_off = match document(kind, bytes) {
+            Ok(document) if kind != ConfigFile::HooksJson => switched_off(&document),
+            _ => Vec::new(),
+        };
+        Ok(FileContent::Read { hooks, switched_off, ours })
     }
 }
 
@@ -143,26 +147,18 @@ fn timeout(handler: &Handler) -> Duration {
 }
 
 /// Where a TOML file switches hooks off.
-fn switched_off(syntax: Syntax, bytes: &[u8]) -> Vec<String> {
-    if syntax == Syntax::HooksJson {
-        return Vec::new();
-    }
-    let text = String::from_utf8_lossy(bytes);
-    let text = text.strip_prefix('\u{feff}').unwrap_or(&text);
-    let Ok(document) = text.parse::<toml_edit::DocumentMut>() else { return Vec::new() };
-    let is_off = |item: Option<&toml_edit::Item>| {
-        let flag = |key| item.and_then(|features| features.get(key)).and_then(toml_edit::Item::as_bool);
+fn switched_off(document: &Value) -> Vec<String> {
+    let is_off = |of: &Value| {
+        let flag = |key| of.get("features").and_then(|features| features.get(key)).and_then(Value::as_bool);
         flag("hooks").or_else(|| flag("codex_hooks")) == Some(false)
     };
     let mut places = Vec::new();
-    if is_off(document.get("features")) {
+    if is_off(document) {
         places.push("features.hooks = false".to_owned());
     }
-    if let Some(profiles) = document.get("profiles").and_then(toml_edit::Item::as_table_like) {
-        for (name, profile) in profiles.iter().filter(|(_, profile)| is_off(profile.get("features"))) {
-            let _ = profile;
-            places.push(format!("profile {}", crate::printable::printable(name, 40)));
-        }
+    let profiles = document.get("profiles").and_then(Value::as_object).into_iter().flatten();
+    for (name, _) in profiles.filter(|(_, profile)| is_off(profile)) {
+        places.push(format!("profile {}", crate::printable::printable(name, 40)));
     }
     places
 }

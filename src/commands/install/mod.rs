@@ -76,6 +76,10 @@ fn install(args: &InstallArgs) -> Result<(), InstallError> {
     }
     let options = options::registration_options(args, options::For::ThisMachine, PROCESS_ENV)
         .map_err(|error| InstallError::option(error, &kept))?;
+    if scope == Scope::System {
+        options::refuse_shared_bundle(&options, surroundings.privilege)
+            .map_err(|error| InstallError::option(error, &kept))?;
+    }
     let codex = find_codex(args.codex.as_deref(), &surroundings, scope)?;
     let mut plan = Plan::make(args, &options, &surroundings)?;
     // Everything that could be refused is refused before the first byte is written.

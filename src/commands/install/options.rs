@@ -4,6 +4,7 @@
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
+use crate::access::Privilege;
 use crate::cli::InstallArgs;
 use crate::registration::RegistrationOptions;
 use crate::settings::values::{FailMode, switch};
@@ -115,6 +116,20 @@ fn ca_bundle(file: &OsString, audience: For) -> Result<PathBuf, OptionError> {
     }
     let path = std::path::absolute(Path::new(text)).map_err(|error| unusable(flag, error.to_string()))?;
     if path.is_file() { Ok(path) } else { refuse("there is no such file.") }
+}
+
+/// What everybody's hooks trust must not be for one user to change.
+///
+/// # Errors
+/// [`OptionError`] for a CA bundle that others than administrators can change.
+pub fn refuse_shared_bundle(options: &RegistrationOptions, privilege: Privilege) -> Result<(), OptionError> {
+    let Some(file) = &options.ca_bundle else { return Ok(()) };
+    privilege.may_use(Path::new(file)).map_err(|shared| {
+        unusable(
+            "--ca-bundle",
+            format!("{shared}, and it says for everybody whom to trust; copy it to a folder of the administrator's"),
+        )
+    })
 }
 
 #[cfg(test)]

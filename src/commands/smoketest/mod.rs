@@ -17,6 +17,7 @@ use report::{Format, Report};
 use crate::cli::{SmoketestArgs, VerboseHttp};
 use crate::logging;
 use crate::settings::{Env, Overrides, Settings, Source};
+use crate::transport::watch::Watch;
 use crate::transport::{Bodies, ExchangeLog};
 
 /// What is scanned: harmless, and the same text as the Python integration's.
@@ -49,14 +50,17 @@ pub fn run(args: &SmoketestArgs) -> ExitCode {
     report.step(checks.base_url());
     report.step(checks.trust());
     report.step(checks.proxy());
+    let watch = Watch::default();
+    let scan = checks.scan(PROMPT, record.clone(), watch.clone());
     if args.tls_diagnostics {
         let asked = diagnosis::Asked { host: args.tls_host.as_deref(), port: args.tls_port };
-        match diagnosis::run(&settings, &asked, PROCESS_ENV, &mut |words| report.announce(words)) {
+        match diagnosis::run(&settings, &asked, &scan, &watch, PROCESS_ENV, &mut |words| {
+            report.announce(words)
+        }) {
             Ok(found) => report.diagnosis(found),
             Err(why) => report.warn(&why),
         }
     }
-    let scan = checks.scan(PROMPT, record.clone());
     report.exchanges(record.map(|record| record.exchanges()));
     report.scan(scan);
 
