@@ -39,16 +39,8 @@ pub fn collect(args: &DoctorArgs, env: Env<'_>) -> Facts {
         Some(listed) => listed.into_iter().filter_map(hooks::Registered::listed).collect(),
         None => files.registered.clone(),
     };
-    let examined = hooks::examine(
-        registered,
-        &files.registered,
-        &known,
-        &folder,
-        home,
-        left_out.privilege,
-        env,
-        &screen,
-    );
+    let here = hooks::Here { known: &known, folder: &folder, home, privilege: left_out.privilege };
+    let examined = hooks::examine(registered, &files.registered, &here, env, &screen);
 
     let settings = Settings::read(&examined.overrides, env);
     let connection = service::connection(&settings, &screen);

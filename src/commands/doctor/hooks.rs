@@ -107,18 +107,25 @@ impl Registered {
     }
 }
 
+/// Where hooks are looked at.
+pub struct Here<'a> {
+    pub known: &'a Known,
+    /// The session's folder.
+    pub folder: &'a Path,
+    pub home: Option<&'a CodexHome>,
+    pub privilege: Privilege,
+}
+
 /// Looks at `registered`: the hooks as Codex lists them or, where it could not be asked, as the files have them. What only
 /// the files have (`in_files`) is looked through for what resembles f5-guard.
 pub fn examine(
     registered: Vec<Registered>,
     in_files: &[Registered],
-    known: &Known,
-    folder: &Path,
-    home: Option<&CodexHome>,
-    privilege: Privilege,
+    here: &Here<'_>,
     env: Env<'_>,
     screen: &Screen,
 ) -> Examined {
+    let Here { known, folder, home, privilege } = *here;
     let shell = HookShell::of_this_user(env);
     let mut looked_at = Vec::new();
     let runs = |hook: &Registered| {
