@@ -604,7 +604,10 @@ fn dnsmasq_that_never_answers_is_named_and_one_that_knows_no_such_name_is_told_a
     fs::write(&resolv, fs::read_to_string(&resolv).unwrap().replace("timeout:1", "timeout:20")).unwrap();
     let json = diagnosed_with(&user().patience(std::time::Duration::from_secs(2)), &resolv);
     let sentence = json["tls_diagnostics"]["verdict"]["sentence"].as_str().unwrap();
-    assert!(sentence.contains(": the DNS server did not say which address f5.test has. The DNS server 127.0."), "{sentence}");
+    assert!(
+        sentence.contains(": the DNS server did not say which address f5.test has. The DNS server 127.0."),
+        "{sentence}"
+    );
     assert!(sentence.contains("or not for both kinds of address (A and AAAA)"), "{sentence}");
     let (_running, _folder, resolv) = dnsmasq(&["--local=/test/"]);
     let json = diagnosed_with(&user(), &resolv);
