@@ -38,6 +38,9 @@ open or closed. Stands in the registered commands and wins over every user's env
 .PARAMETER Trust
 Trust the hooks without asking (scopes user and project; managed hooks need no trust).
 
+.PARAMETER KeepOptions
+With -Scope project: keep the options that the repository's registration carries.
+
 .PARAMETER DryRun
 Show what would change in every file, and write nothing.
 
@@ -68,6 +71,7 @@ param(
     [double] $TimeoutSeconds,
     [string] $CaBundle,
     [switch] $Trust,
+    [switch] $KeepOptions,
     [switch] $DryRun,
     [string] $Binary
 )
@@ -194,6 +198,9 @@ if ($PostStrict) {
 }
 if ($Trust) {
     $arguments += '--trust'
+}
+if ($KeepOptions) {
+    $arguments += '--keep-options'
 }
 if ($DryRun) {
     $arguments += '--dry-run'

@@ -23,11 +23,12 @@ use tempfile::TempDir;
 const BINARY: &str = env!("CARGO_BIN_EXE_f5-guard");
 const LIMIT: Duration = Duration::from_secs(60);
 const PROMPT: &str = "say hello to the doctor";
-const EVENTS: [(&str, &str); 4] = [
+const EVENTS: [(&str, &str); 5] = [
     ("UserPromptSubmit", "user-prompt-submit"),
     ("PreToolUse", "pre-tool-use"),
     ("PostToolUse", "post-tool-use"),
     ("Stop", "stop"),
+    ("SubagentStop", "stop"),
 ];
 
 fn real_codex() -> PathBuf {
@@ -89,7 +90,7 @@ impl Machine {
         EVENTS
             .iter()
             .map(|(event, subcommand)| {
-                let command = format!("{} {subcommand} --hook-timeout 60", binary.display());
+                let command = format!("{} {subcommand}", binary.display());
                 format!("[[hooks.{event}]]\n[[hooks.{event}.hooks]]\ntype = \"command\"\ncommand = \"{command}\"\ntimeout = 60\n\n")
             })
             .collect()
@@ -229,7 +230,9 @@ fn trusted_hooks_run() {
 #[ignore = "needs the real Codex; set F5_GUARD_TEST_CODEX"]
 fn modified_hooks_do_not_run() {
     let machine = Machine::trusted();
-    machine.edit(|config| config.replace("--hook-timeout 60", "--hook-timeout  60"));
+    machine.edit(|config| {
+        config.replace("stop\"", "stop  \"").replace("-submit\"", "-submit  \"").replace("-use\"", "-use  \"")
+    });
     machine.agrees(1, Some("modified"), Some("modified"));
 }
 

@@ -2,15 +2,16 @@
 
 use std::path::{Path, PathBuf};
 
+use f5_guard::hook::Event;
 use f5_guard::registration::{
-    ConfigFile, EditRecord, HookEvent, Launcher, ManagedDirs, OurPlaces, Owner, Registration,
+    ConfigFile, EditRecord, Launcher, ManagedDirs, OurPlaces, Owner, Python, Registration,
     RegistrationOptions, RemovalScope, Wanted, install, our_trust_keys, registered, remove, renew_record,
 };
 
 const SOURCE: &str = "/home/ann/.codex/config.toml";
 
 fn places() -> OurPlaces {
-    OurPlaces { binaries: vec!["/opt/F5 Guardrails/f5-guard".into()] }
+    OurPlaces { binaries: vec!["/opt/F5 Guardrails/f5-guard".into()], python: Python::TakenOver }
 }
 
 fn wanted(file: ConfigFile, options: &RegistrationOptions) -> Wanted {
@@ -41,7 +42,7 @@ fn closed() -> RegistrationOptions {
     RegistrationOptions {
         fail_mode: Some("closed".into()),
         matcher: Some("Bash|mcp__.*".into()),
-        scan_timeout_seconds: Some(20),
+        timeout: Some("90".into()),
         ..RegistrationOptions::default()
     }
 }
@@ -93,7 +94,7 @@ fn each_event_is_registered_once_and_nothing_of_python_is_left() {
     for (path, file, bytes) in corpus() {
         let text = installed(file, &bytes, &RegistrationOptions::default());
         let events = registered(file, text.as_bytes(), &places_of(file)).unwrap();
-        for event in HookEvent::ALL {
+        for event in Event::ALL {
             let found = events.iter().find(|found| found.event == event.name()).unwrap();
             let owners: Vec<Owner> =
                 found.groups.iter().flat_map(|group| &group.handlers).map(|handler| handler.owner).collect();
@@ -209,7 +210,7 @@ fn trust_that_codex_wrote_goes_with_the_hooks() {
         }
         let text = installed(file, &bytes, &RegistrationOptions::default());
         let keys = our_trust_keys(file, text.as_bytes(), SOURCE, &places()).unwrap();
-        assert_eq!(keys.len(), 4);
+        assert_eq!(keys.len(), 5);
         let newline = if text.contains("\r\n") { "\r\n" } else { "\n" };
         let state = text.contains("[hooks.state");
         let inline = text.contains("hooks = {");
@@ -320,11 +321,11 @@ fn where_the_record_no_longer_fits_the_flag_that_we_added_goes_too() {
     ] {
         let text = installed(file, bytes, &RegistrationOptions::default());
         let record = record(file, bytes, &text, None);
-        let touched = text.replace("timeout = 15", "timeout = 16");
+        let touched = text.replace("timeout = 60", "timeout = 61");
         assert_eq!(removed(file, &touched, Some(&record)).as_bytes(), bytes, "{text}");
     }
     let text = installed(file, b"[features]\nhooks = true\n", &RegistrationOptions::default());
     let record = record(file, b"[features]\nhooks = true\n", &text, None);
-    let touched = text.replace("timeout = 15", "timeout = 16");
+    let touched = text.replace("timeout = 60", "timeout = 61");
     assert_eq!(removed(file, &touched, Some(&record)), "[features]\nhooks = true\n");
 }

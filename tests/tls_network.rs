@@ -205,7 +205,7 @@ fn a_proxy_with_a_login_is_given_it_and_nobody_else_sees_it() {
     let (ca, served) = good_server();
     let proxy = Proxy::builder().login("alice", "s3cret-pw").start();
     let route = &proxy.url_with_login("alice", "s3cret-pw");
-    let found = diagnosis(served.port, store(&[ca.der()])).proxy(&route).run();
+    let found = diagnosis(served.port, store(&[ca.der()])).proxy(route).run();
     assert!(found.works(), "{}", found.text());
     for place in [found.text(), found.stderr.clone(), served.heard().concat()] {
         assert!(!place.contains("s3cret") && !place.contains("YWxpY2U6"), "{place}");
@@ -220,7 +220,7 @@ fn a_proxy_that_wants_a_login_says_so() {
     let who = format!("The proxy {} (from HTTPS_PROXY)", proxy.url());
     assert_eq!(found.sentence(), format!("{who} wants a login (it offers Basic)."));
     let wrong = &proxy.url_with_login("alice", "wrong");
-    let found = diagnosis(served.port, store(&[ca.der()])).proxy(&wrong).run();
+    let found = diagnosis(served.port, store(&[ca.der()])).proxy(wrong).run();
     assert_eq!(found.sentence(), format!("{who} did not accept the login (it offers Basic)."));
 }
 
@@ -228,7 +228,7 @@ fn a_proxy_that_wants_a_login_says_so() {
 fn a_proxy_that_speaks_only_ntlm_gets_advice_that_can_work() {
     let served = says(b"HTTP/1.1 407 No\r\nProxy-Authenticate: NTLM\r\n\r\n");
     let route = &format!("http://127.0.0.1:{}", served.port);
-    let found = diagnosis(443, store(&[])).proxy(&route).run();
+    let found = diagnosis(443, store(&[])).proxy(route).run();
     assert!(found.sentence().ends_with("wants a login (it offers NTLM)."), "{}", found.sentence());
     assert!(found.fix()[0].contains("helper proxy"), "{:?}", found.fix());
 }
@@ -237,7 +237,7 @@ fn a_proxy_that_speaks_only_ntlm_gets_advice_that_can_work() {
 fn a_proxy_that_refuses_the_target_is_quoted() {
     let served = says(b"HTTP/1.1 403 Forbidden by policy\r\n\r\n");
     let route = &format!("http://127.0.0.1:{}", served.port);
-    let found = diagnosis(443, store(&[])).proxy(&route).run();
+    let found = diagnosis(443, store(&[])).proxy(route).run();
     assert!(found.sentence().ends_with(" (from HTTPS_PROXY) answered HTTP 403."), "{}", found.sentence());
     assert!(found.fix()[0].contains("Ask the proxy's administrator to allow the host"), "{:?}", found.fix());
 }
@@ -246,7 +246,7 @@ fn a_proxy_that_refuses_the_target_is_quoted() {
 fn a_proxy_that_is_not_there_is_told_from_a_server_that_is_not_there() {
     let port = free_port();
     let route = &format!("http://127.0.0.1:{port}");
-    let found = diagnosis(443, store(&[])).proxy(&route).run();
+    let found = diagnosis(443, store(&[])).proxy(route).run();
     assert_eq!(
         found.sentence(),
         format!("The connection to the proxy http://127.0.0.1:{port} (from HTTPS_PROXY) was refused.")
@@ -257,7 +257,7 @@ fn a_proxy_that_is_not_there_is_told_from_a_server_that_is_not_there() {
 fn something_else_at_the_proxys_address_is_no_proxy() {
     let served = says(b"SSH-2.0-OpenSSH\r\n\r\n");
     let route = &format!("http://127.0.0.1:{}", served.port);
-    let found = diagnosis(443, store(&[])).proxy(&route).run();
+    let found = diagnosis(443, store(&[])).proxy(route).run();
     assert!(found.sentence().ends_with(" is not such a proxy."), "{}", found.sentence());
 }
 
@@ -265,7 +265,7 @@ fn something_else_at_the_proxys_address_is_no_proxy() {
 fn a_plain_proxy_behind_an_https_proxy_url_fails_at_the_proxys_own_tls() {
     let proxy = Proxy::start();
     let route = &proxy.url().replace("http://", "https://");
-    let found = diagnosis(443, store(&[])).proxy(&route).run();
+    let found = diagnosis(443, store(&[])).proxy(route).run();
     assert_eq!(*found.stages().last().unwrap(), "proxy_tls", "{}", found.text());
     assert!(found.fix()[0].contains("Most proxies are addressed with http://"), "{:?}", found.fix());
 }
@@ -302,7 +302,7 @@ fn a_proxy_that_itself_speaks_tls_works() {
         }
     });
     let route = &format!("https://localhost:{}", proxy.port);
-    let found = diagnosis(served.port, store(&[ca.der()])).proxy(&route).run();
+    let found = diagnosis(served.port, store(&[ca.der()])).proxy(route).run();
     assert!(found.works(), "{}", found.text());
     assert_eq!(found.stages()[2], "proxy_tls");
 }
@@ -345,7 +345,7 @@ fn a_socks_proxy_is_given_the_name_and_the_login() {
     let (ca, served) = good_server();
     let proxy = socks(2, 0, served.port);
     let route = &format!("socks5h://bob:pw@127.0.0.1:{}", proxy.port);
-    let found = diagnosis(served.port, store(&[ca.der()])).proxy(&route).run();
+    let found = diagnosis(served.port, store(&[ca.der()])).proxy(route).run();
     assert!(found.works(), "{}", found.text());
     assert_eq!(proxy.heard()[0], "\u{1}\u{3}bob\u{2}pw");
     assert!(proxy.heard()[1].contains("localhost"));
@@ -356,7 +356,7 @@ fn a_socks_proxy_without_name_look_up_is_given_the_address() {
     let (ca, served) = good_server();
     let proxy = socks(0, 0, served.port);
     let route = &format!("socks5://127.0.0.1:{}", proxy.port);
-    let found = diagnosis(served.port, store(&[ca.der()])).proxy(&route).run();
+    let found = diagnosis(served.port, store(&[ca.der()])).proxy(route).run();
     assert!(found.works(), "{}", found.text());
     assert!(!proxy.heard()[0].contains("localhost"));
 }
@@ -365,11 +365,11 @@ fn a_socks_proxy_without_name_look_up_is_given_the_address() {
 fn a_socks_proxy_that_refuses_says_why() {
     let proxy = socks(0, 2, 0);
     let route = &format!("socks5h://127.0.0.1:{}", proxy.port);
-    let found = diagnosis(443, store(&[])).proxy(&route).run();
+    let found = diagnosis(443, store(&[])).proxy(route).run();
     assert!(found.sentence().ends_with(" refused: its rules do not allow it."), "{}", found.sentence());
     let proxy = socks(0xff, 0, 0);
     let route = &format!("socks5h://127.0.0.1:{}", proxy.port);
-    let found = diagnosis(443, store(&[])).proxy(&route).run();
+    let found = diagnosis(443, store(&[])).proxy(route).run();
     assert_eq!(found.kind(), "proxy_login");
 }
 

@@ -66,7 +66,7 @@ pub struct InstallArgs {
     /// The Codex to ask about trust [default: CODEX_CLI_PATH, else the one on PATH or in a usual place]
     #[arg(long, value_name = "FILE")]
     pub codex: Option<PathBuf>,
-    /// Trust the four hooks without asking
+    /// Trust the five hooks without asking
     #[arg(long, conflicts_with = "no_trust")]
     pub trust: bool,
     /// Don't ask, and leave the hooks untrusted
@@ -78,6 +78,9 @@ pub struct InstallArgs {
     /// With `--scope user`: register although the machine has managed hooks. Everything is scanned twice then
     #[arg(long)]
     pub also_user: bool,
+    /// With `--scope project`: keep the options that the repository's registration carries
+    #[arg(long, help_heading = "Registration")]
+    pub keep_options: bool,
     /// Which tools are scanned, a regular expression of Codex [default: .*]
     #[arg(long, value_name = "REGEX", help_heading = "Registration")]
     pub matcher: Option<String>,

@@ -9,6 +9,7 @@ use serde_json::{Map, Value, json};
 
 use super::app_server::{AppServer, AppServerError, ConfigEdit};
 use super::listing::{EventName, FolderHooks, HookListing, Switch, TrustStatus, Waiting};
+use crate::hook::Event;
 
 /// What a registered hook of ours does when its event comes.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -74,18 +75,18 @@ impl Review {
     }
 
     /// Our hooks for one event; more than one means that it is scanned more than once.
-    pub fn for_event<'a>(&'a self, event: &'a EventName) -> impl Iterator<Item = &'a OurHook> {
-        self.ours.iter().filter(move |hook| hook.listing.event == *event)
+    pub fn for_event(&self, event: Event) -> impl Iterator<Item = &OurHook> {
+        self.ours.iter().filter(move |hook| hook.listing.event == EventName::Known(event))
     }
 
-    /// The events of the four that no hook of ours is registered for.
-    pub fn missing(&self) -> Vec<EventName> {
-        EventName::OURS.into_iter().filter(|event| self.for_event(event).next().is_none()).collect()
+    /// The events that no hook of ours is registered for.
+    pub fn missing(&self) -> Vec<Event> {
+        Event::ALL.into_iter().filter(|event| self.for_event(*event).next().is_none()).collect()
     }
 
-    /// Whether for each of the four events a hook of ours runs and is obeyed.
+    /// Whether for each event a hook of ours runs and is obeyed.
     pub fn protects(&self) -> bool {
-        EventName::OURS.iter().all(|event| self.for_event(event).any(|hook| hook.standing.protects()))
+        Event::ALL.into_iter().all(|event| self.for_event(event).any(|hook| hook.standing.protects()))
     }
 
     /// The hooks that wait for the user's trust: what a question to the user has to show.
@@ -194,16 +195,16 @@ mod tests {
         })
     }
 
-    fn four(trust: &str) -> Vec<Value> {
-        ["userPromptSubmit", "preToolUse", "postToolUse", "stop"]
+    fn every(trust: &str) -> Vec<Value> {
+        ["userPromptSubmit", "preToolUse", "postToolUse", "stop", "subagentStop"]
             .map(|event| hook(event, trust, json!({})))
             .into()
     }
 
     #[test]
-    fn four_trusted_or_managed_hooks_protect() {
-        assert!(review(four("trusted")).protects());
-        assert!(review(four("managed")).protects());
+    fn trusted_or_managed_hooks_for_every_event_protect() {
+        assert!(review(every("trusted")).protects());
+        assert!(review(every("managed")).protects());
     }
 
     #[test]
@@ -216,7 +217,7 @@ mod tests {
             ("managed", json!({"async": true}), Standing::Asynchronous),
             ("later", json!({}), Standing::Unknown("later".into())),
         ] {
-            let mut hooks = four("trusted");
+            let mut hooks = every("trusted");
             hooks[2] = hook("postToolUse", trust, change);
             let review = review(hooks);
             assert_eq!(review.ours[2].standing, standing);
@@ -226,20 +227,20 @@ mod tests {
 
     #[test]
     fn a_missing_hook_is_named_and_means_no_protection() {
-        let mut hooks = four("trusted");
+        let mut hooks = every("trusted");
         hooks.remove(1);
         let review = review(hooks);
-        assert_eq!(review.missing(), [EventName::PreToolUse]);
+        assert_eq!(review.missing(), [Event::PreToolUse]);
         assert!(!review.protects());
     }
 
     #[test]
     fn a_running_hook_in_one_layer_protects_though_a_second_one_is_untrusted() {
-        let mut hooks = four("managed");
+        let mut hooks = every("managed");
         hooks.push(hook("stop", "untrusted", json!({"key": "/h/config.toml:stop:1:0"})));
         let review = review(hooks);
         assert!(review.protects());
-        assert_eq!(review.for_event(&EventName::Stop).count(), 2);
+        assert_eq!(review.for_event(Event::Stop).count(), 2);
         assert_eq!(review.to_trust().len(), 1);
     }
 

@@ -52,7 +52,7 @@ pub(super) fn judge(facts: &Facts, findings: &mut Vec<Finding>) {
             FindingId::CodexUnusable,
             Severity::Unknown,
             format!("Codex could not be asked about its hooks: {why}"),
-            "Update Codex; then start it and look at /hooks: the four hooks must be active.",
+            "Update Codex; then start it and look at /hooks: the five hooks of f5-guard must be active.",
         );
     }
     match &codex.config {

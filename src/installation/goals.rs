@@ -5,6 +5,7 @@ use serde_json::Value;
 use super::edits::Goal;
 use super::places::ConfigPlace;
 use crate::file_edit::FileEditError;
+use crate::hook::Event;
 use crate::registration::{
     ConfigFile, ManagedDirs, OurPlaces, Owner, Registration, Wanted, document, registered,
 };
@@ -78,19 +79,40 @@ pub fn is_registered(files: &[ConfigPlace], places: &OurPlaces) -> Result<bool, 
     Ok(false)
 }
 
-/// The commands of our hooks in these files.
+/// A hook of ours as a file has it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RegisteredCommand {
+    pub event: Event,
+    pub command: String,
+    /// Which tools it sees.
+    pub matcher: Option<String>,
+}
+
+/// Our hooks in these files.
 ///
 /// # Errors
 /// [`FileEditError`] for a file that can't be read.
-pub fn our_commands(files: &[ConfigPlace], places: &OurPlaces) -> Result<Vec<String>, FileEditError> {
+pub fn our_commands(
+    files: &[ConfigPlace],
+    places: &OurPlaces,
+) -> Result<Vec<RegisteredCommand>, FileEditError> {
     let mut commands = Vec::new();
     for place in files {
         let snapshot = place.read()?;
         let events = registered(place.file, snapshot.bytes().unwrap_or_default(), places)
             .map_err(FileEditError::document(&place.path))?;
-        let handlers = events.iter().flat_map(|event| &event.groups).flat_map(|group| &group.handlers);
-        let ours = handlers.filter(|handler| handler.owner == Owner::Ours);
-        commands.extend(ours.map(|handler| handler.command().to_owned()));
+        for groups in &events {
+            let Some(event) = Event::from_name(&groups.event) else { continue };
+            for group in &groups.groups {
+                let matcher = group.settings.get("matcher").and_then(Value::as_str);
+                let ours = group.handlers.iter().filter(|handler| handler.owner == Owner::Ours);
+                commands.extend(ours.map(|handler| RegisteredCommand {
+                    event,
+                    command: handler.command().to_owned(),
+                    matcher: matcher.map(str::to_owned),
+                }));
+            }
+        }
     }
     Ok(commands)
 }

@@ -20,12 +20,12 @@ mod surroundings;
 
 pub use crate::access::Privilege;
 pub use edits::{Edit, Goal, carry_out, new_file, prepare, remember_trust, source_spellings, state_keys_in};
-pub use goals::{Format, is_registered, our_commands, pair_goals, system_goals};
+pub use goals::{Format, RegisteredCommand, is_registered, our_commands, pair_goals, system_goals};
 pub use launch::{LaunchError, launcher};
 pub use ledger::Ledger;
 pub use places::{
-    ConfigPlace, Layer, OurFolder, binary_name, default_managed_dir, managed_folder, our_places,
-    project_files, python_scripts, system_files, user_files, user_folder,
+    ConfigPlace, FLEET_BINARIES, Layer, OurFolder, binary_name, default_managed_dir, managed_folder,
+    our_places, project_files, python_scripts, system_files, user_files, user_folder,
 };
 pub use protect::{ProtectError, protected_folder};
 pub use record::{Backup, FileRecord, Record, RecordError};

@@ -7,7 +7,8 @@ use std::time::Duration;
 use crate::codex::home::CodexHome;
 use crate::codex::{Env, System};
 use crate::file_edit::{EditLock, FileEditError, Snapshot, check_own_folder};
-use crate::registration::{BINARY, ConfigFile, FOLDER, HookEvent, OurPlaces};
+use crate::hook::Event;
+use crate::registration::{BINARY, ConfigFile, FOLDER, OurPlaces, Python};
 
 /// The state file's name, beside the binary.
 const RECORD: &str = "installation.json";
@@ -167,27 +168,39 @@ pub fn system_files(folder: &Path) -> [ConfigPlace; 3] {
     [requirements, config, hooks]
 }
 
-/// Which commands are ours: those that run the binary of one of `folders`. `plain` gives a path the spelling that a
-/// registered command has, where that may differ (Windows' 8.3 form); the long one counts as well.
+/// The managed binaries as documents for a fleet name them by default (`--print`), on both families of systems.
+pub const FLEET_BINARIES: [&str; 2] = ["/opt/f5-guard/f5-guard", r"C:\ProgramData\f5-guard\f5-guard.exe"];
+
+/// Which commands are ours in a layer of the user's or the administrator's: those that run the binary of one of `folders`,
+/// or one of `more`. `plain` gives a path the spelling that a registered command has, where that may differ (Windows' 8.3
+/// form); the long one counts as well.
 #[must_use]
-pub fn our_places(folders: &[&OurFolder], plain: &dyn Fn(&Path) -> Option<String>) -> OurPlaces {
-    let mut binaries: Vec<String> = Vec::new();
-    for folder in folders {
+pub fn our_places(
+    folders: &[&OurFolder],
+    more: impl IntoIterator<Item = String>,
+    plain: &dyn Fn(&Path) -> Option<String>,
+) -> OurPlaces {
+    let of_folders = folders.iter().flat_map(|folder| {
         let binary = folder.binary();
-        for spelling in [binary.to_str().map(str::to_owned), plain(&binary)].into_iter().flatten() {
-            if !binaries.contains(&spelling) {
-                binaries.push(spelling);
-            }
+        [binary.to_str().map(str::to_owned), plain(&binary)].into_iter().flatten()
+    });
+    let mut binaries: Vec<String> = Vec::new();
+    for spelling in of_folders.chain(more) {
+        if !binaries.contains(&spelling) {
+            binaries.push(spelling);
         }
     }
-    OurPlaces { binaries }
+    OurPlaces { binaries, python: Python::TakenOver }
 }
 
 /// The Python integration's scripts that lie in one of our folders. Nothing of ours ever deletes them.
 #[must_use]
 pub fn python_scripts(folder: &OurFolder) -> Vec<PathBuf> {
-    let scripts = HookEvent::ALL.into_iter().map(|event| folder.path.join(event.python_script()));
-    scripts.filter(|script| script.is_file()).collect()
+    let mut scripts: Vec<PathBuf> =
+        Event::ALL.into_iter().map(|event| folder.path.join(event.python_script())).collect();
+    scripts.dedup();
+    scripts.retain(|script| script.is_file());
+    scripts
 }
 
 #[cfg(test)]
@@ -218,19 +231,26 @@ mod tests {
     }
 
     #[test]
-    fn both_spellings_of_a_binary_are_ours() {
+    fn both_spellings_of_a_binary_and_what_was_recorded_are_ours() {
         // Each system joins paths with its own separator.
         let (folder, short, commands) = if cfg!(windows) {
-            let folder = OurFolder::new(r"C:\x y".into(), System::Windows);
-            let short = r"C:\X~1\f5-guard.exe";
-            (folder, short, [r#""C:\x y\f5-guard.exe" stop"#, r"C:\X~1\f5-guard.exe stop"])
+            let folder = OurFolder::new(r"C:\x".into(), System::Windows);
+            (folder, r"C:\X~1\f5-guard.exe", [r"C:\x\f5-guard.exe stop", r"C:\X~1\f5-guard.exe stop"])
         } else {
             let folder = OurFolder::new("/x y".into(), System::Unix);
-            (folder, "/x~1/f5-guard", ["'/x y/f5-guard' stop", "/x~1/f5-guard stop"])
+            (folder, "/x~1/f5-guard", ["'/x y/f5-guard' stop", "'/x~1/f5-guard' stop"])
         };
-        let places = our_places(&[&folder], &|_| Some(short.into()));
-        for command in commands {
-            assert_eq!(owner_of(Some(command), None, None, &places), Owner::Ours, "{command}");
+        let places = our_places(&[&folder], ["/before/f5-guard".to_owned()], &|_| Some(short.into()));
+        for command in commands.into_iter().chain(["/before/f5-guard stop"]) {
+            assert_eq!(owner_of("Stop", Some(command), None, None, &places), Owner::Ours, "{command}");
         }
+    }
+
+    #[test]
+    fn the_fleets_binaries_are_those_of_the_default_folders() {
+        let binary = |system| managed_folder(system, &default_managed_dir(system, &|_| None)).binary();
+        let spelled = |system| binary(system).to_string_lossy().into_owned();
+        assert_eq!(spelled(System::Unix).replace('\\', "/"), FLEET_BINARIES[0]);
+        assert_eq!(spelled(System::Windows).replace('/', r"\"), FLEET_BINARIES[1]);
     }
 }

@@ -25,6 +25,9 @@ pub struct Record {
     /// Folders that an installation created, outermost first; they go again when they are empty.
     #[serde(default)]
     pub created_folders: Vec<PathBuf>,
+    /// The binaries that the commands registered so far name, as they are written there.
+    #[serde(default)]
+    pub binaries: Vec<String>,
 }
 
 /// What was done to one of Codex's files.
@@ -77,7 +80,7 @@ pub enum RecordError {
 
 impl Default for Record {
     fn default() -> Self {
-        Self { version: VERSION, files: BTreeMap::new(), created_folders: Vec::new() }
+        Self { version: VERSION, files: BTreeMap::new(), created_folders: Vec::new(), binaries: Vec::new() }
     }
 }
 

@@ -58,6 +58,15 @@ impl Log {
     /// change what the process came to say.
     pub fn flush_within(&self, limit: Duration) {
         let (lines, stderr) = (self.file.take(), self.stderr.take());
+        self.write_within(limit, lines, stderr);
+    }
+
+    /// The same for the file alone, where stderr belongs to the answer.
+    pub fn flush_file_within(&self, limit: Duration) {
+        self.write_within(limit, self.file.take(), Vec::new());
+    }
+
+    fn write_within(&self, limit: Duration, lines: Vec<u8>, stderr: Vec<u8>) {
         let path = self.path.clone().filter(|_| !lines.is_empty());
         if path.is_none() && stderr.is_empty() {
             return;
@@ -67,7 +76,7 @@ impl Log {
             if let Some(path) = path {
                 let _ = append(&path, &lines);
             }
-            if !stderr_is_stdout() {
+            if !stderr.is_empty() && !stderr_is_stdout() {
                 let _ = io::stderr().write_all(&stderr);
             }
         });

@@ -397,6 +397,14 @@ pub fn our_trust_keys(
     Ok(trust_keys(&registered(file, current, places)?, source_path, Owner::Ours))
 }
 
+/// Whether `config_toml`, where Codex keeps the user's trust, trusts a hook with one of these keys. What can't be read
+/// says nothing.
+#[must_use]
+pub fn trusts_any(config_toml: &[u8], keys: &[String]) -> bool {
+    let value = decode(config_toml).ok().and_then(|text| ConfigFile::ConfigToml.value(text).ok());
+    value.is_some_and(|value| present_trust(&value, keys).next().is_some())
+}
+
 /// What a document registers, for `install`'s choice of format and for `doctor`.
 ///
 /// # Errors

@@ -5,10 +5,11 @@ use std::cmp::Reverse;
 
 use serde_json::{Map, Value};
 
-use super::definition::{HookDefinition, HookEvent, Registration};
+use super::definition::{HookDefinition, Registration};
 use super::error::DocumentError;
 use super::model::{COMMAND_WINDOWS, EventGroups, Group, group_pairs, handler_settings, table, unexpected};
 use super::owner::Owner;
+use crate::hook::Event;
 
 /// A step of a path into a document.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -79,7 +80,7 @@ pub fn next_change(
     if let Some(change) = managed_dir_change(document, events, &wanted.managed_dirs)? {
         return Ok(Some(change));
     }
-    for event in HookEvent::ALL {
+    for event in Event::ALL {
         let definition = wanted
             .registration
             .as_ref()
@@ -142,7 +143,7 @@ pub fn has_foreign(events: &[EventGroups]) -> bool {
     handlers.any(|handler| !handler.owner.is_replaced())
 }
 
-fn event_change(event: HookEvent, groups: &[Group], wanted: Option<&HookDefinition>) -> Option<Change> {
+fn event_change(event: Event, groups: &[Group], wanted: Option<&HookDefinition>) -> Option<Change> {
     let Some(wanted) = wanted else { return removal(event.name(), groups, None) };
     let kept = keeper(groups, wanted);
     removal(event.name(), groups, kept).or_else(|| match kept {

@@ -44,6 +44,9 @@ pub enum ScanError {
     TooLong { limit: usize },
     #[error("The scan did not finish within {}{}.", seconds(.limit), pending_clause(.pending))]
     Deadline { limit: Duration, cut_by_hook: bool, pending: Option<Box<Failure>> },
+    /// Another error, whose own words hold the token.
+    #[error("The scan failed, and what was said about it is not shown, because it repeats the API token.")]
+    RepeatsToken { kind: &'static str },
     #[error("f5-guard failed internally.")]
     Internal,
 }
@@ -125,8 +128,9 @@ impl ScanError {
             Self::ScannerFailed { .. } | Self::ScannerUnclear { .. } | Self::NoScannerRan => "Try again; if it stays, ask whoever runs the F5 project to check its scanners.".into(),
             Self::TooLong { .. } => "Work on a smaller part at a time.".into(),
             Self::Deadline { pending: Some(pending), .. } if !pending.answered => pending.fix(),
-            Self::Deadline { cut_by_hook: true, .. } => "Check the network or proxy. To allow more time, raise F5_GUARDRAILS_TIMEOUT and, with it, the hook's own timeout and its --hook-timeout (`f5-guard install --timeout SECONDS` sets all of them).".into(),
+            Self::Deadline { cut_by_hook: true, .. } => "Check the network or proxy. The hook's registration leaves a scan no more time than that: register a longer timeout with `f5-guard install --timeout SECONDS`.".into(),
             Self::Deadline { .. } => "Check the network or proxy, or raise F5_GUARDRAILS_TIMEOUT.".into(),
+            Self::RepeatsToken { .. } => "Check that F5_GUARDRAILS_BASE_URL leads to the F5 service and holds no token; if it is right, revoke the token and report this to whoever runs the service.".into(),
             Self::Internal => "Report this with the version of f5-guard and the last lines of its log.".into(),
         }
     }
@@ -148,6 +152,7 @@ impl ScanError {
             Self::NoScannerRan => "no_scanner_ran",
             Self::TooLong { .. } => "too_long",
             Self::Deadline { .. } => "deadline",
+            Self::RepeatsToken { kind } => kind,
             Self::Internal => "internal",
         }
     }

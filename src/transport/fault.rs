@@ -87,8 +87,9 @@ pub enum Fault {
     NotHttp,
     #[error("the answer broke off before its end")]
     Truncated,
+    /// `most` is in bytes.
     #[error("the answer is too large")]
-    TooLarge,
+    TooLarge { most: usize },
     #[error("the answer is compressed ({0}), which was not asked for")]
     Encoded(&'static str),
     /// No fault of the network: roots or keys can't be used.
@@ -219,20 +220,14 @@ impl Fault {
                 Some(material) => Self::Material(material.clone()),
                 None => Self::TlsSetup,
             },
-            TlsError::InvalidMessage(_)
-            | TlsError::InappropriateMessage { .. }
-            | TlsError::InappropriateHandshakeMessage { .. }
-            | TlsError::PeerMisbehaved(_)
-            | TlsError::InvalidEncryptedClientHello(_)
-            | TlsError::DecryptError
-            | TlsError::NoApplicationProtocol
-            | TlsError::UnsupportedNameType
-            | TlsError::PeerSentOversizedRecord
-            | TlsError::HandshakeNotComplete
-            | TlsError::BadMaxFragmentSize => Self::BrokenTls,
+            TlsError::EncryptError
+            | TlsError::General(_)
+            | TlsError::FailedToGetCurrentTime
+            | TlsError::FailedToGetRandomBytes
+            | TlsError::InvalidCertRevocationList(_) => Self::TlsSetup,
             TlsError::NoCertificatesPresented => Self::Certificate(CertificateProblem::Missing),
             TlsError::InconsistentKeys(_) => Self::Certificate(CertificateProblem::ForeignKey),
-            _ => Self::TlsSetup,
+            _ => Self::BrokenTls,
         }
     }
 

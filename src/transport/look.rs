@@ -37,8 +37,7 @@ pub async fn look(transport: &Transport, url: &Url) -> Vec<CertificateDer<'stati
         .with_no_client_auth();
     // It ends with the verifier's refusal.
     let _ = connect::shake_hands(Arc::new(config), &target, wire, &watched, true).await;
-    let chain = std::mem::take(&mut watched.lock().chain);
-    chain
+    std::mem::take(&mut watched.lock().chain)
 }
 
 #[derive(Debug)]

@@ -95,15 +95,14 @@ pub fn other_form(bytes: &[u8]) -> Option<&'static str> {
         return Some("UTF-16 text (save it as ASCII or UTF-8)");
     }
     let (_, outer) = Sequence::from_der(bytes).ok()?;
-    match outer.content.as_ref() {
-        // ContentInfo with signedData; PFX of version 3.
-        content if content.starts_with(&[6, 9, 0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 1, 7]) => {
-            Some("a PKCS#7 container (convert it with openssl pkcs7 -print_certs)")
-        }
-        content if content.starts_with(&[2, 1, 3, 0x30]) => {
-            Some("a PKCS#12 container (convert it with openssl pkcs12)")
-        }
-        _ => None,
+    let content = outer.content.as_ref();
+    // ContentInfo with signedData; PFX of version 3.
+    if content.starts_with(&[6, 9, 0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 1, 7]) {
+        Some("a PKCS#7 container (convert it with openssl pkcs7 -print_certs)")
+    } else if content.starts_with(&[2, 1, 3, 0x30]) {
+        Some("a PKCS#12 container (convert it with openssl pkcs12)")
+    } else {
+        None
     }
 }
 

@@ -108,9 +108,8 @@ pub fn load_trust(settings: &TlsSettings) -> Result<Trust, TlsMaterialError> {
 pub(super) fn choose_roots(settings: &TlsSettings) -> Result<Roots, TlsMaterialError> {
     let mut notes = Vec::new();
     for places in &settings.ca_bundles {
-        if let Some(found) = bundle(places, settings.strict, &mut notes)? {
-            let (roots, places) = found;
-            return Ok(Roots::Ready(Trust { roots, source: TrustSource::CaBundle(places), notes }));
+        if let Some((roots, source)) = bundle(places, settings.strict, &mut notes)? {
+            return Ok(Roots::Ready(Trust { roots, source, notes }));
         }
     }
     Ok(match *settings.system_store {
@@ -225,7 +224,7 @@ fn bundle(
     places: &[Setting<PathBuf>],
     strict: bool,
     notes: &mut Vec<String>,
-) -> Result<Option<(RootSet, Vec<Setting<PathBuf>>)>, TlsMaterialError> {
+) -> Result<Option<(RootSet, TrustSource)>, TlsMaterialError> {
     let (mut roots, mut found, mut empty) = (RootSet::default(), Vec::new(), None);
     for place in places {
         let Some(contents) = contents_of(place, strict, notes)? else { continue };
@@ -237,7 +236,7 @@ fn bundle(
         roots.extend(contents.certificates);
     }
     match (roots.is_empty(), empty) {
-        (false, _) => Ok(Some((roots, found))),
+        (false, _) => Ok(Some((roots, TrustSource::CaBundle(found)))),
         (true, Some((place, reason))) => {
             Err(TlsMaterialError::CaBundleEmpty { path: place.value.clone(), from: place.source, reason })
         }

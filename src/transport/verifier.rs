@@ -79,6 +79,29 @@ impl RootsVerifier {
         self.roots.wait().map(drop)
     }
 
+    /// Whether a server called `name` may show this chain.
+    pub(super) fn check(
+        &self,
+        leaf: &CertificateDer<'_>,
+        intermediates: &[CertificateDer<'_>],
+        name: &ServerName<'_>,
+        now: UnixTime,
+    ) -> Result<(), Error> {
+        let verify = |roots: &RootSet| roots.verify(leaf, intermediates, name, now);
+        let arrived = Instant::now();
+        let loaded = self.roots.wait().map_err(refuse)?;
+        phase::ended("waiting for roots", arrived);
+        let result = match (verify(loaded.roots()), loaded, &self.store) {
+            // More roots can only accept more: what a part of them vouches for, all of them do, and what it does
+            // not is for all of them to say.
+            (Err(_), Loaded::Part(_), Some(store)) => verify(self.with_all_roots(store).map_err(refuse)?),
+            (result, ..) => result,
+        };
+        result.map_err(|problem| {
+            Error::InvalidCertificate(CertificateError::Other(OtherError(Arc::new(problem))))
+        })
+    }
+
     /// All roots, which are read here and now if they were not yet.
     fn with_all_roots(&self, store: &Arc<dyn RootStore>) -> Result<&RootSet, TlsMaterialError> {
         let start = || {
@@ -135,59 +158,6 @@ impl fmt::Debug for RootsVerifier {
     }
 }
 
-impl ServerCertVerifier for RootsVerifier {
-    fn verify_server_cert(
-        &self,
-        end_entity: &CertificateDer<'_>,
-        intermediates: &[CertificateDer<'_>],
-        server_name: &ServerName<'_>,
-        _ocsp_response: &[u8],
-        now: UnixTime,
-    ) -> Result<ServerCertVerified, Error> {
-        let verify = |roots: &RootSet| roots.verify(end_entity, intermediates, server_name, now);
-        let arrived = Instant::now();
-        let loaded = self.roots.wait().map_err(refuse)?;
-        phase::ended("waiting for roots", arrived);
-        let result = match (verify(loaded.roots()), loaded, &self.store) {
-            // More roots can only accept more: what a part of them vouches for, all of them do, and what it does
-            // not is for all of them to say.
-            (Err(_), Loaded::Part(_), Some(store)) => verify(self.with_all_roots(store).map_err(refuse)?),
-            (result, ..) => result,
-        };
-        match result {
-            Ok(()) => Ok(ServerCertVerified::assertion()),
-            Err(problem) => {
-                Err(Error::InvalidCertificate(CertificateError::Other(OtherError(Arc::new(problem)))))
-            }
-        }
-    }
-
-    fn verify_tls12_signature(
-        &self,
-        message: &[u8],
-        certificate: &CertificateDer<'_>,
-        signature: &DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, Error> {
-        let algorithms = &self.provider.signature_verification_algorithms;
-        verify_tls12_signature(message, certificate, signature, algorithms)
-    }
-
-    fn verify_tls13_signature(
-        &self,
-        message: &[u8],
-        certificate: &CertificateDer<'_>,
-        signature: &DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, Error> {
-        let algorithms = &self.provider.signature_verification_algorithms;
-        verify_tls13_signature(message, certificate, signature, algorithms)
-    }
-
-    /// Asked for before anything is sent, so it must not wait.
-    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
-        self.provider.signature_verification_algorithms.supported_schemes()
-    }
-}
-
 fn all_of(store: &dyn RootStore) -> Outcome {
     store.all().map(told).map(Loaded::All)
 }
@@ -227,7 +197,10 @@ impl Handshakes {
             .with_safe_default_protocol_versions()
             .map_err(|_| TlsMaterialError::Setup("the library has no version of TLS".into()))?
             .dangerous() // the verifier is ours, see there
-            .with_custom_certificate_verifier(Arc::<RootsVerifier>::clone(&verifier))
+            .with_custom_certificate_verifier(Arc::new(Verifier {
+                roots: Arc::clone(&verifier),
+                watched: None,
+            }))
             .with_no_client_auth();
         // Each of the few connections of a process shows its certificate.
         config.resumption = Resumption::disabled();
@@ -241,10 +214,10 @@ impl Handshakes {
     pub(super) fn with_server(&self, watched: &Watched) -> Arc<ClientConfig> {
         let mut config = self.config.clone();
         config.alpn_protocols = vec![b"http/1.1".to_vec()];
-        let (verifier, watched) = (Arc::clone(&self.verifier), watched.clone());
         let resolver = Resolver { identity: self.identity.clone(), watched: watched.clone() };
         config.client_auth_cert_resolver = Arc::new(resolver);
-        config.dangerous().set_certificate_verifier(Arc::new(Watching { verifier, watched }));
+        let (roots, watched) = (Arc::clone(&self.verifier), Some(watched.clone()));
+        config.dangerous().set_certificate_verifier(Arc::new(Verifier { roots, watched }));
         Arc::new(config)
     }
 
@@ -254,25 +227,30 @@ impl Handshakes {
     }
 }
 
-/// The verifier, with a note of what the server showed.
+/// What rustls asks: about the chain, our roots; about signatures in the handshake, its own provider.
 #[derive(Debug)]
-struct Watching {
-    verifier: Arc<RootsVerifier>,
-    watched: Watched,
+struct Verifier {
+    roots: Arc<RootsVerifier>,
+    /// Is told what the server showed.
+    watched: Option<Watched>,
 }
 
-impl ServerCertVerifier for Watching {
+impl ServerCertVerifier for Verifier {
     fn verify_server_cert(
         &self,
         end_entity: &CertificateDer<'_>,
         intermediates: &[CertificateDer<'_>],
         server_name: &ServerName<'_>,
-        ocsp_response: &[u8],
+        _ocsp_response: &[u8],
         now: UnixTime,
     ) -> Result<ServerCertVerified, Error> {
-        let shown = std::iter::once(end_entity).chain(intermediates);
-        self.watched.lock().chain = shown.map(|certificate| certificate.clone().into_owned()).collect();
-        self.verifier.verify_server_cert(end_entity, intermediates, server_name, ocsp_response, now)
+        if let Some(watched) = &self.watched {
+            let shown = std::iter::once(end_entity).chain(intermediates);
+            watched.lock().chain = shown.map(|certificate| certificate.clone().into_owned()).collect();
+        }
+        self.roots
+            .check(end_entity, intermediates, server_name, now)
+            .map(|()| ServerCertVerified::assertion())
     }
 
     fn verify_tls12_signature(
@@ -281,7 +259,12 @@ impl ServerCertVerifier for Watching {
         certificate: &CertificateDer<'_>,
         signature: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, Error> {
-        self.verifier.verify_tls12_signature(message, certificate, signature)
+        verify_tls12_signature(
+            message,
+            certificate,
+            signature,
+            &self.roots.provider.signature_verification_algorithms,
+        )
     }
 
     fn verify_tls13_signature(
@@ -290,11 +273,17 @@ impl ServerCertVerifier for Watching {
         certificate: &CertificateDer<'_>,
         signature: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, Error> {
-        self.verifier.verify_tls13_signature(message, certificate, signature)
+        verify_tls13_signature(
+            message,
+            certificate,
+            signature,
+            &self.roots.provider.signature_verification_algorithms,
+        )
     }
 
+    /// Asked for before anything is sent, so it must not wait for roots.
     fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
-        self.verifier.supported_verify_schemes()
+        self.roots.provider.signature_verification_algorithms.supported_schemes()
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use f5_stand_in::f5::{F5, Fault, Verdict};
+use f5_stand_in::f5::{F5, Fault, Outcome, Scanner, Verdict};
 use serde_json::Value;
 
 use crate::support::{Answer, Event, FailMode, Hook};
@@ -135,13 +135,53 @@ fn phases_are_no_matter_for_the_other_levels() {
     assert_eq!(phases(&hook.run().allowed()), [""; 0]);
 }
 
+/// Next to exit code 2 stderr belongs to the answer.
 #[test]
-fn stderr_has_lines_for_people() {
-    let api = F5::answering(Fault::status(401));
-    let answer = Hook::pre_tool_use().closed().against(&api).run().blocked();
-    assert!(!answer.stderr.trim().is_empty());
-    assert!(answer.stderr.lines().all(|line| !line.starts_with('{')), "{}", answer.stderr);
-    assert!(!answer.stderr.contains('\u{1b}'), "no colours where nobody looks: {}", answer.stderr);
+fn stderr_has_lines_for_people_where_the_answer_is_elsewhere() {
+    for event in Event::ALL {
+        let api = F5::answering(Fault::status(401));
+        let answer = Hook::of(event).open().against(&api).run().warned();
+        assert!(!answer.stderr.trim().is_empty());
+        assert!(answer.stderr.lines().all(|line| !line.starts_with('{')), "{}", answer.stderr);
+        assert!(!answer.stderr.contains('\u{1b}'), "no colours where nobody looks: {}", answer.stderr);
+    }
+}
+
+/// The largest characters that JSON leaves as they are, and those that it escapes.
+const WIDE: [char; 3] = ['\u{1f6e1}', '"', '\\'];
+
+#[test]
+fn no_decision_makes_a_line_of_16_kib() {
+    for wide in WIDE {
+        let text = wide.to_string().repeat(5_000);
+        let mut payload = Event::PreToolUse.payload("text");
+        for field in ["session_id", "turn_id", "tool_name"] {
+            payload[field] = format!("{text}{}", payload[field].as_str().unwrap_or_default()).into();
+        }
+        let long: String = text.chars().take(400).collect();
+        let scanner = |number: usize| Scanner::failed(&format!("{number}{long}")).message(&long);
+        let verdict = Verdict::new(Outcome::Flagged).scanners((0..20).map(scanner)).id(&long);
+        let path = format!("/{long}{long}");
+        let api = F5::answering(verdict);
+        for hook in [
+            Hook::pre_tool_use().against(&api),
+            Hook::pre_tool_use().closed().env("F5_GUARDRAILS_CLIENT_CERT", &path),
+        ] {
+            let answer = hook.payload(payload.clone()).run().blocked();
+            let log = answer.log();
+            let longest = log.lines().map(str::len).max().expect("a line");
+            assert!(log.contains("decision") && longest < 16 * 1024, "{longest} bytes");
+        }
+    }
+}
+
+#[test]
+fn many_pieces_make_no_line_of_16_kib() {
+    let api = F5::answering(Verdict::cleared().id(&"x".repeat(64)));
+    let hook =
+        Hook::user_prompt_submit().text(&"word ".repeat(20_000)).env("F5_GUARDRAILS_MAX_SCAN_LENGTH", "1000");
+    let log = hook.env("F5_GUARDRAILS_LOG_LEVEL", "info").against(&api).run().allowed().log();
+    assert!(log.contains("decision") && log.lines().all(|line| line.len() < 16 * 1024), "{log}");
 }
 
 #[cfg(unix)]

@@ -4,6 +4,7 @@
 mod install_support;
 #[cfg(unix)]
 mod links;
+mod ownership;
 #[cfg(windows)]
 #[path = "../support/powershell.rs"]
 mod powershell;
@@ -99,16 +100,16 @@ fn enforcement_stands_in_the_commands_with_an_absolute_ca_bundle() {
     let ca = home.path().join("ca.pem");
     let api = f5_stand_in::f5::F5::builder().tls().never_called().start();
     api.write_ca(&ca);
-    home.run(&with(&["--fail-mode", "closed", "--timeout", "30", "--ca-bundle", "ca.pem"]))
+    home.run(&with(&["--fail-mode", "closed", "--timeout", "50", "--ca-bundle", "ca.pem"]))
         .succeeds("install");
     let text = home.read("config.toml");
     let count = |ca: &Path| {
-        let flags = format!("--hook-timeout 35 --fail-mode closed --timeout 30 --ca-bundle {}", ca.display());
+        let flags = format!("--fail-mode closed --timeout 50 --ca-bundle {}", ca.display());
         text.matches(&flags).count()
     };
     // A process can see its folder with the links in its path resolved.
-    assert_eq!(count(&ca).max(count(&ca.canonicalize().unwrap())), 4, "{text}");
-    assert_eq!(text.matches("timeout = 35").count(), 4, "{text}");
+    assert_eq!(count(&ca).max(count(&ca.canonicalize().unwrap())), 5, "{text}");
+    assert_eq!(text.matches("timeout = 75").count(), 5, "{text}");
 }
 
 #[test]
@@ -126,7 +127,7 @@ fn installing_again_without_the_options_of_the_first_time_weakens_nothing() {
     assert_eq!(home.read("config.toml"), before);
     home.run(&with(&["--fail-mode", "open"])).succeeds("changed");
     let text = home.read("config.toml");
-    assert_eq!(text.matches("--fail-mode open --timeout 30").count(), 4, "{text}");
+    assert_eq!(text.matches("--fail-mode open --timeout 30").count(), 5, "{text}");
 }
 
 #[test]
@@ -240,7 +241,7 @@ fn of_two_hooks_that_it_replaces_install_keeps_the_one_that_moves_nobody() {
     assert!(!said.contains("WARNING: This moves"), "{said}");
     let text = home.read("config.toml");
     assert_eq!(text.matches("[[hooks.Stop]]").count(), 2, "{text}");
-    assert!(text.find(" stop --").unwrap() < text.find("between").unwrap(), "{text}");
+    assert!(text.find(" stop").unwrap() < text.find("between").unwrap(), "{text}");
 }
 
 #[test]
@@ -304,7 +305,7 @@ fn two_installations_at_once_leave_one_whole_registration() {
         assert!(run.wait().unwrap().success());
     }
     let stop = format!("f5-guard{} stop", std::env::consts::EXE_SUFFIX);
-    assert_eq!(home.read("config.toml").matches(&stop).count(), 1);
+    assert_eq!(home.read("config.toml").matches(&stop).count(), 2, "for the agent and its sub-agents");
     home.run(&["uninstall", "--scope", "user"]).succeeds("uninstall");
     home.is_as(&before, "after uninstall");
 }

@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use super::left_out::LeftOut;
+use super::runner::Known;
 use super::{background, codex, desktop, files, hooks, log, service};
 use crate::access::writers;
 use crate::cli::DoctorArgs;
@@ -32,12 +33,22 @@ pub fn collect(args: &DoctorArgs, env: Env<'_>) -> Facts {
 
     let answers = codex::ask(args.codex.as_deref(), home, &folder, env, &screen);
     let home = answers.home.as_ref().ok();
-    let files = files::read(home, &folder, env, &screen, &mut left_out);
+    let known = Known::here(home, env);
+    let files = files::read(home, &folder, &known, env, &screen, &mut left_out);
     let registered = match answers.hooks {
         Some(listed) => listed.into_iter().filter_map(hooks::Registered::listed).collect(),
-        None => files.registered,
+        None => files.registered.clone(),
     };
-    let examined = hooks::examine(registered, &folder, home, left_out.privilege, env, &screen);
+    let examined = hooks::examine(
+        registered,
+        &files.registered,
+        &known,
+        &folder,
+        home,
+        left_out.privilege,
+        env,
+        &screen,
+    );
 
     let settings = Settings::read(&examined.overrides, env);
     let connection = service::connection(&settings, &screen);
@@ -58,6 +69,7 @@ pub fn collect(args: &DoctorArgs, env: Env<'_>) -> Facts {
         writable: managed_paths(&examined.hooks).into_iter().map(writable).collect(),
         files: files.facts,
         hooks: examined.hooks,
+        lookalikes: examined.lookalikes,
         log,
         desktop: desktop::token(System::this()),
         background: background::examine(home, &examined.overrides, &settings, &screen),

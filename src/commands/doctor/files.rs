@@ -8,12 +8,15 @@ use serde_json::Value;
 
 use super::hooks::Registered;
 use super::left_out::LeftOut;
+use super::runner::{Known, Runs};
 use crate::codex::System;
 use crate::codex::home::CodexHome;
 use crate::codex::layers::{self, HookFile, Owner, Syntax};
+use crate::codex::listing::EventName;
 use crate::doctor::facts::{FileContent, FileFacts, Layer};
 use crate::doctor::screen::Screen;
-use crate::registration::{ConfigFile, Handler, HookEvent, OurPlaces, document, hook_call, registered};
+use crate::hook::Event;
+use crate::registration::{ConfigFile, Handler, OurPlaces, document, registered};
 use crate::settings::Env;
 
 /// A configuration file of this size is none.
@@ -23,7 +26,7 @@ const CODEX_DEFAULT: Duration = Duration::from_secs(600);
 
 pub struct Files {
     pub facts: Vec<FileFacts>,
-    /// The hooks of our four events, whoever's they are.
+    /// All hooks, whoever's they are.
     pub registered: Vec<Registered>,
 }
 
@@ -31,6 +34,7 @@ pub struct Files {
 pub fn read(
     home: Option<&CodexHome>,
     folder: &Path,
+    known: &Known,
     env: Env<'_>,
     screen: &Screen,
     left_out: &mut LeftOut,
@@ -39,7 +43,7 @@ pub fn read(
     let mut add_all = |project: Option<&Path>| {
         let mut candidates = layers::hook_files(System::this(), env, home, project);
         candidates.retain(|file| left_out.allows(&file.path));
-        files.add_all(candidates, screen);
+        files.add_all(candidates, known, screen);
     };
     for project in projects(folder, home) {
         add_all(Some(project.as_path()));
@@ -49,15 +53,15 @@ pub fn read(
 }
 
 impl Files {
-    fn add_all(&mut self, candidates: Vec<HookFile>, screen: &Screen) {
+    fn add_all(&mut self, candidates: Vec<HookFile>, known: &Known, screen: &Screen) {
         for file in candidates {
-            if !self.facts.iter().any(|known| known.path == file.path) {
-                self.add(file, screen);
+            if !self.facts.iter().any(|found| found.path == file.path) {
+                self.add(file, known, screen);
             }
         }
     }
 
-    fn add(&mut self, file: HookFile, screen: &Screen) {
+    fn add(&mut self, file: HookFile, known: &Known, screen: &Screen) {
         let layer = match file.owner {
             Owner::System => Layer::Administrator("system".to_owned()),
             Owner::User => Layer::User,
@@ -65,7 +69,7 @@ impl Files {
         };
         let content = match bounded(&file.path) {
             Ok(Some(bytes)) => {
-                self.parse(&file, &layer, &bytes, screen).unwrap_or_else(FileContent::Unusable)
+                self.parse(&file, &layer, &bytes, known, screen).unwrap_or_else(FileContent::Unusable)
             }
             Ok(None) => FileContent::Absent,
             Err(why) => FileContent::Unusable(why),
@@ -78,6 +82,7 @@ impl Files {
         file: &HookFile,
         layer: &Layer,
         bytes: &[u8],
+        known: &Known,
         screen: &Screen,
     ) -> Result<FileContent, String> {
         let kind = match file.syntax {
@@ -89,21 +94,24 @@ impl Files {
             .map_err(|error| screen.parser_message(&error.to_string()))?;
         let hooks = events.iter().flat_map(|event| &event.groups).map(|group| group.handlers.len()).sum();
         let mut ours = Vec::new();
-        for event in HookEvent::ALL {
-            let groups = events.iter().filter(|groups| groups.event == event.name());
-            for group in groups.flat_map(|groups| &groups.groups) {
+        for groups in &events {
+            let event = Event::from_name(&groups.event)
+                .map_or_else(|| EventName::Other(groups.event.clone()), EventName::Known);
+            for group in &groups.groups {
                 let matcher = group.settings.get("matcher").and_then(Value::as_str);
                 for handler in &group.handlers {
                     let command = command(handler).to_owned();
-                    if hook_call(&command).is_some() {
-                        ours.push((event, screen.text(&command)));
+                    let status_message = text(handler, "statusMessage");
+                    let runs = known.runs(layer, &event, &command, status_message.as_deref());
+                    if let (EventName::Known(event), Runs::F5Guard(_)) = (&event, runs) {
+                        ours.push((*event, screen.text(&command)));
                     }
                     self.registered.push(Registered {
-                        event,
+                        event: event.clone(),
                         layer: layer.clone(),
                         place: file.path.clone(),
                         command,
-                        status_message: text(handler, "statusMessage"),
+                        status_message,
                         matcher: matcher.map(str::to_owned),
                         timeout: timeout(handler),
                         standing: None,

@@ -12,6 +12,7 @@ mod hooks;
 mod json;
 mod left_out;
 mod log;
+mod runner;
 mod service;
 mod text;
 

@@ -43,6 +43,11 @@ pub enum InstallError {
     )]
     AlsoUser,
     #[error(
+        "the registration in this repository carries {0}, which only somebody who has seen it can answer for: give each \
+         of these options again, with the value that you want, or say --keep-options"
+    )]
+    CarriedOptions(String),
+    #[error(
         "where a Windows user's f5-guard is can only be told on that machine; use --scope project, or \
          --print requirements-toml"
     )]

@@ -1,4 +1,4 @@
-//! `f5-guard install`: copies the binary to its place, registers the four hooks, asks Codex whether they run, and says
+//! `f5-guard install`: copies the binary to its place, registers the five hooks, asks Codex whether they run, and says
 //! so.
 //!
 //! This file is the way through; which files say what is known by [`crate::installation`], how they are edited by
@@ -31,9 +31,11 @@ use crate::codex::listing::HookListing;
 use crate::codex::locate::{self, Codex, LocateError};
 use crate::file_edit::{install_binary, running_program};
 use crate::installation::{
-    Edit, Ledger, Scope, Surroundings, carry_out, managed_folder, prepare, protected_folder, python_scripts,
-    stamp,
+    ConfigPlace, Edit, Ledger, Scope, Surroundings, carry_out, managed_folder, prepare, protected_folder,
+    python_scripts, stamp, state_keys_in,
 };
+use crate::printable::printable;
+use crate::registration::trusts_any;
 use crate::settings::Env;
 
 const PROCESS_ENV: Env<'static> = &|name| std::env::var_os(name);
@@ -67,8 +69,11 @@ fn install(args: &InstallArgs) -> Result<(), InstallError> {
     setup::places(scope, &surroundings, &args.target, &managed)?;
     let mut args = args.clone();
     let registered = scopes::registered_commands(&args, &surroundings)?;
-    let kept = Kept::complete(&mut args.enforced, &registered);
+    let kept = Kept::complete(&mut args, &registered);
     let args = &args;
+    if scope == Scope::Project {
+        agree_to(&kept, args)?;
+    }
     let options = options::registration_options(args, options::For::ThisMachine, PROCESS_ENV)
         .map_err(|error| InstallError::option(error, &kept))?;
     if scope == Scope::System {
@@ -95,6 +100,13 @@ fn install(args: &InstallArgs) -> Result<(), InstallError> {
     };
     if let Activation::Asked(state) = &activation {
         report.notes.extend(state.warnings.iter().map(|warning| format!("Codex warns: {warning}")));
+        report.notes.extend(state.trusted_lookalikes.iter().map(|command| {
+            format!(
+                "WARNING: CODEX RUNS WHAT ONLY LOOKS LIKE F5-GUARD: {}. You trusted it, or an older f5-guard did. Remove it \
+                 from its file, or switch it off under /hooks in Codex.",
+                printable(command, 200)
+            )
+        }));
         if state.trusted_now > 0 {
             let config = surroundings.home.config_toml();
             report.notes.push(format!(
@@ -112,6 +124,24 @@ fn install(args: &InstallArgs) -> Result<(), InstallError> {
         summary::verdict(plan.scope, &activation, scan, version.as_deref())
     ));
     Ok(())
+}
+
+/// What a repository's files carry is not the user's word: an address in it is where the token would go. It is kept only
+/// where somebody has seen it and said so.
+fn agree_to(kept: &Kept, args: &InstallArgs) -> Result<(), InstallError> {
+    let Some(options) = kept.options() else { return Ok(()) };
+    if args.keep_options {
+        return Ok(());
+    }
+    let question = format!(
+        "The registration in this repository carries {options}.\nThe hooks of everybody who works here would have that, \
+         and send the API token to any address in it. Keep it? [y/N] "
+    );
+    if has_terminal() && says_yes(&question) { Ok(()) } else { Err(InstallError::CarriedOptions(options)) }
+}
+
+fn has_terminal() -> bool {
+    io::stdin().is_terminal() && io::stdout().is_terminal()
 }
 
 fn dry_run(plan: &Plan<'_>, edits: &[Edit], kept: &Kept) -> Result<(), InstallError> {
@@ -160,6 +190,13 @@ fn write(plan: &mut Plan<'_>, report: &mut Report) -> Result<(), InstallError> {
         ));
     }
     let edits = prepare(plan.goals()?, &ledger, &plan.places)?;
+    if changes_what_was_trusted(plan, &edits) {
+        report.notes.push(
+            "This replaces a registration that you had trusted. Codex asks for your trust again, once: it trusts exact \
+             commands and timeouts."
+                .into(),
+        );
+    }
     if let Some(binary) = plan.binary() {
         report.binary =
             Some((binary.clone(), install_binary(running_program(&surroundings.executable), &binary)?));
@@ -168,6 +205,13 @@ fn write(plan: &mut Plan<'_>, report: &mut Report) -> Result<(), InstallError> {
     for folder in created {
         if !ledger.record.created_folders.contains(&folder) {
             ledger.record.created_folders.push(folder);
+        }
+    }
+    if plan.scope != Scope::Project {
+        for binary in &plan.registration.binaries {
+            if !ledger.record.binaries.contains(binary) {
+                ledger.record.binaries.push(binary.clone());
+            }
         }
     }
     let moment = stamp(SystemTime::now());
@@ -181,6 +225,17 @@ fn write(plan: &mut Plan<'_>, report: &mut Report) -> Result<(), InstallError> {
     drop(lock);
     report.notes.append(&mut plan.notes);
     Ok(())
+}
+
+/// Whether hooks of ours that the user trusts are about to get other words.
+fn changes_what_was_trusted(plan: &Plan<'_>, edits: &[Edit]) -> bool {
+    if plan.scope == Scope::System {
+        return false;
+    }
+    let changed: Vec<ConfigPlace> =
+        edits.iter().filter(|edit| edit.changes()).map(|edit| edit.place.clone()).collect();
+    let config = std::fs::read(plan.surroundings.home.config_toml()).unwrap_or_default();
+    trusts_any(&config, &state_keys_in(&changed, &plan.places))
 }
 
 /// What is copied with an administrator's rights is what the administrator started; whether that is what they meant to start,
@@ -203,8 +258,7 @@ fn activate(args: &InstallArgs, plan: &Plan<'_>, codex: &Result<Codex, LocateErr
     if plan.scope == Scope::System {
         return activate_system(plan, codex);
     }
-    let terminal = io::stdin().is_terminal() && io::stdout().is_terminal();
-    let choice = match (args.trust, args.no_trust, terminal) {
+    let choice = match (args.trust, args.no_trust, has_terminal()) {
         (true, ..) => TrustChoice::Yes,
         (_, false, true) => TrustChoice::Ask,
         _ => TrustChoice::No,
@@ -215,6 +269,7 @@ fn activate(args: &InstallArgs, plan: &Plan<'_>, codex: &Result<Codex, LocateErr
         cwd: &plan.cwd,
         files: &plan.files,
         places: &plan.places,
+        registration: &plan.registration,
         choice,
         folder: &plan.surroundings.user_folder(),
         ask: &ask,
@@ -238,6 +293,7 @@ fn activate_system(plan: &Plan<'_>, codex: &Codex) -> Activation {
         cwd: home.path(),
         files: &plan.files,
         places: &plan.places,
+        registration: &plan.registration,
         choice: TrustChoice::No,
         folder: &plan.folder,
         ask: &ask,
@@ -246,8 +302,12 @@ fn activate_system(plan: &Plan<'_>, codex: &Codex) -> Activation {
 }
 
 fn ask(hooks: &[HookListing]) -> bool {
+    says_yes(&summary::question(hooks))
+}
+
+fn says_yes(question: &str) -> bool {
     let mut stdout = io::stdout().lock();
-    let asked = stdout.write_all(summary::question(hooks).as_bytes()).and_then(|()| stdout.flush());
+    let asked = stdout.write_all(question.as_bytes()).and_then(|()| stdout.flush());
     let mut answer = String::new();
     let read = asked.and_then(|()| io::stdin().lock().read_line(&mut answer));
     read.is_ok() && matches!(answer.trim().to_lowercase().as_str(), "y" | "yes")

@@ -9,8 +9,9 @@ use crate::codex::System;
 use crate::commands::setup::{self, needs_administrator, project_folder};
 use crate::file_edit::{FileEditError, NewFile};
 use crate::installation::{
-    ConfigPlace, Goal, OurFolder, Privilege, Scope, Surroundings, is_registered, launcher, managed_folder,
-    our_commands, pair_goals, plain, project_files, system_files, system_goals, user_files,
+    ConfigPlace, Goal, Layer, OurFolder, Privilege, RegisteredCommand, Scope, Surroundings, is_registered,
+    launcher, managed_folder, our_commands, pair_goals, plain, project_files, system_files, system_goals,
+    user_files,
 };
 use crate::registration::{
     Launcher, ManagedDirs, OurPlaces, Registration, RegistrationOptions, is_windows_safe,
@@ -30,7 +31,7 @@ pub struct Plan<'a> {
     pub new_file: NewFile,
     /// Sentences for the summary.
     pub notes: Vec<String>,
-    registration: Registration,
+    pub registration: Registration,
     managed_dirs: ManagedDirs,
     format: Option<Format>,
     scanner: PathBuf,
@@ -58,8 +59,8 @@ impl<'a> Plan<'a> {
     ) -> Result<Self, InstallError> {
         let managed =
             surroundings.installed_managed_dir().map(|dir| managed_folder(surroundings.system, &dir));
-        let places = surroundings.our_places(managed.as_ref());
-        if let Some(file) = managed_registration(surroundings, &places) {
+        let places = surroundings.our_places(Layer::User, managed.as_ref());
+        if let Some(file) = managed_registration(surroundings) {
             if !args.also_user {
                 return Err(InstallError::AlreadyManaged(file));
             }
@@ -90,7 +91,7 @@ impl<'a> Plan<'a> {
         let project = project_folder(args.target.dir.as_deref())?;
         let managed =
             surroundings.installed_managed_dir().map(|dir| managed_folder(surroundings.system, &dir));
-        let places = surroundings.our_places(managed.as_ref());
+        let users = surroundings.our_places(Layer::User, managed.as_ref());
         let mut notes = Vec::new();
         let double = |whose: &str, file: &Path, scope: &str| {
             format!(
@@ -99,11 +100,11 @@ impl<'a> Plan<'a> {
                 file.display()
             )
         };
-        if let Some(file) = managed_registration(surroundings, &places) {
+        if let Some(file) = managed_registration(surroundings) {
             notes.push(double("This machine", &file, "system"));
         }
         for place in user_files(&surroundings.home) {
-            if is_registered(std::slice::from_ref(&place), &places).unwrap_or(false) {
+            if is_registered(std::slice::from_ref(&place), &users).unwrap_or(false) {
                 notes.push(double("Your own Codex", &place.path, "user"));
             }
         }
@@ -117,7 +118,7 @@ impl<'a> Plan<'a> {
             surroundings,
             folder: surroundings.user_folder(),
             files: project_files(&project, &surroundings.home).into(),
-            places,
+            places: surroundings.our_places(Layer::Project, None),
             cwd: project,
             new_file: NewFile::Private,
             notes,
@@ -154,7 +155,7 @@ impl<'a> Plan<'a> {
             scope: Scope::System,
             surroundings,
             files: system_files(&surroundings.system_folder).into(),
-            places: surroundings.our_places(Some(&folder)),
+            places: surroundings.our_places(Layer::System, Some(&folder)),
             cwd: folder.path.clone(),
             new_file: NewFile::Public,
             notes,
@@ -218,14 +219,15 @@ pub fn managed_dir(args: &InstallArgs, surroundings: &Surroundings) -> Result<Pa
     }
 }
 
-/// The commands of ours that the scope's files register now.
+/// The hooks of ours that the scope's files register now.
 pub fn registered_commands(
     args: &InstallArgs,
     surroundings: &Surroundings,
-) -> Result<Vec<String>, InstallError> {
+) -> Result<Vec<RegisteredCommand>, InstallError> {
     let managed = surroundings.installed_managed_dir().map(|dir| managed_folder(surroundings.system, &dir));
-    let places = surroundings.our_places(managed.as_ref());
-    let files: Vec<ConfigPlace> = match setup::scope(&args.target, surroundings.system)? {
+    let scope = setup::scope(&args.target, surroundings.system)?;
+    let places = surroundings.our_places(scope.layer(), managed.as_ref());
+    let files: Vec<ConfigPlace> = match scope {
         Scope::User => user_files(&surroundings.home).into(),
         Scope::Project => {
             project_files(&project_folder(args.target.dir.as_deref())?, &surroundings.home).into()
@@ -236,7 +238,9 @@ pub fn registered_commands(
 }
 
 /// The administrator's file that registers f5-guard, if one does.
-fn managed_registration(surroundings: &Surroundings, places: &OurPlaces) -> Option<PathBuf> {
+fn managed_registration(surroundings: &Surroundings) -> Option<PathBuf> {
+    let managed = surroundings.installed_managed_dir().map(|dir| managed_folder(surroundings.system, &dir));
+    let places = &surroundings.our_places(Layer::System, managed.as_ref());
     // What can't be read says nothing; it is not ours to complain about here.
     let registers = |place: &ConfigPlace| is_registered(std::slice::from_ref(place), places).unwrap_or(false);
     system_files(&surroundings.system_folder).into_iter().find(registers).map(|place| place.path)

@@ -50,7 +50,7 @@ fn uninstall(args: &UninstallArgs) -> Result<String, UninstallError> {
         target.managed_dir.clone().or(there).unwrap_or_else(|| surroundings.managed_dir.clone());
     let managed = managed_folder(surroundings.system, &managed_dir);
     let (files, folder) = setup::places(scope, &surroundings, target, &managed)?;
-    let places = surroundings.our_places(Some(&managed));
+    let places = surroundings.our_places(scope.layer(), Some(&managed));
     if target.dry_run {
         return dry_run(scope, &surroundings, &files, &folder, &managed, &places);
     }

@@ -7,8 +7,8 @@ use super::removal::{Outcome, finish_folder, remove_files};
 use crate::commands::setup::PATIENCE;
 use crate::file_edit::{FileEditError, NewFile};
 use crate::installation::{
-    ConfigPlace, Ledger, Removal, Surroundings, forget_trust, is_registered, prepare_removal, project_files,
-    remember_trust, stamp, state_keys_in, user_files,
+    ConfigPlace, Layer, Ledger, Removal, Surroundings, forget_trust, is_registered, prepare_removal,
+    project_files, remember_trust, stamp, state_keys_in, user_files,
 };
 use crate::registration::{ManagedDirs, OurPlaces};
 
@@ -63,18 +63,19 @@ fn forget_project_trust(
 ) -> Result<(), FileEditError> {
     let user = user_files(&surroundings.home);
     let [config, _] = &user;
+    let users = &surroundings.our_places(Layer::User, None);
     let keys = state_keys_in(files, places);
-    let is_registered = is_registered(&user, places)?;
+    let is_registered = is_registered(&user, users)?;
     if !is_registered {
-        let removals = prepare_removal(&user, &keys, &ManagedDirs::default(), ledger, places)?;
+        let removals = prepare_removal(&user, &keys, &ManagedDirs::default(), ledger, users)?;
         let whole: Vec<Removal> = removals.into_iter().filter(|removal| removal.removed.restored).collect();
         remove_files(&whole, ledger, outcome)?;
     }
     let forgotten = forget_trust(config, &keys, &stamp(SystemTime::now()))?;
     match forgotten {
         Some(before) if is_registered => {
-            let keys = [keys, state_keys_in(&user, places)].concat();
-            remember_trust(config, Some(&before), &keys, ledger, places)
+            let keys = [keys, state_keys_in(&user, users)].concat();
+            remember_trust(config, Some(&before), &keys, ledger, users)
         }
         Some(_) => {
             ledger.record.forget_file(&config.path);

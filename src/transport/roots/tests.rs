@@ -138,7 +138,8 @@ fn a_pin_matches_itself_and_vouches_for_nothing_else() {
     let pin = own(|_| {});
     assert!(verified(&[pin.der()], &leaf(&pin), &[]).is_err());
     assert!(verified(&[pin.der()], own(|_| {}).der(), &[]).is_err(), "the same name with another key");
-    let wrong: [(fn(&mut CertificateParams), CertificateProblem); 4] = [
+    type Change = fn(&mut CertificateParams);
+    let wrong: [(Change, CertificateProblem); 4] = [
         (|params| params.not_after = date_time_ymd(2002, 1, 1), CertificateProblem::BundleExpired),
         (|params| params.not_before = date_time_ymd(2090, 1, 1), CertificateProblem::NotYetValid),
         (

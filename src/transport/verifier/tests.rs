@@ -34,7 +34,7 @@ impl Scene {
 
     fn verify(&self, verifier: &RootsVerifier, name: &str) -> Result<(), Error> {
         let name = ServerName::try_from(name.to_owned()).unwrap();
-        verifier.verify_server_cert(&self.server, &[], &name, &[], UnixTime::now()).map(drop)
+        verifier.check(&self.server, &[], &name, UnixTime::now())
     }
 }
 
@@ -162,11 +162,12 @@ fn a_refusal_says_what_is_wrong() {
 fn the_hello_does_not_wait_for_the_roots() {
     let (release, held) = mpsc::channel::<()>();
     let held = Mutex::new(held);
-    let verifier = loading(move || {
+    let roots = loading(move || {
         // Ends when the test does.
         let _ = held.lock().unwrap().recv();
         Err(TlsMaterialError::SystemStoreEmpty)
     });
+    let verifier = Verifier { roots: Arc::new(roots), watched: None };
     assert_eq!(
         verifier.supported_verify_schemes(),
         provider().signature_verification_algorithms.supported_schemes()
@@ -182,7 +183,8 @@ fn signatures_are_left_to_rustls_too() {
     let trust = Trust { roots, source: TrustSource::System, notes: Vec::new() };
     for versions in [&[&rustls::version::TLS12][..], &[&rustls::version::TLS13]] {
         let trust = trust.clone();
-        let verifier = Arc::new(loading(move || Ok(trust.clone())));
+        let roots = Arc::new(loading(move || Ok(trust.clone())));
+        let verifier = Arc::new(Verifier { roots, watched: None });
         let config = rustls::ClientConfig::builder_with_provider(provider())
             .with_protocol_versions(versions)
             .unwrap()
@@ -221,7 +223,10 @@ fn a_good_certificate_is_worth_nothing_without_its_key() {
             .with_protocol_versions(versions)
             .unwrap()
             .dangerous()
-            .with_custom_certificate_verifier(Arc::new(loading(move || Ok(trust.clone()))))
+            .with_custom_certificate_verifier(Arc::new(Verifier {
+                roots: Arc::new(loading(move || Ok(trust.clone()))),
+                watched: None,
+            }))
             .with_no_client_auth();
         let server = rustls::ServerConfig::builder_with_provider(provider())
             .with_protocol_versions(versions)
