@@ -6,7 +6,9 @@ use std::path::Path;
 use std::sync::{Mutex, PoisonError};
 
 use super::material::reason;
-use crate::stdio::is_stdout;
+use crate::access::Privilege;
+use crate::file_edit::no_follow;
+use crate::stdio::{is_stdout, is_systems_name};
 
 /// A log in the form of Mozilla's NSS.
 #[derive(Debug)]
@@ -17,6 +19,9 @@ impl KeyLog {
     pub(super) fn open(path: &Path) -> Result<Self, String> {
         if is_stdout(path) {
             return Err("it is this program's output".to_owned());
+        }
+        if !path.is_absolute() {
+            return Err("it is not an absolute path, so it would be in each session's folder".to_owned());
         }
         open(path).map(|file| Self(Mutex::new(file))).map_err(|error| reason(&error))
     }
@@ -30,23 +35,36 @@ pub fn key_log_note(path: &Path) -> String {
     }
 }
 
-#[cfg(unix)]
+/// As the log is opened: never through a link but for the system's own, by root only where root alone can change anything.
 fn open(path: &Path) -> io::Result<File> {
-    use std::os::unix::fs::OpenOptionsExt;
+    let privilege = Privilege::among_users();
+    privilege.may_append_to(path).map_err(io::Error::other)?;
     let mut options = OpenOptions::new();
-    let file = options.append(true).create(true).mode(0o600).custom_flags(libc::O_NONBLOCK).open(path);
-    match file {
+    options.append(true).create(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    let file = if is_systems_name(path) {
+        open_stream(path, &mut options)
+    } else {
+        no_follow::open(path, &mut options)
+    };
+    let file = match file {
         // A pipe that nobody reads from.
+        #[cfg(unix)]
         Err(error) if error.raw_os_error() == Some(libc::ENXIO) => {
-            Err(io::Error::new(io::ErrorKind::InvalidInput, "it is a pipe that nobody reads from"))
+            return Err(io::Error::new(io::ErrorKind::InvalidInput, "it is a pipe that nobody reads from"));
         }
-        file => file,
-    }
+        file => file?,
+    };
+    privilege.may_write_to(&file.metadata()?)?;
+    Ok(file)
 }
 
-#[cfg(not(unix))]
-fn open(path: &Path) -> io::Result<File> {
-    OpenOptions::new().append(true).create(true).open(path)
+/// A device, or what this process has open under another name; without waiting for its other end.
+fn open_stream(path: &Path, options: &mut OpenOptions) -> io::Result<File> {
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::custom_flags(options, libc::O_NONBLOCK);
+    options.open(path)
 }
 
 impl rustls::KeyLog for KeyLog {

@@ -134,7 +134,8 @@ pub(super) fn reason(error: &io::Error) -> String {
         ErrorKind::NotFound => "it does not exist".to_owned(),
         ErrorKind::PermissionDenied => "this user may not read it".to_owned(),
         ErrorKind::IsADirectory => "it is a folder".to_owned(),
-        ErrorKind::InvalidInput | ErrorKind::InvalidData => error.to_string(),
+        // Our own words.
+        ErrorKind::InvalidInput | ErrorKind::InvalidData | ErrorKind::Other => error.to_string(),
         kind => kind.to_string(),
     }
 }

@@ -401,6 +401,29 @@ fn roots_dump_is_not_put_where_others_can_change_anything() {
     run.ends_with(1, &["Nothing could be read"]);
 }
 
+#[test]
+#[ignore = "needs root and unshare"]
+fn roots_session_keys_are_not_put_where_others_can_change_anything() {
+    let machine = Machine::new();
+    machine.write("precious", "x\n");
+    symlink(machine.path("precious"), machine.path("alice/keys")).unwrap();
+    symlink(machine.path("precious"), machine.path("link")).unwrap();
+    machine.give("alice", ALICE);
+    let api = f5_stand_in::f5::F5::builder().tls().start();
+    api.write_ca(&machine.path("ca.pem"));
+    let service = format!(
+        "export F5_GUARDRAILS_API_TOKEN={} F5_GUARDRAILS_BASE_URL={} F5_GUARDRAILS_CA_BUNDLE=$T/ca.pem NO_PROXY=127.0.0.1 HOME=$T/root",
+        f5_stand_in::f5::TOKEN,
+        api.base_url()
+    );
+    for path in ["$A/keys", "$A/new", "$T/link"] {
+        machine.leaves_alice_alone(&format!("{service} SSLKEYLOGFILE={path}; {CALL}")).ends_with(0, &[]);
+        assert_eq!(fs::read_to_string(machine.path("precious")).unwrap(), "x\n", "{path}");
+    }
+    machine.leaves_alice_alone(&format!("{service} SSLKEYLOGFILE=$T/root/keys; {CALL}")).ends_with(0, &[]);
+    assert!(fs::read_to_string(machine.path("root/keys")).unwrap().contains("SECRET"));
+}
+
 /// A program is asked by root with no more of the environment than it needs.
 #[test]
 #[ignore = "needs root and unshare"]

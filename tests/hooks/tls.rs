@@ -286,3 +286,22 @@ fn the_session_keys_are_logged_where_it_is_asked_for() {
     let keys = std::fs::read_to_string(&path).unwrap_or_else(|error| panic!("{error}: {answer:?}"));
     assert!(keys.contains("CLIENT_TRAFFIC_SECRET_0 "), "{keys}");
 }
+
+#[cfg(unix)]
+#[test]
+fn the_session_keys_go_through_no_link() {
+    let api = F5::builder().tls().start();
+    let hook = Hook::pre_tool_use().closed().against(&api);
+    let target = hook.file("target", "x\n");
+    let path = hook.home().join("keys.txt");
+    std::os::unix::fs::symlink(&target, &path).unwrap();
+    let answer = hook.env("SSLKEYLOGFILE", &path).run().allowed();
+    assert_eq!(std::fs::read_to_string(target).unwrap(), "x\n", "{answer:?}");
+}
+
+#[test]
+fn the_session_keys_do_not_go_into_the_sessions_folder() {
+    let api = F5::builder().tls().start();
+    let answer = Hook::pre_tool_use().closed().against(&api).env("SSLKEYLOGFILE", "keys.txt").run().allowed();
+    assert!(!answer.home().join("keys.txt").exists());
+}
