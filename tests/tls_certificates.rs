@@ -2,19 +2,22 @@
 
 mod tls_support;
 
-use f5_guard::diagnose::{ChainEnd, LOOK_ANNOUNCEMENT, Verdict};
-use rcgen::{DnType, ExtendedKeyUsagePurpose, date_time_ymd};
+use rcgen::{DnType, ExtendedKeyUsagePurpose};
 use tls_support::{
-    Diagnosed, diagnosis, intermediate, issue, leaf_params, root, self_signed, server_config, store, tls,
-    with_issuer_url,
+    Served, days_from_now, diagnosis, intermediate, issue, leaf_params, root, self_signed, server_config,
+    store, texts, tls, with_issuer_url,
 };
 
-/// No TLS application data came, in particular no token, although the chain was looked at.
-fn assert_only_looked_at(found: &Diagnosed, served: &tls_support::Served) {
-    assert_eq!(found.announced, [LOOK_ANNOUNCEMENT]);
-    assert!(found.facts().look.is_some());
+/// No TLS application data came, in particular no token.
+fn assert_nothing_was_sent(served: &Served) {
     assert_eq!(served.heard(), Vec::<String>::new());
 }
+
+/// How the sentence begins: as the scan's own.
+fn refused(port: u16, how: &str) -> String {
+    format!("The TLS connection to localhost:{port} failed: its certificate {how}. ")
+}
+const UNTRUSTED: &str = "was issued by an authority that is not trusted here";
 
 #[test]
 fn a_good_certificate_works_without_an_unverified_look() {
@@ -22,20 +25,28 @@ fn a_good_certificate_works_without_an_unverified_look() {
     let middle = intermediate("Good Intermediate", &ca);
     let served = tls(server_config(&issue(&leaf_params(), &middle).sending(&[middle.der()])));
     let found = diagnosis(served.port, store(&[ca.der()])).run();
-    assert_eq!(found.report.verdict.verdict, Verdict::Works { inspection: None }, "{}", found.report.text());
-    assert!(found.announced.is_empty() && found.facts().look.is_none());
-    let session = found.facts().tls.clone().unwrap();
-    assert_eq!((&*session.version, &*session.key_exchange), ("TLS 1.3", "X25519"));
-    assert!(!session.hello_retry);
-    let chain = found.facts().chain.clone().unwrap();
-    assert_eq!(chain.end, ChainEnd::TrustedRoot { subject: "CN=Good Root".to_owned() });
-    let leaf = chain.leaf().unwrap();
-    assert_eq!(leaf.names, ["localhost", "127.0.0.1"]);
-    assert_eq!((leaf.days_left, &*leaf.key), (214, "EC P-256"));
-    assert_eq!(leaf.signature_algorithm, "ecdsa-with-SHA256");
-    let request = served.heard().concat();
-    assert!(request.starts_with("GET / HTTP/1.1\r\n"), "{request}");
-    assert!(!request.to_lowercase().contains("authorization"), "{request}");
+    assert!(found.works(), "{}", found.text());
+    assert_eq!(
+        found.sentence(),
+        format!(
+            "TLS to localhost:{} works: its certificate is accepted and the server answers.",
+            served.port
+        )
+    );
+    let tls = &found.json["tls"];
+    assert_eq!((&tls["version"], &tls["key_exchange"]), (&"TLS 1.3".into(), &"X25519".into()));
+    assert_eq!(tls["hello_retry"], false);
+    let chain = &found.json["chain"];
+    assert_eq!(chain["end"]["subject"], "CN=Good Root");
+    let leaf = &chain["certificates"][0];
+    assert_eq!(texts(&leaf["names"]), ["localhost", "127.0.0.1"]);
+    // A day begins when the certificate was made.
+    assert!(leaf["days_left"].as_i64().is_some_and(|days| [264, 265].contains(&days)), "{leaf}");
+    assert_eq!(leaf["key"], "P-256");
+    assert_eq!(leaf["signature_algorithm"], "ECDSA with SHA-256");
+    // The scan itself is what was watched.
+    assert_eq!(served.heard().len(), 1);
+    assert!(served.heard()[0].starts_with("POST /backend/v1/scans HTTP/1.1\r\n"), "{:?}", served.heard());
 }
 
 #[test]
@@ -46,13 +57,16 @@ fn an_unknown_root_is_named() {
     assert_eq!(
         found.sentence(),
         format!(
-            "The certificate of localhost:{} ends in “CN=Somebody's Root”, which is not among the trusted roots (the \
-             test's roots).",
-            served.port
+            "{}It ends in “CN=Somebody's Root”, which is not among the trusted roots ({}).",
+            refused(served.port, UNTRUSTED),
+            found.json["trust"]["source"].as_str().unwrap()
         )
     );
-    assert!(found.report.verdict.fix.iter().any(|step| step.contains("F5_GUARDRAILS_CA_BUNDLE")));
-    assert_only_looked_at(&found, &served);
+    // It is set already: what helps is another certificate in its file.
+    let fix = found.fix().concat();
+    assert!(fix.contains("add its root certificate to the file that F5_GUARDRAILS_CA_BUNDLE names"), "{fix}");
+    assert!(!fix.contains("export F5_GUARDRAILS_CA_BUNDLE"), "{fix}");
+    assert_nothing_was_sent(&served);
 }
 
 #[test]
@@ -64,8 +78,12 @@ fn an_inspecting_product_is_called_by_its_name() {
     let found = diagnosis(served.port, store(&[root("Public Root").der()])).run();
     assert_eq!(
         found.sentence(),
-        "TLS inspection by Zscaler stands between this machine and localhost, and its root “CN=Zscaler Root CA” is not \
-         among the trusted roots (the test's roots)."
+        format!(
+            "{}TLS inspection by Zscaler stands between this machine and localhost, and its root “CN=Zscaler Root CA” \
+             is not among the trusted roots ({}).",
+            refused(served.port, UNTRUSTED),
+            found.json["trust"]["source"].as_str().unwrap()
+        )
     );
 }
 
@@ -74,7 +92,8 @@ fn inspection_is_named_also_where_its_root_is_trusted() {
     let ca = root("Netskope Root");
     let served = tls(server_config(&issue(&leaf_params(), &ca)));
     let found = diagnosis(served.port, store(&[ca.der()])).run();
-    assert_eq!(found.report.verdict.verdict, Verdict::Works { inspection: Some("Netskope") });
+    assert_eq!(found.json["verdict"]["inspection"], "Netskope");
+    assert!(found.works(), "{}", found.text());
 }
 
 #[test]
@@ -87,14 +106,15 @@ fn a_missing_intermediate_is_an_incomplete_chain() {
     assert_eq!(
         found.sentence(),
         format!(
-            "localhost:{} sends an incomplete chain: the certificate of the issuer “CN=Forgotten Intermediate” is \
-             missing, and it is not among the trusted roots either.",
-            served.port
+            "{}The server sends an incomplete chain: the certificate of the issuer “CN=Forgotten Intermediate” is \
+             missing, and it is not among the trusted roots ({}) either.",
+            refused(served.port, UNTRUSTED),
+            found.json["trust"]["source"].as_str().unwrap()
         )
     );
-    assert!(found.report.text().contains("its certificate is said to be at http://ca.example/middle.crt"));
-    assert!(found.report.verdict.fix[0].contains("has to send it too (the full chain)"));
-    assert_only_looked_at(&found, &served);
+    assert_eq!(found.json["chain"]["end"]["url"], "http://ca.example/middle.crt");
+    assert!(found.fix()[0].contains("has to send it too (the full chain)"));
+    assert_nothing_was_sent(&served);
 }
 
 #[test]
@@ -104,13 +124,13 @@ fn an_issuer_that_may_be_a_private_root_is_not_called_a_missing_intermediate() {
     assert_eq!(
         found.sentence(),
         format!(
-            "The issuer “CN=Acme Root” of the certificate of localhost:{} is neither among the trusted roots nor sent \
-             along: it is a private root that this machine does not trust, or an intermediate that the server leaves \
-             out (incomplete chain).",
-            served.port
+            "{}Its issuer “CN=Acme Root” is neither among the trusted roots ({}) nor sent along: it is a private root \
+             that this machine does not trust, or an intermediate that the server leaves out (incomplete chain).",
+            refused(served.port, UNTRUSTED),
+            found.json["trust"]["source"].as_str().unwrap()
         )
     );
-    let fix = &found.report.verdict.fix;
+    let fix = found.fix();
     assert!(fix.iter().any(|step| step.contains("F5_GUARDRAILS_CA_BUNDLE")), "{fix:?}");
     assert!(fix.iter().any(|step| step.contains("full chain")), "{fix:?}");
 }
@@ -130,7 +150,7 @@ fn a_root_of_the_same_name_with_another_key_is_told_apart() {
     let served = tls(server_config(&issue(&leaf_params(), &new).sending(&[new.der()])));
     let found = diagnosis(served.port, store(&[old.der()])).run();
     assert!(
-        found.sentence().ends_with("but with another key than the trusted root of that name."),
+        found.sentence().contains("under the name of a root that is trusted here, but with another key."),
         "{}",
         found.sentence()
     );
@@ -141,76 +161,77 @@ fn a_root_that_only_another_store_knows_is_found_there() {
     let ca = root("Corporate Root");
     let served = tls(server_config(&issue(&leaf_params(), &ca).sending(&[ca.der()])));
     let found = diagnosis(served.port, store(&[root("Bundle Root").der()]))
-        .other_roots("the operating system's store", store(&[ca.der()]))
-        .other_roots("Mozilla's roots", store(&[root("Mozilla").der()]))
+        .bundle("CURL_CA_BUNDLE", &store(&[ca.der()]))
+        .bundle("REQUESTS_CA_BUNDLE", &store(&[root("Other").der()]))
         .run();
-    assert_eq!(found.facts().chain.as_ref().unwrap().trusted_by, ["the operating system's store"]);
-    assert!(found.report.verdict.fix[0].contains("would be accepted by the operating system's store"));
+    let trusted_by = texts(&found.json["chain"]["trusted_by"]);
+    assert_eq!(trusted_by.len(), 1, "{trusted_by:?}");
+    assert!(trusted_by[0].ends_with("(from CURL_CA_BUNDLE)"), "{trusted_by:?}");
+    assert!(found.fix()[0].contains("would be accepted by CA bundle"), "{:?}", found.fix());
 }
 
 #[test]
 fn an_expired_certificate_says_since_when_and_shows_the_local_clock() {
     let ca = root("Good Root");
     let mut leaf = leaf_params();
-    leaf.not_after = date_time_ymd(2026, 5, 22);
+    leaf.not_after = days_from_now(-10);
     let served = tls(server_config(&issue(&leaf, &ca)));
     let found = diagnosis(served.port, store(&[ca.der()])).run();
-    assert_eq!(
-        found.sentence(),
-        format!(
-            "The certificate “CN=Test Server” of localhost:{} expired on 2026-05-22 00:00:00 UTC, 10 days ago by the \
-             local clock (2026-06-01 00:00:00 UTC).",
-            served.port
-        )
+    let words = found.sentence();
+    assert!(words.starts_with(&refused(served.port, "has expired")), "{words}");
+    assert!(
+        words.contains("“CN=Test Server” expired on ")
+            && words.contains(", 10 days ago by the local clock (")
     );
-    assert!(found.report.verdict.also.is_empty());
-    assert_only_looked_at(&found, &served);
+    assert!(found.also().is_empty());
+    assert_nothing_was_sent(&served);
 }
 
 #[test]
 fn an_expired_certificate_of_an_unknown_root_is_reported_with_both() {
     let ca = root("Somebody's Root");
     let mut leaf = leaf_params();
-    leaf.not_after = date_time_ymd(2026, 5, 22);
+    leaf.not_after = days_from_now(-10);
     let served = tls(server_config(&issue(&leaf, &ca).sending(&[ca.der()])));
     let found = diagnosis(served.port, store(&[root("Another Root").der()])).run();
     assert_eq!(found.kind(), "expired");
-    assert_eq!(found.report.verdict.also, ["its issuer is unknown"]);
+    assert_eq!(found.also(), [format!("The certificate {UNTRUSTED}.")]);
 }
 
 #[test]
 fn a_certificate_of_the_future_points_at_the_local_clock() {
     let ca = root("Good Root");
     let mut leaf = leaf_params();
-    leaf.not_before = date_time_ymd(2026, 6, 2);
+    leaf.not_before = days_from_now(2);
     let served = tls(server_config(&issue(&leaf, &ca)));
     let found = diagnosis(served.port, store(&[ca.der()])).run();
-    assert_eq!(
-        found.sentence(),
-        format!(
-            "The certificate “CN=Test Server” of localhost:{} is valid only from 2026-06-02 00:00:00 UTC, and the local \
-             clock says 2026-06-01 00:00:00 UTC.",
-            served.port
-        )
+    let words = found.sentence();
+    assert!(
+        words.starts_with(&refused(served.port, "is not valid yet, or this machine's clock is wrong")),
+        "{words}"
     );
-    assert_only_looked_at(&found, &served);
+    assert!(
+        words.contains("“CN=Test Server” is valid only from ")
+            && words.contains(", and the local clock says ")
+    );
+    assert_nothing_was_sent(&served);
 }
 
 #[test]
 fn a_certificate_for_another_name_says_for_which() {
     let ca = root("Good Root");
     let mut leaf = rcgen::CertificateParams::new(vec!["www.example.com".to_owned()]).unwrap();
-    (leaf.not_before, leaf.not_after) = (date_time_ymd(2026, 1, 1), date_time_ymd(2027, 1, 1));
+    (leaf.not_before, leaf.not_after) = (days_from_now(-9), days_from_now(9));
     let served = tls(server_config(&issue(&leaf, &ca)));
     let found = diagnosis(served.port, store(&[ca.der()])).run();
     assert_eq!(
         found.sentence(),
         format!(
-            "The certificate of localhost:{} is not for localhost: it names www.example.com.",
-            served.port
+            "{}It is not for localhost: it names www.example.com.",
+            refused(served.port, "is for another name")
         )
     );
-    assert_only_looked_at(&found, &served);
+    assert_nothing_was_sent(&served);
 }
 
 #[test]
@@ -220,11 +241,12 @@ fn a_self_signed_certificate_is_called_so() {
     assert_eq!(
         found.sentence(),
         format!(
-            "localhost:{} shows a self-signed certificate that is not among the trusted roots.",
-            served.port
+            "{}It is self-signed, and not among the trusted certificates ({}).",
+            refused(served.port, UNTRUSTED),
+            found.json["trust"]["source"].as_str().unwrap()
         )
     );
-    assert_only_looked_at(&found, &served);
+    assert_nothing_was_sent(&served);
 }
 
 #[test]
@@ -233,7 +255,7 @@ fn a_self_signed_certificate_authority_as_a_server_is_self_signed_too() {
     leaf.is_ca = rcgen::IsCa::Ca(rcgen::BasicConstraints::Unconstrained);
     let served = tls(server_config(&self_signed(&leaf)));
     let found = diagnosis(served.port, store(&[root("Public Root").der()])).run();
-    assert_eq!(found.kind(), "self_signed", "{}", found.report.text());
+    assert_eq!(found.kind(), "self_signed", "{}", found.text());
 }
 
 #[test]
@@ -243,7 +265,7 @@ fn a_certificate_for_another_purpose_is_not_accepted_and_says_why() {
     leaf.extended_key_usages = vec![ExtendedKeyUsagePurpose::ClientAuth];
     let served = tls(server_config(&issue(&leaf, &ca)));
     let found = diagnosis(served.port, store(&[ca.der()])).run();
-    assert_eq!(found.kind(), "certificate_not_accepted", "{}", found.report.text());
+    assert!(found.sentence().contains("is not meant for servers (extended key usage)"), "{}", found.text());
 }
 
 #[test]
@@ -253,7 +275,7 @@ fn a_terminal_escape_in_a_certificate_does_not_reach_the_terminal() {
     let ca = rcgen::CertifiedIssuer::self_signed(evil, rcgen::KeyPair::generate().unwrap()).unwrap();
     let served = tls(server_config(&issue(&leaf_params(), &ca)));
     let found = diagnosis(served.port, store(&[root("Public Root").der()])).run();
-    let text = found.report.text();
+    let text = found.text();
     assert!(text.contains("Nice]0;ownedRoot"), "{text}");
     assert!(!text.chars().any(|c| (c.is_control() && c != '\n') || c == '\u{202e}'));
 }
@@ -263,11 +285,8 @@ fn a_name_from_a_certificate_never_stands_in_a_command_to_paste() {
     let ca = root("Zscaler\"; rm -rf ~ #");
     let served = tls(server_config(&issue(&leaf_params(), &ca).sending(&[ca.der()])));
     let found = diagnosis(served.port, store(&[root("Public Root").der()])).run();
-    for os in [f5_guard::diagnose::Os::Linux, f5_guard::diagnose::Os::MacOs, f5_guard::diagnose::Os::Windows]
-    {
-        let steps = f5_guard::diagnose::fix(&found.report.verdict.verdict, found.facts(), os);
-        assert!(!steps.is_empty() && steps.iter().all(|step| !step.contains("rm -rf")), "{steps:?}");
-    }
+    let steps = found.fix();
+    assert!(!steps.is_empty() && steps.iter().all(|step| !step.contains("rm -rf")), "{steps:?}");
 }
 
 #[test]
@@ -285,7 +304,6 @@ fn a_second_key_share_is_reported_as_a_hello_retry() {
     config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
     let served = tls(config);
     let found = diagnosis(served.port, store(&[ca.der()])).run();
-    let session = found.facts().tls.clone().unwrap();
-    assert!(session.hello_retry);
-    assert_eq!((&*session.key_exchange, session.alpn.as_deref()), ("secp384r1", Some("http/1.1")));
+    let session = &found.json["tls"];
+    assert_eq!((&session["hello_retry"], &session["key_exchange"]), (&true.into(), &"P-384".into()));
 }

@@ -6,13 +6,17 @@ use std::collections::HashMap;
 use std::ffi::OsString;
 use std::fs;
 
-use f5_guard::diagnose::{Environment, FileState, environment_report};
+use f5_guard::tls_diagnostics::{Environment, FileState, environment_report};
 use tempfile::TempDir;
 use tls_support::{issue, leaf_params, pem, root};
 
 fn report(set: &[(&str, &str)]) -> Environment {
     let set: HashMap<&str, OsString> = set.iter().map(|(key, value)| (*key, OsString::from(value))).collect();
     environment_report(&|name| set.get(name).cloned())
+}
+
+fn certificates(count: usize) -> FileState {
+    FileState::Certificates { count, unusable: 0, unread: String::new() }
 }
 
 fn file(environment: &Environment) -> Option<FileState> {
@@ -33,7 +37,14 @@ fn the_certificates_of_a_bundle_are_counted() {
     for name in ["F5_GUARDRAILS_CA_BUNDLE", "REQUESTS_CA_BUNDLE", "SSL_CERT_FILE", "CURL_CA_BUNDLE"] {
         let found = report(&[(name, bundle.to_str().unwrap())]);
         assert_eq!(found.set[0].name, name);
-        assert_eq!(file(&found), Some(FileState::Certificates { count: 3, unusable: 1 }));
+        assert_eq!(
+            file(&found),
+            Some(FileState::Certificates {
+                count: 2,
+                unusable: 0,
+                unread: "1 part of it can't be used: a damaged certificate".to_owned()
+            })
+        );
     }
 }
 
@@ -46,7 +57,7 @@ fn a_folder_of_certificates_is_counted_through_all_its_files() {
     fs::write(folder.path().join("readme"), "nothing").unwrap();
     fs::create_dir(folder.path().join("sub")).unwrap();
     let found = report(&[("SSL_CERT_DIR", folder.path().to_str().unwrap())]);
-    assert_eq!(file(&found), Some(FileState::Certificates { count: 2, unusable: 0 }));
+    assert_eq!(file(&found), Some(certificates(2)));
 }
 
 #[test]
@@ -59,9 +70,9 @@ fn missing_empty_and_impossible_files_are_told_apart() {
     assert_eq!(state(&path(&folder.path().join("nowhere"))), Some(FileState::Missing));
     let text = folder.path().join("text.pem");
     fs::write(&text, "no certificate").unwrap();
-    assert_eq!(state(&path(&text)), Some(FileState::NoCertificates));
-    assert_eq!(state(&path(&der)), Some(FileState::Certificates { count: 1, unusable: 0 }));
-    assert_eq!(state(&path(folder.path())), Some(FileState::Certificates { count: 1, unusable: 0 }));
+    assert_eq!(state(&path(&text)), Some(FileState::NoCertificates { instead: String::new() }));
+    assert_eq!(state(&path(&der)), Some(certificates(1)));
+    assert_eq!(state(&path(folder.path())), Some(certificates(1)));
     assert_eq!(state(""), None);
 }
 
@@ -77,28 +88,33 @@ fn a_client_key_is_recognised_and_never_shown() {
     assert!(!serde_json::to_string(&found).unwrap().contains(&secret));
     fs::write(&key, "no key").unwrap();
     let found = report(&[("F5_GUARDRAILS_CLIENT_KEY", key.to_str().unwrap())]);
-    assert_eq!(file(&found), Some(FileState::NoPrivateKey));
+    assert!(matches!(file(&found), Some(FileState::NoPrivateKey { .. })));
 }
 
 #[test]
-fn logins_in_proxy_variables_are_removed() {
-    for name in
-        ["HTTPS_PROXY", "https_proxy", "HTTP_PROXY", "http_proxy", "ALL_PROXY", "all_proxy", "NO_PROXY"]
-    {
+fn a_proxy_is_shown_without_its_login() {
+    for name in ["HTTPS_PROXY", "https_proxy", "HTTP_PROXY", "http_proxy", "ALL_PROXY", "all_proxy"] {
         for value in ["http://alice:s3cret@proxy:8080", "alice:s3cret@proxy:8080"] {
-            let found = report(&[(name, value)]);
-            assert!(found.set[0].secrets_removed);
-            assert!(found.set[0].value.ends_with("proxy:8080"));
-            assert!(!format!("{found:?}").contains("s3cret"));
+            assert_eq!(report(&[(name, value)]).set[0].value, "http://proxy:8080 with a login");
         }
+        let unusable = report(&[(name, "http://alice:s3cret#1@proxy:8080")]);
+        assert!(unusable.set[0].value.starts_with("NOT USABLE"), "{:?}", unusable.set[0]);
+        assert!(!format!("{unusable:?}").contains("alice"), "{unusable:?}");
+    }
+    for name in ["NO_PROXY", "no_proxy"] {
+        let found = report(&[(name, "a.example,http://alice:s3cret@proxy:8080")]);
+        assert_eq!(found.set[0].value, "a.example (1 more not shown)");
     }
 }
 
 #[test]
-fn a_key_log_is_a_warning() {
-    let found = report(&[("SSLKEYLOGFILE", "/nowhere/keys.log")]);
-    assert_eq!(file(&found), Some(FileState::KeyLog { exists: false }));
-    assert!(file(&found).unwrap().to_string().starts_with("WARNING"));
+fn a_key_log_is_a_warning_that_says_whether_it_is_written() {
+    let folder = TempDir::new().unwrap();
+    let words = |path: &str| file(&report(&[("SSLKEYLOGFILE", path)])).unwrap().to_string();
+    let good = words(folder.path().join("keys.log").to_str().unwrap());
+    assert!(good.starts_with("WARNING") && good.contains("are written there"), "{good}");
+    let bad = words("/nowhere/keys.log");
+    assert!(bad.contains("but nothing is written there: it does not exist"), "{bad}");
 }
 
 #[test]

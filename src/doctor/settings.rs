@@ -57,7 +57,6 @@ pub fn rows(settings: &Settings, connection: &Connection, screen: &Screen) -> Ve
             .to_owned()
         }),
         row("timeout", &settings.timeout, |_| seconds(&settings.timeout)),
-        row("hook timeout", &settings.hook_timeout, |_| seconds(&settings.hook_timeout)),
         row("maximum scan length", &settings.max_scan_length, |length| format!("{length} characters")),
         row("plain http", &settings.plain_http, |http| {
             match http {
@@ -68,7 +67,9 @@ pub fn rows(settings: &Settings, connection: &Connection, screen: &Screen) -> Ve
         }),
     ];
     let tls = &settings.tls;
-    rows.extend(tls.ca_bundles.iter().map(|bundle| row("CA bundle", bundle, |path| screen.path(path))));
+    rows.extend(
+        tls.ca_bundles.iter().flatten().map(|bundle| row("CA bundle", bundle, |path| screen.path(path))),
+    );
     rows.push(row("system certificate store", &tls.system_store, |store| store.as_str().to_owned()));
     for (name, setting) in [("client certificate", &tls.client_cert), ("client key", &tls.client_key)] {
         if setting.source != Source::Default {
@@ -87,7 +88,13 @@ pub fn rows(settings: &Settings, connection: &Connection, screen: &Screen) -> Ve
     rows.push(row("log file", &settings.log.file, |path| {
         path.as_ref().map_or_else(|| "none".to_owned(), |path| screen.path(path))
     }));
-    if tls.key_log {
+    if let Some(path) = settings.refused_path() {
+        let given = path.given.to_string();
+        for row in rows.iter_mut().filter(|row| row.source == given) {
+            row.problem = Some(problem(FindingId::Setting, &ScanError::from(path)));
+        }
+    }
+    if tls.key_log.is_some() {
         rows.push(key_log());
     }
     rows

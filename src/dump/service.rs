@@ -2,8 +2,8 @@
 
 use std::time::{Duration, Instant};
 
-use reqwest::Method;
-use reqwest::header::{ACCEPT, AUTHORIZATION, HeaderValue};
+use http::Method;
+use http::header::{ACCEPT, AUTHORIZATION, HeaderValue};
 use serde_json::Value;
 
 use super::source::{FetchError, PageSource, Query};

@@ -129,9 +129,6 @@ pub fn log_word(event: Event, action: Action) -> &'static str {
 mod tests {
     use super::*;
 
-    const EVENTS: [Event; 5] =
-        [Event::UserPromptSubmit, Event::PreToolUse, Event::PostToolUse, Event::Stop, Event::SubagentStop];
-
     fn scanned(outcome: Outcome) -> Assessment {
         Assessment::Scanned(ScanReport {
             outcome,
@@ -154,7 +151,7 @@ mod tests {
     #[test]
     fn closed_mode_lets_nothing_unscanned_through() {
         for policy in policies() {
-            for event in EVENTS {
+            for event in Event::ALL {
                 let action = decide(event, &Assessment::NotScanned(ScanError::NoToken.into()), policy);
                 let expected =
                     if policy.fail_mode == FailMode::Closed { Action::Block } else { Action::Warn };
@@ -166,7 +163,7 @@ mod tests {
     #[test]
     fn only_a_cleared_scan_and_blank_text_pass_in_silence() {
         for policy in policies() {
-            for event in EVENTS {
+            for event in Event::ALL {
                 assert_eq!(decide(event, &scanned(Outcome::Cleared), policy), Action::Allow);
                 assert_eq!(decide(event, &Assessment::NothingToScan, policy), Action::Allow);
                 for outcome in [Outcome::Contradicted, Outcome::Flagged, Outcome::Redacted, Outcome::Blocked]
@@ -182,7 +179,7 @@ mod tests {
     #[test]
     fn an_unknown_outcome_is_treated_as_a_hit_and_as_a_failed_scan() {
         for policy in policies() {
-            for event in EVENTS {
+            for event in Event::ALL {
                 let unknown = decide(event, &scanned(Outcome::Unknown("new".into())), policy);
                 let hit = decide(event, &scanned(Outcome::Flagged), policy);
                 let error = decide(event, &Assessment::NotScanned(ScanError::Internal.into()), policy);

@@ -8,8 +8,8 @@ use std::time::Duration;
 use thiserror::Error;
 
 use crate::printable::printable;
-use crate::settings::{BaseUrlError, Budget};
-use crate::transport::{TlsMaterialError, TransportError};
+use crate::settings::{BaseUrlError, Budget, RelativePath};
+use crate::transport::{Failure, TlsMaterialError, TransportError};
 
 /// A scan that did not happen, or that proves nothing.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
@@ -22,6 +22,8 @@ pub enum ScanError {
     UnusableToken,
     #[error("{0}")]
     BaseUrl(#[from] BaseUrlError),
+    #[error("{0}")]
+    RelativePath(#[from] RelativePath),
     #[error("{0}")]
     TlsMaterial(#[from] TlsMaterialError),
     #[error("{0}")]
@@ -40,8 +42,11 @@ pub enum ScanError {
     NoScannerRan,
     #[error("The content has more than {limit} characters; the rest was not scanned.")]
     TooLong { limit: usize },
-    #[error("The scan did not finish within {}.", seconds(.limit))]
-    Deadline { limit: Duration, cut_by_hook: bool },
+    #[error("The scan did not finish within {}{}.", seconds(.limit), pending_clause(.pending))]
+    Deadline { limit: Duration, cut_by_hook: bool, pending: Option<Box<Failure>> },
+    /// Another error, whose own words hold the token.
+    #[error("The scan failed, and what was said about it is not shown, because it repeats the API token.")]
+    RepeatsToken { kind: &'static str },
     #[error("f5-guard failed internally.")]
     Internal,
 }
@@ -58,7 +63,7 @@ impl From<TransportError> for ScanError {
 /// The error of a scan that is out of time.
 impl From<Budget> for ScanError {
     fn from(budget: Budget) -> Self {
-        Self::Deadline { limit: budget.limit, cut_by_hook: budget.cut_by_hook }
+        Self::Deadline { limit: budget.limit, cut_by_hook: budget.cut_by_hook, pending: None }
     }
 }
 
@@ -79,6 +84,7 @@ impl StatusError {
             407 => " (the proxy wants a login)",
             413 => " (the request was too large)",
             429 => " (too many requests)",
+            511 => " (the network wants you to sign in)",
             502..=504 => " (the service is temporarily unavailable)",
             500..=599 => " (an error inside the service)",
             300..=399 => " (a redirect, which is never followed with the token)",
@@ -92,7 +98,19 @@ impl StatusError {
     }
 }
 
+fn pending_clause(pending: &Option<Box<Failure>>) -> String {
+    pending.as_ref().map_or_else(String::new, |pending| format!(": {}", pending.waiting_for()))
+}
+
 impl ScanError {
+    /// The same, with what had not happened yet when the time was up.
+    pub fn while_pending(self, pending: Option<Box<Failure>>) -> Self {
+        match self {
+            Self::Deadline { limit, cut_by_hook, .. } => Self::Deadline { limit, cut_by_hook, pending },
+            other => other,
+        }
+    }
+
     /// What to do about it, in one or two sentences.
     #[must_use]
     pub fn fix(&self) -> String {
@@ -102,14 +120,17 @@ impl ScanError {
             Self::BaseUrl(BaseUrlError::PlainHttp) => "Use https in F5_GUARDRAILS_BASE_URL (or set F5_GUARDRAILS_ALLOW_HTTP=true if you accept the risk).".into(),
             Self::BaseUrl(BaseUrlError::PlainHttpProxy) => "Exempt this machine from the proxy (NO_PROXY=localhost,127.0.0.1), or use https.".into(),
             Self::BaseUrl(_) => "Set F5_GUARDRAILS_BASE_URL to an address such as https://www.us1.calypsoai.app.".into(),
+            Self::RelativePath(error) => error.fix(),
             Self::TlsMaterial(error) => error.fix(),
             Self::Transport(error) => error.fix(),
             Self::Status(status) => status.fix(),
             Self::BadBody(_) => "Check that F5_GUARDRAILS_BASE_URL points to the F5 service itself and not to a login or proxy page.".into(),
             Self::ScannerFailed { .. } | Self::ScannerUnclear { .. } | Self::NoScannerRan => "Try again; if it stays, ask whoever runs the F5 project to check its scanners.".into(),
             Self::TooLong { .. } => "Work on a smaller part at a time.".into(),
-            Self::Deadline { cut_by_hook: true, .. } => "Check the network or proxy. To allow more time, raise F5_GUARDRAILS_TIMEOUT and, with it, the hook's own timeout and its --hook-timeout (`f5-guard install --timeout SECONDS` sets all of them).".into(),
+            Self::Deadline { pending: Some(pending), .. } if !pending.answered => pending.fix(),
+            Self::Deadline { cut_by_hook: true, .. } => "Check the network or proxy. The hook's registration leaves a scan no more time than that: register a longer timeout with `f5-guard install --timeout SECONDS`.".into(),
             Self::Deadline { .. } => "Check the network or proxy, or raise F5_GUARDRAILS_TIMEOUT.".into(),
+            Self::RepeatsToken { .. } => "Check that F5_GUARDRAILS_BASE_URL leads to the F5 service and holds no token; if it is right, revoke the token and report this to whoever runs the service.".into(),
             Self::Internal => "Report this with the version of f5-guard and the last lines of its log.".into(),
         }
     }
@@ -121,6 +142,7 @@ impl ScanError {
             Self::NoToken => "no_token",
             Self::UnusableToken => "unusable_token",
             Self::BaseUrl(_) => "unusable_url",
+            Self::RelativePath(_) => "relative_path",
             Self::TlsMaterial(_) => "tls_material",
             Self::Transport(error) => error.kind(),
             Self::Status(_) => "http_status",
@@ -130,6 +152,7 @@ impl ScanError {
             Self::NoScannerRan => "no_scanner_ran",
             Self::TooLong { .. } => "too_long",
             Self::Deadline { .. } => "deadline",
+            Self::RepeatsToken { kind } => kind,
             Self::Internal => "internal",
         }
     }
@@ -141,7 +164,7 @@ impl StatusError {
     #[must_use]
     pub fn new(code: u16, location: Option<&str>, body: &[u8]) -> Self {
         let detail = match code {
-            300..=399 => location.map(|target| match reqwest::Url::parse(target) {
+            300..=399 => location.map(|target| match url::Url::parse(target) {
                 Ok(url) if url.has_host() => printable(&url.origin().ascii_serialization(), 120),
                 _ => "another path on the same host".to_owned(),
             }),
@@ -164,6 +187,7 @@ impl StatusError {
             422 => "Check F5_GUARDRAILS_PROJECT_ID; if it is right, report this with the version of f5-guard.".into(),
             429 => "Wait a moment and try again; ask F5 for a higher limit if this is frequent.".into(),
             300..=399 => "Set F5_GUARDRAILS_BASE_URL to the service's final address.".into(),
+            511 => "Sign in to this network in a browser, then try again.".into(),
             _ => "Try again in a moment; if it stays, check the state of the F5 service.".into(),
         }
     }

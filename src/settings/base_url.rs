@@ -2,8 +2,8 @@
 
 use std::net::IpAddr;
 
-use reqwest::Url;
 use thiserror::Error;
+use url::Url;
 
 /// A usable base address: `https`, or `http` where that is allowed; no user info, query or fragment; always
 /// without the trailing `/backend/v1`, which the requests add themselves.

@@ -5,6 +5,7 @@
 //! its own error when it is used.
 
 mod base_url;
+mod proxies;
 mod setting;
 pub mod values;
 
@@ -13,19 +14,27 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 pub use base_url::{BaseUrl, BaseUrlError, PlainHttp, is_loopback_host};
-pub use setting::{Env, Given, Setting, Source};
+pub use proxies::{ProxySettings, ProxyVariable};
+pub(crate) use setting::home_relative;
+pub use setting::{Env, Given, RelativePath, Setting, Source};
 use values::{FailMode, FlaggedOutput, LogLevel, SystemStore};
 
 use crate::codex::System;
-use crate::codex::home::CodexHome;
+use crate::codex::home::{CodexHome, NoHome};
 use crate::secret::Secret;
 
 /// Where scans go when nobody says otherwise.
 pub const DEFAULT_BASE_URL: &str = "https://www.us1.calypsoai.app";
 /// Seconds for one whole scan.
 pub const DEFAULT_TIMEOUT: Duration = Duration::from_secs(10);
-/// The timeout that `install` registers with Codex.
-pub const DEFAULT_HOOK_TIMEOUT: Duration = Duration::from_secs(15);
+/// The timeout that `install` registers with Codex, where the scan's own does not ask for more.
+pub const HOOK_TIMEOUT: Duration = Duration::from_secs(60);
+/// What a registered timeout leaves beyond the scan's own: a machine may stall, or a process be stopped, for almost so
+/// long, and the answer still comes before Codex gives up on the hook and goes ahead.
+pub const STALL_ROOM: Duration = Duration::from_secs(25);
+/// The longest scan that [`HOOK_TIMEOUT`] has room for. A longer one has to be registered (`install --timeout`), because
+/// a hook can't know how long Codex waits for it.
+pub const LONGEST_UNREGISTERED_TIMEOUT: Duration = HOOK_TIMEOUT.saturating_sub(STALL_ROOM);
 /// Characters in one scan request.
 pub const DEFAULT_MAX_SCAN_LENGTH: usize = 50_000;
 
@@ -42,7 +51,7 @@ pub struct Overrides {
     pub post_strict: Option<OsString>,
     pub timeout: Option<OsString>,
     pub ca_bundle: Option<OsString>,
-    /// The timeout that the hook is registered with, in seconds.
+    /// The timeout that an older version registered the hook with, in seconds.
     pub hook_timeout: Option<OsString>,
 }
 
@@ -53,26 +62,36 @@ pub struct Settings {
     pub base_url: Setting<Result<BaseUrl, BaseUrlError>>,
     pub plain_http: Setting<PlainHttp>,
     pub project_id: Setting<Option<String>>,
-    /// The user's wish for one whole scan; the hook's own timeout may cut it, see [`Settings::budget`].
+    /// The user's wish for one whole scan; the hook's registration may cut it, see [`Settings::budget`].
     pub timeout: Setting<Duration>,
-    pub hook_timeout: Setting<Duration>,
+    /// The timeout that an older version registered the hook with (`--hook-timeout`).
+    pub hook_timeout: Option<Duration>,
     pub fail_mode: Setting<FailMode>,
     pub flagged_output: Setting<FlaggedOutput>,
     pub max_scan_length: Setting<usize>,
     pub tls: TlsSettings,
+    pub proxies: ProxySettings,
     pub log: LogSettings,
+    /// Paths that are ignored because they are not absolute.
+    pub relative_paths: Vec<RelativePath>,
 }
 
 /// Trust and identity for TLS.
 #[derive(Debug, Clone)]
 pub struct TlsSettings {
-    /// CA bundles in the order in which they are tried.
-    pub ca_bundles: Vec<Setting<PathBuf>>,
+    /// CA bundles in the order in which they are tried; the places of one count together.
+    pub ca_bundles: Vec<Vec<Setting<PathBuf>>>,
+    /// Trusted besides the system's store: what Codex itself trusts so.
+    pub codex_ca: Vec<Setting<PathBuf>>,
     pub system_store: Setting<SystemStore>,
     pub client_cert: Setting<Option<PathBuf>>,
     pub client_key: Setting<Option<PathBuf>>,
-    /// Whether `SSLKEYLOGFILE` asks for the session keys to be written.
-    pub key_log: bool,
+    /// Where `SSLKEYLOGFILE` asks for the session keys to be written.
+    pub key_log: Option<PathBuf>,
+    /// In closed mode what is set has to be usable.
+    pub strict: bool,
+    /// Sentences on paths that are ignored.
+    pub problems: Vec<String>,
 }
 
 /// Where and how much to log.
@@ -83,12 +102,12 @@ pub struct LogSettings {
     pub file: Setting<Option<PathBuf>>,
 }
 
-/// The part of the time budget that the scan may use, and whether the hook's timeout shortened it.
+/// The part of the time budget that the scan may use, and whether the hook's registration shortened it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Budget {
     /// From the start of the process to the answer.
     pub limit: Duration,
-    /// The hook's registered timeout left less than `F5_GUARDRAILS_TIMEOUT`.
+    /// The hook's registration has no room for the timeout that was asked for.
     pub cut_by_hook: bool,
 }
 
@@ -106,6 +125,7 @@ impl Settings {
             "it counts as false",
         )
         .map(PlainHttp::from_switch);
+        let mut relative_paths = Vec::new();
         Self {
             api_token: text("F5_GUARDRAILS_API_TOKEN", None, env).map(|token| token.map(Secret::new)),
             base_url: base_url(overrides.base_url.as_ref(), *plain_http, env),
@@ -115,24 +135,11 @@ impl Settings {
                 overrides.project_id.as_ref().map(|t| ("--project-id", t)),
                 env,
             ),
-            timeout: parsed(
-                "F5_GUARDRAILS_TIMEOUT",
-                overrides.timeout.as_ref().map(|t| ("--timeout", t)),
-                env,
-                values::timeout_seconds,
-                DEFAULT_TIMEOUT,
-                "a number of seconds from 0.1 to 3600",
-                "the default of 10 s is used",
-            ),
-            hook_timeout: match &overrides.hook_timeout {
-                Some(text) => Given { text: text.clone(), source: Source::Flag("--hook-timeout") }.parse(
-                    values::hook_timeout_seconds,
-                    values::shortest_hook_timeout(&text.to_string_lossy(), DEFAULT_HOOK_TIMEOUT),
-                    "a whole number of seconds",
-                    "its first number or the default of 15 s is used, whichever is shorter",
-                ),
-                None => Setting::default_value(DEFAULT_HOOK_TIMEOUT),
-            },
+            timeout: scan_timeout(overrides, env),
+            hook_timeout: overrides
+                .hook_timeout
+                .as_ref()
+                .map(|t| values::old_hook_timeout(&t.to_string_lossy())),
             fail_mode: fail_mode(overrides.fail_mode.as_ref(), env),
             flagged_output: match Given::find(
                 overrides.post_strict.as_ref().map(|t| ("--post-strict", t)),
@@ -153,19 +160,36 @@ impl Settings {
                 "a number of characters from 1000 to 2000000",
                 "the default of 50000 is used",
             ),
-            tls: TlsSettings::read(overrides, env),
-            log: LogSettings::read(env),
+            tls: TlsSettings::read(overrides, env, &mut relative_paths),
+            proxies: ProxySettings::read(env),
+            log: LogSettings::read(env, &mut relative_paths),
+            relative_paths,
         }
     }
 
-    /// The time for one hook run: the scan timeout, and never so late that the answer, [`ANSWER_TIME`] included,
-    /// comes later than 2 s (or a third, if that is less) before the hook's own timeout, because Codex takes a
+    /// A path that is not absolute, where that is an error: in closed mode nobody shall have to guess which file was
+    /// meant. In open mode it is only ignored.
+    #[must_use]
+    pub fn refused_path(&self) -> Option<RelativePath> {
+        self.relative_paths.first().copied().filter(|_| *self.fail_mode == FailMode::Closed)
+    }
+
+    /// The time for one hook run: the scan timeout, as far as the registration has room for it, because Codex takes a
     /// hook that it had to kill as "allow".
+    ///
+    /// Where an older version registered the hook, the answer, [`ANSWER_TIME`] included, comes 2 s (or a third, if that
+    /// is less) before the timeout that it was registered with. Otherwise `--timeout` has its room, since `install`
+    /// registers the two together, and a timeout of the environment has at most [`LONGEST_UNREGISTERED_TIMEOUT`].
     #[must_use]
     pub fn budget(&self) -> Budget {
-        let hook = *self.hook_timeout;
-        let reserve = (hook / 3).min(Duration::from_secs(2));
-        let most = hook.saturating_sub(reserve).saturating_sub(ANSWER_TIME);
+        let most = match (self.hook_timeout, self.timeout.source) {
+            (Some(hook), _) => {
+                let reserve = (hook / 3).min(Duration::from_secs(2));
+                hook.saturating_sub(reserve).saturating_sub(ANSWER_TIME)
+            }
+            (None, Source::Flag(_)) => Duration::MAX,
+            (None, Source::Environment(_) | Source::Default) => LONGEST_UNREGISTERED_TIMEOUT,
+        };
         Budget { limit: (*self.timeout).min(most), cut_by_hook: *self.timeout > most }
     }
 
@@ -174,15 +198,16 @@ impl Settings {
         [
             &self.plain_http.problem,
             &self.timeout.problem,
-            &self.hook_timeout.problem,
             &self.fail_mode.problem,
             &self.flagged_output.problem,
             &self.max_scan_length.problem,
             &self.tls.system_store.problem,
             &self.log.level.problem,
+            &self.log.file.problem,
         ]
         .into_iter()
         .filter_map(|problem| problem.as_deref())
+        .chain(self.tls.problems.iter().map(String::as_str))
     }
 }
 
@@ -198,29 +223,47 @@ pub fn fail_mode(flag: Option<&OsString>, env: Env<'_>) -> Setting<FailMode> {
 }
 
 impl TlsSettings {
-    fn read(overrides: &Overrides, env: Env<'_>) -> Self {
+    fn read(overrides: &Overrides, env: Env<'_>, relative: &mut Vec<RelativePath>) -> Self {
+        let mut problems = Vec::new();
+        let mut place = |given: Given| {
+            let Setting { value, source, problem } = given.absolute_or_none(env, relative);
+            problems.extend(problem);
+            Some(Setting { value: value?, source, problem: None })
+        };
+        let mut one = |given: Option<Given>| given.and_then(&mut place).into_iter().collect::<Vec<_>>();
         // A bundle that the registered command names is the only one: falling back to a user's variable
         // would let that variable decide whom to trust.
         let ca_bundles = match &overrides.ca_bundle {
-            Some(path) => {
-                vec![Setting {
-                    value: home_relative(path, env),
-                    source: Source::Flag("--ca-bundle"),
-                    problem: None,
-                }]
+            Some(path) => vec![one(Some(Given { text: path.clone(), source: Source::Flag("--ca-bundle") }))],
+            None => {
+                // OpenSSL reads both; the folders are a list as in PATH.
+                let folders = env_setting("SSL_CERT_DIR", env).into_iter().flat_map(|folders| {
+                    let source = folders.source;
+                    let paths: Vec<PathBuf> = std::env::split_paths(&folders.text).collect();
+                    paths.into_iter().map(move |path| Given { text: path.into(), source })
+                });
+                let mut openssl = one(env_setting("SSL_CERT_FILE", env));
+                openssl.extend(folders.flat_map(|folder| one(Some(folder))));
+                let [ours, requests, curl] =
+                    ["F5_GUARDRAILS_CA_BUNDLE", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE"]
+                        .map(|name| one(env_setting(name, env)));
+                vec![ours, requests, openssl, curl]
             }
-            None => ["F5_GUARDRAILS_CA_BUNDLE", "REQUESTS_CA_BUNDLE", "SSL_CERT_FILE", "CURL_CA_BUNDLE"]
-                .into_iter()
-                .filter_map(|name| env_setting(name, env))
-                .map(|given| Setting {
-                    value: home_relative(&given.text, env),
-                    source: given.source,
-                    problem: None,
-                })
-                .collect(),
         };
+        let ca_bundles = ca_bundles.into_iter().filter(|places| !places.is_empty()).collect();
+        let codex_ca = one(env_setting("CODEX_CA_CERTIFICATE", env));
+        let mut path = |name| match env_setting(name, env) {
+            Some(given) => {
+                let setting = given.absolute_or_none(env, relative);
+                problems.extend(setting.problem.clone());
+                setting
+            }
+            None => Setting::default_value(None),
+        };
+        let (client_cert, client_key) = (path("F5_GUARDRAILS_CLIENT_CERT"), path("F5_GUARDRAILS_CLIENT_KEY"));
         Self {
             ca_bundles,
+            codex_ca,
             system_store: parsed(
                 "F5_GUARDRAILS_USE_SYSTEM_CERT_STORE",
                 None,
@@ -230,25 +273,23 @@ impl TlsSettings {
                 "auto, true or false",
                 "auto is used",
             ),
-            client_cert: path("F5_GUARDRAILS_CLIENT_CERT", env),
-            client_key: path("F5_GUARDRAILS_CLIENT_KEY", env),
-            key_log: env("SSLKEYLOGFILE").is_some_and(|value| !value.is_empty()),
+            client_cert,
+            client_key,
+            key_log: env("SSLKEYLOGFILE").filter(|value| !value.is_empty()).map(PathBuf::from),
+            strict: *fail_mode(overrides.fail_mode.as_ref(), env) == FailMode::Closed,
+            problems,
         }
     }
 }
 
 impl LogSettings {
-    fn read(env: Env<'_>) -> Self {
+    fn read(env: Env<'_>, relative: &mut Vec<RelativePath>) -> Self {
         let file = match env_setting("F5_GUARDRAILS_LOG_FILE", env) {
-            Some(given) => Setting {
-                value: match given.trimmed().and_then(values::switch) {
-                    Some(false) => None,
-                    _ => Some(home_relative(&given.text, env)),
-                },
-                source: given.source,
-                problem: None,
-            },
-            None => Setting::default_value(log_in_codex_home(env)),
+            Some(given) if given.trimmed().and_then(values::switch) == Some(false) => {
+                Setting { value: None, source: given.source, problem: None }
+            }
+            Some(given) => given.absolute_or_none(env, relative),
+            None => log_in_codex_home(env),
         };
         Self {
             level: parsed(
@@ -265,9 +306,40 @@ impl LogSettings {
     }
 }
 
-fn log_in_codex_home(env: Env<'_>) -> Option<PathBuf> {
-    let home = CodexHome::find(System::this(), env).ok()?;
-    Some(home.path.join("logs").join("f5_guardrails.log"))
+/// The timeout as it was asked for. A longer one of the environment than registrations have room for is a problem to
+/// tell: whoever set it expects scans to get that long.
+fn scan_timeout(overrides: &Overrides, env: Env<'_>) -> Setting<Duration> {
+    let mut timeout = parsed(
+        "F5_GUARDRAILS_TIMEOUT",
+        overrides.timeout.as_ref().map(|t| ("--timeout", t)),
+        env,
+        values::timeout_seconds,
+        DEFAULT_TIMEOUT,
+        "a number of seconds from 0.1 to 3600",
+        "the default of 10 s is used",
+    );
+    let has_no_room = overrides.hook_timeout.is_none() && timeout.value > LONGEST_UNREGISTERED_TIMEOUT;
+    if let (Source::Environment(name), true) = (timeout.source, has_no_room) {
+        let most = LONGEST_UNREGISTERED_TIMEOUT.as_secs();
+        timeout.problem = Some(format!(
+            "{name} asks for more than the {most} s that a registration has room for; {most} s are used. A longer \
+             timeout has to be registered: f5-guard install --timeout SECONDS."
+        ));
+    }
+    timeout
+}
+
+/// None where the home folder would be another one for each session: what is there may be a repository's.
+fn log_in_codex_home(env: Env<'_>) -> Setting<Option<PathBuf>> {
+    match CodexHome::find(System::this(), env) {
+        Ok(home) => Setting::default_value(Some(home.path.join("logs").join("f5_guardrails.log"))),
+        Err(NoHome::NotSet { .. }) => Setting::default_value(None),
+        Err(NoHome::Relative { variable }) => Setting {
+            value: None,
+            source: Source::Environment(variable),
+            problem: Some(format!("{variable} is not an absolute path, so there is no log.")),
+        },
+    }
 }
 
 fn env_setting(variable: &'static str, env: Env<'_>) -> Option<Given> {
@@ -303,24 +375,6 @@ fn text(
             problem: None,
         },
         None => Setting::default_value(None),
-    }
-}
-
-fn path(variable: &'static str, env: Env<'_>) -> Setting<Option<PathBuf>> {
-    match env_setting(variable, env) {
-        Some(given) => {
-            Setting { value: Some(home_relative(&given.text, env)), source: given.source, problem: None }
-        }
-        None => Setting::default_value(None),
-    }
-}
-
-/// A path whose leading `~/` is the home folder: variables set outside a shell are not expanded by one.
-pub(crate) fn home_relative(text: &OsString, env: Env<'_>) -> PathBuf {
-    let path = PathBuf::from(text);
-    match (path.strip_prefix("~"), env("HOME").or_else(|| env("USERPROFILE"))) {
-        (Ok(rest), Some(home)) => PathBuf::from(home).join(rest),
-        _ => path,
     }
 }
 

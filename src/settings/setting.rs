@@ -3,6 +3,7 @@
 use std::ffi::OsString;
 use std::fmt;
 use std::ops::Deref;
+use std::path::PathBuf;
 
 /// Looks up one environment variable. Passed by parameter, so that tests bring their own environment.
 pub type Env<'a> = &'a dyn Fn(&str) -> Option<OsString>;
@@ -55,6 +56,35 @@ impl<T> Deref for Setting<T> {
     }
 }
 
+/// A path that is not absolute. Hooks run in the session's folder, so it would name a file of whatever repository is
+/// worked on there.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("{given} is not an absolute path.")]
+pub struct RelativePath {
+    pub given: Source,
+}
+
+impl RelativePath {
+    /// What to do about it, in a sentence.
+    #[must_use]
+    pub fn fix(self) -> String {
+        format!(
+            "Set {} to the whole path, such as /home/you/file or C:\\Users\\you\\file: hooks run in the session's \
+             folder, where any other path names a file of the repository.",
+            self.given
+        )
+    }
+}
+
+/// A path whose leading `~/` is the home folder.
+pub fn home_relative(text: &OsString, env: Env<'_>) -> PathBuf {
+    let path = PathBuf::from(text);
+    let Ok(rest) = path.strip_prefix("~") else { return path };
+    // A shell of Unix on Windows sets HOME to a path that Windows does not take for absolute.
+    let homes = ["HOME", "USERPROFILE"].into_iter().filter_map(env).map(PathBuf::from);
+    homes.into_iter().find(|home| home.is_absolute()).map_or(path.clone(), |home| home.join(rest))
+}
+
 /// The text that somebody gave for a setting: the flag if there is one, else the environment variable.
 #[derive(Debug, Clone)]
 pub struct Given {
@@ -75,6 +105,30 @@ impl Given {
         }
         let text = env(variable).filter(|text| !text.to_string_lossy().trim().is_empty())?;
         Some(Self { text, source: Source::Environment(variable) })
+    }
+
+    /// The path, whose leading `~/` is the home folder: variables set outside a shell are not expanded by one.
+    pub fn absolute_path(&self, env: Env<'_>) -> Result<PathBuf, RelativePath> {
+        Some(home_relative(&self.text, env))
+            .filter(|path| path.is_absolute())
+            .ok_or(RelativePath { given: self.source })
+    }
+
+    /// A path that is ignored where it is not absolute. That it was goes into `relative` too, because in closed mode
+    /// it is an error: see [`Settings::refused_path`](super::Settings::refused_path).
+    pub fn absolute_or_none(
+        &self,
+        env: Env<'_>,
+        relative: &mut Vec<RelativePath>,
+    ) -> Setting<Option<PathBuf>> {
+        match self.absolute_path(env) {
+            Ok(path) => Setting { value: Some(path), source: self.source, problem: None },
+            Err(error) => {
+                relative.push(error);
+                let problem = format!("{} is not an absolute path; it is ignored.", self.source);
+                Setting { value: None, source: self.source, problem: Some(problem) }
+            }
+        }
     }
 
     /// The trimmed text, or `None` where it is not Unicode.

@@ -1,3 +1,5 @@
+use std::path::Path;
+
 use super::*;
 
 fn read(overrides: &Overrides, variables: &[(&str, &str)]) -> Settings {
@@ -82,7 +84,7 @@ fn a_flag_wins_over_the_environment_even_when_it_is_unreadable() {
     assert_eq!(settings.base_url.as_ref().unwrap().host(), "flag.example");
     assert_eq!(*settings.timeout, DEFAULT_TIMEOUT);
     assert_eq!(settings.tls.ca_bundles.len(), 1);
-    assert_eq!(settings.tls.ca_bundles[0].source, Source::Flag("--ca-bundle"));
+    assert_eq!(settings.tls.ca_bundles[0][0].source, Source::Flag("--ca-bundle"));
 }
 
 #[test]
@@ -94,38 +96,109 @@ fn ca_bundles_are_tried_in_the_documented_order() {
             ("SSL_CERT_FILE", "/3"),
             ("REQUESTS_CA_BUNDLE", "/2"),
             ("F5_GUARDRAILS_CA_BUNDLE", "~/1"),
-            ("HOME", "/home/u"),
+            ("HOME", &rooted("/home/u")),
         ],
     );
-    let paths: Vec<_> =
-        settings.tls.ca_bundles.iter().map(|bundle| bundle.to_string_lossy().into_owned()).collect();
-    assert_eq!(paths, [if cfg!(windows) { r"/home/u\1" } else { "/home/u/1" }, "/2", "/3", "/4"]);
+    let paths: Vec<_> = settings
+        .tls
+        .ca_bundles
+        .iter()
+        .flatten()
+        .map(|bundle| bundle.to_string_lossy().into_owned())
+        .collect();
+    assert_eq!(paths, [rooted("/home/u/1").as_str(), &rooted("/2"), &rooted("/3"), &rooted("/4")]);
 }
 
 #[test]
-fn the_deadline_stays_before_the_hooks_own_timeout() {
+fn the_deadline_stays_before_the_timeout_that_an_older_version_registered() {
     assert_eq!(budget("10", "15"), (10_000, false));
     assert_eq!(budget("14", "15"), (12_900, true));
     assert_eq!(budget("10", "3"), (1_900, true));
     assert_eq!(budget("10", "0"), (566, true), "0 means one second to Codex");
+    assert_eq!(budget("100", "120"), (100_000, false));
+}
+
+#[test]
+fn a_timeout_of_the_environment_has_the_room_of_a_registration_and_one_in_the_command_its_own() {
+    let seconds = |overrides: &Overrides, timeout: &str| {
+        let settings = read(overrides, &[("F5_GUARDRAILS_TIMEOUT", timeout)]);
+        let budget = settings.budget();
+        (budget.limit.as_secs(), budget.cut_by_hook, settings.problems().count())
+    };
+    assert_eq!(seconds(&Overrides::default(), "35"), (35, false, 0));
+    assert_eq!(seconds(&Overrides::default(), "36"), (35, true, 1));
+    let registered = Overrides { timeout: Some("100".into()), ..Overrides::default() };
+    assert_eq!(seconds(&registered, "5"), (100, false, 0));
+    let settings = read(&Overrides::default(), &[("F5_GUARDRAILS_TIMEOUT", "60")]);
+    let problem = settings.problems().next().unwrap().to_owned();
+    assert!(problem.contains("35 s") && problem.contains("f5-guard install --timeout"), "{problem}");
 }
 
 #[test]
 fn the_log_file_moves_or_goes_off() {
     let file = |value: &str| {
         let settings =
-            read(&Overrides::default(), &[("F5_GUARDRAILS_LOG_FILE", value), ("CODEX_HOME", "/c")]);
+            read(&Overrides::default(), &[("F5_GUARDRAILS_LOG_FILE", value), ("CODEX_HOME", &rooted("/c"))]);
         settings.log.file.value
     };
     for off in ["off", "none", "false", "0", "disabled"] {
         assert_eq!(file(off), None, "{off}");
     }
-    assert_eq!(file("/tmp/x.log"), Some(PathBuf::from("/tmp/x.log")));
-    assert_eq!(file(""), Some(PathBuf::from("/c").join("logs").join("f5_guardrails.log")));
+    assert_eq!(file(&rooted("/tmp/x.log")), Some(rooted("/tmp/x.log").into()));
+    assert_eq!(file(""), Some(PathBuf::from(rooted("/c")).join("logs").join("f5_guardrails.log")));
 }
 
 #[test]
 fn debug_output_of_the_settings_holds_no_token() {
     let settings = read(&Overrides::default(), &[("F5_GUARDRAILS_API_TOKEN", "tok-secret")]);
     assert!(!format!("{settings:?}").contains("tok-secret"));
+}
+
+/// A path of this system.
+fn rooted(path: &str) -> String {
+    if cfg!(windows) { format!("C:{}", path.replace('/', r"\")) } else { path.to_owned() }
+}
+
+#[test]
+fn a_log_path_that_is_not_absolute_is_ignored_and_refused_only_in_closed_mode() {
+    for path in ["x.log", "./x.log", "../x.log", "logs/x.log", "~/x.log", "~other/x.log", " /x.log"] {
+        for (mode, refused) in [("open", false), ("closed", true), ("cloesd", true)] {
+            let variables =
+                [("F5_GUARDRAILS_LOG_FILE", path), ("F5_GUARDRAILS_FAIL_MODE", mode), ("HOME", "here")];
+            let settings = read(&Overrides::default(), &variables);
+            assert_eq!(settings.log.file.value, None, "{path}");
+            let problems: Vec<&str> = settings.problems().collect();
+            let words = "F5_GUARDRAILS_LOG_FILE is not an absolute path; it is ignored.";
+            assert!(problems.contains(&words), "{path}: {problems:?}");
+            let source = Source::Environment("F5_GUARDRAILS_LOG_FILE");
+            let expected = refused.then_some(RelativePath { given: source });
+            assert_eq!(settings.refused_path(), expected, "{path} {mode}");
+        }
+    }
+}
+
+#[test]
+fn a_path_below_the_home_folder_counts_as_absolute() {
+    let (home, profile) = (rooted("/home/u"), rooted("/profile"));
+    for homes in [[("HOME", home.as_str()), ("USERPROFILE", "")], [("HOME", "u"), ("USERPROFILE", &profile)]]
+    {
+        let variables =
+            [[("F5_GUARDRAILS_LOG_FILE", "~/x.log"), ("F5_GUARDRAILS_FAIL_MODE", "closed")], homes];
+        let settings = read(&Overrides::default(), &variables.concat());
+        let expected = if homes[0].1 == "u" { &profile } else { &home };
+        assert_eq!(settings.log.file.value, Some(Path::new(expected).join("x.log")));
+        assert_eq!(settings.refused_path(), None);
+    }
+}
+
+#[test]
+fn a_codex_home_that_is_not_absolute_gets_no_log_and_is_no_error() {
+    for variables in [[("CODEX_HOME", ".codex"), ("HOME", "/h")], [("CODEX_HOME", ""), ("HOME", "h")]] {
+        let closed = ("F5_GUARDRAILS_FAIL_MODE", "closed");
+        let variables = [variables.as_slice(), &[closed, ("USERPROFILE", "h")]].concat();
+        let settings = read(&Overrides::default(), &variables);
+        assert_eq!(settings.log.file.value, None);
+        assert!(settings.problems().all(|problem| problem.ends_with("so there is no log.")));
+        assert_eq!((settings.problems().count(), settings.refused_path()), (1, None));
+    }
 }

@@ -1,35 +1,55 @@
 //! One request and its answer.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
 
-use reqwest::header::HeaderMap;
-use reqwest::redirect::Policy;
-use reqwest::{Client, Method, Request, RequestBuilder, Url};
-use rustls::client::Resumption;
-use rustls::{ClientConfig, KeyLogFile};
+use http::header::{self, HeaderMap, HeaderName, HeaderValue};
+use http::{Method, Uri};
+use http_body_util::{BodyExt as _, Full};
+use hyper::body::{Bytes, Incoming};
+use hyper::client::conn::http1::SendRequest;
+use hyper_util::rt::TokioIo;
+use rustls::crypto::ring::default_provider;
+use url::Url;
 
-use super::connecting::{Connecting, NoSessions, TimedResolver};
-use super::failure::TransportError;
+use super::Peer;
+use super::connect::{lenient, open};
+use super::failure::{Failure, Setup, TransportError};
+use super::fault::{Fault, Stage};
+use super::key_log::KeyLog;
 use super::material::{TlsMaterialError, client_identity};
-use super::proxy;
+use super::proxy::{Proxy, Route, route};
 use super::record::{ExchangeLog, Recording};
 use super::trust::{Roots, choose_roots};
-use super::verifier::RootsVerifier;
+use super::verifier::{Handshakes, RootsVerifier};
+use super::watch::{Head, Watch, Watched};
 use crate::phase;
-use crate::settings::TlsSettings;
-use crate::stdio::is_stdout;
+use crate::printable::printable;
+use crate::settings::{ProxySettings, Source, TlsSettings};
 
-/// Answers larger than this many bytes are refused.
+/// Answers larger than this many bytes are refused, unless the caller says otherwise.
 pub const MAX_BODY: usize = 8 * 1024 * 1024;
 
 /// A client that is set up once and used for all exchanges of the process.
 #[derive(Debug, Clone)]
 pub struct Transport {
-    client: Client,
     verifier: Arc<RootsVerifier>,
-    connecting: Arc<Connecting>,
+    pub(super) handshakes: Arc<Handshakes>,
+    pub(super) proxies: Arc<ProxySettings>,
+    setup: Setup,
+    /// Connections between two requests.
+    idle: Arc<Mutex<Vec<Connection>>>,
+    watch: Watch,
     log: Option<ExchangeLog>,
+}
+
+/// A request in the making.
+#[derive(Debug, Clone)]
+pub struct Request {
+    pub(super) method: Method,
+    pub(super) url: Url,
+    pub(super) headers: HeaderMap,
+    pub(super) body: Bytes,
 }
 
 /// A complete answer, whatever its status.
@@ -40,96 +60,106 @@ pub struct Response {
     pub body: Vec<u8>,
 }
 
+/// A connection that can carry requests to one server.
+#[derive(Debug)]
+struct Connection {
+    sender: SendRequest<Full<Bytes>>,
+    origin: url::Origin,
+}
+
+impl Request {
+    pub fn header(mut self, name: HeaderName, value: HeaderValue) -> Self {
+        self.headers.insert(name, value);
+        self
+    }
+
+    pub fn body(mut self, body: Vec<u8>) -> Self {
+        self.body = Bytes::from(body);
+        self
+    }
+}
+
 impl Response {
     /// A header's value, where it is there and is text.
-    #[must_use]
     pub fn header(&self, name: &str) -> Option<&str> {
         self.headers.get(name)?.to_str().ok()
     }
 }
 
 impl Transport {
-    /// Sets up TLS and proxies. The proxies come from the variables that curl knows, else from the system's
-    /// settings (Windows, macOS).
+    /// Sets up TLS and proxies; fails for configured certificates or keys that can't be used. `base_url` is where
+    /// the service's address came from, for advice.
     ///
     /// The system's roots are read meanwhile; where that fails [`Transport::send`] says so.
-    ///
-    /// # Errors
-    /// Configured certificates or keys that can't be used.
-    pub fn new(tls: &TlsSettings) -> Result<Self, TlsMaterialError> {
+    pub fn new(
+        tls: &TlsSettings,
+        proxies: &ProxySettings,
+        base_url: Source,
+    ) -> Result<Self, TlsMaterialError> {
         let begun = Instant::now();
-        let provider = Arc::new(rustls::crypto::ring::default_provider());
-        let connecting = Arc::new(Connecting::default());
-        let verifier = Arc::new({
-            let (provider, connecting) = (Arc::clone(&provider), Arc::clone(&connecting));
-            match choose_roots(tls)? {
-                Roots::Ready(trust) => RootsVerifier::with(trust, provider, connecting)?,
-                Roots::InSystemStore(store) => RootsVerifier::loading(Arc::new(store), provider, connecting),
-            }
+        let provider = Arc::new(default_provider());
+        let verifier = Arc::new(match choose_roots(tls)? {
+            Roots::Ready(trust) => RootsVerifier::with(trust, provider),
+            Roots::InSystemStore(store) => RootsVerifier::loading(Arc::new(store), provider),
         });
+        let mut notes = Vec::new();
         let identity = match client_identity(tls) {
             Ok(identity) => identity,
             // Where both are broken the roots are told first.
             Err(error) => return Err(verifier.wait().err().unwrap_or(error)),
         };
-        let builder = ClientConfig::builder_with_provider(provider)
-            .with_safe_default_protocol_versions()
-            .map_err(|error| TlsMaterialError::Setup(error.to_string()))?
-            .dangerous() // what follows is checked by rustls' own verifier, see there
-            .with_custom_certificate_verifier(Arc::<RootsVerifier>::clone(&verifier));
-        let mut config = match identity {
-            Some(identity) => builder.with_client_auth_cert(identity.chain, identity.key).map_err(|_| {
-                TlsMaterialError::ClientCertificate {
-                    path: tls.client_cert.value.clone().unwrap_or_default(),
-                    reason: "its private key is of another certificate, or of a kind that is not supported"
-                        .into(),
-                }
-            })?,
-            None => builder.with_no_client_auth(),
-        };
-        config.alpn_protocols = vec![b"http/1.1".to_vec()];
-        config.resumption = Resumption::store(Arc::new(NoSessions(Arc::clone(&connecting))));
-        let key_log = std::env::var_os("SSLKEYLOGFILE").filter(|_| tls.key_log);
-        if key_log.is_some_and(|path| !is_stdout(path.as_ref())) {
-            config.key_log = Arc::new(KeyLogFile::new());
+        let key_log = tls.key_log.as_deref().and_then(|path| match KeyLog::open(path) {
+            Ok(log) => Some(Arc::new(log) as Arc<dyn rustls::KeyLog>),
+            Err(why) => {
+                notes.push(format!("SSLKEYLOGFILE can't be written: {why}."));
+                None
+            }
+        });
+        for note in &notes {
+            tracing::warn!("{note}");
         }
-        let mut builder = Client::builder();
-        if proxy::exempts_everything() {
-            builder = builder.no_proxy();
-        }
-        let client = builder
-            .tls_backend_preconfigured(config)
-            .dns_resolver(TimedResolver(Arc::clone(&connecting)))
-            .redirect(Policy::none())
-            .retry(reqwest::retry::never())
-            .user_agent(user_agent())
-            .build()
-            .map_err(|_| TlsMaterialError::Setup("the HTTP client refused its configuration".into()))?;
+        let setup = Setup::of(tls, base_url, identity.is_some());
+        let handshakes = Arc::new(Handshakes::new(Arc::clone(&verifier), identity, key_log)?);
         phase::ended("client", begun);
-        Ok(Self { client, verifier, connecting, log: None })
+        let proxies = Arc::new(proxies.clone());
+        Ok(Self {
+            verifier,
+            handshakes,
+            proxies,
+            setup,
+            idle: Arc::default(),
+            watch: Watch::default(),
+            log: None,
+        })
     }
 
     /// Records every exchange in `log`, where there is one.
-    #[must_use]
     pub fn recording(mut self, log: Option<ExchangeLog>) -> Self {
         self.log = log;
         self
     }
 
-    /// Starts a request; add headers and a body, then pass it to [`Transport::send`].
-    pub fn request(&self, method: Method, url: Url) -> RequestBuilder {
-        self.client.request(method, url)
+    /// Lets what happens be seen in `watch`.
+    pub fn watched_by(mut self, watch: Watch) -> Self {
+        self.watch = watch;
+        self
     }
 
-    /// Sends one request and reads the whole answer.
-    ///
-    /// # Errors
-    /// See [`TransportError`]. A status is no error here.
-    pub async fn send(&self, request: RequestBuilder) -> Result<Response, TransportError> {
-        let request =
-            request.build().map_err(|_| TransportError::Client { reason: "it is not valid".into() })?;
-        let mut recording = self.log.as_ref().map(|log| log.start(&request, &user_agent()));
-        let result = self.exchange(request, recording.as_mut()).await;
+    /// Starts a request; add headers and a body, then pass it to [`Transport::send`].
+    pub fn request(&self, method: Method, url: Url) -> Request {
+        Request { method, url, headers: HeaderMap::new(), body: Bytes::new() }
+    }
+
+    /// Sends one request and reads the whole answer, whatever its status.
+    pub async fn send(&self, request: Request) -> Result<Response, TransportError> {
+        self.send_capped(request, MAX_BODY).await
+    }
+
+    /// The same, where an answer of more than `most` bytes is refused as soon as that is known. Of an error page the
+    /// status counts, so that its end is left unread.
+    pub async fn send_capped(&self, request: Request, most: usize) -> Result<Response, TransportError> {
+        let mut recording = self.log.as_ref().map(|log| log.start(&request, user_agent()));
+        let result = self.exchange(request, most, recording.as_mut()).await;
         // Roots that can't be loaded are told whatever else happened, and no answer counts without them.
         let result = self.verifier.wait().map_err(TransportError::from).and(result);
         if let Some(recording) = recording {
@@ -138,52 +168,198 @@ impl Transport {
         result
     }
 
+    /// What the time ran out on, in the exchange that was begun last.
+    pub fn pending(&self) -> Option<Box<Failure>> {
+        let attempts = self.watch.attempts();
+        let waiting = attempts
+            .iter()
+            .rev()
+            .find(|attempt| attempt.failed_step().is_some_and(|step| step.outcome.is_none()))?;
+        let step = waiting.failed_step()?;
+        let answered = attempts.iter().any(|attempt| attempt.head.is_some());
+        Some(Box::new(
+            self.setup.failure(step, waiting.proxy.clone(), &Fault::TimedOut).after_answers(answered),
+        ))
+    }
+
     async fn exchange(
         &self,
         request: Request,
+        most: usize,
         recording: Option<&mut Recording>,
     ) -> Result<Response, TransportError> {
-        let url = request.url().clone();
-        let host = host_and_port(&url);
-        let failure =
-            |error: reqwest::Error| TransportError::from_reqwest(&error, &host, &proxy::clause(&url));
-        let sent = Instant::now();
-        self.connecting.begin();
-        let mut response = self.client.execute(request).await.map_err(failure)?;
-        phase::ended("request", self.connecting.ready(sent));
-        let answered = Instant::now();
-        if let Some(recording) = recording {
-            recording.head(&response);
-        }
-        let mut body = Vec::new();
-        let too_large = || TransportError::TooLarge { host: host.clone() };
-        if response.content_length().is_some_and(|length| length > MAX_BODY as u64) {
-            return Err(too_large());
-        }
-        while let Some(chunk) = response.chunk().await.map_err(failure)? {
-            if body.len() + chunk.len() > MAX_BODY {
-                return Err(too_large());
+        let way = match route(&request.url, &self.proxies)? {
+            Route::Direct(_) => None,
+            Route::Through(proxy) => Some(proxy),
+        };
+        let watched = self.watch.attempt();
+        watched.lock().proxy.clone_from(&way);
+        let result = self.exchange_over(request, most, way.as_ref(), &watched, recording).await;
+        result.map_err(|fault| match fault {
+            Fault::Material(error) => TransportError::TlsMaterial(error),
+            fault => {
+                let attempt = watched.lock();
+                match attempt.steps.last() {
+                    Some(step) => self.setup.failure(step, way, &fault).into(),
+                    None => {
+                        TransportError::TlsMaterial(TlsMaterialError::Setup("a request was not valid".into()))
+                    }
+                }
             }
-            body.extend_from_slice(&chunk);
-        }
-        phase::ended("body", answered);
-        Ok(Response {
-            status: response.status().as_u16(),
-            headers: std::mem::take(response.headers_mut()),
-            body,
         })
     }
+
+    async fn exchange_over(
+        &self,
+        request: Request,
+        most: usize,
+        proxy: Option<&Proxy>,
+        watched: &Watched,
+        recording: Option<&mut Recording>,
+    ) -> Result<Response, Fault> {
+        let target = Peer::of(&request.url);
+        let origin = request.url.origin();
+        let tls = request.url.scheme() != "http";
+        let mut connection = match self.idle_connection(&origin).await {
+            Some(connection) => connection,
+            None => {
+                let wire = open(&target, tls, proxy, &self.handshakes, watched).await?;
+                let (sender, driver) =
+                    lenient().handshake(TokioIo::new(wire)).await.map_err(|error| watched.fault(&error))?;
+                tokio::spawn(driver);
+                Connection { sender, origin }
+            }
+        };
+        let request = http_request(request, proxy.filter(|proxy| !tls && !proxy.address.scheme.is_socks()))?;
+        let answer = watched
+            .step(Stage::Request, &target, async {
+                connection.sender.send_request(request).await.map_err(|error| watched.fault(&error))
+            })
+            .await?;
+        let (head, body) = answer.into_parts();
+        watched.lock().head = Some(Head {
+            status: head.status.as_u16(),
+            server: head
+                .headers
+                .get(header::SERVER)
+                .map(|value| printable(&String::from_utf8_lossy(value.as_bytes()), 80)),
+        });
+        if let Some(recording) = recording {
+            recording.head(&head);
+        }
+        let status = head.status.as_u16();
+        let body = watched
+            .step(Stage::Body, &target, async {
+                let body = whole(&head.headers, body, most, head.status.is_success()).await?;
+                portal_or_gateway(status, &body, watched).map_or(Ok(body), Err)
+            })
+            .await?;
+        self.idle.lock().unwrap_or_else(PoisonError::into_inner).push(connection);
+        Ok(Response { status, headers: head.headers, body })
+    }
+
+    /// A connection with that server that is still open.
+    async fn idle_connection(&self, origin: &url::Origin) -> Option<Connection> {
+        loop {
+            let mut connection = {
+                let mut idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner);
+                let at = idle.iter().rposition(|connection| connection.origin == *origin)?;
+                idle.swap_remove(at)
+            };
+            if connection.sender.ready().await.is_ok() {
+                return Some(connection);
+            }
+        }
+    }
+}
+
+/// The request as it goes over the wire: with the whole address for a proxy that passes it on, else with the path.
+fn http_request(request: Request, proxy: Option<&Proxy>) -> Result<http::Request<Full<Bytes>>, Fault> {
+    let Request { method, url, mut headers, body } = request;
+    let path = match url.query() {
+        Some(query) => format!("{}?{query}", url.path()),
+        None => url.path().to_owned(),
+    };
+    let host = match (url.host_str(), url.port()) {
+        (Some(host), Some(port)) => format!("{host}:{port}"),
+        (host, _) => host.unwrap_or_default().to_owned(),
+    };
+    let uri = match proxy {
+        Some(proxy) => {
+            if let Some(login) = proxy.address.login.as_ref().and_then(|login| login.basic()) {
+                headers.insert(header::PROXY_AUTHORIZATION, login);
+            }
+            format!("{}://{host}{path}", url.scheme())
+        }
+        None => path,
+    };
+    let invalid = |_| Fault::NoSuchName;
+    headers.insert(header::HOST, HeaderValue::try_from(host).map_err(invalid)?);
+    headers.insert(header::USER_AGENT, HeaderValue::from_static(user_agent()));
+    headers.entry(header::ACCEPT).or_insert(HeaderValue::from_static("*/*"));
+    headers.insert(header::ACCEPT_ENCODING, HeaderValue::from_static("identity"));
+    let mut request = http::Request::new(Full::new(body));
+    *request.method_mut() = method;
+    *request.uri_mut() = Uri::try_from(uri).map_err(|_| Fault::NoSuchName)?;
+    *request.headers_mut() = headers;
+    Ok(request)
+}
+
+/// Answers that are not the service's own. A gateway that misses a client certificate may say so in its page only (495
+/// and 496 are nginx' codes for it).
+fn portal_or_gateway(status: u16, body: &[u8], watched: &Watched) -> Option<Fault> {
+    if status == 511 {
+        return Some(Fault::SignIn);
+    }
+    let attempt = watched.lock();
+    if !matches!(status, 400 | 403 | 495 | 496) || attempt.client_issuers.is_none() {
+        return None;
+    }
+    let body = String::from_utf8_lossy(body.get(..4096).unwrap_or(body)).to_ascii_lowercase();
+    let is_said = body.contains("ssl certificate") || body.contains("client certificate");
+    is_said.then_some(Fault::ClientCertificate { shown: attempt.certificate_shown })
+}
+
+/// The whole body, if it is neither too large nor compressed. Of an error page (not `is_success`) the status counts: it
+/// may be anything, and its end is left unread.
+async fn whole(
+    headers: &HeaderMap,
+    mut body: Incoming,
+    most: usize,
+    is_success: bool,
+) -> Result<Vec<u8>, Fault> {
+    if let Some(encoding) = headers.get(header::CONTENT_ENCODING).map(|value| value.as_bytes().trim_ascii()) {
+        const KNOWN: [&str; 5] = ["gzip", "br", "deflate", "zstd", "compress"];
+        if is_success && !encoding.is_empty() && !encoding.eq_ignore_ascii_case(b"identity") {
+            let known = KNOWN.iter().find(|known| known.as_bytes().eq_ignore_ascii_case(encoding));
+            return Err(Fault::Encoded(known.copied().unwrap_or("in an unusual way")));
+        }
+    }
+    let announced = headers.get(header::CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse().ok());
+    if is_success && announced.is_some_and(|length: u64| length > most as u64) {
+        return Err(Fault::TooLarge { most });
+    }
+    let mut whole = Vec::new();
+    while let Some(frame) = body.frame().await {
+        let frame = frame.map_err(|_| Fault::Truncated)?;
+        let Ok(bytes) = frame.into_data() else { continue };
+        if whole.len() + bytes.len() > most {
+            if is_success {
+                return Err(Fault::TooLarge { most });
+            }
+            break;
+        }
+        whole.extend_from_slice(&bytes);
+    }
+    Ok(whole)
 }
 
 /// The service's edge answers 403 to requests without a User-Agent.
-fn user_agent() -> String {
-    format!("f5-guard/{} ({}; {})", env!("CARGO_PKG_VERSION"), std::env::consts::OS, std::env::consts::ARCH)
-}
-
-fn host_and_port(url: &Url) -> String {
-    match (url.host_str(), url.port()) {
-        (Some(host), Some(port)) => format!("{host}:{port}"),
-        (Some(host), None) => host.to_owned(),
-        (None, _) => "the F5 service".to_owned(),
-    }
+pub(super) fn user_agent() -> &'static str {
+    use std::sync::LazyLock;
+    static USER_AGENT: LazyLock<String> = LazyLock::new(|| {
+        let (system, machine) = (std::env::consts::OS, std::env::consts::ARCH);
+        format!("f5-guard/{} ({system}; {machine})", env!("CARGO_PKG_VERSION"))
+    });
+    &USER_AGENT
 }

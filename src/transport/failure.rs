@@ -1,267 +1,381 @@
-//! Network failures, told apart and put in sentences.
+//! A failed exchange in sentences: what happened, in which part of it, with whom; and what to do about it.
 
-use std::error::Error as StdError;
-use std::io;
-
-use rustls::{AlertDescription, CertificateError, Error as RustlsError};
 use thiserror::Error;
 
+use super::Peer;
+use super::certificate_problem::{CertificateProblem, Party};
+use super::fault::{Fault, Stage};
 use super::material::TlsMaterialError;
+use super::proxy::{Origin, Proxy, ProxyProblem};
+use super::watch::Step;
+use crate::printable::printable;
+use crate::settings::{Source, TlsSettings};
 
-/// An exchange that brought no complete answer. `via` is how the sentence names a proxy on the way: empty, or
-/// ` through the proxy http://host:port`.
+/// An exchange that brought no complete answer.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 pub enum TransportError {
-    #[error("The name {host} could not be resolved{via}.")]
-    Dns { host: String, via: String },
-    #[error("The connection to {host} was refused{via}.")]
-    Refused { host: String, via: String },
-    #[error("The connection to {host} was closed or reset before an answer came{via}.")]
-    Reset { host: String, via: String },
-    #[error("No connection to {host} could be made{via}: {reason}.")]
-    Unreachable { host: String, via: String, reason: String },
-    #[error("The service could not be reached{via}: there was no connection to the proxy.")]
-    ProxyUnreachable { via: String },
-    #[error("The proxy wants a login{via}.")]
-    ProxyLogin { via: String },
-    #[error("The proxy refused the connection to {host}{via}.")]
-    ProxyRefused { host: String, via: String },
-    #[error("The TLS connection to {host} failed{via}: {failure}.")]
-    Tls { host: String, via: String, failure: TlsFailure },
-    #[error("{host} did not answer in valid HTTP{via}.")]
-    NotHttp { host: String, via: String },
-    #[error("The answer of {host} broke off before its end{via}.")]
-    Truncated { host: String, via: String },
-    #[error("The answer of {host} is larger than 8 MiB.")]
-    TooLarge { host: String },
-    #[error("The HTTP request could not be made: {reason}.")]
-    Client { reason: String },
+    #[error("{0}")]
+    Failed(Box<Failure>),
+    #[error("{0}")]
+    Proxy(#[from] ProxyProblem),
     #[error("{0}")]
     TlsMaterial(#[from] TlsMaterialError),
 }
 
-/// Why TLS failed.
-#[derive(Debug, Clone, PartialEq, Eq, Error)]
-pub enum TlsFailure {
-    #[error("its certificate was issued by an authority that is not trusted here")]
-    UnknownIssuer,
-    #[error("its certificate has expired")]
-    Expired,
-    #[error("its certificate is not valid yet, or this machine's clock is wrong")]
-    NotValidYet,
-    #[error("its certificate is for another name")]
-    NameMismatch,
-    #[error("its certificate was refused ({0})")]
-    BadCertificate(String),
-    #[error("the server refused the client certificate, or wants one")]
-    ClientCertificate,
-    #[error("both sides have no TLS version or cipher in common")]
-    NothingInCommon,
-    #[error("the server does not speak TLS on this port")]
-    NotTls,
-    #[error("{0}")]
-    Other(String),
+/// What happened where.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Failure {
+    pub stage: Stage,
+    pub peer: Peer,
+    pub proxy: Option<Proxy>,
+    pub fault: Fault,
+    /// Answers came, to this request or to others.
+    pub answered: bool,
+    setup: Setup,
+}
+
+/// How the exchange was set up, for advice that fits: it must not name a variable that has no say.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Setup {
+    base_url: Source,
+    /// What names the CA bundle in force.
+    bundle: Source,
+    certificate: bool,
+}
+
+impl From<Failure> for TransportError {
+    fn from(failure: Failure) -> Self {
+        Self::Failed(Box::new(failure))
+    }
+}
+
+impl Setup {
+    pub(super) fn of(tls: &TlsSettings, base_url: Source, certificate: bool) -> Self {
+        let bundle = tls.ca_bundles.first().and_then(|places| places.first());
+        Self { base_url, bundle: bundle.map_or(Source::Default, |place| place.source), certificate }
+    }
+
+    pub(super) fn failure(self, step: &Step, proxy: Option<Proxy>, fault: &Fault) -> Failure {
+        Failure {
+            stage: step.stage,
+            peer: step.peer.clone(),
+            proxy,
+            fault: fault.clone(),
+            answered: step.stage == Stage::Body,
+            setup: self,
+        }
+    }
+
+    /// What the service's address is set with.
+    pub fn base_url(self) -> &'static str {
+        match self.base_url {
+            Source::Flag(_) => "the --base-url of the registered hook",
+            _ => "F5_GUARDRAILS_BASE_URL",
+        }
+    }
+
+    /// How to add a root.
+    pub fn add_root(self) -> String {
+        match self.bundle {
+            Source::Flag(_) => {
+                "add its root certificate to the file that the registered hook's --ca-bundle names".to_owned()
+            }
+            Source::Environment(name @ "F5_GUARDRAILS_CA_BUNDLE") => {
+                format!("add its root certificate to the file that {name} names")
+            }
+            _ => "set F5_GUARDRAILS_CA_BUNDLE to a PEM file with its root certificate".to_owned(),
+        }
+    }
+
+    pub fn has_client_certificate(self) -> bool {
+        self.certificate
+    }
 }
 
 impl TransportError {
     /// Whether asking again can help: the connection failed, nothing was decided.
-    #[must_use]
     pub fn is_retryable(&self) -> bool {
-        matches!(
-            self,
-            Self::Dns { .. }
-                | Self::Refused { .. }
-                | Self::Reset { .. }
-                | Self::Unreachable { .. }
-                | Self::ProxyUnreachable { .. }
-        )
+        let Self::Failed(failure) = self else { return false };
+        match &failure.fault {
+            Fault::NoSuchName
+            | Fault::NameServerSilent
+            | Fault::Refused
+            | Fault::NoConnection
+            | Fault::Unreachable(_)
+            | Fault::Reset
+            | Fault::Closed => true,
+            Fault::ProxyStatus { status, .. } => matches!(status, 429 | 502..=504),
+            Fault::SocksRefused { passing, .. } => *passing,
+            _ => false,
+        }
+    }
+
+    /// When to ask again, where a proxy said so.
+    pub(super) fn retry_after(&self) -> Option<&str> {
+        match self {
+            Self::Failed(failure) => match &failure.fault {
+                Fault::ProxyStatus { retry_after, .. } => retry_after.as_deref(),
+                _ => None,
+            },
+            _ => None,
+        }
     }
 
     /// A short stable name for the log.
-    #[must_use]
     pub fn kind(&self) -> &'static str {
         match self {
-            Self::Dns { .. } => "dns",
-            Self::Refused { .. } | Self::Reset { .. } | Self::Unreachable { .. } => "network",
-            Self::ProxyUnreachable { .. } | Self::ProxyLogin { .. } | Self::ProxyRefused { .. } => "proxy",
-            Self::Tls { .. } => "tls",
-            Self::NotHttp { .. } | Self::Truncated { .. } | Self::TooLarge { .. } => "bad_body",
-            Self::Client { .. } => "client",
+            Self::Failed(failure) => failure.kind(),
+            Self::Proxy(_) => "proxy",
             Self::TlsMaterial(_) => "tls_material",
         }
     }
 
     /// What to do about it.
-    #[must_use]
     pub fn fix(&self) -> String {
         match self {
-            Self::Dns { .. } => "Check the network, VPN and F5_GUARDRAILS_BASE_URL; behind a proxy, set HTTPS_PROXY.",
-            Self::Refused { .. } | Self::Unreachable { .. } => "Check the network, F5_GUARDRAILS_BASE_URL and, behind a proxy, HTTPS_PROXY and NO_PROXY.",
-            Self::Reset { .. } => "Try again; if it stays, a firewall or proxy on the way may cut the connection: run `f5-guard smoketest --tls-diagnostics`.",
-            Self::ProxyUnreachable { .. } => "Check HTTPS_PROXY (or the system's proxy settings), or exempt the host with NO_PROXY.",
-            Self::ProxyLogin { .. } => "Give the proxy's user and password in HTTPS_PROXY (http://user:password@proxy:port).",
-            Self::ProxyRefused { .. } => "Ask the proxy's administrator to allow the host, or exempt it with NO_PROXY.",
-            Self::Tls { failure, .. } => return failure.fix().to_owned(),
-            Self::NotHttp { .. } | Self::Truncated { .. } | Self::TooLarge { .. } => "Check that F5_GUARDRAILS_BASE_URL and the proxy settings lead to the F5 service itself.",
-            Self::Client { .. } => "Report this with the version of f5-guard.",
-            Self::TlsMaterial(error) => return error.fix(),
-        }
-        .to_owned()
-    }
-
-    /// Reads a client error. `host` is the service's host, `via` names the proxy in use, if any.
-    pub(super) fn from_reqwest(error: &reqwest::Error, host: &str, via: &str) -> Self {
-        let (host, via) = (host.to_owned(), via.to_owned());
-        let chain = Causes::of(error);
-        if let Some(material) = chain.rustls.as_ref().and_then(material_error) {
-            return Self::TlsMaterial(material.clone());
-        }
-        if let Some(failure) = chain.rustls.as_ref().map(TlsFailure::from_rustls) {
-            return Self::Tls { host, via, failure };
-        }
-        match chain.tunnel.as_deref() {
-            Some(text) if text.contains("authorization required") => return Self::ProxyLogin { via },
-            Some(text) if text.contains("underlying connection") => return Self::ProxyUnreachable { via },
-            Some(text) if text.contains("end of file") || text.contains("io error") => {
-                return Self::Reset { host, via };
-            }
-            Some(_) => return Self::ProxyRefused { host, via },
-            None => {}
-        }
-        if error.is_dns() {
-            return if via.is_empty() { Self::Dns { host, via } } else { Self::ProxyUnreachable { via } };
-        }
-        if error.is_body() || error.is_decode() {
-            return Self::Truncated { host, via };
-        }
-        match chain.io {
-            Some(io::ErrorKind::ConnectionRefused) => Self::Refused { host, via },
-            Some(
-                io::ErrorKind::ConnectionReset
-                | io::ErrorKind::ConnectionAborted
-                | io::ErrorKind::BrokenPipe
-                | io::ErrorKind::UnexpectedEof,
-            ) => Self::Reset { host, via },
-            Some(kind) if error.is_connect() => Self::Unreachable { host, via, reason: kind.to_string() },
-            _ if chain.incomplete => Self::Reset { host, via },
-            _ if chain.not_http => Self::NotHttp { host, via },
-            _ if error.is_connect() => {
-                Self::Unreachable { host, via, reason: "unknown network error".into() }
-            }
-            _ if error.is_builder() => Self::Client { reason: "it is not valid".into() },
-            _ => Self::Reset { host, via },
+            Self::Failed(failure) => failure.fix(),
+            Self::Proxy(problem) => problem.fix(),
+            Self::TlsMaterial(error) => error.fix(),
         }
     }
 }
 
-impl TlsFailure {
-    /// Reads rustls' own error.
-    #[must_use]
-    pub fn from_rustls(error: &RustlsError) -> Self {
-        match error {
-            RustlsError::InvalidCertificate(certificate) => match certificate {
-                CertificateError::UnknownIssuer => Self::UnknownIssuer,
-                CertificateError::Expired | CertificateError::ExpiredContext { .. } => Self::Expired,
-                CertificateError::NotValidYet | CertificateError::NotValidYetContext { .. } => {
-                    Self::NotValidYet
-                }
-                CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. } => {
-                    Self::NameMismatch
-                }
-                other => Self::BadCertificate(variant_name(other)),
-            },
-            RustlsError::AlertReceived(
-                AlertDescription::CertificateRequired
-                | AlertDescription::BadCertificate
-                | AlertDescription::UnknownCA
-                | AlertDescription::CertificateUnknown,
-            ) => Self::ClientCertificate,
-            RustlsError::AlertReceived(
-                AlertDescription::HandshakeFailure | AlertDescription::ProtocolVersion,
-            )
-            | RustlsError::PeerIncompatible(_) => Self::NothingInCommon,
-            RustlsError::AlertReceived(alert) => Self::Other(format!("the server sent the alert {alert:?}")),
-            RustlsError::InvalidMessage(_) => Self::NotTls,
-            other => Self::Other(variant_name(other)),
+impl Failure {
+    pub(super) fn after_answers(mut self, answered: bool) -> Self {
+        self.answered |= answered;
+        self
+    }
+
+    pub fn setup(&self) -> Setup {
+        self.setup
+    }
+
+    /// Whether the proxy is the peer of the step that failed.
+    pub fn is_at_proxy(&self) -> bool {
+        let address = self.proxy.as_ref().map(|proxy| &proxy.address);
+        match self.stage {
+            Stage::Dns | Stage::Tcp => {
+                address.is_some_and(|at| at.host == self.peer.host && at.port == self.peer.port)
+            }
+            Stage::ProxyTls | Stage::Proxy => true,
+            Stage::Tls | Stage::Request | Stage::Body => false,
         }
     }
 
-    fn fix(&self) -> &'static str {
-        match self {
-            Self::UnknownIssuer => {
-                "If your company inspects TLS, set F5_GUARDRAILS_CA_BUNDLE to a PEM file with its root certificate; `f5-guard smoketest --tls-diagnostics` shows the issuer."
+    /// ` through the proxy http://host:port`; empty where none is used.
+    fn via(&self) -> String {
+        match &self.proxy {
+            Some(proxy) if !self.is_at_proxy() => format!(" through the proxy {proxy}"),
+            _ => String::new(),
+        }
+    }
+
+    /// The peer, with what names it.
+    fn whom(&self) -> String {
+        match &self.proxy {
+            Some(proxy) if self.is_at_proxy() => format!("the proxy {proxy} (from {})", proxy.from),
+            _ if self.stage == Stage::Dns => printable(&self.peer.host, 260),
+            _ => self.peer.short(),
+        }
+    }
+
+    fn kind(&self) -> &'static str {
+        match (self.stage, &self.fault) {
+            (_, Fault::SignIn) => "sign_in",
+            (Stage::ProxyTls | Stage::Proxy, _) => "proxy",
+            (Stage::Dns | Stage::Tcp, _) if self.is_at_proxy() => "proxy",
+            (Stage::Dns, _) => "dns",
+            (Stage::Tls, Fault::Reset | Fault::Closed | Fault::TimedOut) => "network",
+            (Stage::Tls, _) | (_, Fault::ClientCertificate { .. } | Fault::Alert(_) | Fault::BrokenTls) => {
+                "tls"
             }
-            Self::Expired | Self::NotValidYet => {
-                "Check this machine's clock; if it is right, the server's certificate must be renewed."
+            (Stage::Body, _) | (_, Fault::NotHttp | Fault::Encoded(_) | Fault::TooLarge { .. }) => "bad_body",
+            _ => "network",
+        }
+    }
+
+    /// What had not happened when the time was up, as a clause.
+    pub fn waiting_for(&self) -> String {
+        let (whom, via) = (self.whom(), self.via());
+        match self.stage {
+            Stage::Dns => format!("the DNS server did not say which address {whom} has"),
+            Stage::Tcp => format!("{whom} did not answer the attempt to connect"),
+            Stage::ProxyTls => {
+                format!("{whom} accepted the connection and said nothing in the TLS handshake")
             }
-            Self::NameMismatch => {
-                "Check the host in F5_GUARDRAILS_BASE_URL; `f5-guard smoketest --tls-diagnostics` shows the certificate's names."
+            Stage::Proxy => format!("{whom} accepted the connection and did not answer"),
+            Stage::Tls => {
+                format!("{whom} accepted the connection and said nothing in the TLS handshake{via}")
             }
-            Self::ClientCertificate => {
-                "Set F5_GUARDRAILS_CLIENT_CERT (and F5_GUARDRAILS_CLIENT_KEY) to a certificate that the server accepts."
+            Stage::Request if self.answered => format!("{whom} answers slowly{via}"),
+            Stage::Request => format!("{whom} was connected, but no answer came{via}"),
+            Stage::Body => format!("{whom} began its answer and did not end it{via}"),
+        }
+    }
+
+    /// What to do about it.
+    pub fn fix(&self) -> String {
+        let base_url = self.setup.base_url();
+        match (&self.fault, &self.proxy) {
+            (_, Some(proxy)) if self.is_at_proxy() => self.proxy_fix(proxy),
+            (Fault::NoSuchName, None) => format!("Check {base_url}, the network and the VPN; where only a proxy reaches the service, set HTTPS_PROXY."),
+            (Fault::NoSuchName, Some(_)) => format!("Check {base_url}; a proxy that resolves names itself is written with socks5h:// or socks4a://."),
+            (Fault::NameServerSilent, _) => "Check the network, the VPN and this machine's DNS server.".to_owned(),
+            (Fault::TimedOut, _) if self.stage == Stage::Dns => "Check the network, the VPN and this machine's DNS server.".to_owned(),
+            (Fault::Certificate(problem), _) => certificate_fix(problem, self.setup),
+            (Fault::ClientCertificate { shown: false }, _) if self.setup.certificate => {
+                "Check that the certificate in F5_GUARDRAILS_CLIENT_CERT is of a kind that the server takes: it asked for one with another kind of key.".to_owned()
             }
-            Self::NotTls => "Check scheme and port of F5_GUARDRAILS_BASE_URL.",
-            Self::BadCertificate(_) | Self::NothingInCommon | Self::Other(_) => {
-                "Run `f5-guard smoketest --tls-diagnostics` to see what the server offers."
+            (Fault::ClientCertificate { shown: false }, _) => "Set F5_GUARDRAILS_CLIENT_CERT (and F5_GUARDRAILS_CLIENT_KEY) to a certificate that the server accepts.".to_owned(),
+            (Fault::ClientCertificate { shown: true }, _) => "Check that the certificate in F5_GUARDRAILS_CLIENT_CERT is for this server, complete with its intermediates, and not expired.".to_owned(),
+            (Fault::PlainHttp | Fault::NotTls, _) => format!("Check scheme and port of {base_url}."),
+            (Fault::UnknownServerName, _) => format!("Check the host in {base_url}."),
+            (Fault::SignIn, _) => "Sign in to this network in a browser, then try again.".to_owned(),
+            (Fault::OldTls, _) => "Have TLS 1.2 or 1.3 switched on at the server, or at the gateway in front of it.".to_owned(),
+            (Fault::NothingInCommon | Fault::Alert(_) | Fault::BrokenTls | Fault::TlsSetup, _) => "Run `f5-guard smoketest --tls-diagnostics`, and show what it says to those who run the server or the gateway in front of it.".to_owned(),
+            (Fault::NotHttp | Fault::TooLarge { .. } | Fault::Truncated | Fault::Encoded(_), _) => format!("Check that {base_url} and the proxy settings lead to the F5 service itself; a gateway in front of it may change answers."),
+            (Fault::TimedOut, _) if self.answered => "Try again; if the service stays slow, raise F5_GUARDRAILS_TIMEOUT.".to_owned(),
+            (Fault::TimedOut, _) if self.stage == Stage::Request => format!("Try again; if it stays, check the state of the F5 service and {base_url}."),
+            (Fault::Reset | Fault::Closed, _) => "Try again; if it stays, a firewall or proxy on the way may cut the connection: run `f5-guard smoketest --tls-diagnostics`.".to_owned(),
+            (_, None) => format!("Check the network, the firewall and {base_url}; where only a proxy reaches the service, set HTTPS_PROXY."),
+            (_, Some(proxy)) => format!("Check the network, {base_url} and {}.", named(proxy)),
+        }
+    }
+
+    fn proxy_fix(&self, proxy: &Proxy) -> String {
+        let from = named(proxy);
+        match &self.fault {
+            Fault::NoSuchName | Fault::Refused | Fault::NoConnection | Fault::Unreachable(_) => {
+                format!("Check {from} and the VPN that the proxy belongs to, or exempt the host with NO_PROXY where it is reachable directly.")
             }
+            Fault::NameServerSilent => "Check the network, the VPN and this machine's DNS server.".to_owned(),
+            Fault::ProxyLogin { offers, .. } if !offers.is_empty() && !offers.contains(&"Basic") => format!(
+                "f5-guard can log in at a proxy by name and password only (Basic). Run a local helper proxy that \
+                 speaks {} (Px, cntlm) and point {from} at it, or ask for an exception.",
+                offers.join(" or ")
+            ),
+            Fault::ProxyLogin { sent: false, .. } => {
+                format!("Put user and password into {from} (http://user:password@proxy:port), special characters percent-encoded.")
+            }
+            Fault::ProxyLogin { sent: true, .. } => format!("Check user and password in {from}, special characters percent-encoded."),
+            Fault::ProxyStatus { status: 429 | 500..=599, .. } => {
+                "Try again in a moment; if it stays, ask the proxy's administrator.".to_owned()
+            }
+            Fault::ProxyStatus { .. } | Fault::SocksRefused { passing: false, .. } => {
+                "Ask the proxy's administrator to allow the host, or exempt it with NO_PROXY where it is reachable directly.".to_owned()
+            }
+            Fault::SocksRefused { .. } => format!("Check {}; if it is right, ask the proxy's administrator.", self.setup.base_url()),
+            Fault::Socks4Ipv6 => format!("Use socks5:// or http:// in {from}."),
+            Fault::SignIn => "Sign in to this network in a browser, then try again.".to_owned(),
+            Fault::Certificate(problem) if self.stage == Stage::ProxyTls => format!(
+                "Most proxies are addressed with http://, also for https:// traffic: check {from}. With https:// the \
+                 proxy's own certificate has to be trusted: {}",
+                certificate_fix(problem, self.setup)
+            ),
+            _ if self.stage == Stage::ProxyTls => {
+                format!("Most proxies are addressed with http://, also for https:// traffic: check {from}.")
+            }
+            _ => format!("Check scheme, host and port in {from}."),
         }
     }
 }
 
-/// What our own verifier could not load.
-fn material_error(error: &RustlsError) -> Option<&TlsMaterialError> {
-    match error {
-        RustlsError::Other(other) => other.0.downcast_ref(),
-        _ => None,
+fn named(proxy: &Proxy) -> String {
+    match proxy.from {
+        Origin::Variable(name) => name.to_owned(),
+        Origin::System => "the system's proxy settings".to_owned(),
     }
 }
 
-/// The variant's name alone: rustls' variants carry data that is of no use in a sentence.
-fn variant_name(error: &impl std::fmt::Debug) -> String {
-    let text = format!("{error:?}");
-    text.split(|c: char| !c.is_alphanumeric()).next().unwrap_or_default().to_owned()
-}
-
-/// What the chain of causes below a client error holds.
-#[derive(Default)]
-struct Causes {
-    rustls: Option<RustlsError>,
-    io: Option<io::ErrorKind>,
-    /// hyper-util does not export its tunnel error, so its text has to do.
-    tunnel: Option<String>,
-    incomplete: bool,
-    not_http: bool,
-}
-
-impl Causes {
-    fn of(error: &reqwest::Error) -> Self {
-        let mut causes = Self::default();
-        let mut next: Option<&(dyn StdError + 'static)> = error.source();
-        while let Some(cause) = next {
-            causes.note(cause);
-            next = cause.source();
+pub fn certificate_fix(problem: &CertificateProblem, setup: Setup) -> String {
+    const OPERATOR: &str = "The server's operator has to replace the certificate, or the chain above it; if your company inspects TLS, that is the administrator of the inspecting product.";
+    match (problem, problem.party()) {
+        (CertificateProblem::RootMayNotIssue(_), _) => {
+            "Trust the CA that issued it, and not another certificate: its administrator has the right one."
+                .to_owned()
         }
-        causes
+        (CertificateProblem::BundleExpired, _) => {
+            "Check this machine's clock; if it is right, put current CA certificates into the bundle."
+                .to_owned()
+        }
+        (CertificateProblem::CaAsServer, _) => format!(
+            "If this is your own server, and only then: {}.",
+            setup.add_root().replace("its root certificate", "that very certificate")
+        ),
+        (_, Party::User) => format!(
+            "If your company inspects TLS, {}; `f5-guard smoketest --tls-diagnostics` shows the issuer.",
+            setup.add_root()
+        ),
+        (_, Party::Clock) => {
+            "Check this machine's clock; if it is right, the server's certificate must be renewed.".to_owned()
+        }
+        (CertificateProblem::WrongName, _) => format!(
+            "Check the host in {}; `f5-guard smoketest --tls-diagnostics` shows the certificate's names.",
+            setup.base_url()
+        ),
+        (_, Party::Name) => format!(
+            "The server's operator has to issue the certificate with this name in its subject alternative names; until then use a host that it names in {}.",
+            setup.base_url()
+        ),
+        (_, Party::Issuer) => OPERATOR.to_owned(),
     }
+}
 
-    fn note(&mut self, cause: &(dyn StdError + 'static)) {
-        if let Some(tls) = cause.downcast_ref::<RustlsError>() {
-            self.rustls = Some(tls.clone());
-        }
-        if let Some(io) = cause.downcast_ref::<io::Error>() {
-            self.io = Some(io.kind());
-            // `source()` of an I/O error skips the error that it wraps.
-            if let Some(inner) = io.get_ref() {
-                self.note(inner);
+impl std::fmt::Display for Failure {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let (whom, via) = (self.whom(), self.via());
+        let capital = |text: &str| match text.strip_prefix("the ") {
+            Some(rest) => format!("The {rest}"),
+            None => text.to_owned(),
+        };
+        match (self.stage, &self.fault) {
+            (_, Fault::TimedOut) => write!(f, "{}.", capital(&self.waiting_for())),
+            (_, Fault::SignIn) => {
+                write!(
+                    f,
+                    "The network wants you to sign in: its own page came instead of the service's answer{via}."
+                )
             }
-        }
-        if let Some(hyper) = cause.downcast_ref::<hyper::Error>() {
-            self.incomplete |= hyper.is_incomplete_message();
-            self.not_http |= hyper.is_parse();
-        }
-        let text = cause.to_string();
-        if text.starts_with("tunnel error") {
-            self.tunnel = Some(text);
+            (Stage::Dns, fault) => write!(f, "The name of {whom} could not be resolved{via}: {fault}."),
+            (Stage::Tcp, Fault::Refused) => write!(f, "The connection to {whom} was refused{via}."),
+            (Stage::Tcp, fault) => write!(f, "No connection to {whom} could be made{via}: {fault}."),
+            (Stage::ProxyTls, fault) => write!(f, "The TLS connection to {whom} failed: {fault}."),
+            (
+                Stage::Proxy,
+                Fault::ProxyLogin { .. } | Fault::SocksRefused { .. } | Fault::ProxyStatus { .. },
+            ) => {
+                let words = self.fault.to_string();
+                let what = words.strip_prefix("the proxy ").unwrap_or(&words);
+                write!(f, "{} {what}.", capital(&whom))
+            }
+            (Stage::Proxy, Fault::NotHttp | Fault::NotAProxy) => {
+                write!(f, "What answers at the address of {whom} is not such a proxy.")
+            }
+            (Stage::Proxy, fault) => write!(f, "{} made no connection: {fault}.", capital(&whom)),
+            (Stage::Tls, fault) => write!(f, "The TLS connection to {whom} failed{via}: {fault}."),
+            (_, Fault::ClientCertificate { .. } | Fault::Alert(_) | Fault::BrokenTls) => {
+                write!(f, "The TLS connection to {whom} failed{via}: {}.", self.fault)
+            }
+            (_, Fault::Reset | Fault::Closed) => {
+                write!(f, "The connection to {whom} was closed or reset before an answer came{via}.")
+            }
+            (_, Fault::NotHttp) => write!(f, "{} did not answer in valid HTTP{via}.", capital(&whom)),
+            (_, Fault::Truncated) => write!(f, "The answer of {whom} broke off before its end{via}."),
+            (_, Fault::TooLarge { most }) => {
+                write!(f, "The answer of {whom} is larger than {} KiB.", most.div_ceil(1024))
+            }
+            (_, Fault::Encoded(how)) => {
+                write!(f, "The answer of {whom} is compressed ({how}), which f5-guard did not ask for.")
+            }
+            (_, fault) => write!(f, "The request to {whom} failed{via}: {fault}."),
         }
     }
+}
+
+/// A failure with that fault, wherever it may occur.
+#[cfg(test)]
+pub(crate) fn example(fault: Fault) -> TransportError {
+    let peer = Peer { host: "f5.example".to_owned(), port: 443 };
+    let setup = Setup { base_url: Source::Default, bundle: Source::Default, certificate: false };
+    Failure { stage: Stage::Tcp, peer, proxy: None, fault, answered: false, setup }.into()
 }

@@ -8,8 +8,8 @@ use super::failure::TransportError;
 /// The first attempt and up to two more.
 const MAX_ATTEMPTS: u32 = 3;
 
-/// Runs `attempt` until it brings an answer worth having: a failed connection, a 429 and a 502 to 504 are
-/// asked again, at most twice, after a wait with jitter or after the time that `Retry-After` names. Where the
+/// Runs `attempt` until it brings an answer worth having: a failed connection, a 429 and a 502 to 504 (the
+/// proxy's too) are asked again, at most twice, after a wait with jitter or after the time that `Retry-After` names. Where the
 /// wait would reach the deadline the last result is returned at once: the caller can tell the user more with
 /// it than with a timeout.
 ///
@@ -45,7 +45,9 @@ where
 /// How long to wait before asking again; `None` where asking again can't help.
 fn wait_before_retry(result: &Result<Response, TransportError>, attempts: u32) -> Option<Duration> {
     let named = match result {
-        Err(error) if error.is_retryable() => None,
+        Err(error) if error.is_retryable() => {
+            error.retry_after().and_then(|value| retry_after(value, SystemTime::now()))
+        }
         Ok(response) if matches!(response.status, 429 | 502..=504) => {
             response.header("retry-after").and_then(|value| retry_after(value, SystemTime::now()))
         }
@@ -74,7 +76,8 @@ fn retry_after(value: &str, now: SystemTime) -> Option<Duration> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use reqwest::header::{HeaderMap, HeaderValue};
+    use crate::transport::fault::Fault;
+    use http::header::{HeaderMap, HeaderValue};
 
     fn answer(status: u16, retry_after: Option<&'static str>) -> Result<Response, TransportError> {
         let mut headers = HeaderMap::new();
@@ -92,10 +95,25 @@ mod tests {
         for status in [200, 301, 400, 401, 403, 404, 413, 422, 500, 501] {
             assert!(wait_before_retry(&answer(status, Some("1")), 1).is_none(), "{status}");
         }
-        let refused = TransportError::Refused { host: String::new(), via: String::new() };
-        assert!(wait_before_retry(&Err(refused), 1).is_some());
-        let large = TransportError::TooLarge { host: String::new() };
-        assert!(wait_before_retry(&Err(large), 1).is_none());
+        for (fault, again) in [
+            (Fault::Refused, true),
+            (Fault::NoConnection, true),
+            (Fault::TooLarge { most: 1024 }, false),
+            (Fault::ProxyStatus { status: 503, retry_after: None }, true),
+            (Fault::ProxyStatus { status: 403, retry_after: None }, false),
+            (Fault::ProxyLogin { sent: true, offers: Vec::new() }, false),
+            (Fault::SocksRefused { why: "rules", passing: false }, false),
+        ] {
+            let error = Err(crate::transport::failure::example(fault.clone()));
+            assert_eq!(wait_before_retry(&error, 1).is_some(), again, "{fault}");
+        }
+    }
+
+    #[test]
+    fn a_proxy_may_say_when_to_ask_again() {
+        let fault = Fault::ProxyStatus { status: 503, retry_after: Some("7".to_owned()) };
+        let wait = wait_before_retry(&Err(crate::transport::failure::example(fault)), 1);
+        assert!(wait.is_some_and(|wait| wait >= Duration::from_secs(7)), "{wait:?}");
     }
 
     #[test]

@@ -1,12 +1,16 @@
 //! Which roots to trust, and from where.
 
 use std::fmt;
-use std::io::ErrorKind;
-use std::path::PathBuf;
+use std::fs;
+use std::io::{self, ErrorKind};
+use std::path::{Path, PathBuf};
 
-use rustls::RootCertStore;
+use rustls::pki_types::{CertificateDer, UnixTime};
+use rustls_native_certs::CertificateResult;
 
-use super::material::{TlsMaterialError, certificates, read_small};
+use super::material::{TlsMaterialError, read_small, reason};
+use super::pem::Contents;
+use super::roots::RootSet;
 use super::verifier::RootStore;
 use crate::settings::values::SystemStore;
 use crate::settings::{Setting, Source, TlsSettings};
@@ -14,7 +18,7 @@ use crate::settings::{Setting, Source, TlsSettings};
 /// The roots in force.
 #[derive(Debug, Clone)]
 pub struct Trust {
-    pub roots: RootCertStore,
+    pub roots: RootSet,
     pub source: TrustSource,
     /// What was skipped on the way, as sentences for the user.
     pub notes: Vec<String>,
@@ -23,25 +27,34 @@ pub struct Trust {
 /// Where the roots came from.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum TrustSource {
-    /// A file that a flag or variable names.
-    CaBundle { path: PathBuf, from: Source },
-    /// The operating system's store (or what `SSL_CERT_FILE`/`SSL_CERT_DIR` put in its place).
+    /// Files or folders that a flag or variables name.
+    CaBundle(Vec<Setting<PathBuf>>),
+    /// The operating system's store.
     System,
+    /// The same, and what `CODEX_CA_CERTIFICATE` names.
+    SystemAndCodex,
     /// Mozilla's roots, built in.
     BuiltIn,
-    /// Mozilla's roots, because the system's store is empty.
-    BuiltInForEmptySystem,
+    /// Mozilla's roots, because the system has no store.
+    BuiltInForLack,
 }
 
 impl fmt::Display for TrustSource {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::CaBundle { path, from } => write!(f, "CA bundle {} (from {from})", path.display()),
-            Self::System => f.write_str("the system's certificate store"),
-            Self::BuiltIn => f.write_str("Mozilla's roots, built into f5-guard"),
-            Self::BuiltInForEmptySystem => {
-                f.write_str("Mozilla's roots, built into f5-guard, because the system's store is empty")
+            Self::CaBundle(places) => {
+                for (index, place) in places.iter().enumerate() {
+                    let start = if index == 0 { "CA bundle" } else { " and" };
+                    write!(f, "{start} {} (from {})", place.value.display(), place.source)?;
+                }
+                Ok(())
             }
+            Self::System => f.write_str("the system's certificate store"),
+            Self::SystemAndCodex => f.write_str("the system's certificate store and CODEX_CA_CERTIFICATE"),
+            Self::BuiltIn => f.write_str("Mozilla's roots, built into f5-guard"),
+            Self::BuiltInForLack => f.write_str(
+                "Mozilla's roots, built into f5-guard, because the system has no certificate store",
+            ),
         }
     }
 }
@@ -56,38 +69,71 @@ pub(super) enum Roots {
 #[derive(Debug)]
 pub(super) struct SystemStoreReader {
     choice: SystemStore,
+    strict: bool,
+    /// What `CODEX_CA_CERTIFICATE` names: Codex trusts it besides the system's store.
+    codex: Vec<CertificateDer<'static>>,
     notes: Vec<String>,
 }
 
-/// Loads the roots that the settings ask for. A CA bundle replaces all other roots and spares the time to
-/// read the system's store.
-///
-/// # Errors
-/// A bundle that exists and can't be used (a missing one is noted and skipped, unless the registered command
-/// names it), or an empty system store where nothing else is allowed.
+/// Loads the roots that the settings ask for, and looks at each. A CA bundle replaces all other roots and spares the
+/// time to read the system's store.
 pub fn load_trust(settings: &TlsSettings) -> Result<Trust, TlsMaterialError> {
-    match choose_roots(settings)? {
-        Roots::Ready(trust) => Ok(trust),
-        Roots::InSystemStore(store) => store.all(),
+    let mut trust = match choose_roots(settings)? {
+        Roots::Ready(trust) => trust,
+        Roots::InSystemStore(store) => store.all()?,
+    };
+    let survey = trust.roots.survey(UnixTime::now());
+    if let (TrustSource::CaBundle(places), true) = (&trust.source, survey.expired == trust.roots.len()) {
+        if let Some(place) = places.first() {
+            let (path, from) = (place.value.clone(), place.source);
+            return Err(TlsMaterialError::CaBundleExpired { path, from });
+        }
     }
+    let plural = |count: usize, one: &str, more: &str| {
+        if count == 1 { format!("1 certificate {one}") } else { format!("{count} certificates {more}") }
+    };
+    if survey.expired > 0 {
+        let words = plural(survey.expired, "has expired and is", "have expired and are");
+        trust.notes.push(format!("{words} ignored: {}.", trust.source));
+    }
+    if survey.pins > 0 {
+        let words = plural(survey.pins, "is not a CA's: it is", "are not a CA's: they are");
+        trust.notes.push(format!("{words} trusted as a server's certificate only, and issues no others."));
+    }
+    Ok(trust)
 }
 
-/// As [`load_trust`], but leaves the system's store to be read by the caller, when and where it likes.
-///
-/// # Errors
-/// Those of the CA bundles.
+/// As [`load_trust`], but leaves the system's store to be read by the caller, when and where it likes, and looks at a
+/// root only when it is to vouch.
 pub(super) fn choose_roots(settings: &TlsSettings) -> Result<Roots, TlsMaterialError> {
     let mut notes = Vec::new();
-    for bundle in &settings.ca_bundles {
-        if let Some(roots) = bundle_roots(bundle, &mut notes)? {
-            let source = TrustSource::CaBundle { path: bundle.value.clone(), from: bundle.source };
+    for places in &settings.ca_bundles {
+        if let Some((roots, source)) = bundle(places, settings.strict, &mut notes)? {
             return Ok(Roots::Ready(Trust { roots, source, notes }));
         }
     }
     Ok(match *settings.system_store {
         SystemStore::Never => Roots::Ready(Trust { roots: built_in(), source: TrustSource::BuiltIn, notes }),
-        choice => Roots::InSystemStore(SystemStoreReader { choice, notes }),
+        choice => {
+            let mut codex = Vec::new();
+            for place in &settings.codex_ca {
+                codex.extend(
+                    contents_of(place, settings.strict, &mut notes)?.unwrap_or_default().certificates,
+                );
+            }
+            let strict = settings.strict;
+            Roots::InSystemStore(SystemStoreReader { choice, strict, codex, notes })
+        }
     })
+}
+
+impl SystemStoreReader {
+    fn trust(&self, found: Vec<CertificateDer<'static>>, notes: Vec<String>) -> Trust {
+        let mut roots = RootSet::new(self.codex.iter().cloned());
+        roots.extend(found);
+        let source = if self.codex.is_empty() { TrustSource::System } else { TrustSource::SystemAndCodex };
+        Trust { roots, source, notes }
+    }
 }
 
 impl RootStore for SystemStoreReader {
@@ -95,32 +141,54 @@ impl RootStore for SystemStoreReader {
     /// roots again, one a file; only what somebody put there by hand is more.
     fn part(&self) -> Option<Trust> {
         let found = rustls_native_certs::load_certs_from_paths(Some(&system_bundle()?), None);
-        let mut roots = RootCertStore::empty();
-        roots.add_parsable_certificates(found.certs);
-        let trust = Trust { roots, source: TrustSource::System, notes: self.notes.clone() };
-        (!trust.roots.is_empty()).then_some(trust)
+        (!found.certs.is_empty()).then(|| self.trust(found.certs, self.notes.clone()))
     }
 
-    /// The store, or the built-in roots where it is empty and the settings allow that.
+    /// The store. Where the system has none, the built-in roots, if the settings allow that.
     fn all(&self) -> Result<Trust, TlsMaterialError> {
         let mut notes = self.notes.clone();
-        let (roots, source) = match (system_roots(&mut notes), self.choice) {
-            (Some(roots), _) => (roots, TrustSource::System),
+        let CertificateResult { certs, errors, .. } = system_certificates();
+        if !certs.is_empty() {
+            notes.extend(
+                errors.iter().map(|_| "A part of the system's certificate store can't be read.".to_owned()),
+            );
+            notes.dedup();
+            return Ok(self.trust(certs, notes));
+        }
+        match (errors.first(), self.choice) {
+            (Some(error), choice) => {
+                let error = TlsMaterialError::SystemStoreUnreadable { reason: store_reason(error) };
+                if self.strict || choice != SystemStore::Auto {
+                    return Err(error);
+                }
+                notes.push(format!("{error} Mozilla's built-in roots are used."));
+            }
             (None, SystemStore::Auto) => {
                 notes.push(
-                    "The system's certificate store is empty; Mozilla's built-in roots are used.".into(),
+                    "The system has no certificate store; Mozilla's built-in roots are used.".to_owned(),
                 );
-                (built_in(), TrustSource::BuiltInForEmptySystem)
             }
             (None, _) => return Err(TlsMaterialError::SystemStoreEmpty),
-        };
-        Ok(Trust { roots, source, notes })
+        }
+        let mut roots = built_in();
+        roots.extend(self.codex.iter().cloned());
+        Ok(Trust { roots, source: TrustSource::BuiltInForLack, notes })
     }
 }
 
-/// The file with all of the system's roots, unless variables name another place for them.
+fn store_reason(error: &rustls_native_certs::Error) -> String {
+    match &error.kind {
+        rustls_native_certs::ErrorKind::Io { inner, path } => {
+            format!("{}: {}", path.display(), reason(inner))
+        }
+        _ => "it holds something that is not a certificate".to_owned(),
+    }
+}
+
+/// The file with all of the system's roots.
 #[cfg(all(unix, not(target_os = "macos")))]
 fn system_bundle() -> Option<PathBuf> {
+    // Variables that name another place were heeded before, or named nothing usable.
     let named = ["SSL_CERT_FILE", "SSL_CERT_DIR"].into_iter().any(|name| std::env::var_os(name).is_some());
     if named { None } else { openssl_probe::probe().cert_file }
 }
@@ -131,96 +199,213 @@ fn system_bundle() -> Option<PathBuf> {
     None
 }
 
-/// The roots of one bundle; `None` where the file is missing and the next one may be taken.
-fn bundle_roots(
-    bundle: &Setting<PathBuf>,
+/// The library would read what the variables name, which counts as a bundle here.
+#[cfg(all(unix, not(target_os = "macos")))]
+fn system_certificates() -> CertificateResult {
+    if system_bundle().is_some() {
+        return rustls_native_certs::load_native_certs();
+    }
+    let mut all = CertificateResult::default();
+    for folder in openssl_probe::candidate_cert_dirs() {
+        let found = rustls_native_certs::load_certs_from_paths(None, Some(folder));
+        all.certs.extend(found.certs);
+        all.errors.extend(found.errors);
+    }
+    all
+}
+
+#[cfg(not(all(unix, not(target_os = "macos"))))]
+fn system_certificates() -> CertificateResult {
+    rustls_native_certs::load_native_certs()
+}
+
+/// The roots of a bundle, and which of its places were there; `None` where the next one may be taken.
+fn bundle(
+    places: &[Setting<PathBuf>],
+    strict: bool,
     notes: &mut Vec<String>,
-) -> Result<Option<RootCertStore>, TlsMaterialError> {
-    let (path, from) = (&bundle.value, bundle.source);
-    let certificates = if path.is_dir() {
-        // The form that OpenSSL's c_rehash makes, which the Python integration took as well.
-        rustls_native_certs::load_certs_from_paths(None, Some(path)).certs
-    } else {
-        match read_small(path) {
-            Ok(bytes) => certificates(&bytes),
-            Err(error) if error.kind() == ErrorKind::NotFound && !matches!(from, Source::Flag(_)) => {
-                notes.push(format!(
-                    "The CA bundle {} (from {from}) does not exist and is skipped.",
-                    path.display()
-                ));
-                return Ok(None);
-            }
-            Err(error) => {
-                let reason = error.to_string();
-                return Err(TlsMaterialError::CaBundleUnreadable { path: path.clone(), from, reason });
-            }
+) -> Result<Option<(RootSet, TrustSource)>, TlsMaterialError> {
+    let (mut roots, mut found, mut empty) = (RootSet::default(), Vec::new(), None);
+    for place in places {
+        let Some(contents) = contents_of(place, strict, notes)? else { continue };
+        found.push(place.clone());
+        if contents.certificates.is_empty() && empty.is_none() {
+            empty =
+                Some((place, contents.unread.first().map_or(String::new(), |form| format!(", but {form}"))));
         }
+        roots.extend(contents.certificates);
+    }
+    match (roots.is_empty(), empty) {
+        (false, _) => Ok(Some((roots, TrustSource::CaBundle(found)))),
+        (true, Some((place, reason))) => {
+            Err(TlsMaterialError::CaBundleEmpty { path: place.value.clone(), from: place.source, reason })
+        }
+        // What is in there looks like certificates and is none that webpki takes for one.
+        (true, None) => match found.first() {
+            Some(place) => {
+                let (path, from) = (place.value.clone(), place.source);
+                Err(TlsMaterialError::CaBundleEmpty { path, from, reason: String::new() })
+            }
+            None => Ok(None),
+        },
+    }
+}
+
+/// What is in a file or folder; `None` where it is missing and that is no error.
+fn contents_of(
+    place: &Setting<PathBuf>,
+    strict: bool,
+    notes: &mut Vec<String>,
+) -> Result<Option<Contents>, TlsMaterialError> {
+    let (path, from) = (place.value.as_path(), place.source);
+    let read =
+        || if path.is_dir() { of_folder(path) } else { read_small(path).map(|bytes| Contents::of(&bytes)) };
+    match read() {
+        Ok(contents) => {
+            if !contents.unread.is_empty() && !contents.certificates.is_empty() {
+                let words = contents.unread_words();
+                notes.push(format!("Of the CA bundle {} (from {from}), {words}.", path.display()));
+            }
+            Ok(Some(contents))
+        }
+        Err(error) if error.kind() == ErrorKind::NotFound && !must_exist(from, strict) => {
+            notes.push(format!(
+                "The CA bundle {} (from {from}) does not exist and is skipped.",
+                path.display()
+            ));
+            Ok(None)
+        }
+        Err(error) => {
+            let (path, reason) = (path.to_path_buf(), reason(&error));
+            Err(TlsMaterialError::CaBundleUnreadable { path, from, reason })
+        }
+    }
+}
+
+/// A file that was named for f5-guard. What is set for other programs may be stale.
+fn must_exist(from: Source, strict: bool) -> bool {
+    match from {
+        Source::Flag(_) => true,
+        Source::Environment(name) => {
+            strict && matches!(name, "F5_GUARDRAILS_CA_BUNDLE" | "CODEX_CA_CERTIFICATE")
+        }
+        Source::Default => false,
+    }
+}
+
+/// All files of a folder, as OpenSSL's `c_rehash` fills it. What is no certificate there is no matter.
+fn of_folder(path: &Path) -> io::Result<Contents> {
+    let mut contents = Contents::default();
+    for entry in fs::read_dir(path)?.flatten() {
+        if let Ok(bytes) = read_small(&entry.path()) {
+            contents.certificates.extend(Contents::of(&bytes).certificates);
+        }
+    }
+    // The same certificate under its own name and under its hash.
+    contents.certificates.sort_unstable_by(|a, b| a.as_ref().cmp(b.as_ref()));
+    contents.certificates.dedup();
+    Ok(contents)
+}
+
+fn built_in() -> RootSet {
+    RootSet::new(webpki_root_certs::TLS_SERVER_ROOT_CERTS.iter().cloned())
+}
+
+/// The other roots of this machine, to say under which of them a server would be accepted: each variable's, the
+/// system's, Mozilla's.
+pub fn alternatives(settings: &TlsSettings, in_force: &TrustSource) -> Vec<Trust> {
+    let mut all: Vec<TlsSettings> = Vec::new();
+    let alone = |places: &Vec<Setting<PathBuf>>, store| {
+        let mut other = settings.clone();
+        (other.ca_bundles, other.codex_ca, other.strict) = (vec![places.clone()], Vec::new(), true);
+        other.system_store.value = store;
+        other
     };
-    let mut roots = RootCertStore::empty();
-    roots.add_parsable_certificates(certificates);
-    if roots.is_empty() {
-        return Err(TlsMaterialError::CaBundleEmpty { path: path.clone(), from });
+    let mut candidates: Vec<Vec<Setting<PathBuf>>> = settings.ca_bundles.clone();
+    candidates.push(settings.codex_ca.clone());
+    all.extend(
+        candidates.iter().filter(|places| !places.is_empty()).map(|places| alone(places, SystemStore::Never)),
+    );
+    all.extend([SystemStore::Always, SystemStore::Never].map(|store| alone(&Vec::new(), store)));
+    let loaded = all.iter().filter_map(|other| load_trust(other).ok());
+    let mut found: Vec<Trust> = Vec::new();
+    for trust in loaded {
+        if trust.source != *in_force && !found.iter().any(|other| other.source == trust.source) {
+            found.push(trust);
+        }
     }
-    Ok(Some(roots))
-}
-
-fn system_roots(notes: &mut Vec<String>) -> Option<RootCertStore> {
-    let found = rustls_native_certs::load_native_certs();
-    let mut roots = RootCertStore::empty();
-    roots.add_parsable_certificates(found.certs);
-    if roots.is_empty() {
-        notes.extend(found.errors.iter().map(|error| format!("The system's certificate store: {error}.")));
-        return None;
-    }
-    Some(roots)
-}
-
-fn built_in() -> RootCertStore {
-    webpki_roots::TLS_SERVER_ROOTS.iter().cloned().collect()
+    found
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::settings::{Overrides, Settings};
+    use f5_stand_in::tls::Authority;
     use std::ffi::OsString;
 
-    fn tls(variables: &[(&str, &std::path::Path)], overrides: Overrides) -> TlsSettings {
+    fn tls(variables: &[(&str, &str)], overrides: Overrides) -> TlsSettings {
         let env = |name: &str| variables.iter().find(|(n, _)| *n == name).map(|(_, v)| OsString::from(v));
         Settings::read(&overrides, &env).tls
     }
 
-    #[test]
-    fn a_missing_bundle_is_noted_and_the_next_is_taken() {
-        let dir = tempfile::tempdir().unwrap();
-        let empty = dir.path().join("empty.pem");
-        std::fs::write(&empty, "no certificate").unwrap();
-        let missing = dir.path().join("missing.pem");
-        let settings =
-            tls(&[("F5_GUARDRAILS_CA_BUNDLE", &missing), ("CURL_CA_BUNDLE", &empty)], Overrides::default());
-        let error = load_trust(&settings).unwrap_err();
-        assert_eq!(
-            error,
-            TlsMaterialError::CaBundleEmpty { path: empty, from: Source::Environment("CURL_CA_BUNDLE") }
-        );
+    fn path(dir: &tempfile::TempDir, name: &str, text: &str) -> String {
+        let path = dir.path().join(name);
+        std::fs::write(&path, text).unwrap();
+        path.display().to_string()
     }
 
     #[test]
-    fn a_missing_bundle_that_the_registered_command_names_is_an_error() {
+    fn a_missing_bundle_is_noted_in_open_mode_and_the_next_is_taken() {
         let dir = tempfile::tempdir().unwrap();
-        let missing = dir.path().join("missing.pem");
-        let overrides = Overrides { ca_bundle: Some(missing.into()), ..Overrides::default() };
-        assert!(matches!(load_trust(&tls(&[], overrides)), Err(TlsMaterialError::CaBundleUnreadable { .. })));
+        let missing = dir.path().join("missing.pem").display().to_string();
+        let next = path(&dir, "next.pem", Authority::new().pem());
+        let set = [("F5_GUARDRAILS_CA_BUNDLE", &*missing), ("CURL_CA_BUNDLE", &*next)];
+        let trust = load_trust(&tls(&set, Overrides::default())).unwrap();
+        assert_eq!(trust.roots.len(), 1);
+        assert!(trust.notes[0].contains("missing.pem"), "{:?}", trust.notes);
+    }
+
+    #[test]
+    fn a_missing_bundle_is_an_error_in_closed_mode_and_for_a_flag() {
+        let dir = tempfile::tempdir().unwrap();
+        let missing = dir.path().join("missing.pem").display().to_string();
+        let closed = [("F5_GUARDRAILS_CA_BUNDLE", &*missing), ("F5_GUARDRAILS_FAIL_MODE", "closed")];
+        let flag = Overrides { ca_bundle: Some(missing.clone().into()), ..Overrides::default() };
+        for settings in [tls(&closed, Overrides::default()), tls(&[], flag)] {
+            let error = load_trust(&settings).unwrap_err();
+            assert!(matches!(error, TlsMaterialError::CaBundleUnreadable { .. }), "{error}");
+        }
+    }
+
+    #[test]
+    fn openssls_file_and_folder_count_together() {
+        let dir = tempfile::tempdir().unwrap();
+        let file = path(&dir, "public.pem", Authority::new().pem());
+        let folder = tempfile::tempdir().unwrap();
+        path(&folder, "company.pem", Authority::new().pem());
+        let folder_path = folder.path().display().to_string();
+        let set = [("SSL_CERT_FILE", &*file), ("SSL_CERT_DIR", &*folder_path)];
+        assert_eq!(load_trust(&tls(&set, Overrides::default())).unwrap().roots.len(), 2);
+    }
+
+    #[test]
+    fn a_bundle_in_a_form_that_is_not_read_is_named() {
+        let dir = tempfile::tempdir().unwrap();
+        let file = path(&dir, "ca.p7b", &Authority::new().pem().replace("CERTIFICATE", "PKCS7"));
+        let error =
+            load_trust(&tls(&[("F5_GUARDRAILS_CA_BUNDLE", &*file)], Overrides::default())).unwrap_err();
+        assert!(
+            error.to_string().ends_with("holds no usable certificate, but a PKCS#7 container."),
+            "{error}"
+        );
     }
 
     #[test]
     fn the_built_in_roots_are_there_without_any_file() {
-        let settings = tls(
-            &[("F5_GUARDRAILS_USE_SYSTEM_CERT_STORE", std::path::Path::new("false"))],
-            Overrides::default(),
-        );
+        let settings = tls(&[("F5_GUARDRAILS_USE_SYSTEM_CERT_STORE", "false")], Overrides::default());
         let trust = load_trust(&settings).unwrap();
         assert_eq!(trust.source, TrustSource::BuiltIn);
-        assert!(trust.roots.len() > 50);
+        assert!(trust.roots.len() > 50 && trust.roots.unusable == 0);
     }
 }

@@ -2,23 +2,24 @@
 //!
 //! Reading the operating system's store takes longer than anything else before the request (milliseconds of
 //! work on Linux, far more at the first read on macOS), and nobody needs it before the server has shown its
-//! certificate. So it runs on a thread of its own meanwhile. Every check is rustls' own; this module only
-//! decides when there is something to check with, and without that it refuses.
+//! certificate. So it runs on a thread of its own meanwhile. Without roots to check with, everything is refused.
 
 use std::fmt;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::thread::{self, JoinHandle};
 use std::time::Instant;
 
-use rustls::client::WebPkiServerVerifier;
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
-use rustls::crypto::CryptoProvider;
+use rustls::client::{ResolvesClientCert, Resumption};
+use rustls::crypto::{CryptoProvider, verify_tls12_signature, verify_tls13_signature};
 use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
-use rustls::{DigitallySignedStruct, Error, OtherError, SignatureScheme};
+use rustls::sign::CertifiedKey;
+use rustls::{CertificateError, ClientConfig, DigitallySignedStruct, Error, OtherError, SignatureScheme};
 
-use super::connecting::Connecting;
 use super::material::TlsMaterialError;
+use super::roots::RootSet;
 use super::trust::Trust;
+use super::watch::Watched;
 use crate::phase;
 
 /// A verifier whose roots are there, or on their way.
@@ -28,7 +29,6 @@ pub(super) struct RootsVerifier {
     /// For certificates that a part of the roots does not vouch for.
     all_roots: OnceLock<Loading>,
     store: Option<Arc<dyn RootStore>>,
-    connecting: Arc<Connecting>,
 }
 
 /// Where roots are read from.
@@ -37,97 +37,102 @@ pub(super) trait RootStore: Send + Sync {
     /// is nothing quicker than all.
     fn part(&self) -> Option<Trust>;
 
-    /// All roots.
-    ///
-    /// # Errors
-    /// There are none.
+    /// All roots, or why there are none.
     fn all(&self) -> Result<Trust, TlsMaterialError>;
 }
 
-/// rustls' own verifier with roots; told apart is whether these are all.
+/// Roots; told apart is whether these are all.
 #[derive(Debug)]
-enum Checker {
-    All(Arc<WebPkiServerVerifier>),
-    Part(Arc<WebPkiServerVerifier>),
+enum Loaded {
+    All(RootSet),
+    Part(RootSet),
 }
 
-/// What loading comes to.
-type Loaded = Result<Checker, TlsMaterialError>;
+type Outcome = Result<Loaded, TlsMaterialError>;
 
 impl RootsVerifier {
     /// A verifier with roots that are there.
-    ///
-    /// # Errors
-    /// rustls can't use them.
-    pub(super) fn with(
-        trust: Trust,
-        provider: Arc<CryptoProvider>,
-        connecting: Arc<Connecting>,
-    ) -> Result<Self, TlsMaterialError> {
-        let roots = Loading::done(Ok(Checker::All(verifier(trust, &provider)?)));
-        Ok(Self { provider, roots, all_roots: OnceLock::new(), store: None, connecting })
+    pub(super) fn with(trust: Trust, provider: Arc<CryptoProvider>) -> Self {
+        let roots = Loading::done(Ok(Loaded::All(told(trust))));
+        Self { provider, roots, all_roots: OnceLock::new(), store: None }
     }
 
     /// A verifier whose roots are read on a thread of its own.
-    pub(super) fn loading(
-        store: Arc<dyn RootStore>,
-        provider: Arc<CryptoProvider>,
-        connecting: Arc<Connecting>,
-    ) -> Self {
+    pub(super) fn loading(store: Arc<dyn RootStore>, provider: Arc<CryptoProvider>) -> Self {
         let roots = {
-            let (store, provider) = (Arc::clone(&store), Arc::clone(&provider));
+            let store = Arc::clone(&store);
             Loading::start(move || {
                 let begun = Instant::now();
                 let loaded = match store.part() {
-                    Some(part) => verifier(part, &provider).map(Checker::Part),
-                    None => all_of(&*store, &provider),
+                    Some(part) => Ok(Loaded::Part(told(part))),
+                    None => all_of(&*store),
                 };
                 phase::ended("roots", begun);
                 loaded
             })
         };
-        Self { provider, roots, all_roots: OnceLock::new(), store: Some(store), connecting }
+        Self { provider, roots, all_roots: OnceLock::new(), store: Some(store) }
     }
 
-    /// Waits until there are roots.
-    ///
-    /// # Errors
-    /// Why there are none. Whoever gets no roots must trust nobody.
+    /// Waits until there are roots; without them nobody may be trusted.
     pub(super) fn wait(&self) -> Result<(), TlsMaterialError> {
         self.roots.wait().map(drop)
     }
 
-    /// The verifier with all roots, which are read here and now if they were not yet.
-    fn with_all_roots(&self, store: &Arc<dyn RootStore>) -> Result<&Checker, TlsMaterialError> {
-        let start = || {
-            let (store, provider) = (Arc::clone(store), Arc::clone(&self.provider));
-            Loading::start(move || all_of(&*store, &provider))
+    /// Whether a server called `name` may show this chain.
+    pub(super) fn check(
+        &self,
+        leaf: &CertificateDer<'_>,
+        intermediates: &[CertificateDer<'_>],
+        name: &ServerName<'_>,
+        now: UnixTime,
+    ) -> Result<(), Error> {
+        let verify = |roots: &RootSet| roots.verify(leaf, intermediates, name, now);
+        let arrived = Instant::now();
+        let loaded = self.roots.wait().map_err(refuse)?;
+        phase::ended("waiting for roots", arrived);
+        let result = match (verify(loaded.roots()), loaded, &self.store) {
+            // More roots can only accept more: what a part of them vouches for, all of them do, and what it does
+            // not is for all of them to say.
+            (Err(_), Loaded::Part(_), Some(store)) => verify(self.with_all_roots(store).map_err(refuse)?),
+            (result, ..) => result,
         };
-        self.all_roots.get_or_init(start).wait()
+        result.map_err(|problem| {
+            Error::InvalidCertificate(CertificateError::Other(OtherError(Arc::new(problem))))
+        })
+    }
+
+    /// All roots, which are read here and now if they were not yet.
+    fn with_all_roots(&self, store: &Arc<dyn RootStore>) -> Result<&RootSet, TlsMaterialError> {
+        let start = || {
+            let store = Arc::clone(store);
+            Loading::start(move || all_of(&*store))
+        };
+        self.all_roots.get_or_init(start).wait().map(Loaded::roots)
     }
 }
 
-impl Checker {
-    fn verifier(&self) -> &WebPkiServerVerifier {
+impl Loaded {
+    fn roots(&self) -> &RootSet {
         match self {
-            Self::All(verifier) | Self::Part(verifier) => verifier,
+            Self::All(roots) | Self::Part(roots) => roots,
         }
     }
 }
 
 /// Something that a thread loads.
 struct Loading {
-    loaded: OnceLock<Loaded>,
-    /// Taken by whoever waits for it first.
-    thread: Mutex<Option<JoinHandle<Loaded>>>,
+    loaded: OnceLock<Outcome>,
+    /// Taken by the first that waits for it.
+    thread: Mutex<Option<JoinHandle<Outcome>>>,
 }
 
 impl Loading {
-    fn done(loaded: Loaded) -> Self {
+    fn done(loaded: Outcome) -> Self {
         Self { loaded: OnceLock::from(loaded), thread: Mutex::default() }
     }
 
-    fn start(load: impl FnOnce() -> Loaded + Clone + Send + 'static) -> Self {
+    fn start(load: impl FnOnce() -> Outcome + Clone + Send + 'static) -> Self {
         // A size of its own, so that no RUST_MIN_STACK makes it overflow.
         let thread = thread::Builder::new().name("roots".into()).stack_size(2 * 1024 * 1024);
         match thread.spawn(load.clone()) {
@@ -137,7 +142,7 @@ impl Loading {
         }
     }
 
-    fn wait(&self) -> Result<&Checker, TlsMaterialError> {
+    fn wait(&self) -> Result<&Loaded, TlsMaterialError> {
         let join = || {
             let thread = self.thread.lock().unwrap_or_else(PoisonError::into_inner).take();
             // A thread that panicked leaves an error behind.
@@ -149,36 +154,103 @@ impl Loading {
 
 impl fmt::Debug for RootsVerifier {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("RootsVerifier").field("roots", &self.roots.loaded.get()).finish_non_exhaustive()
+        f.debug_struct("RootsVerifier").finish_non_exhaustive()
     }
 }
 
-impl ServerCertVerifier for RootsVerifier {
+fn all_of(store: &dyn RootStore) -> Outcome {
+    store.all().map(told).map(Loaded::All)
+}
+
+/// What rustls is told where there are no roots.
+fn refuse(error: TlsMaterialError) -> Error {
+    Error::Other(OtherError(Arc::new(error)))
+}
+
+/// What was noted while loading goes to the log.
+fn told(trust: Trust) -> RootSet {
+    for note in &trust.notes {
+        tracing::warn!("{note}");
+    }
+    trust.roots
+}
+
+fn failed() -> TlsMaterialError {
+    TlsMaterialError::Setup("reading the trusted certificates failed".into())
+}
+
+/// How handshakes are made: with the same roots for a server and for a proxy that itself speaks TLS.
+#[derive(Debug)]
+pub(super) struct Handshakes {
+    config: ClientConfig,
+    verifier: Arc<RootsVerifier>,
+    identity: Option<Arc<CertifiedKey>>,
+}
+
+impl Handshakes {
+    pub(super) fn new(
+        verifier: Arc<RootsVerifier>,
+        identity: Option<Arc<CertifiedKey>>,
+        key_log: Option<Arc<dyn rustls::KeyLog>>,
+    ) -> Result<Self, TlsMaterialError> {
+        let mut config = ClientConfig::builder_with_provider(Arc::clone(&verifier.provider))
+            .with_safe_default_protocol_versions()
+            .map_err(|_| TlsMaterialError::Setup("the library has no version of TLS".into()))?
+            .dangerous() // the verifier is ours, see there
+            .with_custom_certificate_verifier(Arc::new(Verifier {
+                roots: Arc::clone(&verifier),
+                watched: None,
+            }))
+            .with_no_client_auth();
+        // Each of the few connections of a process shows its certificate.
+        config.resumption = Resumption::disabled();
+        if let Some(key_log) = key_log {
+            config.key_log = key_log;
+        }
+        Ok(Self { config, verifier, identity })
+    }
+
+    /// With the server: it may ask for the client certificate, and what it shows is watched.
+    pub(super) fn with_server(&self, watched: &Watched) -> Arc<ClientConfig> {
+        let mut config = self.config.clone();
+        config.alpn_protocols = vec![b"http/1.1".to_vec()];
+        let resolver = Resolver { identity: self.identity.clone(), watched: watched.clone() };
+        config.client_auth_cert_resolver = Arc::new(resolver);
+        let (roots, watched) = (Arc::clone(&self.verifier), Some(watched.clone()));
+        config.dangerous().set_certificate_verifier(Arc::new(Verifier { roots, watched }));
+        Arc::new(config)
+    }
+
+    /// With a proxy, which is shown no client certificate.
+    pub(super) fn with_proxy(&self) -> Arc<ClientConfig> {
+        Arc::new(self.config.clone())
+    }
+}
+
+/// What rustls asks: about the chain, our roots; about signatures in the handshake, its own provider.
+#[derive(Debug)]
+struct Verifier {
+    roots: Arc<RootsVerifier>,
+    /// Is told what the server showed.
+    watched: Option<Watched>,
+}
+
+impl ServerCertVerifier for Verifier {
     fn verify_server_cert(
         &self,
         end_entity: &CertificateDer<'_>,
         intermediates: &[CertificateDer<'_>],
         server_name: &ServerName<'_>,
-        ocsp_response: &[u8],
+        _ocsp_response: &[u8],
         now: UnixTime,
     ) -> Result<ServerCertVerified, Error> {
-        let verify = |checker: &Checker| {
-            let verifier = checker.verifier();
-            verifier.verify_server_cert(end_entity, intermediates, server_name, ocsp_response, now)
-        };
-        let arrived = Instant::now();
-        let checker = self.roots.wait().map_err(refuse)?;
-        phase::ended("waiting for roots", arrived);
-        let result = match (verify(checker), checker, &self.store) {
-            // More roots can only accept more: what a part of them vouches for, all of them do, and what it does
-            // not is for all of them to say.
-            (Err(_), Checker::Part(_), Some(store)) => verify(self.with_all_roots(store).map_err(refuse)?),
-            (result, ..) => result,
-        };
-        if result.is_ok() {
-            self.connecting.trusted();
+        if let Some(watched) = &self.watched {
+            let shown = std::iter::once(end_entity).chain(intermediates);
+            watched.lock().chain = shown.map(|certificate| certificate.clone().into_owned()).collect();
         }
-        result
+        self.roots
+            .check(end_entity, intermediates, server_name, now)
+            .map(|()| ServerCertVerified::assertion())
     }
 
     fn verify_tls12_signature(
@@ -187,7 +259,12 @@ impl ServerCertVerifier for RootsVerifier {
         certificate: &CertificateDer<'_>,
         signature: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, Error> {
-        self.roots.wait().map_err(refuse)?.verifier().verify_tls12_signature(message, certificate, signature)
+        verify_tls12_signature(
+            message,
+            certificate,
+            signature,
+            &self.roots.provider.signature_verification_algorithms,
+        )
     }
 
     fn verify_tls13_signature(
@@ -196,39 +273,40 @@ impl ServerCertVerifier for RootsVerifier {
         certificate: &CertificateDer<'_>,
         signature: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, Error> {
-        self.roots.wait().map_err(refuse)?.verifier().verify_tls13_signature(message, certificate, signature)
+        verify_tls13_signature(
+            message,
+            certificate,
+            signature,
+            &self.roots.provider.signature_verification_algorithms,
+        )
     }
 
-    /// The provider's, as rustls' own verifier says too; asked for before anything is sent, so it must not wait.
+    /// Asked for before anything is sent, so it must not wait for roots.
     fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
-        self.provider.signature_verification_algorithms.supported_schemes()
+        self.roots.provider.signature_verification_algorithms.supported_schemes()
     }
 }
 
-fn all_of(store: &dyn RootStore, provider: &Arc<CryptoProvider>) -> Loaded {
-    store.all().and_then(|all| verifier(all, provider)).map(Checker::All)
+/// The client certificate, with a note that the server asked for one.
+#[derive(Debug)]
+struct Resolver {
+    identity: Option<Arc<CertifiedKey>>,
+    watched: Watched,
 }
 
-/// What rustls is told where there are no roots.
-fn refuse(error: TlsMaterialError) -> Error {
-    Error::Other(OtherError(Arc::new(error)))
-}
-
-/// rustls' own verifier; what was noted while loading goes to the log.
-fn verifier(
-    trust: Trust,
-    provider: &Arc<CryptoProvider>,
-) -> Result<Arc<WebPkiServerVerifier>, TlsMaterialError> {
-    for note in &trust.notes {
-        tracing::warn!("{note}");
+impl ResolvesClientCert for Resolver {
+    fn resolve(&self, issuers: &[&[u8]], schemes: &[SignatureScheme]) -> Option<Arc<CertifiedKey>> {
+        let identity = self.identity.clone().filter(|identity| identity.key.choose_scheme(schemes).is_some());
+        let mut attempt = self.watched.lock();
+        attempt.client_issuers = Some(issuers.iter().map(|issuer| issuer.to_vec()).collect());
+        attempt.certificate_shown = identity.is_some();
+        identity
     }
-    WebPkiServerVerifier::builder_with_provider(Arc::new(trust.roots), Arc::clone(provider))
-        .build()
-        .map_err(|error| TlsMaterialError::Setup(error.to_string()))
-}
 
-fn failed() -> TlsMaterialError {
-    TlsMaterialError::Setup("reading the trusted certificates failed".into())
+    fn has_certs(&self) -> bool {
+        // True also without a certificate, so that `resolve` is called and the request noted.
+        true
+    }
 }
 
 #[cfg(test)]

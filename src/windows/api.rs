@@ -22,7 +22,9 @@ use windows_sys::Win32::Storage::FileSystem::{
     CreateDirectoryW, GetShortPathNameW, MOVEFILE_DELAY_UNTIL_REBOOT, MoveFileExW,
 };
 use windows_sys::Win32::System::Console::{GetConsoleCP, SetConsoleCtrlHandler};
-use windows_sys::Win32::System::Registry::{HKEY_LOCAL_MACHINE, RRF_RT_REG_SZ, RegGetValueW};
+use windows_sys::Win32::System::Registry::{
+    HKEY_CURRENT_USER, HKEY_LOCAL_MACHINE, REG_DWORD, RRF_RT_REG_DWORD, RRF_RT_REG_SZ, RegGetValueW,
+};
 use windows_sys::Win32::System::Threading::{GetCurrentProcess, OpenProcessToken};
 
 /// The 8.3 form of an existing path; the path as it is where the volume keeps no short names.
@@ -73,6 +75,33 @@ pub fn program_data() -> io::Result<PathBuf> {
     succeeded(error)?;
     let length = folder.iter().position(|&unit| unit == 0).unwrap_or(folder.len());
     Ok(path_of(&folder, length))
+}
+
+/// A value of the user's part of the registry as text; a number in digits. `None` where there is none.
+pub fn user_setting(key: &str, name: &str) -> Option<String> {
+    let (key, name) = (wide(Path::new(key)).ok()?, wide(Path::new(name)).ok()?);
+    let mut units = vec![0_u16; 8192];
+    let mut bytes = u32::try_from(size_of_val(units.as_slice())).unwrap_or(0);
+    let mut kind = 0;
+    // SAFETY: `key` and `name` end with a NUL, `units` has `bytes` bytes.
+    let error = unsafe {
+        RegGetValueW(
+            HKEY_CURRENT_USER,
+            key.as_ptr(),
+            name.as_ptr(),
+            RRF_RT_REG_SZ | RRF_RT_REG_DWORD,
+            &mut kind,
+            units.as_mut_ptr().cast(),
+            &mut bytes,
+        )
+    };
+    succeeded(error).ok()?;
+    if kind == REG_DWORD {
+        let number = u32::from(*units.first()?) | u32::from(*units.get(1)?) << 16;
+        return Some(number.to_string());
+    }
+    let length = units.iter().position(|&unit| unit == 0).unwrap_or(units.len());
+    Some(String::from_utf16_lossy(units.get(..length)?))
 }
 
 /// Owner and access list of a file or folder, as SDDL.

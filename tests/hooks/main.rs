@@ -6,6 +6,8 @@
 mod support;
 
 mod blobs;
+#[cfg(unix)]
+mod channels;
 mod clearing;
 mod code_mode;
 mod configuration;

@@ -162,8 +162,7 @@ fn a_payload_over_32_mib_is_drained_and_a_scan_error() {
     let padding = "x".repeat(33 << 20);
     everywhere(|event, mode| {
         // Time enough for a busy machine: this is about what is read, not about how fast.
-        let hook = Hook::of(event).in_mode(mode).env("F5_GUARDRAILS_TIMEOUT", "100");
-        let hook = hook.arguments(["--hook-timeout", "120"]).text(&padding);
+        let hook = Hook::of(event).in_mode(mode).arguments(["--timeout", "100"]).text(&padding);
         unscanned(hook).failed_in(mode).says(&["32 mib"]);
     });
 }

@@ -105,3 +105,24 @@ fn the_scan_length_keeps_room_for_the_overlap() {
         hook.env("F5_GUARDRAILS_MAX_SCAN_LENGTH", length).against(&api).run().blocked();
     }
 }
+
+/// Hooks run in the session's folder: a relative path would be one in the repository.
+#[test]
+fn a_log_path_that_is_not_absolute_is_an_error_in_closed_mode() {
+    everywhere(|event, _| {
+        let api = F5::builder().never_called().start();
+        let hook = Hook::of(event).closed().env("F5_GUARDRAILS_LOG_FILE", "x.log").against(&api);
+        let answer = hook.run().blocked().says(&["F5_GUARDRAILS_LOG_FILE is not an absolute path"]);
+        assert!(!answer.home().join("x.log").exists(), "{answer:?}");
+    });
+}
+
+#[test]
+fn a_log_path_that_is_not_absolute_is_ignored_in_open_mode() {
+    everywhere(|event, _| {
+        let api = F5::start();
+        let hook = Hook::of(event).open().env("F5_GUARDRAILS_LOG_FILE", "./x.log").against(&api);
+        let answer = hook.run().allowed().notes(&["F5_GUARDRAILS_LOG_FILE is not an absolute path"]);
+        assert!(!answer.home().join("x.log").exists(), "{answer:?}");
+    });
+}

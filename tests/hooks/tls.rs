@@ -30,15 +30,31 @@ fn each_variable_for_a_ca_bundle_is_taken_in_its_turn() {
 }
 
 #[test]
-fn a_ca_bundle_that_is_missing_is_reported_and_the_next_is_taken() {
+fn a_ca_bundle_that_is_missing_is_reported_in_open_mode_and_the_next_is_taken() {
     let api = F5::builder().tls().start();
-    let hook = Hook::pre_tool_use().closed().against(&api);
+    let hook = Hook::pre_tool_use().against(&api);
     let (bundle, missing) = (hook.home().join("ca.pem"), hook.home().join("missing.pem"));
     hook.env("F5_GUARDRAILS_CA_BUNDLE", missing)
         .env("SSL_CERT_FILE", bundle)
         .run()
         .allowed()
         .notes(&["missing.pem"]);
+}
+
+#[test]
+fn in_closed_mode_a_bundle_has_to_be_there_under_a_full_path() {
+    for (value, words) in [("/nowhere/ca.pem", "does not exist"), ("ca.pem", "is not an absolute path")] {
+        let api = F5::builder().tls().never_called().start();
+        let hook = Hook::pre_tool_use().closed().against(&api);
+        hook.env("F5_GUARDRAILS_CA_BUNDLE", value).run().blocked().says(&[words]);
+    }
+    for name in
+        ["F5_GUARDRAILS_CLIENT_CERT", "F5_GUARDRAILS_CLIENT_KEY", "REQUESTS_CA_BUNDLE", "SSL_CERT_DIR"]
+    {
+        let api = F5::builder().tls().never_called().start();
+        let hook = Hook::pre_tool_use().closed().against(&api).without("F5_GUARDRAILS_CA_BUNDLE");
+        hook.env(name, "x.pem").run().blocked().says(&[&format!("{name} is not an absolute path")]);
+    }
 }
 
 #[test]
@@ -90,34 +106,80 @@ fn a_server_that_the_systems_store_does_not_know_is_a_scan_error() {
 }
 
 #[test]
-fn an_empty_system_store_is_told_as_such() {
+fn an_empty_folder_of_roots_trusts_nobody_and_is_told_as_such() {
     everywhere(|event, mode| {
-        let api = F5::builder().tls().may_stay_idle().start();
-        let hook = with_system_store(Hook::of(event).in_mode(mode).against(&api), "empty");
-        hook.env("F5_GUARDRAILS_USE_SYSTEM_CERT_STORE", "true")
-            .run()
-            .failed_in(mode)
-            .says(&["The system's certificate store holds no usable certificate."]);
-        assert!(api.requests().is_empty());
+        for choice in ["auto", "true", "false"] {
+            let api = F5::builder().tls().never_called().start();
+            let hook = with_system_store(Hook::of(event).in_mode(mode).against(&api), "empty");
+            hook.env("F5_GUARDRAILS_USE_SYSTEM_CERT_STORE", choice)
+                .run()
+                .failed_in(mode)
+                .says(&["(from SSL_CERT_DIR) holds no usable certificate"]);
+        }
     });
 }
 
 #[test]
-fn an_empty_system_store_is_told_also_where_the_service_is_away() {
+fn an_empty_folder_of_roots_is_told_also_where_the_service_is_away() {
     let hook = with_system_store(Hook::pre_tool_use().closed(), "empty");
     let url = f5_stand_in::f5::refusing_url().unwrap().replace("http:", "https:");
-    hook.env("F5_GUARDRAILS_BASE_URL", url)
-        .env("F5_GUARDRAILS_USE_SYSTEM_CERT_STORE", "true")
-        .run()
-        .blocked()
-        .says(&["The system's certificate store holds no usable certificate."]);
+    hook.env("F5_GUARDRAILS_BASE_URL", url).run().blocked().says(&["holds no usable certificate"]);
 }
 
 #[test]
-fn an_empty_system_store_is_noted_where_the_built_in_roots_take_its_place() {
-    let api = F5::builder().tls().start();
-    let hook = with_system_store(Hook::pre_tool_use().closed().against(&api), "empty");
-    hook.run().blocked().says(&["authority that is not trusted"]).notes(&["built-in roots are used"]);
+fn a_root_that_is_no_ca_vouches_only_for_itself() {
+    // The certificate of some other server, whose key signed the service's.
+    let key = rcgen::KeyPair::generate().unwrap();
+    let params = rcgen::CertificateParams::new(vec!["127.0.0.1".to_owned()]).unwrap();
+    let signer = rcgen::CertifiedIssuer::self_signed(params.clone(), key).unwrap();
+    let leaf_key = rcgen::KeyPair::generate().unwrap();
+    let leaf = params.signed_by(&leaf_key, &signer).unwrap();
+    let provider = std::sync::Arc::new(rustls::crypto::ring::default_provider());
+    let serving = |certificate: rustls::pki_types::CertificateDer<'static>, key: &rcgen::KeyPair| {
+        let key = rustls::pki_types::PrivateKeyDer::try_from(key.serialize_der()).unwrap();
+        let config = rustls::ServerConfig::builder_with_provider(std::sync::Arc::clone(&provider))
+            .with_safe_default_protocol_versions()
+            .unwrap()
+            .with_no_client_auth()
+            .with_single_cert(vec![certificate], key)
+            .unwrap();
+        serve_once(config)
+    };
+    for name in ["F5_GUARDRAILS_CA_BUNDLE", "SSL_CERT_FILE", "SSL_CERT_DIR"] {
+        let url = serving(leaf.der().clone(), &leaf_key);
+        let hook = Hook::pre_tool_use().closed().without("F5_GUARDRAILS_CA_BUNDLE");
+        let folder = hook.home().join("roots");
+        std::fs::create_dir_all(&folder).unwrap();
+        let file = folder.join("signer.pem");
+        std::fs::write(&file, signer.pem()).unwrap();
+        let place = if name == "SSL_CERT_DIR" { folder } else { file };
+        let hook = hook.env(name, &place).env("F5_GUARDRAILS_BASE_URL", url);
+        hook.run().blocked().says(&["is not a CA's (basic constraints)"]);
+        let url = serving(signer.der().clone(), signer.key());
+        let hook = Hook::pre_tool_use().closed().without("F5_GUARDRAILS_CA_BUNDLE");
+        let file = hook.file("pin.pem", signer.pem());
+        hook.env("SSL_CERT_FILE", file).env("F5_GUARDRAILS_BASE_URL", url).run().allowed();
+    }
+}
+
+/// A TLS server that clears one request; its address.
+fn serve_once(config: rustls::ServerConfig) -> String {
+    use std::io::{Read, Write};
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("https://{}", listener.local_addr().unwrap());
+    std::thread::spawn(move || {
+        let (mut tcp, _) = listener.accept().unwrap();
+        let mut tls = rustls::ServerConnection::new(std::sync::Arc::new(config)).unwrap();
+        let mut stream = rustls::Stream::new(&mut tls, &mut tcp);
+        let mut request = [0; 65536];
+        if matches!(stream.read(&mut request), Ok(1..)) {
+            let body = f5_stand_in::f5::Verdict::cleared().body("hi", "request", 1).to_string();
+            let _ = write!(stream, "HTTP/1.1 200 OK\r\nContent-Length: {}\r\n\r\n{body}", body.len());
+            let _ = stream.flush();
+            let _ = stream.read(&mut request);
+        }
+    });
+    url
 }
 
 #[test]
@@ -159,7 +221,7 @@ fn silence_in_the_handshake_runs_into_the_deadline() {
     everywhere(|event, mode| {
         let api = F5::builder().tls().always(Fault::HangOnConnect).start();
         let hook = Hook::of(event).in_mode(mode).against(&api).env("F5_GUARDRAILS_TIMEOUT", "2");
-        hook.run().failed_in(mode).says(&["timeout", "timed out", "in time", "deadline"]);
+        hook.run().failed_in(mode).says(&["did not finish within 2 s"]).says(&["TLS handshake"]);
     });
 }
 

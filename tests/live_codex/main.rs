@@ -19,4 +19,6 @@ mod messages;
 mod outputs;
 mod prompts;
 mod stage;
+#[cfg(target_os = "linux")] // the hook is found below /proc
+mod stall;
 mod tools;

@@ -1,4 +1,4 @@
-//! A stage for one run: a home for Codex with the four hooks registered by hand, the F5 stand-in, the model's script.
+//! A stage for one run: a home for Codex with the hooks registered by hand, the F5 stand-in, the model's script.
 
 use crate::codex::{self, Output};
 use f5_stand_in::f5::{F5, TOKEN};
@@ -17,9 +17,8 @@ const HOOKS: [(&str, &str, bool); 5] = [
     ("SubagentStop", "stop", false),
 ];
 
-/// Seconds after which Codex would give up on a hook; f5-guard is told the same. Wide, so that a busy machine does not
-/// decide a test.
-const HOOK_TIMEOUT: u32 = 60;
+/// As `install` registers a hook.
+const HOOK_TIMEOUT: (u32, &str) = (60, "");
 
 /// A model of Codex's catalogue that calls its tools itself, and one that calls them from scripts ("code mode"), as most
 /// of the catalogue do.
@@ -39,6 +38,8 @@ pub struct Stage {
     features: Vec<&'static str>,
     variables: Vec<(String, String)>,
     model_name: &'static str,
+    /// Seconds after which Codex gives up on a hook, and what a command carries because of that.
+    timeout: (u32, &'static str),
 }
 
 impl Stage {
@@ -61,8 +62,18 @@ impl Stage {
             ("NO_PROXY", "127.0.0.1".to_owned()),
         ];
         let variables = variables.into_iter().map(|(name, value)| (name.to_owned(), value)).collect();
-        let (elsewhere, features, model_name) = (BTreeMap::new(), vec![], CLASSIC);
-        Self { home, work, api, elsewhere, model, mcp: None, features, variables, model_name }
+        Self {
+            home,
+            work,
+            api,
+            elsewhere: BTreeMap::new(),
+            model,
+            mcp: None,
+            features: vec![],
+            variables,
+            model_name: CLASSIC,
+            timeout: HOOK_TIMEOUT,
+        }
     }
 
     /// Sets a variable of the environment that Codex, and with it the hooks, run in.
@@ -87,6 +98,13 @@ impl Stage {
     #[cfg(unix)] // only of use with a command that runs
     pub fn scanning_elsewhere(mut self, event: &'static str, base_url: String) -> Self {
         self.elsewhere.insert(event, base_url);
+        self
+    }
+
+    /// Registers the hooks as version 0.1.0 did.
+    #[cfg(target_os = "linux")] // where the tests about time are
+    pub fn registered_by_0_1_0(mut self) -> Self {
+        self.timeout = (15, " --hook-timeout 15");
         self
     }
 
@@ -176,16 +194,16 @@ stream_max_retries = 0
             config += "[features]\n";
             config.extend(self.features.iter().map(|name| format!("{name} = true\n")));
         }
+        let (timeout, more) = self.timeout;
         for (event, subcommand, matcher) in HOOKS {
-            let mut command =
-                format!("{} {subcommand} --hook-timeout {HOOK_TIMEOUT}", env!("CARGO_BIN_EXE_f5-guard"));
+            let mut command = format!("{} {subcommand}{more}", env!("CARGO_BIN_EXE_f5-guard"));
             if let Some(base_url) = self.elsewhere.get(event) {
                 command += &format!(" --base-url {base_url}");
             }
             let matcher = if matcher { "matcher = \".*\"\n" } else { "" };
             config += &format!(
                 "[[hooks.{event}]]\n{matcher}[[hooks.{event}.hooks]]\ntype = \"command\"\n\
-                 command = '{command}'\ntimeout = {HOOK_TIMEOUT}\n"
+                 command = '{command}'\ntimeout = {timeout}\n"
             );
         }
         std::fs::write(self.home().join("config.toml"), config).expect("config.toml can be written");

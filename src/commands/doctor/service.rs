@@ -8,14 +8,19 @@ use crate::doctor::screen::Screen;
 use crate::doctor::settings::Connection;
 use crate::settings::Settings;
 use crate::supervise::supervise;
-use crate::transport::{client_identity, load_trust, proxy};
+use crate::transport::proxy::{Route, route};
+use crate::transport::watch::Watch;
+use crate::transport::{client_identity, load_trust};
 
 /// Time for reading the trust store: a keychain can be slow at first.
 const TRUST_TIME: Duration = Duration::from_secs(60);
 
 pub fn connection(settings: &Settings, screen: &Screen) -> Connection {
-    let proxy = settings.base_url.as_ref().ok().and_then(|url| proxy::shown_proxy_for(url.url()));
-    let proxy = proxy.map(|proxy| screen.text(&proxy));
+    let way = settings.base_url.as_ref().ok().map(|url| route(url.url(), &settings.proxies));
+    let proxy = match way {
+        Some(Ok(Route::Through(proxy))) => Some(screen.text(&proxy.to_string())),
+        _ => None,
+    };
     let tls = settings.tls.clone();
     let loaded = supervise(Instant::now() + TRUST_TIME, move || {
         let trust = load_trust(&tls)?;
@@ -46,7 +51,7 @@ pub fn ask(offline: bool, possible: bool, settings: &Settings, screen: &Screen) 
     if !possible {
         return ServiceFacts::NotTried;
     }
-    match Checks::new(settings, super::PROCESS_ENV).scan(PROMPT, None) {
+    match Checks::new(settings, super::PROCESS_ENV).scan(PROMPT, None, Watch::default()) {
         Scan::Done { report, took } if report.is_cleared() => ServiceFacts::Cleared { took },
         Scan::Done { report, .. } => {
             let scanners: Vec<&str> =

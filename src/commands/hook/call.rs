@@ -115,7 +115,7 @@ pub fn drain_stdin() {
     let _ = io::copy(&mut io::stdin().lock(), &mut io::sink());
 }
 
-/// The event of the payload on stdin, for a command line that does not say which hook it is.
+/// The event of the payload on stdin, for a command line that may not say which hook it is.
 pub fn event_on_stdin() -> Option<Event> {
     payload::salvage_event(&read_stdin().ok()?)
 }

@@ -6,15 +6,15 @@ use std::process::{Child, Command, Stdio};
 use std::sync::mpsc;
 use std::time::{Duration, Instant};
 
-use hyper_util::client::proxy::matcher::Matcher;
-
 use super::within;
-use crate::diagnose::{Route, Target};
+use crate::access::Privilege;
 use crate::installation::{Surroundings, SurroundingsError, managed_folder};
 use crate::printable::printable;
 use crate::scan::{Metadata, ScanClient, ScanDirection, ScanError, ScanJob, ScanReport};
 use crate::settings::{Env, Settings, Source};
-use crate::transport::{ExchangeLog, client_identity, load_trust, proxy};
+use crate::transport::proxy::{self, route};
+use crate::transport::watch::Watch;
+use crate::transport::{ExchangeLog, client_identity, key_log_note, load_trust};
 
 /// An installed binary that takes longer than this to say its version is broken.
 const VERSION_TIME: Duration = Duration::from_secs(10);
@@ -77,23 +77,12 @@ impl<'a> Checks<'a> {
 
     /// The binary that `f5-guard install` puts into Codex's home folder.
     pub fn hook_binary(&self) -> Step {
-        let install = |cause: String| Problem { cause, fix: "Run `f5-guard install`.".to_owned() };
         let result = match installed_binary(self.env) {
             Err(why) => Err(install(format!("It can't be told where the hook binary is: {why}"))),
             Ok(path) if !path.exists() => {
                 Err(install(format!("The hook binary is not installed: {} does not exist.", path.display())))
             }
-            Ok(path) => match version_of(&path) {
-                Ok(version) if version == env!("CARGO_PKG_VERSION") => {
-                    Ok(format!("{}, version {version}", path.display()))
-                }
-                Ok(version) => Err(install(format!(
-                    "The installed hook binary {} is version {version}, this one is {}.",
-                    path.display(),
-                    env!("CARGO_PKG_VERSION")
-                ))),
-                Err(why) => Err(install(format!("The installed hook binary {} {why}.", path.display()))),
-            },
+            Ok(path) => check_binary(&path),
         };
         Step { name: "Hook binary", result, stops_scan: false, notes: Vec::new() }
     }
@@ -124,11 +113,7 @@ impl<'a> Checks<'a> {
             Ok((trust, identity.is_some()))
         });
         let mut notes = Vec::new();
-        if self.settings.tls.key_log {
-            notes.push(
-                "SSLKEYLOGFILE is set: the secrets of every TLS connection are written there.".to_owned(),
-            );
-        }
+        notes.extend(self.settings.tls.key_log.as_deref().map(key_log_note));
         let result = match loaded {
             Some(Ok((trust, identity))) => {
                 notes.extend(trust.notes);
@@ -149,44 +134,31 @@ impl<'a> Checks<'a> {
         Step { name: "Trust", result, stops_scan: true, notes }
     }
 
-    /// Which way the scan goes; never wrong by itself.
-    pub fn proxy(&self) -> Step {
-        let result = match self.settings.base_url.as_ref() {
-            Ok(url) if url.url().scheme() == "https" => {
-                let url = url.url();
-                let target = Target {
-                    host: url.host_str().unwrap_or_default().trim_matches(['[', ']']).to_owned(),
-                    port: url.port_or_known_default().unwrap_or(443),
-                };
-                match Route::choose(&Matcher::from_system(), &target, self.env) {
-                    Route::Direct { why } => format!("none, because {why}"),
-                    Route::Proxy(proxy) => format!("{}, because {}", proxy.url(), proxy.why),
-                }
-            }
-            Ok(url) => match proxy::shown_proxy_for(url.url()) {
-                Some(proxy) => format!("{proxy}, also for http://"),
-                None => "none for http://".to_owned(),
-            },
-            Err(_) => "not looked up, because there is no usable base URL".to_owned(),
+    /// Which way the scan goes.
+    pub fn proxy(&mut self) -> Step {
+        let result = match self.settings.base_url.as_ref().map(|url| route(url.url(), &self.settings.proxies))
+        {
+            Ok(Ok(route)) => Ok(route.to_string()),
+            Ok(Err(problem)) => Err(self.impossible(&ScanError::Transport(problem.into()))),
+            Err(_) => Ok("not looked up, because there is no usable base URL".to_owned()),
         };
-        Step { name: "Proxy", result: Ok(result), stops_scan: false, notes: Vec::new() }
+        let notes = proxy::notes(&self.settings.proxies);
+        Step { name: "Proxy", result, stops_scan: true, notes }
     }
 
     /// Scans `prompt`, if the steps so far make that possible.
-    pub fn scan(&self, prompt: &'static str, record: Option<ExchangeLog>) -> Scan {
+    pub fn scan(&self, prompt: &'static str, record: Option<ExchangeLog>, watch: Watch) -> Scan {
         if !self.possible {
             return Scan::NotTried;
         }
         let settings = self.settings.clone();
         let budget = settings.budget();
         let started = Instant::now();
-        let result = within(budget.limit + GRACE, move || scan(&settings, prompt, record, started));
+        let result = within(budget.limit + GRACE, move || scan(&settings, prompt, record, watch, started));
         match result {
             Some(Ok(report)) => Scan::Done { report, took: started.elapsed() },
             Some(Err(error)) => Scan::Failed(error),
-            None => {
-                Scan::Failed(ScanError::Deadline { limit: budget.limit, cut_by_hook: budget.cut_by_hook })
-            }
+            None => Scan::Failed(budget.into()),
         }
     }
 
@@ -200,9 +172,10 @@ fn scan(
     settings: &Settings,
     prompt: &str,
     record: Option<ExchangeLog>,
+    watch: Watch,
     started: Instant,
 ) -> Result<ScanReport, ScanError> {
-    let client = ScanClient::recording(settings, started, record)?;
+    let client = ScanClient::watched(settings, started, record, watch)?;
     let job = ScanJob {
         content: prompt,
         direction: ScanDirection::Request,
@@ -222,11 +195,33 @@ fn origin(source: Source) -> String {
 fn installed_binary(env: Env<'_>) -> Result<PathBuf, SurroundingsError> {
     let surroundings = Surroundings::of_this_process(&env)?;
     let user = surroundings.user_folder().binary();
-    if user.exists() {
+    if Privilege::among_users().may_use(&user).is_ok() && user.exists() {
         return Ok(user);
     }
     let managed = surroundings.installed_managed_dir();
     Ok(managed.map_or(user, |folder| managed_folder(surroundings.system, &folder).binary()))
+}
+
+fn install(cause: String) -> Problem {
+    Problem { cause, fix: "Run `f5-guard install`.".to_owned() }
+}
+
+fn check_binary(path: &Path) -> Result<String, Problem> {
+    if let Err(shared) = Privilege::among_users().may_start(path) {
+        return Err(Problem {
+            cause: format!("The installed hook binary was not run, because this is root and {shared}."),
+            fix: "Run `f5-guard smoketest` as the user whose Codex is meant, without sudo.".to_owned(),
+        });
+    }
+    let version = version_of(path);
+    let (path, this) = (path.display(), env!("CARGO_PKG_VERSION"));
+    match version {
+        Ok(version) if version == this => Ok(format!("{path}, version {version}")),
+        Ok(version) => Err(install(format!(
+            "The installed hook binary {path} is version {version}, this one is {this}."
+        ))),
+        Err(why) => Err(install(format!("The installed hook binary {path} {why}."))),
+    }
 }
 
 /// The version that the binary says it is; the words of a failure continue "The binary …".

@@ -1,21 +1,24 @@
-//! From the settings of a scan to a TLS diagnosis: the same roots, client certificate and proxy.
+//! Explains the scan that was just made. Where there was none to make (no token) or where another host is asked for, a
+//! request without a token takes its place, over the same transport.
 
-use std::sync::Arc;
-use std::time::{Duration, SystemTime};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
-use hyper_util::client::proxy::matcher::Matcher;
-use rustls::crypto::ring::sign::any_supported_type;
-use rustls::sign::CertifiedKey;
+use http::Method;
+use rustls::pki_types::{CertificateDer, ServerName};
+use url::Url;
 
-use crate::diagnose::{
-    ClientIdentity, Os, Report, Request, Route, Target, TrustSource, environment_report, run as diagnose,
-};
-use crate::settings::values::SystemStore;
-use crate::settings::{Env, Settings, TlsSettings};
-use crate::transport::{TrustSource as Source, client_identity, load_trust};
+use super::Scan;
+use crate::scan::ScanError;
+use crate::settings::{Env, Settings};
+use crate::tls_diagnostics::{Chain, Facts, Os, Report, Trust, environment_report, name_servers};
+use crate::transport::fault::Fault;
+use crate::transport::proxy::route;
+use crate::transport::watch::Watch;
+use crate::transport::{Peer, Transport, alternatives, load_trust, look, with_retries};
 
-/// All steps together may take this many times what one may take.
-const STEPS: u32 = 4;
+/// What is said before the second look.
+pub const LOOK_ANNOUNCEMENT: &str = "Now an unverified look at the certificates: a second connection on which nothing \
+    but the TLS handshake is begun. No token and no text is sent on it.";
 
 /// What the command line asks for in place of the base URL's host and port.
 pub struct Asked<'a> {
@@ -23,51 +26,105 @@ pub struct Asked<'a> {
     pub port: Option<u16>,
 }
 
-/// Diagnoses the connection; `announce` is told before anything unverified is done.
-///
-/// # Errors
-/// A sentence on why there is nothing to diagnose.
+/// Diagnoses the connection; `announce` is told before anything unverified is done. An error is a sentence on why
+/// there is nothing to diagnose.
 pub fn run(
     settings: &Settings,
     asked: &Asked<'_>,
+    scan: &Scan,
+    watch: &Watch,
     env: Env<'_>,
     announce: &mut dyn FnMut(&str),
 ) -> Result<Report, String> {
-    let target = target(settings, asked)?;
+    let url = target(settings, asked)?;
     let trust = load_trust(&settings.tls)
         .map_err(|error| format!("No TLS diagnosis without usable roots: {error} {}", error.fix()))?;
-    let client = client_identity(&settings.tls).map_err(|error| {
-        format!("No TLS diagnosis without the configured client certificate: {error} {}", error.fix())
-    })?;
-    let client = match client {
-        Some(identity) => {
-            let key = any_supported_type(&identity.key)
-                .map_err(|error| format!("The client certificate's key cannot be used: {error}."))?;
-            Some(ClientIdentity {
-                key: Arc::new(CertifiedKey::new(identity.chain, key)),
-                source: "F5_GUARDRAILS_CLIENT_CERT".to_owned(),
-            })
+    let transport =
+        Transport::new(&settings.tls, &settings.proxies, settings.base_url.source).map_err(|error| {
+            format!("No TLS diagnosis without the configured client certificate: {error} {}", error.fix())
+        })?;
+    let scanned = asked.host.is_none() && asked.port.is_none();
+    let (error, attempts) = match scan {
+        Scan::Done { .. } if scanned => (None, watch.attempts()),
+        Scan::Failed(error) if scanned => (Some(error.clone()), watch.attempts()),
+        _ => {
+            let watch = Watch::default();
+            let error = ask(&transport.clone().watched_by(watch.clone()), &url, settings).err();
+            (error, watch.attempts())
         }
-        None => None,
     };
-    let step_timeout = (*settings.timeout).max(Duration::from_secs(1));
-    let request = Request {
-        alternatives: alternatives(&settings.tls, &trust.source, env),
-        trust: TrustSource { source: trust.source.to_string(), roots: Arc::new(trust.roots) },
-        client,
-        route: Route::choose(&Matcher::from_system(), &target, env),
-        target,
-        now: SystemTime::now(),
-        step_timeout,
-        total_timeout: step_timeout.saturating_mul(STEPS),
+    let (earlier_attempts, attempt) = match attempts.split_last() {
+        Some((last, earlier)) => (earlier.len(), last.clone()),
+        None => Default::default(),
     };
-    let facts = diagnose(&request, announce);
+    let clock = seconds(SystemTime::now());
+    let mut facts = Facts {
+        target: Peer::of(&url),
+        clock,
+        trust: Trust { source: trust.source.to_string(), roots: trust.roots.len() },
+        route: route(&url, &settings.proxies).ok(),
+        attempt,
+        earlier_attempts,
+        chain: None,
+        looked_again: false,
+        client_certificate: settings.tls.client_cert.is_some().then_some("F5_GUARDRAILS_CLIENT_CERT"),
+        name_servers: name_servers(),
+        error,
+    };
+    let mut shown = facts.attempt.chain.clone();
+    if matches!(facts.fault(), Some(Fault::NothingInCommon)) && shown.is_empty() {
+        announce(LOOK_ANNOUNCEMENT);
+        shown = within(settings, look(&transport, &url)).unwrap_or_default();
+        facts.looked_again = !shown.is_empty();
+    }
+    facts.chain = describe(&shown, &facts.target, settings, &trust, clock);
     Ok(Report::new(environment_report(env), facts, Os::current()))
 }
 
-fn target(settings: &Settings, asked: &Asked<'_>) -> Result<Target, String> {
-    let url = settings.base_url.as_ref().ok().map(|base| base.url());
-    let host = match (asked.host, url) {
+fn describe(
+    shown: &[CertificateDer<'static>],
+    target: &Peer,
+    settings: &Settings,
+    trust: &crate::transport::Trust,
+    clock: i64,
+) -> Option<Chain> {
+    let name = ServerName::try_from(target.host.clone()).ok()?;
+    let others = || alternatives(&settings.tls, &trust.source);
+    (!shown.is_empty()).then(|| Chain::analyse(shown, &name, &trust.roots, &others, clock))
+}
+
+/// A request without a token, with the retries and within the time of a scan.
+fn ask(transport: &Transport, url: &Url, settings: &Settings) -> Result<(), ScanError> {
+    let deadline = Instant::now() + settings.budget().limit;
+    let asked = with_retries(deadline, || transport.send(transport.request(Method::GET, url.clone())));
+    match within(settings, asked) {
+        Some(Ok(_)) => Ok(()),
+        Some(Err(error)) => Err(error.into()),
+        None => Err(ScanError::from(settings.budget()).while_pending(transport.pending())),
+    }
+}
+
+/// Waits for `work` as long as a scan may take.
+fn within<T>(settings: &Settings, work: impl Future<Output = T>) -> Option<T> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().ok()?;
+    let limit = settings.budget().limit.max(Duration::from_millis(100));
+    let result = runtime.block_on(async { tokio::time::timeout(limit, work).await.ok() });
+    // A name look-up that hangs is left behind.
+    runtime.shutdown_background();
+    result
+}
+
+/// Seconds since the Unix epoch; negative before it.
+fn seconds(time: SystemTime) -> i64 {
+    match time.duration_since(UNIX_EPOCH) {
+        Ok(since) => i64::try_from(since.as_secs()).unwrap_or(i64::MAX),
+        Err(before) => i64::try_from(before.duration().as_secs()).map_or(i64::MIN, |secs| -secs),
+    }
+}
+
+fn target(settings: &Settings, asked: &Asked<'_>) -> Result<Url, String> {
+    let base = settings.base_url.as_ref().ok().map(|base| base.url());
+    let host = match (asked.host, base) {
         (Some(host), _) => host.to_owned(),
         (None, Some(url)) => {
             if url.scheme() != "https" && asked.port.is_none() {
@@ -80,35 +137,14 @@ fn target(settings: &Settings, asked: &Asked<'_>) -> Result<Target, String> {
         }
     };
     // With a host of one's own the base URL's port means nothing.
-    let port = match (asked.port, asked.host, url) {
+    let port = match (asked.port, asked.host, base) {
         (Some(port), ..) => port,
         (None, None, Some(url)) => url.port_or_known_default().unwrap_or(443),
         _ => 443,
     };
-    Ok(Target { host: host.trim_matches(['[', ']']).to_owned(), port })
-}
-
-/// The other roots of this machine, to say under which of them the server would be accepted.
-fn alternatives(tls: &TlsSettings, in_force: &Source, env: Env<'_>) -> Vec<TrustSource> {
-    // With these variables what is called the system's store is another file, and says nothing about the browser's.
-    let replaced =
-        ["SSL_CERT_FILE", "SSL_CERT_DIR"].iter().any(|name| env(name).is_some_and(|v| !v.is_empty()));
-    let mut stores = Vec::new();
-    if matches!(in_force, Source::CaBundle { .. } | Source::BuiltIn) && !replaced {
-        stores.push(SystemStore::Always);
-    }
-    if matches!(in_force, Source::CaBundle { .. } | Source::System) {
-        stores.push(SystemStore::Never);
-    }
-    let load = |choice: SystemStore| {
-        let mut other = tls.clone();
-        other.ca_bundles.clear();
-        other.system_store.value = choice;
-        load_trust(&other).ok()
-    };
-    stores
-        .into_iter()
-        .filter_map(load)
-        .map(|trust| TrustSource { source: trust.source.to_string(), roots: Arc::new(trust.roots) })
-        .collect()
+    let host = if host.contains(':') && !host.starts_with('[') { format!("[{host}]") } else { host };
+    let url = Url::parse(&format!("https://{host}:{port}/"));
+    url.ok()
+        .filter(|url| url.username().is_empty() && url.path() == "/")
+        .ok_or_else(|| "The host to diagnose is not a name or an address.".to_owned())
 }

@@ -6,9 +6,9 @@ use std::time::Duration;
 use serde_json::{Value, json};
 
 use super::checks::{Problem, Scan, Step};
-use crate::diagnose::Report as Diagnosis;
 use crate::printable::printable;
 use crate::scan::ScanReport;
+use crate::tls_diagnostics::Report as Diagnosis;
 use crate::transport::{Exchange, ExchangeResult, Message};
 
 /// How the report is written.

@@ -6,10 +6,10 @@ use rustls::pki_types::PrivateKeyDer;
 use rustls::pki_types::pem::PemObject;
 use rustls::server::{ClientHello, ResolvesServerCert};
 use rustls::sign::CertifiedKey;
-use rustls::{CertificateError, RootCertStore};
 
 use super::*;
 use crate::transport::TrustSource;
+use crate::transport::certificate_problem::CertificateProblem;
 
 /// A server's certificate and the roots that its authority is among.
 struct Scene {
@@ -32,9 +32,9 @@ impl Scene {
         trust(&self.authority)
     }
 
-    fn verify(&self, verifier: &dyn ServerCertVerifier, name: &str) -> Result<(), Error> {
+    fn verify(&self, verifier: &RootsVerifier, name: &str) -> Result<(), Error> {
         let name = ServerName::try_from(name.to_owned()).unwrap();
-        verifier.verify_server_cert(&self.server, &[], &name, &[], UnixTime::now()).map(drop)
+        verifier.check(&self.server, &[], &name, UnixTime::now())
     }
 }
 
@@ -52,7 +52,7 @@ impl<F: Fn() -> Result<Trust, TlsMaterialError> + Send + Sync> RootStore for Sto
 
 /// A verifier that has to load all its roots at once.
 fn loading(all: impl Fn() -> Result<Trust, TlsMaterialError> + Send + Sync + 'static) -> RootsVerifier {
-    RootsVerifier::loading(Arc::new(Store(None, all)), provider(), Arc::default())
+    RootsVerifier::loading(Arc::new(Store(None, all)), provider())
 }
 
 /// A verifier that loads a part of its roots first.
@@ -60,13 +60,11 @@ fn loading_part(
     part: Trust,
     all: impl Fn() -> Result<Trust, TlsMaterialError> + Send + Sync + 'static,
 ) -> RootsVerifier {
-    RootsVerifier::loading(Arc::new(Store(Some(part), all)), provider(), Arc::default())
+    RootsVerifier::loading(Arc::new(Store(Some(part), all)), provider())
 }
 
 fn trust(authority: &Authority) -> Trust {
-    let mut roots = RootCertStore::empty();
-    roots.add(der(authority.pem())).unwrap();
-    Trust { roots, source: TrustSource::System, notes: Vec::new() }
+    Trust { roots: RootSet::new([der(authority.pem())]), source: TrustSource::System, notes: Vec::new() }
 }
 
 fn provider() -> Arc<CryptoProvider> {
@@ -125,45 +123,55 @@ fn a_panic_while_loading_accepts_nobody() {
 #[test]
 fn a_store_without_a_single_root_accepts_nobody() {
     let scene = Scene::new(Validity::Now);
-    let empty = Trust { roots: RootCertStore::empty(), source: TrustSource::System, notes: Vec::new() };
+    let empty = Trust { roots: RootSet::default(), source: TrustSource::System, notes: Vec::new() };
     let verifier = loading(move || Ok(empty.clone()));
-    assert!(matches!(scene.verify(&verifier, "service.example"), Err(Error::Other(_))));
+    assert_eq!(problem(scene.verify(&verifier, "service.example")), Some(CertificateProblem::UnknownIssuer));
+}
+
+/// What is wrong with the certificate, if that is what the verifier says.
+fn problem(result: Result<(), Error>) -> Option<CertificateProblem> {
+    match result {
+        Err(Error::InvalidCertificate(CertificateError::Other(other))) => {
+            other.0.downcast_ref::<CertificateProblem>().cloned()
+        }
+        _ => None,
+    }
+}
+
+fn mozilla() -> Trust {
+    let roots = RootSet::new(webpki_root_certs::TLS_SERVER_ROOT_CERTS.iter().cloned());
+    Trust { roots, source: TrustSource::BuiltIn, notes: Vec::new() }
 }
 
 #[test]
-fn refusals_are_rustls_own() {
+fn a_refusal_says_what_is_wrong() {
     let refusal = |scene: &Scene, trust: Trust, name: &str| {
-        let loading = loading(move || Ok(trust.clone()));
-        match scene.verify(&loading, name) {
-            Err(Error::InvalidCertificate(error)) => error,
-            other => panic!("{other:?}"),
-        }
+        problem(scene.verify(&loading(move || Ok(trust.clone())), name))
     };
     let scene = Scene::new(Validity::Now);
-    let roots = webpki_roots::TLS_SERVER_ROOTS.iter().cloned().collect();
-    let strangers = Trust { roots, source: TrustSource::BuiltIn, notes: Vec::new() };
-    assert_eq!(refusal(&scene, strangers, "service.example"), CertificateError::UnknownIssuer);
+    let strange = refusal(&scene, mozilla(), "service.example");
+    assert_eq!(strange, Some(CertificateProblem::UnknownIssuer));
     let name = refusal(&scene, scene.trust(), "other.example");
-    assert!(matches!(name, CertificateError::NotValidForNameContext { .. }), "{name:?}");
+    assert_eq!(name, Some(CertificateProblem::WrongName));
     let expired = Scene::new(Validity::Expired);
     let time = refusal(&expired, expired.trust(), "service.example");
-    assert!(matches!(time, CertificateError::ExpiredContext { .. }), "{time:?}");
+    assert_eq!(time, Some(CertificateProblem::Expired));
 }
 
 #[test]
-fn the_hello_does_not_wait_and_offers_what_rustls_would() {
-    let scene = Scene::new(Validity::Now);
+fn the_hello_does_not_wait_for_the_roots() {
     let (release, held) = mpsc::channel::<()>();
     let held = Mutex::new(held);
-    let verifier = loading(move || {
+    let roots = loading(move || {
         // Ends when the test does.
         let _ = held.lock().unwrap().recv();
         Err(TlsMaterialError::SystemStoreEmpty)
     });
-    let own = super::verifier(scene.trust(), &provider()).unwrap();
-    assert_eq!(verifier.supported_verify_schemes(), own.supported_verify_schemes());
-    assert_eq!(verifier.requires_raw_public_keys(), own.requires_raw_public_keys());
-    assert!(verifier.root_hint_subjects().is_none() && own.root_hint_subjects().is_none());
+    let verifier = Verifier { roots: Arc::new(roots), watched: None };
+    assert_eq!(
+        verifier.supported_verify_schemes(),
+        provider().signature_verification_algorithms.supported_schemes()
+    );
     drop(release);
 }
 
@@ -171,12 +179,12 @@ fn the_hello_does_not_wait_and_offers_what_rustls_would() {
 fn signatures_are_left_to_rustls_too() {
     // Through a real handshake: only a signature over this very handshake passes.
     let api = f5_stand_in::f5::F5::builder().tls().may_stay_idle().start();
-    let mut roots = RootCertStore::empty();
-    roots.add(der(api.ca_pem())).unwrap();
+    let roots = RootSet::new([der(api.ca_pem())]);
     let trust = Trust { roots, source: TrustSource::System, notes: Vec::new() };
     for versions in [&[&rustls::version::TLS12][..], &[&rustls::version::TLS13]] {
         let trust = trust.clone();
-        let verifier = Arc::new(loading(move || Ok(trust.clone())));
+        let roots = Arc::new(loading(move || Ok(trust.clone())));
+        let verifier = Arc::new(Verifier { roots, watched: None });
         let config = rustls::ClientConfig::builder_with_provider(provider())
             .with_protocol_versions(versions)
             .unwrap()
@@ -215,7 +223,10 @@ fn a_good_certificate_is_worth_nothing_without_its_key() {
             .with_protocol_versions(versions)
             .unwrap()
             .dangerous()
-            .with_custom_certificate_verifier(Arc::new(loading(move || Ok(trust.clone()))))
+            .with_custom_certificate_verifier(Arc::new(Verifier {
+                roots: Arc::new(loading(move || Ok(trust.clone()))),
+                watched: None,
+            }))
             .with_no_client_auth();
         let server = rustls::ServerConfig::builder_with_provider(provider())
             .with_protocol_versions(versions)
@@ -274,11 +285,10 @@ fn what_a_part_of_the_roots_does_not_vouch_for_is_for_all_of_them_to_say() {
 fn a_stranger_is_refused_by_all_roots_after_a_part_of_them() {
     let scene = Scene::new(Validity::Now);
     let part = trust(&Authority::new());
-    let all: RootCertStore = webpki_roots::TLS_SERVER_ROOTS.iter().cloned().collect();
-    let all = Trust { roots: all, source: TrustSource::BuiltIn, notes: Vec::new() };
-    let verifier = loading_part(part, move || Ok(all.clone()));
-    let refusal = scene.verify(&verifier, "service.example").unwrap_err();
-    assert_eq!(refusal, Error::InvalidCertificate(CertificateError::UnknownIssuer));
+    let verifier = loading_part(part, || Ok(mozilla()));
+    let refusal = problem(scene.verify(&verifier, "service.example"));
+    // The authorities of the stand-in share a name.
+    assert!(refusal.is_some_and(|problem| problem.is_about_trust()));
 }
 
 #[test]

@@ -1,0 +1,50 @@
+//! A string that must not be seen: tokens and whatever else opens a door.
+//!
+//! The type keeps a secret out of `Debug` output and therefore out of logs, panics and test failures.
+//! It does not wipe memory: the token is in the process's environment anyway.
+
+mod finder;
+
+use std::fmt;
+
+pub use finder::SecretFinder;
+
+/// A secret string. `Debug` prints its length only; there is no `Display`.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Secret(String);
+
+impl Secret {
+    /// Wraps `value`, from here on readable through [`Secret::expose`] only.
+    #[must_use]
+    pub fn new(value: impl Into<String>) -> Self {
+        Self(value.into())
+    }
+
+    /// The secret itself. Call it where the value goes on the wire, and nowhere else.
+    #[must_use]
+    pub fn expose(&self) -> &str {
+        &self.0
+    }
+
+    /// The number of characters, which may be shown.
+    #[must_use]
+    pub fn length(&self) -> usize {
+        self.0.chars().count()
+    }
+}
+
+impl fmt::Debug for Secret {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Secret({} characters)", self.length())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn debug_shows_the_length_and_nothing_else() {
+        assert_eq!(format!("{:?}", Secret::new("tok-123")), "Secret(7 characters)");
+    }
+}

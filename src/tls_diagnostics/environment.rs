@@ -1,0 +1,237 @@
+//! Every environment variable that influences whom we trust and which way we go: its value without logins, and what is
+//! in the file it names. The environment comes in by parameter; the files are read here.
+
+use serde::Serialize;
+use std::ffi::{OsStr, OsString};
+use std::fs;
+use std::path::Path;
+
+use crate::printable::printable;
+use crate::settings::home_relative;
+use crate::transport::proxy::{Address, shown_exceptions};
+use crate::transport::roots::RootSet;
+use crate::transport::{Contents, key_log_note, private_key};
+
+/// The longest value shown.
+const VALUE_CHARS: usize = 200;
+/// A bundle larger than this is not read (Mozilla's whole set is 0.25 MB).
+const FILE_BYTES: u64 = 16 * 1024 * 1024;
+/// The most files of an `SSL_CERT_DIR` that are looked into.
+const MOST_FILES: usize = 2_000;
+
+/// How a variable's value is to be read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    Certificates,
+    Directory,
+    Key,
+    KeyLog,
+    Switch,
+    Proxy,
+    Exceptions,
+}
+
+/// In the order of the report. On Windows names are not case-sensitive, so that both spellings are the same variable.
+const VARIABLES: [(&str, Kind); 19] = [
+    ("F5_GUARDRAILS_CA_BUNDLE", Kind::Certificates),
+    ("REQUESTS_CA_BUNDLE", Kind::Certificates),
+    ("SSL_CERT_FILE", Kind::Certificates),
+    ("CURL_CA_BUNDLE", Kind::Certificates),
+    ("SSL_CERT_DIR", Kind::Directory),
+    ("CODEX_CA_CERTIFICATE", Kind::Certificates),
+    ("F5_GUARDRAILS_USE_SYSTEM_CERT_STORE", Kind::Switch),
+    ("F5_GUARDRAILS_CLIENT_CERT", Kind::Certificates),
+    ("F5_GUARDRAILS_CLIENT_KEY", Kind::Key),
+    ("SSLKEYLOGFILE", Kind::KeyLog),
+    ("HTTPS_PROXY", Kind::Proxy),
+    ("https_proxy", Kind::Proxy),
+    ("HTTP_PROXY", Kind::Proxy),
+    ("http_proxy", Kind::Proxy),
+    ("ALL_PROXY", Kind::Proxy),
+    ("all_proxy", Kind::Proxy),
+    ("NO_PROXY", Kind::Exceptions),
+    ("no_proxy", Kind::Exceptions),
+    // Its mere presence makes HTTP_PROXY ignored, as in a CGI script.
+    ("REQUEST_METHOD", Kind::Switch),
+];
+
+/// One variable that is set.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Variable {
+    pub name: &'static str,
+    /// Without logins and control characters.
+    pub value: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub file: Option<FileState>,
+}
+
+/// What a variable's file holds.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(tag = "state", rename_all = "snake_case")]
+pub enum FileState {
+    Missing,
+    Unreadable {
+        why: String,
+    },
+    /// Certificates; `unusable` of them cannot serve as a root.
+    Certificates {
+        count: usize,
+        unusable: usize,
+        /// What else is in it and can't be read.
+        #[serde(skip_serializing_if = "String::is_empty")]
+        unread: String,
+    },
+    /// No certificate in PEM or DER form, and what there is instead.
+    NoCertificates {
+        instead: String,
+    },
+    PrivateKey,
+    NoPrivateKey {
+        why: String,
+    },
+    /// TLS secrets are written there, or why not.
+    KeyLog {
+        note: String,
+    },
+}
+
+/// All variables of the report.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Environment {
+    pub set: Vec<Variable>,
+    pub unset: Vec<&'static str>,
+}
+
+/// Reads the variables through `env`.
+pub fn report(env: &dyn Fn(&str) -> Option<OsString>) -> Environment {
+    let mut report = Environment { set: Vec::new(), unset: Vec::new() };
+    for (name, kind) in VARIABLES {
+        let Some(value) = env(name) else {
+            // The small spellings would only lengthen the list of what is not set.
+            if name != "REQUEST_METHOD" && !name.starts_with(|c: char| c.is_ascii_lowercase()) {
+                report.unset.push(name);
+            }
+            continue;
+        };
+        let file = if value.is_empty() { None } else { file_state(&home_relative(&value, env), kind) };
+        report.set.push(Variable { name, value: printable(&shown(&value, kind), VALUE_CHARS), file });
+    }
+    report
+}
+
+/// The value as far as it can hold no login.
+fn shown(value: &OsStr, kind: Kind) -> String {
+    let text = value.to_string_lossy();
+    match kind {
+        Kind::Proxy if text.trim().is_empty() => String::new(),
+        Kind::Proxy => match Address::parse(value.as_encoded_bytes()) {
+            Ok(address) if address.login.is_some() => format!("{address} with a login"),
+            Ok(address) => address.to_string(),
+            Err(why) => format!("NOT USABLE, so it is not shown: {why}"),
+        },
+        Kind::Exceptions => shown_exceptions(&text),
+        _ if text.contains("://") => "not shown: it looks like an address, not a path".to_owned(),
+        _ => text.into_owned(),
+    }
+}
+
+fn file_state(path: &Path, kind: Kind) -> Option<FileState> {
+    match kind {
+        Kind::Switch | Kind::Proxy | Kind::Exceptions => None,
+        Kind::KeyLog => Some(FileState::KeyLog { note: key_log_note(path) }),
+        // A folder is accepted here too, as OpenSSL's c_rehash makes it.
+        Kind::Certificates if path.is_dir() => Some(directory(path)),
+        Kind::Certificates => Some(read(path).map_or_else(|state| state, |bytes| count(&bytes))),
+        Kind::Key => Some(read(path).map_or_else(
+            |state| state,
+            |pem| match private_key(&pem) {
+                Ok(_) => FileState::PrivateKey,
+                Err(why) => FileState::NoPrivateKey { why },
+            },
+        )),
+        Kind::Directory => Some(directory(path)),
+    }
+}
+
+fn unreadable(error: &std::io::Error) -> FileState {
+    if error.kind() == std::io::ErrorKind::NotFound {
+        FileState::Missing
+    } else {
+        FileState::Unreadable { why: printable(&error.to_string(), VALUE_CHARS) }
+    }
+}
+
+fn read(path: &Path) -> Result<Vec<u8>, FileState> {
+    let about = fs::metadata(path).map_err(|error| unreadable(&error))?;
+    // Opening a pipe or a device could hang.
+    if !about.is_file() {
+        return Err(FileState::Unreadable { why: "it is not a regular file".to_owned() });
+    }
+    if about.len() > FILE_BYTES {
+        return Err(FileState::Unreadable { why: "it is too large for a bundle".to_owned() });
+    }
+    fs::read(path).map_err(|error| unreadable(&error))
+}
+
+/// Reads what the scan reads.
+fn count(bytes: &[u8]) -> FileState {
+    let contents = Contents::of(bytes);
+    if contents.certificates.is_empty() {
+        let instead = contents.unread.first().map_or_else(String::new, |form| (*form).to_owned());
+        return FileState::NoCertificates { instead };
+    }
+    let unread = contents.unread_words();
+    let roots = RootSet::new(contents.certificates);
+    FileState::Certificates { count: roots.len() + roots.unusable, unusable: roots.unusable, unread }
+}
+
+/// `SSL_CERT_DIR` may name several folders, as `PATH` does.
+fn directory(value: &Path) -> FileState {
+    let (mut count_all, mut unusable_all, mut missing) = (0, 0, 0);
+    for folder in std::env::split_paths(value.as_os_str()) {
+        let entries = match fs::read_dir(&folder) {
+            Ok(entries) => entries,
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+                missing += 1;
+                continue;
+            }
+            Err(error) => return unreadable(&error),
+        };
+        for entry in entries.take(MOST_FILES).flatten() {
+            if let Ok(FileState::Certificates { count, unusable, .. }) =
+                read(&entry.path()).map(|pem| count(&pem))
+            {
+                count_all += count;
+                unusable_all += unusable;
+            }
+        }
+    }
+    match (count_all, missing) {
+        (0, 1..) => FileState::Missing,
+        (0, 0) => FileState::NoCertificates { instead: String::new() },
+        _ => FileState::Certificates { count: count_all, unusable: unusable_all, unread: String::new() },
+    }
+}
+
+impl std::fmt::Display for FileState {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Missing => f.write_str("MISSING"),
+            Self::Unreadable { why } => write!(f, "UNREADABLE: {why}"),
+            Self::Certificates { count, unusable, unread } => {
+                write!(f, "{count} certificate{}", if *count == 1 { "" } else { "s" })?;
+                if *unusable > 0 {
+                    write!(f, ", {unusable} unusable as a root")?;
+                }
+                if unread.is_empty() { Ok(()) } else { write!(f, "; {unread}") }
+            }
+            Self::NoCertificates { instead } if instead.is_empty() => {
+                f.write_str("NO CERTIFICATE in PEM or DER form")
+            }
+            Self::NoCertificates { instead } => write!(f, "NO CERTIFICATE in PEM or DER form, but {instead}"),
+            Self::PrivateKey => f.write_str("a private key"),
+            Self::NoPrivateKey { why } => write!(f, "UNUSABLE: {why}"),
+            Self::KeyLog { note } => write!(f, "WARNING: {note}"),
+        }
+    }
+}

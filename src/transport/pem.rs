@@ -1,0 +1,214 @@
+//! What is in a file of certificates: PEM in all the forms that OpenSSL reads, or one certificate as DER. What can't be
+//! read is counted and named, never dropped in silence.
+
+use base64::Engine as _;
+use base64::alphabet::STANDARD;
+use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
+use rustls::pki_types::CertificateDer;
+use x509_parser::asn1_rs::{Any, Oid, Sequence};
+use x509_parser::certificate::X509Certificate;
+use x509_parser::prelude::FromDer;
+
+const LENIENT: GeneralPurpose = GeneralPurpose::new(
+    &STANDARD,
+    GeneralPurposeConfig::new().with_decode_padding_mode(DecodePaddingMode::Indifferent),
+);
+/// id-kp-serverAuth and anyExtendedKeyUsage.
+const FOR_SERVERS: [&[u8]; 2] = [&[0x2b, 6, 1, 5, 5, 7, 3, 1], &[0x55, 0x1d, 0x25, 0]];
+
+/// The certificates of a file, and what else was in it.
+#[derive(Debug, Default)]
+pub struct Contents {
+    pub certificates: Vec<CertificateDer<'static>>,
+    /// Each block that is no usable certificate, as a clause: "a PKCS#7 container".
+    pub unread: Vec<&'static str>,
+}
+
+impl Contents {
+    pub fn of(bytes: &[u8]) -> Self {
+        let bytes = without_bom(bytes);
+        if let Some(form) = other_form(bytes) {
+            return Self { certificates: Vec::new(), unread: vec![form] };
+        }
+        let mut contents = Self::default();
+        if bytes.first() == Some(&0x30) {
+            contents.add("CERTIFICATE", bytes);
+            return contents;
+        }
+        for block in blocks(bytes) {
+            match block.der {
+                Some(der) => contents.add(&block.label, &der),
+                None if block.label.ends_with("CERTIFICATE") => contents.unread.push("a damaged block"),
+                None => {}
+            }
+        }
+        contents
+    }
+
+    /// `2 parts of it can't be read: a PKCS#7 container, a damaged block`; empty where all could.
+    pub fn unread_words(&self) -> String {
+        let mut kinds = self.unread.clone();
+        kinds.sort_unstable();
+        kinds.dedup();
+        match self.unread.len() {
+            0 => String::new(),
+            1 => format!("1 part of it can't be used: {}", kinds.join(", ")),
+            count => format!("{count} parts of it can't be used: {}", kinds.join(", ")),
+        }
+    }
+
+    fn add(&mut self, label: &str, der: &[u8]) {
+        match label {
+            "CERTIFICATE" | "X509 CERTIFICATE" | "TRUSTED CERTIFICATE" => {
+                match X509Certificate::from_der(der) {
+                    Ok((rest, _)) if !serves_servers(rest) => {
+                        self.unread.push("a certificate marked as not for servers")
+                    }
+                    Ok((rest, _)) => {
+                        let certificate = der.get(..der.len() - rest.len()).unwrap_or(der);
+                        self.certificates.push(CertificateDer::from(certificate.to_vec()));
+                    }
+                    Err(_) => self.unread.push("a damaged certificate"),
+                }
+            }
+            "PKCS7" | "CMS" => self.unread.push("a PKCS#7 container"),
+            "X509 CRL" => self.unread.push("a revocation list"),
+            "CERTIFICATE REQUEST" | "NEW CERTIFICATE REQUEST" => self.unread.push("a certificate request"),
+            // Keys and parameters belong to other programs.
+            _ => {}
+        }
+    }
+}
+
+/// PEM with a byte order mark of UTF-8 is what some editors make of it.
+pub fn without_bom(bytes: &[u8]) -> &[u8] {
+    bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes)
+}
+
+/// What the bytes are, where they are neither PEM nor a certificate.
+pub fn other_form(bytes: &[u8]) -> Option<&'static str> {
+    let looks_wide = bytes.starts_with(&[0xff, 0xfe])
+        || bytes.starts_with(&[0xfe, 0xff])
+        || bytes.starts_with(&[b'-', 0, b'-', 0])
+        || bytes.starts_with(&[0, b'-', 0, b'-']);
+    if looks_wide {
+        return Some("UTF-16 text (save it as ASCII or UTF-8)");
+    }
+    let (_, outer) = Sequence::from_der(bytes).ok()?;
+    let content = outer.content.as_ref();
+    // ContentInfo with signedData; PFX of version 3.
+    if content.starts_with(&[6, 9, 0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 1, 7]) {
+        Some("a PKCS#7 container (convert it with openssl pkcs7 -print_certs)")
+    } else if content.starts_with(&[2, 1, 3, 0x30]) {
+        Some("a PKCS#12 container (convert it with openssl pkcs12)")
+    } else {
+        None
+    }
+}
+
+struct Block {
+    label: String,
+    /// `None` where it is no base64 or has no end.
+    der: Option<Vec<u8>>,
+}
+
+fn blocks(bytes: &[u8]) -> Vec<Block> {
+    let mut blocks = Vec::new();
+    let mut open: Option<(String, Vec<u8>)> = None;
+    for line in bytes.split(|byte| *byte == b'\n' || *byte == b'\r') {
+        let line = line.trim_ascii();
+        if let Some(label) = marked(line, b"-----BEGIN ") {
+            if let Some((label, _)) = open.replace((label, Vec::new())) {
+                blocks.push(Block { label, der: None });
+            }
+        } else if marked(line, b"-----END ").is_some() {
+            if let Some((label, text)) = open.take() {
+                blocks.push(Block { label, der: LENIENT.decode(text).ok() });
+            }
+        } else if let Some((_, text)) = &mut open {
+            text.extend(line.iter().filter(|byte| !byte.is_ascii_whitespace()));
+        }
+    }
+    blocks.extend(open.map(|(label, _)| Block { label, der: None }));
+    blocks
+}
+
+fn marked(line: &[u8], start: &[u8]) -> Option<String> {
+    let label = line.strip_prefix(start)?.strip_suffix(b"-----")?;
+    Some(String::from_utf8_lossy(label).into_owned())
+}
+
+/// What OpenSSL writes after a `TRUSTED CERTIFICATE`: purposes it is trusted for, and purposes it is not.
+fn serves_servers(auxiliary: &[u8]) -> bool {
+    if auxiliary.is_empty() {
+        return true;
+    }
+    let Ok((_, outer)) = Sequence::from_der(auxiliary) else { return false };
+    let mut rest = outer.content.as_ref();
+    while let Ok((after, part)) = Any::from_der(rest) {
+        let names_servers = || {
+            let mut inner = part.data;
+            let mut found = false;
+            while let Ok((after, oid)) = Oid::from_der(inner) {
+                found |= FOR_SERVERS.contains(&oid.as_bytes());
+                inner = after;
+            }
+            found
+        };
+        match part.header.raw_tag().and_then(|tag| tag.first()) {
+            // The first list may be left out; then everything is allowed that is not in the second.
+            Some(0x30) if !names_servers() => return false,
+            Some(0xa0) if names_servers() => return false,
+            _ => {}
+        }
+        rest = after;
+    }
+    true
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use f5_stand_in::tls::Authority;
+
+    fn found(bytes: &[u8]) -> (usize, Vec<&'static str>) {
+        let contents = Contents::of(bytes);
+        (contents.certificates.len(), contents.unread)
+    }
+
+    #[test]
+    fn certificates_are_read_in_each_form_of_pem() {
+        let pem = Authority::new().pem().to_owned();
+        for text in [
+            pem.clone(),
+            format!("\u{feff}{pem}"),
+            pem.replace("CERTIFICATE", "X509 CERTIFICATE"),
+            pem.replace("CERTIFICATE", "TRUSTED CERTIFICATE"),
+            pem.replace('\n', "\r\n"),
+            format!("Bag Attributes\n  friendlyName: x\n{pem}# end"),
+            pem.replace("-----\n", "-----  \n"),
+        ] {
+            assert_eq!(found(text.as_bytes()), (1, vec![]), "{text}");
+        }
+    }
+
+    #[test]
+    fn what_can_not_be_read_is_counted_and_named() {
+        let pem = Authority::new().pem().to_owned();
+        let cut = pem.replace("-----END CERTIFICATE-----", "");
+        assert_eq!(found(format!("{cut}{pem}").as_bytes()), (1, vec!["a damaged block"]));
+        let damaged = "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n";
+        assert_eq!(found(format!("{pem}{damaged}").as_bytes()), (1, vec!["a damaged certificate"]));
+        let pkcs7 = pem.replace("CERTIFICATE", "PKCS7");
+        assert_eq!(found(pkcs7.as_bytes()), (0, vec!["a PKCS#7 container"]));
+        let utf16: Vec<u8> =
+            "\u{feff}".chars().chain(pem.chars()).flat_map(|c| (c as u16).to_le_bytes()).collect();
+        assert_eq!(found(&utf16).1, ["UTF-16 text (save it as ASCII or UTF-8)"]);
+    }
+
+    #[test]
+    fn words_on_what_was_left_out_name_each_kind_once() {
+        let contents = Contents { certificates: Vec::new(), unread: vec!["b", "a", "b"] };
+        assert_eq!(contents.unread_words(), "3 parts of it can't be used: a, b");
+    }
+}

@@ -1,0 +1,223 @@
+use rcgen::{
+    BasicConstraints, CertificateParams, CertifiedIssuer, CustomExtension, DnType, ExtendedKeyUsagePurpose,
+    IsCa, KeyPair, KeyUsagePurpose, date_time_ymd,
+};
+use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
+
+use super::*;
+
+type Authority = CertifiedIssuer<'static, KeyPair>;
+
+fn params(name: &str) -> CertificateParams {
+    let mut params = CertificateParams::new(vec!["service.example".to_owned()]).unwrap();
+    params.distinguished_name.push(DnType::CommonName, name);
+    params
+}
+
+/// A self-signed certificate that is a CA's, with whatever `change` makes of it.
+fn authority(change: impl FnOnce(&mut CertificateParams)) -> Authority {
+    let mut params = params("Authority");
+    params.subject_alt_names.clear();
+    params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+    change(&mut params);
+    CertifiedIssuer::self_signed(params, KeyPair::generate().unwrap()).unwrap()
+}
+
+fn below(issuer: &Authority, name: &str, change: impl FnOnce(&mut CertificateParams)) -> Authority {
+    let mut params = params(name);
+    params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+    change(&mut params);
+    CertifiedIssuer::signed_by(params, KeyPair::generate().unwrap(), issuer).unwrap()
+}
+
+fn leaf(issuer: &Authority) -> CertificateDer<'static> {
+    params("Server").signed_by(&KeyPair::generate().unwrap(), issuer).unwrap().der().clone()
+}
+
+fn verified(
+    roots: &[&CertificateDer<'static>],
+    leaf: &CertificateDer<'static>,
+    chain: &[&Authority],
+) -> Result<(), CertificateProblem> {
+    let roots = RootSet::new(roots.iter().map(|root| (*root).clone()));
+    let chain: Vec<_> = chain.iter().map(|issuer| issuer.der().clone()).collect();
+    roots.verify(leaf, &chain, &ServerName::try_from("service.example").unwrap(), UnixTime::now())
+}
+
+#[test]
+fn a_root_issues_only_what_it_may() {
+    use Obstacle as O;
+    let years = |from, to| {
+        move |params: &mut CertificateParams| {
+            (params.not_before, params.not_after) = (date_time_ymd(from, 1, 1), date_time_ymd(to, 1, 1));
+        }
+    };
+    let good: Vec<(&str, Authority)> = vec![
+        ("plain", authority(|_| {})),
+        ("key usage", authority(|params| params.key_usages = vec![KeyUsagePurpose::KeyCertSign])),
+        (
+            "for servers",
+            authority(|params| params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth]),
+        ),
+        ("path of 0", authority(|params| params.is_ca = IsCa::Ca(BasicConstraints::Constrained(0)))),
+    ];
+    for (what, root) in good {
+        assert_eq!(verified(&[root.der()], &leaf(&root), &[]), Ok(()), "{what}");
+    }
+    let bad: Vec<(O, Authority)> = vec![
+        (O::NotCa, authority(|params| params.is_ca = IsCa::ExplicitNoCa)),
+        (O::NotCa, authority(|params| params.is_ca = IsCa::NoCa)),
+        (O::KeyUsage, authority(|params| params.key_usages = vec![KeyUsagePurpose::DigitalSignature])),
+        (
+            O::Purpose,
+            authority(|params| params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ClientAuth]),
+        ),
+        (O::NotYetValid, authority(years(2090, 2091))),
+    ];
+    for (obstacle, root) in bad {
+        let found = verified(&[root.der()], &leaf(&root), &[]);
+        assert_eq!(found, Err(CertificateProblem::RootMayNotIssue(obstacle)));
+    }
+    let expired = authority(years(2001, 2002));
+    assert_eq!(verified(&[expired.der()], &leaf(&expired), &[]), Err(CertificateProblem::BundleExpired));
+    let other = authority(|_| {});
+    let found = verified(&[expired.der(), other.der()], &leaf(&expired), &[]);
+    assert!(found.is_err_and(|problem| problem.is_about_trust()));
+}
+
+#[test]
+fn a_path_length_counts_the_intermediates() {
+    let root = authority(|params| params.is_ca = IsCa::Ca(BasicConstraints::Constrained(0)));
+    let middle = below(&root, "Middle", |_| {});
+    let problem = CertificateProblem::RootMayNotIssue(Obstacle::PathLength);
+    assert_eq!(verified(&[root.der()], &leaf(&middle), &[&middle]), Err(problem));
+    let root = authority(|params| params.is_ca = IsCa::Ca(BasicConstraints::Constrained(1)));
+    let middle = below(&root, "Middle", |_| {});
+    assert_eq!(verified(&[root.der()], &leaf(&middle), &[&middle]), Ok(()));
+}
+
+#[test]
+fn an_intermediate_needs_the_right_to_sign_certificates() {
+    let root = authority(|_| {});
+    let middle = below(&root, "Middle", |params| params.key_usages = vec![KeyUsagePurpose::DigitalSignature]);
+    let problem = CertificateProblem::IssuerMayNot(Obstacle::KeyUsage);
+    assert_eq!(verified(&[root.der()], &leaf(&middle), &[&middle]), Err(problem));
+}
+
+#[test]
+fn a_root_that_is_there_twice_issues_if_one_of_them_may() {
+    let key = KeyPair::generate().unwrap();
+    let pem = key.serialize_pem();
+    let with = |change: fn(&mut CertificateParams)| {
+        let mut params = params("Authority");
+        params.subject_alt_names.clear();
+        params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+        change(&mut params);
+        CertifiedIssuer::self_signed(params, KeyPair::from_pem(&pem).unwrap()).unwrap()
+    };
+    let old = with(|params| params.not_after = date_time_ymd(2002, 1, 1));
+    let new = with(|_| {});
+    assert_eq!(verified(&[old.der(), new.der()], &leaf(&new), &[]), Ok(()));
+}
+
+#[test]
+fn a_pin_matches_itself_and_vouches_for_nothing_else() {
+    let own = |change: fn(&mut CertificateParams)| {
+        let mut params = params("Server");
+        change(&mut params);
+        CertifiedIssuer::self_signed(params, KeyPair::generate().unwrap()).unwrap()
+    };
+    let pins: [fn(&mut CertificateParams); 3] = [
+        |_| {},
+        |params| params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained),
+        |params| params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth],
+    ];
+    for pin in pins.map(own) {
+        assert_eq!(verified(&[pin.der()], pin.der(), &[]), Ok(()));
+    }
+    let pin = own(|_| {});
+    assert!(verified(&[pin.der()], &leaf(&pin), &[]).is_err());
+    assert!(verified(&[pin.der()], own(|_| {}).der(), &[]).is_err(), "the same name with another key");
+    type Change = fn(&mut CertificateParams);
+    let wrong: [(Change, CertificateProblem); 4] = [
+        (|params| params.not_after = date_time_ymd(2002, 1, 1), CertificateProblem::BundleExpired),
+        (|params| params.not_before = date_time_ymd(2090, 1, 1), CertificateProblem::NotYetValid),
+        (
+            |params| params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ClientAuth],
+            CertificateProblem::Purpose,
+        ),
+        (|params| params.subject_alt_names.clear(), CertificateProblem::WrongName),
+    ];
+    for (change, problem) in wrong {
+        let pin = own(change);
+        let found = verified(&[pin.der()], pin.der(), &[]);
+        // Of the only certificate of a bundle both is true.
+        let expired =
+            problem == CertificateProblem::BundleExpired && found == Err(CertificateProblem::Expired);
+        assert!(expired || found == Err(problem.clone()), "{found:?} {problem:?}");
+    }
+    let issued = leaf(&authority(|_| {}));
+    assert_eq!(verified(&[&issued], &issued, &[]), Ok(()), "issued by somebody unknown");
+}
+
+#[test]
+fn constraints_that_can_not_be_checked_are_named() {
+    let critical = |oid: &[u64], der: Vec<u8>| {
+        let mut extension = CustomExtension::from_oid_content(oid, der);
+        extension.set_criticality(true);
+        extension
+    };
+    let root = authority(|_| {});
+    // policyConstraints with requireExplicitPolicy 0.
+    let policy = below(&root, "Middle", |params| {
+        params.custom_extensions.push(critical(&[2, 5, 29, 36], vec![0x30, 3, 0x80, 1, 0]));
+    });
+    let found = verified(&[root.der()], &leaf(&policy), &[&policy]);
+    assert_eq!(found, Err(CertificateProblem::CriticalExtension));
+    // nameConstraints that permit the empty directoryName.
+    let names = below(&root, "Middle", |params| {
+        let der = vec![0x30, 8, 0xa0, 6, 0x30, 4, 0xa4, 2, 0x30, 0];
+        params.custom_extensions.push(critical(&[2, 5, 29, 30], der));
+    });
+    let found = verified(&[root.der()], &leaf(&names), &[&names]);
+    assert!(
+        matches!(
+            found,
+            Err(CertificateProblem::UnknownConstraint | CertificateProblem::NameConstraints) | Ok(())
+        ),
+        "{found:?}"
+    );
+    let mut chain = vec![below(&root, "Middle 0", |_| {})];
+    for number in 1..9 {
+        let next = below(chain.last().unwrap(), &format!("Middle {number}"), |_| {});
+        chain.push(next);
+    }
+    let found =
+        verified(&[root.der()], &leaf(chain.last().unwrap()), &chain.iter().rev().collect::<Vec<_>>());
+    assert_eq!(found, Err(CertificateProblem::ChainTooLong));
+}
+
+#[test]
+fn a_name_that_does_not_count_is_told_from_one_that_is_not_there() {
+    let root = authority(|_| {});
+    let issued = |change: fn(&mut CertificateParams)| {
+        let mut params = params("service.example");
+        change(&mut params);
+        params.signed_by(&KeyPair::generate().unwrap(), &root).unwrap().der().clone()
+    };
+    let common = issued(|params| params.subject_alt_names.clear());
+    assert_eq!(verified(&[root.der()], &common, &[]), Err(CertificateProblem::OnlyCommonName));
+    let as_name = issued(|params| {
+        params.subject_alt_names = vec![rcgen::SanType::DnsName("127.0.0.1".try_into().unwrap())];
+    });
+    let address = ServerName::try_from("127.0.0.1").unwrap();
+    assert_eq!(check_name(&as_name, &address), Err(CertificateProblem::AddressAsName));
+    assert_eq!(check_name(&common, &address), Err(CertificateProblem::WrongName));
+}
+
+#[test]
+fn mozillas_roots_can_all_issue() {
+    let roots = RootSet::new(webpki_root_certs::TLS_SERVER_ROOT_CERTS.iter().cloned());
+    let survey = roots.survey(UnixTime::now());
+    assert_eq!((survey.pins, roots.unusable), (0, 0));
+}
