@@ -36,6 +36,9 @@ fn open(path: &Path) -> io::Result<File> {
     let mut options = OpenOptions::new();
     let file = options.append(true).create(true).mode(0o600).custom_flags(libc::O_NONBLOCK).open(path);
     match file {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {
+            Err(io::Error::new(io::ErrorKind::InvalidInput, "its folder does not exist"))
+        }
         // A pipe that nobody reads from.
         Err(error) if error.raw_os_error() == Some(libc::ENXIO) => {
             Err(io::Error::new(io::ErrorKind::InvalidInput, "it is a pipe that nobody reads from"))
