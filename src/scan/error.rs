@@ -121,6 +121,8 @@ impl ScanError {
             Self::ScannerFailed { .. } | Self::NoScannerRan => "Try again; if it stays, ask whoever runs the F5 project to check its scanners.".into(),
             Self::TooLong { .. } => "Work on a smaller part at a time.".into(),
             Self::Deadline { pending: Some(pending), .. } if !pending.answered => pending.fix(),
+            // Nobody can say what took the time.
+            Self::Deadline { pending: None, .. } => "Try again; `f5-guard smoketest --tls-diagnostics` shows which step takes the time.".into(),
             Self::Deadline { cut_by_hook: true, .. } => "Check the network or proxy. To allow more time, raise F5_GUARDRAILS_TIMEOUT and, with it, the hook's own timeout and its --hook-timeout (`f5-guard install --timeout SECONDS` sets all of them).".into(),
             Self::Deadline { .. } => "Check the network or proxy, or raise F5_GUARDRAILS_TIMEOUT.".into(),
             Self::Internal => "Report this with the version of f5-guard and the last lines of its log.".into(),
