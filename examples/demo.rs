@@ -154,7 +154,7 @@ fn play() -> Result<(), Box<dyn Error>> {
             [] => println!("    sent to F5:    nothing arrived"),
             inputs => println!("    sent to F5:    {}", inputs.join(" | ").replace('\n', " ⏎ ")),
         }
-        println!("    Codex:         {}", effect(&answer));
+        println!("    Codex:         {}", effect(&answer.json));
         for (name, text) in texts(&answer) {
             println!("    {:<14} {text}", format!("{name}:"));
         }
@@ -197,7 +197,15 @@ fn holds_personal_data(request: &Request) -> bool {
     runs(&['-', ' ']) >= 9
 }
 
-fn run(scene: &Scene, binary: &Path, api: &F5, ca: &Path, home: &Path) -> Result<Value, Box<dyn Error>> {
+/// What a hook said.
+struct Answer {
+    /// From stdout; null where there was nothing.
+    json: Value,
+    /// From stderr with exit code 2, which is what Codex then goes by.
+    text: Option<String>,
+}
+
+fn run(scene: &Scene, binary: &Path, api: &F5, ca: &Path, home: &Path) -> Result<Answer, Box<dyn Error>> {
     let mut payload: Value = serde_json::from_str(scene.payload)?;
     if let Some((field, text)) = scene.change {
         *payload.pointer_mut(field).ok_or("the sample has no such field")? = text.into();
@@ -216,13 +224,17 @@ fn run(scene: &Scene, binary: &Path, api: &F5, ca: &Path, home: &Path) -> Result
     for (name, value) in scene.settings {
         command.env(name, if *value == "down" { f5::refusing_url()? } else { (*value).to_owned() });
     }
-    let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn()?;
+    // Pipes, as Codex has them.
+    let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn()?;
     child.stdin.take().ok_or("no stdin")?.write_all(payload.to_string().as_bytes())?;
     let output = child.wait_with_output()?;
-    if !output.status.success() {
-        return Err(format!("{}: {}", scene.title, output.status).into());
-    }
-    Ok(if output.stdout.is_empty() { Value::Null } else { serde_json::from_slice(&output.stdout)? })
+    let text = match output.status.code() {
+        Some(0) => None,
+        Some(2) => Some(String::from_utf8_lossy(&output.stderr).trim().to_owned()),
+        _ => return Err(format!("{}: {}", scene.title, output.status).into()),
+    };
+    let json = if output.stdout.is_empty() { Value::Null } else { serde_json::from_slice(&output.stdout)? };
+    Ok(Answer { json, text })
 }
 
 /// What Codex does with the answer.
@@ -244,7 +256,10 @@ fn effect(answer: &Value) -> &'static str {
 }
 
 /// The texts of an answer, by the reader they are for.
-fn texts(answer: &Value) -> Vec<(&'static str, &str)> {
+fn texts(answer: &Answer) -> Vec<(&'static str, &str)> {
+    if let Some(text) = &answer.text {
+        return vec![("told", text)];
+    }
     [
         ("user reads", "/systemMessage"),
         ("reason", "/reason"),
@@ -253,6 +268,6 @@ fn texts(answer: &Value) -> Vec<(&'static str, &str)> {
         ("model reads", "/hookSpecificOutput/additionalContext"),
     ]
     .into_iter()
-    .filter_map(|(name, pointer)| Some((name, answer.pointer(pointer)?.as_str()?)))
+    .filter_map(|(name, pointer)| Some((name, answer.json.pointer(pointer)?.as_str()?)))
     .collect()
 }

@@ -19,8 +19,8 @@ The repository of -Scope project. Default: the one around the current folder.
 Folder of the binary of -Scope system. Default: %ProgramData%\f5-guard.
 
 .PARAMETER InstallUserHooksJson
-With -Scope system: keep or add your own registration too. With -Scope user: register although the machine has managed
-hooks. Everything is scanned twice then.
+With -Scope user: register although the machine has managed hooks. Everything is scanned twice then. With -Scope system it
+is refused, which touches no user's folder: run this script again with -Scope user.
 
 .PARAMETER SkipSmokeTest
 Do not try a scan at the end.
@@ -37,6 +37,9 @@ open or closed. Stands in the registered commands and wins over every user's env
 
 .PARAMETER Trust
 Trust the hooks without asking (scopes user and project; managed hooks need no trust).
+
+.PARAMETER KeepOptions
+With -Scope project: keep the options that the repository's registration carries.
 
 .PARAMETER DryRun
 Show what would change in every file, and write nothing.
@@ -68,6 +71,7 @@ param(
     [double] $TimeoutSeconds,
     [string] $CaBundle,
     [switch] $Trust,
+    [switch] $KeepOptions,
     [switch] $DryRun,
     [string] $Binary
 )
@@ -194,6 +198,9 @@ if ($PostStrict) {
 }
 if ($Trust) {
     $arguments += '--trust'
+}
+if ($KeepOptions) {
+    $arguments += '--keep-options'
 }
 if ($DryRun) {
     $arguments += '--dry-run'

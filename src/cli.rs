@@ -37,7 +37,7 @@ pub enum Command {
     /// Hook for the final assistant message, of the agent and of its sub-agents
     #[command(after_help = ENVIRONMENT)]
     Stop(HookArgs),
-    /// Installs this binary and registers the four hooks with Codex; at the end it says whether you are protected
+    /// Installs this binary and registers the five hooks with Codex; at the end it says whether you are protected
     #[command(after_help = INSTALL_HELP)]
     Install(InstallArgs),
     /// Takes the hooks, their trust and the binary out again
@@ -45,7 +45,7 @@ pub enum Command {
     /// Writes the service's configuration, without its secrets, to a file for support
     #[command(after_help = DUMP_ENVIRONMENT)]
     DumpConfig(DumpConfigArgs),
-    /// Says whether Codex runs the four hooks and they scan, what is wrong, and how to mend it
+    /// Says whether Codex runs the five hooks and they scan, what is wrong, and how to mend it
     #[command(after_help = DOCTOR_HELP)]
     Doctor(DoctorArgs),
     /// Scans a greeting with the settings that the hooks would use, and says step by step what works
@@ -113,8 +113,8 @@ pub struct HookArgs {
     pub post_strict: Option<OsString>,
     #[command(flatten)]
     pub service: ServiceArgs,
-    /// The timeout in seconds that the hook is registered with in Codex; the answer always comes before it
-    #[arg(long, value_name = "SECONDS", help_heading = "Registration")]
+    /// Written by older versions: the timeout in seconds that the hook is registered with. Never an error
+    #[arg(long, value_name = "SECONDS", hide = true, num_args = 0..=1, default_missing_value = "", allow_negative_numbers = true)]
     pub hook_timeout: Option<OsString>,
 }
 
@@ -199,16 +199,10 @@ pub fn hook_line(args: &[OsString]) -> Option<(Event, HookArgs)> {
     Some((event, HookLine::try_parse_from(line).ok()?.args))
 }
 
-/// The event that a hook subcommand's name stands for.
+/// The event that a hook subcommand's name stands for: for `stop` the agent's own.
 #[must_use]
 pub fn hook_event(subcommand: &str) -> Option<Event> {
-    match subcommand {
-        "user-prompt-submit" => Some(Event::UserPromptSubmit),
-        "pre-tool-use" => Some(Event::PreToolUse),
-        "post-tool-use" => Some(Event::PostToolUse),
-        "stop" => Some(Event::Stop),
-        _ => None,
-    }
+    Event::ALL.into_iter().find(|event| event.subcommand() == subcommand)
 }
 
 // The texts below are laid out by hand for terminals of 80 columns.
@@ -227,7 +221,8 @@ file says what).";
 
 const INSTALL_HELP: &str = "\
 Run again, it keeps what the registered commands enforce, unless the option is
-given with another value.
+given with another value. Of a repository's registration it keeps that only
+where you agree, on the terminal or with --keep-options.
 
 Exit code: 0 registered (the last lines say whether you are protected),
 1 nothing was registered.";

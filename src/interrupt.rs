@@ -1,13 +1,19 @@
-//! Ctrl-C while a hook works.
+//! What a terminal sends to everything that runs in it, while a hook works.
 //!
-//! A terminal sends it to everything that runs in it. A hook that dies of it leaves no answer, which Codex takes for
-//! "go ahead" where it lives on itself; and a hook ends in time without being told. Other signals are left alone.
+//! A hook that dies of Ctrl-C leaves no answer, and one that Ctrl-Z stops gives it too late: Codex takes both for "go
+//! ahead" where it lives on itself. A hook ends in time without being told.
 
-/// From here on Ctrl-C does not end this process. A failure is no reason to answer differently.
+/// Ctrl-C, Ctrl-Z, and the stop of a background process that wants to use the terminal.
+#[cfg(unix)]
+const FROM_TERMINALS: [libc::c_int; 4] = [libc::SIGINT, libc::SIGTSTP, libc::SIGTTIN, libc::SIGTTOU];
+
+/// From here on the terminal's keys neither end nor stop this process. A failure is no reason to answer differently.
 #[cfg(unix)]
 pub fn hold_off() {
-    // SAFETY: an ignored signal runs no code of ours, so there is nothing that could be unsafe in a handler.
-    unsafe { libc::signal(libc::SIGINT, libc::SIG_IGN) };
+    for signal in FROM_TERMINALS {
+        // SAFETY: an ignored signal runs no code of ours, so there is nothing that could be unsafe in a handler.
+        unsafe { libc::signal(signal, libc::SIG_IGN) };
+    }
 }
 
 /// From here on Ctrl-C does not end this process. A failure is no reason to answer differently.

@@ -1,5 +1,5 @@
-//! What surrounds a hook process (where its log goes, its limits, who reads its stderr, its command line) has
-//! no say in a decision: a deny that was made reaches Codex, alone on stdout, with exit code 0.
+//! What surrounds a hook process (where its log goes, its limits, signals, its command line) has no say in a decision: a
+//! deny that was made reaches Codex, by exit code 2 and a reason alone on stderr.
 #![cfg(unix)]
 
 use std::io::Write;
@@ -45,12 +45,29 @@ fn answered(command: &mut Command) -> Output {
     feed(command, CALL).wait_with_output().unwrap()
 }
 
-/// Exit code 0 and one JSON object on stdout, which denies: nothing else stops the tool.
+/// Exit code 2 and one line on stderr, which stops the tool; and the same as JSON alone on stdout.
+#[track_caller]
 fn assert_denied(output: &Output) {
+    let stderr = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(2), "{:?}: {stderr}", output.status);
+    assert!(stderr.starts_with("F5 Guardrails ") && stderr.lines().count() == 1, "{stderr}");
+    assert_denied_by_json(&output.stdout);
+}
+
+#[track_caller]
+fn assert_denied_by_json(stdout: &[u8]) {
+    let stdout = String::from_utf8_lossy(stdout);
+    let answer: Value = serde_json::from_str(&stdout).unwrap_or_else(|error| panic!("{error}: {stdout}"));
+    assert_eq!(answer["hookSpecificOutput"]["permissionDecision"], "deny", "{stdout}");
+}
+
+/// Exit code 0 and one JSON object on stdout, which ends the turn.
+#[track_caller]
+fn assert_stopped(output: &Output) {
     let stdout = String::from_utf8_lossy(&output.stdout);
     assert_eq!(output.status.code(), Some(0), "{:?}: {stdout}", output.status);
     let answer: Value = serde_json::from_str(&stdout).unwrap_or_else(|error| panic!("{error}: {stdout}"));
-    assert_eq!(answer["hookSpecificOutput"]["permissionDecision"], "deny", "{stdout}");
+    assert_eq!(answer["continue"], false, "{stdout}");
 }
 
 fn home() -> tempfile::TempDir {
@@ -107,7 +124,11 @@ fn a_stderr_that_nobody_reads_holds_up_neither_the_answer_nor_the_exit() {
     let (sender, receiver) = mpsc::channel();
     std::thread::spawn(move || sender.send(child.wait_with_output()));
     match receiver.recv_timeout(Duration::from_secs(30)) {
-        Ok(output) => assert_denied(&output.unwrap()),
+        Ok(output) => {
+            let output = output.unwrap();
+            assert_eq!(output.status.code(), Some(0), "nobody reads a reason");
+            assert_denied_by_json(&output.stdout);
+        }
         Err(_) => {
             let _ = Command::new("kill").arg(id.to_string()).status();
             panic!("the process waits for somebody to read its stderr");
@@ -152,7 +173,7 @@ fn a_process_without_memory_says_no_in_words_or_by_its_exit_code() {
     let (call, stop) = (payload("PreToolUse", "tool_input"), payload("Stop", "last_assistant_message"));
     // Kilobytes of address space: from too little for the payload to enough for all but the last copies of it.
     for limit in [40_000, 60_000, 80_000, 100_000] {
-        for (subcommand, payload, no) in [("pre-tool-use", &call, 2), ("stop", &stop, 1)] {
+        for (subcommand, payload, no) in [("pre-tool-use", &call, Some(2)), ("stop", &stop, None)] {
             let home = home();
             let mut command = Command::new("/bin/sh");
             let script = format!("ulimit -v {limit}; exec \"$0\" \"$@\"");
@@ -171,23 +192,9 @@ fn a_process_without_memory_says_no_in_words_or_by_its_exit_code() {
             let _ = child.stdin.take().unwrap().write_all(payload.as_bytes());
             let output = child.wait_with_output().unwrap();
             let answered = output.status.code() == Some(0) && !output.stdout.is_empty();
-            let refused = output.status.code() == Some(no) && !output.stderr.is_empty();
+            let refused = no.is_some() && output.status.code() == no && !output.stderr.is_empty();
             assert!(answered || refused, "{subcommand} with {limit} kB: {:?}", output.status);
         }
-    }
-}
-
-#[test]
-fn an_answer_that_would_be_lost_becomes_an_exit_code() {
-    for redirection in [">&-", ">/dev/null"] {
-        let home = home();
-        let mut command = Command::new("/bin/sh");
-        let script = format!("exec \"$0\" \"$@\" {redirection}");
-        command.args(["-c", &script, env!("CARGO_BIN_EXE_f5-guard")]).args(CLOSED);
-        isolate(&mut command, &home);
-        let output = answered(&mut command);
-        assert_eq!(output.status.code(), Some(2), "{redirection}");
-        assert!(!output.stderr.is_empty(), "{redirection}");
     }
 }
 
@@ -197,8 +204,7 @@ fn a_misspelt_subcommand_is_answered_in_the_shape_of_the_payloads_event() {
     assert_denied(&answered(&mut hook(&home, &["pretooluse", "--fail-mode", "closed"])));
     let stop = r#"{"hook_event_name":"Stop","last_assistant_message":"x"}"#;
     let output = feed(&mut hook(&home, &["sotp", "--fail-mode", "closed"]), stop).wait_with_output().unwrap();
-    let answer: Value = serde_json::from_slice(&output.stdout).unwrap();
-    assert_eq!((output.status.code(), &answer["continue"]), (Some(0), &Value::Bool(false)));
+    assert_stopped(&output);
 }
 
 #[test]
@@ -222,12 +228,19 @@ fn plain_http_to_this_machine_does_not_leave_it_through_a_proxy() {
 }
 
 /// A hook whose service is silent for as long as the test lives, once the scan is under way.
-fn waiting_for_its_scan(api: &F5, home: &tempfile::TempDir, payload: &str, subcommand: &str) -> Child {
-    let mut command = hook(home, &[subcommand, "--fail-mode", "closed", "--hook-timeout", "90"]);
-    command.env("F5_GUARDRAILS_BASE_URL", api.base_url()).env("F5_GUARDRAILS_TIMEOUT", "60");
+fn waiting_for_its_scan(
+    api: &F5,
+    scans_before: usize,
+    home: &tempfile::TempDir,
+    payload: &str,
+    subcommand: &str,
+    mode: &str,
+) -> Child {
+    let mut command = hook(home, &[subcommand, "--fail-mode", mode, "--timeout", "90"]);
+    command.env("F5_GUARDRAILS_BASE_URL", api.base_url());
     let default_signals = || {
-        for signal in [libc::SIGTERM, libc::SIGHUP, libc::SIGQUIT] {
-            // SAFETY: SIG_DFL runs no code.
+        for signal in 1..=64 {
+            // SAFETY: SIG_DFL runs no code; where a signal can't be set nothing happens.
             unsafe { libc::signal(signal, libc::SIG_DFL) };
         }
         Ok(())
@@ -236,40 +249,128 @@ fn waiting_for_its_scan(api: &F5, home: &tempfile::TempDir, payload: &str, subco
     // SAFETY: between fork and exec only `signal` is called, which is async-signal-safe.
     unsafe { command.pre_exec(default_signals) };
     let child = feed(&mut command, payload);
-    while api.requests().is_empty() {
+    while api.requests().len() == scans_before {
         std::thread::yield_now();
     }
     child
 }
 
-#[test]
-fn a_signal_that_ends_the_process_says_no_by_its_exit_code() {
-    for signal in ["TERM", "HUP", "QUIT", "XCPU", "ALRM", "VTALRM", "PROF", "USR1", "USR2", "ABRT"] {
+fn kill(process: u32, signal: libc::c_int) {
+    let process = libc::pid_t::try_from(process).unwrap();
+    // SAFETY: the process is a child that was not waited for yet.
+    assert_eq!(unsafe { libc::kill(process, signal) }, 0, "signal {signal}");
+}
+
+/// All signals but those that can't be caught.
+fn all_signals() -> impl Iterator<Item = libc::c_int> {
+    let last = if cfg!(target_os = "linux") { 64 } else { libc::SIGUSR2 };
+    (1..=last).filter(|signal| ![libc::SIGKILL, libc::SIGSTOP].contains(signal))
+}
+
+/// Signals that end or stop no hook: those that mean "go on", those of a terminal's keys, those that Rust's library
+/// ignores or makes errors, and those that the C library keeps for itself.
+fn is_survived(signal: libc::c_int) -> bool {
+    let go_on = [libc::SIGCHLD, libc::SIGCONT, libc::SIGURG, libc::SIGWINCH, libc::SIGPIPE, libc::SIGXFSZ];
+    let keys = [libc::SIGINT, libc::SIGTSTP, libc::SIGTTIN, libc::SIGTTOU];
+    #[cfg(target_os = "linux")]
+    let kept = (32..libc::SIGRTMIN()).contains(&signal);
+    #[cfg(not(target_os = "linux"))]
+    let kept = [libc::SIGIO, libc::SIGINFO].contains(&signal);
+    go_on.contains(&signal) || keys.contains(&signal) || kept
+}
+
+/// Sends every signal to a hook of its own that waits for its scan, and looks at what comes of it. Where a signal is
+/// survived a second one ends the hook.
+fn after_every_signal(
+    payload: &str,
+    subcommand: &str,
+    mode: &str,
+    check: impl Fn(libc::c_int, &Output) + Sync,
+) {
+    let api = F5::builder().always(Fault::HangAfterRequest).start();
+    for signal in all_signals() {
         let home = home();
-        let api = F5::builder().always(Fault::HangAfterRequest).start();
-        let child = waiting_for_its_scan(&api, &home, CALL, "pre-tool-use");
-        let id = child.id().to_string();
-        assert!(Command::new("kill").args([&format!("-{signal}"), &id]).status().unwrap().success());
-        let output = child.wait_with_output().unwrap();
-        assert_eq!(
-            (output.status.code(), output.stdout.len()),
-            (Some(2), 0),
-            "{signal}: {:?}",
-            output.status
-        );
-        assert!(String::from_utf8_lossy(&output.stderr).contains("not scanned"), "{signal}");
+        let before = api.requests().len();
+        let child = waiting_for_its_scan(&api, before, &home, payload, subcommand, mode);
+        kill(child.id(), signal);
+        if is_survived(signal) {
+            kill(child.id(), libc::SIGTERM);
+        }
+        check(signal, &child.wait_with_output().unwrap());
     }
 }
 
 #[test]
-fn a_stop_that_a_signal_ends_exits_with_1_because_2_would_loop() {
-    let home = home();
-    let api = F5::builder().always(Fault::HangAfterRequest).start();
+fn every_signal_blocks_or_is_survived() {
+    after_every_signal(CALL, "pre-tool-use", "closed", |signal, output| {
+        let stderr = String::from_utf8_lossy(&output.stderr);
+        assert_eq!(output.status.code(), Some(2), "signal {signal}: {:?}, {stderr}", output.status);
+        assert!(
+            stderr.starts_with("F5 Guardrails could not scan") && stderr.lines().count() == 1,
+            "{stderr}"
+        );
+        assert_eq!(output.stdout, b"");
+    });
+}
+
+#[test]
+fn every_signal_ends_a_turn_by_json_because_exit_code_2_would_loop() {
     let stop = r#"{"hook_event_name":"Stop","last_assistant_message":"x"}"#;
     // Under the wrong name, too: the payload says what it is.
-    let child = waiting_for_its_scan(&api, &home, stop, "pre-tool-use");
-    assert!(Command::new("kill").arg(child.id().to_string()).status().unwrap().success());
-    assert_eq!(child.wait_with_output().unwrap().status.code(), Some(1));
+    after_every_signal(stop, "pre-tool-use", "closed", |_, output| assert_stopped(output));
+}
+
+#[test]
+fn every_signal_is_told_in_open_mode_and_blocks_nothing() {
+    after_every_signal(CALL, "pre-tool-use", "open", |signal, output| {
+        let stdout = String::from_utf8_lossy(&output.stdout);
+        let answer: Value = serde_json::from_str(&stdout).unwrap_or_else(|error| panic!("{error}: {stdout}"));
+        let notice = answer["systemMessage"].as_str().unwrap_or_default();
+        assert_eq!(output.status.code(), Some(0), "signal {signal}: {:?}", output.status);
+        assert!(notice.contains("did NOT scan this call of a tool"), "{stdout}");
+    });
+}
+
+#[test]
+fn a_signal_is_answered_by_json_where_nobody_reads_stderr() {
+    let home = home();
+    let api = F5::builder().always(Fault::HangAfterRequest).start();
+    let mut command = Command::new("/bin/sh");
+    command.args(["-c", "exec \"$0\" \"$@\" 2>/dev/null", env!("CARGO_BIN_EXE_f5-guard")]).args(CLOSED);
+    isolate(&mut command, &home);
+    command.env("F5_GUARDRAILS_BASE_URL", api.base_url());
+    let child = feed(&mut command, CALL);
+    while api.requests().is_empty() {
+        std::thread::yield_now();
+    }
+    kill(child.id(), libc::SIGTERM);
+    let output = child.wait_with_output().unwrap();
+    assert_eq!(output.status.code(), Some(0));
+    assert_denied_by_json(&output.stdout);
+}
+
+/// Whichever of the two is first, the signal or the verdict: one answer comes, whole, and it is a block.
+#[test]
+fn a_signal_while_the_answer_is_given_makes_no_second_one() {
+    let api = F5::answering(Verdict::flagged());
+    for round in 0..30 {
+        for signal in [libc::SIGTERM, libc::SIGSEGV] {
+            let home = home();
+            let before = api.requests().len();
+            let child = waiting_for_its_scan(&api, before, &home, CALL, "pre-tool-use", "closed");
+            for _ in 0..round * 400 {
+                std::hint::spin_loop();
+            }
+            kill(child.id(), signal);
+            let output = child.wait_with_output().unwrap();
+            let stderr = String::from_utf8_lossy(&output.stderr);
+            assert_eq!(output.status.code(), Some(2), "{:?}: {stderr}", output.status);
+            assert_eq!(stderr.lines().count(), 1, "{stderr}");
+            if !output.stdout.is_empty() {
+                assert_denied_by_json(&output.stdout);
+            }
+        }
+    }
 }
 
 #[test]
@@ -295,9 +396,14 @@ fn a_registered_command_that_joins_stderr_to_stdout_still_says_no() {
     let mut command = Command::new("/bin/sh");
     command.args(["-c", "\"$0\" \"$@\" 2>&1", env!("CARGO_BIN_EXE_f5-guard")]).args(CLOSED);
     isolate(&mut command, &home);
+    // From a file: which of two pipes it is shows in the numbers of all three.
+    std::fs::write(home.path().join("call.json"), CALL).unwrap();
+    command.stdin(std::fs::File::open(home.path().join("call.json")).unwrap());
     // Several lines for people: of the number, of the retries, of the decision.
     command.env("F5_GUARDRAILS_TIMEOUT", "ten").env("F5_GUARDRAILS_LOG_LEVEL", "trace");
-    assert_denied(&answered(&mut command));
+    let output = command.output().unwrap();
+    assert_eq!(output.status.code(), Some(0));
+    assert_denied_by_json(&output.stdout);
     let log = std::fs::read_to_string(home.path().join("logs/f5_guardrails.log")).unwrap();
     assert!(log.contains("F5_GUARDRAILS_TIMEOUT") && log.contains("not_scanned"), "{log}");
 }
@@ -310,6 +416,5 @@ fn a_forgotten_subcommand_is_answered_in_the_shape_of_the_payloads_event() {
     assert_denied(&feed(&mut hook(&home, &["--fail-mode=closed"]), &large).wait_with_output().unwrap());
     let stop = r#"{"hook_event_name":"Stop","last_assistant_message":"x"}"#;
     let output = feed(&mut hook(&home, &["--fail-mode", "closed"]), stop).wait_with_output().unwrap();
-    let answer: Value = serde_json::from_slice(&output.stdout).unwrap();
-    assert_eq!((output.status.code(), &answer["continue"]), (Some(0), &Value::Bool(false)));
+    assert_stopped(&output);
 }

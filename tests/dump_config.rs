@@ -214,6 +214,34 @@ fn only_the_user_may_read_the_file() {
     assert_eq!(std::fs::metadata(stage.file()).unwrap().permissions().mode() & 0o777, 0o600);
 }
 
+/// A repository that somebody works in can hold a link of the default name.
+#[cfg(unix)]
+#[test]
+fn a_link_in_the_place_of_the_dump_is_replaced_and_its_target_stays() {
+    let stage = Stage::new(|_| {});
+    for target in ["config.toml", "missing"] {
+        std::fs::write(stage.folder.path().join("config.toml"), "model = \"x\"\n").unwrap();
+        let _ = std::fs::remove_file(stage.file());
+        std::os::unix::fs::symlink(target, stage.file()).unwrap();
+        assert_eq!(stage.run(&[]).status.code(), Some(0));
+        assert!(std::fs::symlink_metadata(stage.file()).unwrap().is_file(), "{target}");
+        assert_eq!(stage.document()["projects"]["count"], 4);
+        let config = std::fs::read_to_string(stage.folder.path().join("config.toml")).unwrap();
+        assert_eq!(config, "model = \"x\"\n");
+        assert!(!stage.folder.path().join("missing").exists());
+    }
+}
+
+#[cfg(unix)]
+#[test]
+fn the_document_can_be_sent_to_the_systems_name_of_stdout() {
+    let stage = Stage::new(|_| {});
+    let output = stage.run(&["--output", "/dev/stdout"]);
+    assert_eq!(output.status.code(), Some(0), "{}", texts(&output).1);
+    assert!(texts(&output).0.contains("\"projects\""), "{}", texts(&output).0);
+    assert!(std::fs::symlink_metadata("/dev/stdout").unwrap().is_symlink(), "it is no file now");
+}
+
 /// For measuring: `cargo test --release --test dump_config -- --ignored --nocapture`.
 #[test]
 #[ignore = "takes half a minute and is a measurement"]

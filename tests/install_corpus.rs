@@ -5,7 +5,8 @@ mod install_support;
 
 use std::fs;
 
-use f5_guard::registration::{ConfigFile, HookEvent, OurPlaces, Owner, registered};
+use f5_guard::hook::Event;
+use f5_guard::registration::{ConfigFile, Owner, registered};
 use install_support::{Home, corpus};
 
 fn name_of(file: ConfigFile) -> &'static str {
@@ -18,17 +19,17 @@ fn name_of(file: ConfigFile) -> &'static str {
 
 /// How often each event is registered for us in the home, over both files; and how often for Python.
 fn registrations(home: &Home) -> Vec<(usize, usize)> {
-    let count = |event: HookEvent, owner: Owner| {
+    let count = |event: Event, owner: Owner| {
         let of = |file: ConfigFile| {
             let bytes = fs::read(home.codex().join(name_of(file))).unwrap_or_default();
-            let events = registered(file, &bytes, &OurPlaces::default()).unwrap();
+            let events = registered(file, &bytes, &home.places()).unwrap();
             let groups =
                 events.into_iter().filter(|found| found.event == event.name()).flat_map(|e| e.groups);
             groups.flat_map(|group| group.handlers).filter(|handler| handler.owner == owner).count()
         };
         of(ConfigFile::ConfigToml) + of(ConfigFile::HooksJson)
     };
-    HookEvent::ALL.map(|event| (count(event, Owner::Ours), count(event, Owner::Python))).into()
+    Event::ALL.map(|event| (count(event, Owner::Ours), count(event, Owner::Python))).into()
 }
 
 #[test]
@@ -41,7 +42,7 @@ fn every_file_of_the_corpus_comes_back_to_the_byte() {
         let story = path.display().to_string();
 
         home.run(&arguments).succeeds(&story);
-        assert_eq!(registrations(&home), [(1, 0); 4], "{story}");
+        assert_eq!(registrations(&home), [(1, 0); 5], "{story}");
         let installed = home.contents();
         home.run(&arguments).succeeds(&story);
         home.is_as(&installed, &format!("a second run changes no byte: {story}"));
@@ -64,7 +65,7 @@ fn a_changed_registration_and_a_changed_format_come_back_to_the_byte_too() {
         ] {
             let line = [&["install", "--skip-smoketest", "--no-trust"], arguments].concat();
             home.run(&line).succeeds(&story);
-            assert_eq!(registrations(&home), [(1, 0); 4], "{story} {arguments:?}");
+            assert_eq!(registrations(&home), [(1, 0); 5], "{story} {arguments:?}");
         }
         home.run(&["uninstall"]).succeeds(&story);
         home.is_as(&before, &story);
@@ -86,7 +87,7 @@ fn what_others_add_between_install_and_uninstall_stays() {
 
         let left = fs::read(home.codex().join("config.toml")).unwrap();
         assert!(left.ends_with(added), "{}: {}", path.display(), String::from_utf8_lossy(&left));
-        let events = registered(file, &left, &OurPlaces::default()).unwrap();
+        let events = registered(file, &left, &home.places()).unwrap();
         let ours =
             events.iter().flat_map(|e| &e.groups).flat_map(|g| &g.handlers).any(|h| h.owner == Owner::Ours);
         assert!(!ours, "{}", path.display());

@@ -2,6 +2,9 @@
 //! `F5_GUARD_TEST_CODEX=/path/to/codex cargo test --test live_doctor -- --ignored`
 #![cfg(target_os = "linux")]
 
+#[path = "support/own.rs"]
+mod own;
+
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
@@ -20,11 +23,12 @@ use tempfile::TempDir;
 const BINARY: &str = env!("CARGO_BIN_EXE_f5-guard");
 const LIMIT: Duration = Duration::from_secs(60);
 const PROMPT: &str = "say hello to the doctor";
-const EVENTS: [(&str, &str); 4] = [
+const EVENTS: [(&str, &str); 5] = [
     ("UserPromptSubmit", "user-prompt-submit"),
     ("PreToolUse", "pre-tool-use"),
     ("PostToolUse", "post-tool-use"),
     ("Stop", "stop"),
+    ("SubagentStop", "stop"),
 ];
 
 fn real_codex() -> PathBuf {
@@ -53,9 +57,7 @@ impl Machine {
         let answer = |_: usize, _: &_| vec![Item::message("hello")];
         let machine =
             Self { dir, api: F5::builder().may_stay_idle().start(), model: Model::answering(answer), etc };
-        fs::hard_link(BINARY, machine.installed())
-            .or_else(|_| fs::copy(BINARY, machine.installed()).map(drop))
-            .unwrap();
+        own::put(BINARY, machine.installed());
         machine
     }
 
@@ -88,7 +90,7 @@ impl Machine {
         EVENTS
             .iter()
             .map(|(event, subcommand)| {
-                let command = format!("{} {subcommand} --hook-timeout 60", binary.display());
+                let command = format!("{} {subcommand}", binary.display());
                 format!("[[hooks.{event}]]\n[[hooks.{event}.hooks]]\ntype = \"command\"\ncommand = \"{command}\"\ntimeout = 60\n\n")
             })
             .collect()
@@ -104,7 +106,7 @@ impl Machine {
         let mut server = AppServer::start(&real_codex(), &home, &self.work(), LIMIT).unwrap();
         let hooks = Review::of(&server.list_hooks_in(&self.work()).unwrap(), &|_| true).to_trust();
         assert_eq!(hooks.len(), EVENTS.len());
-        trust::trust(&mut server, &self.config(), &self.work(), &hooks, SwitchedOff::Stay).unwrap();
+        trust::trust(&mut server, &self.work(), &hooks, SwitchedOff::Stay).unwrap();
     }
 
     fn run(&self, program: &Path, arguments: &[String]) -> Output {
@@ -228,7 +230,9 @@ fn trusted_hooks_run() {
 #[ignore = "needs the real Codex; set F5_GUARD_TEST_CODEX"]
 fn modified_hooks_do_not_run() {
     let machine = Machine::trusted();
-    machine.edit(|config| config.replace("--hook-timeout 60", "--hook-timeout  60"));
+    machine.edit(|config| {
+        config.replace("stop\"", "stop  \"").replace("-submit\"", "-submit  \"").replace("-use\"", "-use  \"")
+    });
     machine.agrees(1, Some("modified"), Some("modified"));
 }
 

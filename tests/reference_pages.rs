@@ -92,7 +92,8 @@ fn a_folder_gets_the_page_of_every_subcommand_with_its_options() {
     for command in Cli::command().get_subcommands() {
         let path = pages.join(format!("f5-guard-{}.1", command.get_name()));
         let page = std::fs::read_to_string(&path).expect("a page for each").replace("\\-", "-");
-        for option in command.get_arguments().filter_map(|argument| argument.get_long()) {
+        let shown = command.get_arguments().filter(|argument| !argument.is_hide_set());
+        for option in shown.filter_map(|argument| argument.get_long()) {
             assert!(page.contains(&format!("--{option}")), "{}: --{option}", path.display());
         }
         let notes = command.get_after_help().map(ToString::to_string).unwrap_or_default();

@@ -2,15 +2,16 @@
 
 use std::path::{Path, PathBuf};
 
+use f5_guard::hook::Event;
 use f5_guard::registration::{
-    ConfigFile, EditRecord, HookEvent, Launcher, ManagedDirs, OurPlaces, Owner, Registration,
+    ConfigFile, EditRecord, Launcher, ManagedDirs, OurPlaces, Owner, Python, Registration,
     RegistrationOptions, RemovalScope, Wanted, install, our_trust_keys, registered, remove, renew_record,
 };
 
 const SOURCE: &str = "/home/ann/.codex/config.toml";
 
 fn places() -> OurPlaces {
-    OurPlaces { binaries: vec!["/opt/F5 Guardrails/f5-guard".into()] }
+    OurPlaces { binaries: vec!["/opt/F5 Guardrails/f5-guard".into()], python: Python::TakenOver }
 }
 
 fn wanted(file: ConfigFile, options: &RegistrationOptions) -> Wanted {
@@ -41,7 +42,7 @@ fn closed() -> RegistrationOptions {
     RegistrationOptions {
         fail_mode: Some("closed".into()),
         matcher: Some("Bash|mcp__.*".into()),
-        scan_timeout_seconds: Some(20),
+        timeout: Some("90".into()),
         ..RegistrationOptions::default()
     }
 }
@@ -93,7 +94,7 @@ fn each_event_is_registered_once_and_nothing_of_python_is_left() {
     for (path, file, bytes) in corpus() {
         let text = installed(file, &bytes, &RegistrationOptions::default());
         let events = registered(file, text.as_bytes(), &places_of(file)).unwrap();
-        for event in HookEvent::ALL {
+        for event in Event::ALL {
             let found = events.iter().find(|found| found.event == event.name()).unwrap();
             let owners: Vec<Owner> =
                 found.groups.iter().flat_map(|group| &group.handlers).map(|handler| handler.owner).collect();
@@ -209,7 +210,7 @@ fn trust_that_codex_wrote_goes_with_the_hooks() {
         }
         let text = installed(file, &bytes, &RegistrationOptions::default());
         let keys = our_trust_keys(file, text.as_bytes(), SOURCE, &places()).unwrap();
-        assert_eq!(keys.len(), 4);
+        assert_eq!(keys.len(), 5);
         let newline = if text.contains("\r\n") { "\r\n" } else { "\n" };
         let state = text.contains("[hooks.state");
         let inline = text.contains("hooks = {");
@@ -242,6 +243,74 @@ fn trust_that_codex_wrote_goes_with_the_hooks() {
 }
 
 #[test]
+fn trust_goes_in_whatever_form_of_toml_it_is_written() {
+    for (before, after) in [
+        ("hooks.state.\"K\".trusted_hash = \"x\" # ours\na = 1\n", "a = 1\n"),
+        ("[hooks]\n  state.K.trusted_hash = \"x\"\n  state.K.enabled = true\n[b]\n", "[hooks]\n[b]\n"),
+        ("[hooks.state]\nK.enabled = true\nL.enabled = true\n", "[hooks.state]\nL.enabled = true\n"),
+        (
+            "[hooks.state]\nK = { trusted_hash = \"x\" }\nL.enabled = true\n",
+            "[hooks.state]\nL.enabled = true\n",
+        ),
+        (
+            "[hooks]\nstate = { L.enabled = true, K.enabled = true }\n",
+            "[hooks]\nstate = { L.enabled = true }\n",
+        ),
+        (
+            "hooks = { state.K.enabled = true, state.L.enabled = true, state . K . x = [1] }\n",
+            "hooks = { state.L.enabled = true }\n",
+        ),
+        ("[hooks.state.K]\nenabled = true\n\n[hooks.state.L]\na.b = 1\n", "\n[hooks.state.L]\na.b = 1\n"),
+        ("[hooks.state]\nK.a.b = 1\n\n[hooks.state.K.c]\nd = 1\n\n[e]\n", "\n[e]\n"),
+    ] {
+        let keys = ["K".to_owned()];
+        let scope = RemovalScope { trust_keys: &keys, ..RemovalScope::default() };
+        let removed = remove(ConfigFile::ConfigToml, before.as_bytes(), &scope, &places());
+        let removed = removed.unwrap_or_else(|error| panic!("{error}: {before}"));
+        assert_eq!(removed.text.unwrap_or_default(), after, "{before}");
+    }
+}
+
+/// What Codex makes of a file when it writes trust into it: LF, no byte order mark, and its records.
+fn trusted_by_codex(text: &str, keys: &[String]) -> String {
+    let mut trusted = text.trim_start_matches('\u{feff}').replace("\r\n", "\n");
+    if !trusted.is_empty() && !trusted.ends_with('\n') {
+        trusted.push('\n');
+    }
+    if !trusted.contains("[hooks.state") {
+        trusted.push_str("\n[hooks.state]\n");
+    }
+    for key in keys {
+        trusted.push_str(&format!("\n[hooks.state.\"{key}\"]\ntrusted_hash = \"sha256:1\"\n"));
+    }
+    trusted
+}
+
+#[test]
+fn what_codex_restyled_comes_back_to_the_byte() {
+    let mut restyled = 0;
+    for (path, file, bytes) in corpus() {
+        let text = installed(file, &bytes, &RegistrationOptions::default());
+        if file != ConfigFile::ConfigToml || text.contains("hooks = {") {
+            continue;
+        }
+        let remembered = record(file, &bytes, &text, None);
+        let keys = our_trust_keys(file, text.as_bytes(), SOURCE, &places()).unwrap();
+        let trusted = trusted_by_codex(&text, &keys);
+        let scope = RemovalScope { trust_keys: &keys, record: Some(&remembered), ..RemovalScope::default() };
+        let remembered = renew_record(file, Some(text.as_bytes()), &trusted, &scope, &places()).unwrap();
+        assert_eq!(removed(file, &trusted, Some(&remembered)).as_bytes(), bytes, "{}", path.display());
+        // And with a changed registration on top of it.
+        let changed = installed(file, trusted.as_bytes(), &closed());
+        let scope = RemovalScope { record: Some(&remembered), ..scope };
+        let remembered = renew_record(file, Some(trusted.as_bytes()), &changed, &scope, &places()).unwrap();
+        assert_eq!(removed(file, &changed, Some(&remembered)).as_bytes(), bytes, "{}", path.display());
+        restyled += usize::from(bytes.contains(&b'\r') || bytes.starts_with(b"\xef\xbb\xbf"));
+    }
+    assert!(restyled >= 2, "{restyled} files had another style than Codex's");
+}
+
+#[test]
 fn where_the_record_no_longer_fits_the_flag_that_we_added_goes_too() {
     let file = ConfigFile::ConfigToml;
     for bytes in [
@@ -252,11 +321,11 @@ fn where_the_record_no_longer_fits_the_flag_that_we_added_goes_too() {
     ] {
         let text = installed(file, bytes, &RegistrationOptions::default());
         let record = record(file, bytes, &text, None);
-        let touched = text.replace("timeout = 15", "timeout = 16");
+        let touched = text.replace("timeout = 60", "timeout = 61");
         assert_eq!(removed(file, &touched, Some(&record)).as_bytes(), bytes, "{text}");
     }
     let text = installed(file, b"[features]\nhooks = true\n", &RegistrationOptions::default());
     let record = record(file, b"[features]\nhooks = true\n", &text, None);
-    let touched = text.replace("timeout = 15", "timeout = 16");
+    let touched = text.replace("timeout = 60", "timeout = 61");
     assert_eq!(removed(file, &touched, Some(&record)), "[features]\nhooks = true\n");
 }

@@ -1,12 +1,21 @@
 //! Properties of installing and removing, over generated documents in every style that TOML and JSON have for hooks.
 
+use f5_guard::hook::Event;
 use f5_guard::registration::{
-    ConfigFile, EventGroups, Launcher, OurPlaces, Owner, Registration, RegistrationOptions, RemovalScope,
-    Wanted, install, registered, remove, renew_record,
+    ConfigFile, EventGroups, Launcher, OurPlaces, Owner, Python, Registration, RegistrationOptions,
+    RemovalScope, Wanted, install, registered, remove, renew_record,
 };
 use proptest::prelude::*;
 
-const EVENTS: [&str; 5] = ["UserPromptSubmit", "PreToolUse", "PostToolUse", "Stop", "SessionStart"];
+const EVENTS: [&str; 6] =
+    ["UserPromptSubmit", "PreToolUse", "PostToolUse", "Stop", "SubagentStop", "SessionStart"];
+
+const OLD: &str = "/old/hooks/f5_guardrails/f5-guard";
+const NEW: &str = "/home/ann/.codex/hooks/f5_guardrails/f5-guard";
+
+fn places() -> OurPlaces {
+    OurPlaces { binaries: vec![OLD.into(), NEW.into()], python: Python::TakenOver }
+}
 
 #[derive(Debug, Clone, Copy, PartialEq)]
 enum Hook {
@@ -17,12 +26,14 @@ enum Hook {
 }
 
 impl Hook {
-    fn command(self) -> &'static str {
+    /// As it stands under this event.
+    fn command(self, event: &str) -> String {
+        let known = Event::from_name(event).unwrap_or(Event::Stop);
         match self {
-            Self::Foreign => "bash \\\"$HOME/audit it.sh\\\"",
-            Self::Lookalike => "f5-guard stop",
-            Self::Python => "python3 /h/.codex/hooks/f5_guardrails/stop.py",
-            Self::Ours => "/old/hooks/f5_guardrails/f5-guard stop --hook-timeout 9",
+            Self::Foreign => "bash \\\"$HOME/audit it.sh\\\"".to_owned(),
+            Self::Lookalike => "f5-guard stop".to_owned(),
+            Self::Python => format!("python3 /h/.codex/hooks/f5_guardrails/{}", known.python_script()),
+            Self::Ours => format!("{OLD} {} --hook-timeout 9", known.subcommand()),
         }
     }
 }
@@ -70,7 +81,7 @@ fn events(ours: bool) -> impl Strategy<Value = Vec<(&'static str, Vec<Group>)>> 
     let group = (matcher, prop::collection::vec(hook(ours), 1..4))
         .prop_map(|(matcher, hooks)| Group { matcher, hooks })
         .boxed();
-    prop::sample::subsequence(EVENTS.to_vec(), 0..=5).prop_flat_map(move |names| {
+    prop::sample::subsequence(EVENTS.to_vec(), 0..=6).prop_flat_map(move |names| {
         let groups = prop::collection::vec(prop::collection::vec(group.clone(), 1..4), names.len());
         groups.prop_map(move |groups| names.iter().copied().zip(groups).collect())
     })
@@ -117,18 +128,20 @@ fn config(ours: bool) -> impl Strategy<Value = Config> {
     )
 }
 
-fn inline(group: &Group) -> String {
+fn inline(event: &str, group: &Group) -> String {
     let hooks: Vec<String> = group
         .hooks
         .iter()
-        .map(|hook| format!("{{ type = \"command\",command = \"{}\" }}", hook.command()))
+        .map(|hook| format!("{{ type = \"command\",command = \"{}\" }}", hook.command(event)))
         .collect();
     let matcher = group.matcher.map_or(String::new(), |matcher| format!("matcher = '{matcher}', "));
     format!("{{ {matcher}hooks = [{}]}}", hooks.join(", "))
 }
 
 fn toml(config: &Config) -> String {
-    let list = |groups: &[Group]| groups.iter().map(inline).collect::<Vec<_>>().join(", ");
+    let list = |event: &str, groups: &[Group]| {
+        groups.iter().map(|group| inline(event, group)).collect::<Vec<_>>().join(", ")
+    };
     let mut root = String::new();
     let mut hooks = String::new();
     for (event, groups) in &config.events {
@@ -142,7 +155,7 @@ fn toml(config: &Config) -> String {
                     if !inner {
                         hooks += &format!(
                             "  hooks = [{}]\n",
-                            inline(group)
+                            inline(event, group)
                                 .split_once("hooks = [")
                                 .unwrap()
                                 .1
@@ -154,7 +167,7 @@ fn toml(config: &Config) -> String {
                     for hook in &group.hooks {
                         hooks += &format!(
                             "\n[[hooks.{event}.hooks]]\ntype = \"command\"\ncommand = \"{}\"\n",
-                            hook.command()
+                            hook.command(event)
                         );
                     }
                 }
@@ -165,19 +178,26 @@ fn toml(config: &Config) -> String {
                 }
                 let comma = if comma { "," } else { "" };
                 if lines {
-                    let items = groups.iter().map(inline).collect::<Vec<_>>().join(", # next\n\t");
+                    let items = groups
+                        .iter()
+                        .map(|group| inline(event, group))
+                        .collect::<Vec<_>>()
+                        .join(", # next\n\t");
                     hooks += &format!("{event} = [\n\t{items}{comma} # last\n]\n");
                 } else {
-                    hooks += &format!("{event} = [{}{comma}]\n", list(groups));
+                    hooks += &format!("{event} = [{}{comma}]\n", list(event, groups));
                 }
             }
-            Style::Dotted => root += &format!("hooks.{event} = [ {} ]\n", list(groups)),
+            Style::Dotted => root += &format!("hooks.{event} = [ {} ]\n", list(event, groups)),
             Style::Inline => {}
         }
     }
     if matches!(config.style, Style::Inline) {
-        let events: Vec<String> =
-            config.events.iter().map(|(event, groups)| format!("{event} = [{}]", list(groups))).collect();
+        let events: Vec<String> = config
+            .events
+            .iter()
+            .map(|(event, groups)| format!("{event} = [{}]", list(event, groups)))
+            .collect();
         root += &format!("hooks = {{ {} }} # inline\n", events.join(", "));
     }
     let in_root = config.features.starts_with("features");
@@ -224,7 +244,7 @@ fn json(events: &[(&'static str, Vec<Group>)], spaces: &[&str]) -> String {
             out += &format!("\"hooks\":{}[", gap());
             for (index, hook) in group.hooks.iter().enumerate() {
                 let comma = if index > 0 { "," } else { "" };
-                let command = hook.command();
+                let command = hook.command(event);
                 out += &format!(
                     "{comma}{}{{\"type\":\"command\",{}\"command\":\"{command}\"{}}}",
                     gap(),
@@ -241,7 +261,7 @@ fn json(events: &[(&'static str, Vec<Group>)], spaces: &[&str]) -> String {
 
 fn wanted(file: ConfigFile, mode: &str) -> Wanted {
     let options = RegistrationOptions { fail_mode: Some(mode.into()), ..RegistrationOptions::default() };
-    let launcher = Launcher::Unix { binary: "/home/ann/.codex/hooks/f5_guardrails/f5-guard".into() };
+    let launcher = Launcher::Unix { binary: NEW.into() };
     Wanted {
         registration: Some(Registration::new(&options, &launcher, None).unwrap()),
         hooks_feature: file == ConfigFile::ConfigToml,
@@ -261,7 +281,7 @@ fn hooks_of(events: &[EventGroups], kind: impl Fn(Owner) -> bool) -> Vec<(String
 }
 
 fn check(file: ConfigFile, text: &str) -> Result<(), TestCaseError> {
-    let places = OurPlaces::default();
+    let places = places();
     let read = |text: &str| registered(file, text.as_bytes(), &places).unwrap();
     let foreign = |owner: Owner| !owner.is_replaced();
     let before = read(text);
@@ -270,9 +290,7 @@ fn check(file: ConfigFile, text: &str) -> Result<(), TestCaseError> {
     let once = first.text.unwrap();
     let after = read(&once);
     prop_assert_eq!(hooks_of(&before, foreign), hooks_of(&after, foreign), "{}\n=>\n{}", text, once);
-    let replaced: Vec<_> =
-        hooks_of(&after, Owner::is_replaced).into_iter().filter(|(e, _)| e != "SessionStart").collect();
-    prop_assert_eq!(replaced.len(), 4, "{}\n=>\n{}", text, once);
+    prop_assert_eq!(hooks_of(&after, Owner::is_replaced).len(), 5, "{}\n=>\n{}", text, once);
 
     let again = install(file, Some(once.as_bytes()), &wanted(file, "open"), &places).unwrap();
     prop_assert!(!again.changed, "{}", once);

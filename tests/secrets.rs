@@ -6,6 +6,7 @@ use std::io::Write;
 use std::path::Path;
 use std::process::{Command, Stdio};
 
+use base64::Engine as _;
 use f5_stand_in::config_api::{ConfigApi, ConfigServer, Fixture, Size};
 use f5_stand_in::f5::{F5, Fault, Verdict};
 use f5_stand_in::proxy::Proxy;
@@ -129,6 +130,32 @@ fn smoketest_leaves_no_secret_even_where_it_shows_every_exchange() {
     leaves_no_secret(&["smoketest"], "", &environment);
     leaves_no_secret(&["smoketest", "--json", "--tls-diagnostics"], "", &environment);
     leaves_no_secret(&["smoketest", "--verbose-http=body", "--tls-diagnostics"], "", &environment);
+}
+
+#[test]
+fn smoketest_shows_no_exchange_in_which_the_service_repeats_the_token_in_some_spelling() {
+    let hex = |between: &str| TOKEN.bytes().map(|byte| format!("{byte:02x}{between}")).collect::<String>();
+    let percent = TOKEN.bytes().map(|byte| format!("%{byte:02X}")).collect::<String>();
+    let base64 = base64::engine::general_purpose::STANDARD.encode(format!("Bearer {TOKEN}"));
+    let spread = TOKEN.chars().map(|c| format!("{c}\u{200b}")).collect::<String>();
+    for spelt in [TOKEN.to_owned(), TOKEN.to_uppercase(), hex(""), hex(" "), percent, base64, spread] {
+        let body = format!(r#"{{"id":"{spelt}","result":{{"outcome":"cleared"}},"you sent":"{spelt}"}}"#);
+        let mut response = f5_stand_in::f5::Response::new(200).body(body);
+        if spelt.is_ascii() {
+            response = response.header("X-You-Sent", &format!("a {spelt} z"));
+        }
+        let api = F5::builder().token(TOKEN).always(Fault::Answer(response)).start();
+        let output = Command::new(env!("CARGO_BIN_EXE_f5-guard"))
+            .args(["smoketest", "--verbose-http=body"])
+            .env("F5_GUARDRAILS_API_TOKEN", TOKEN)
+            .env("F5_GUARDRAILS_BASE_URL", api.base_url())
+            .env("CODEX_HOME", tempfile::tempdir().unwrap().path())
+            .output()
+            .unwrap();
+        let said = String::from_utf8_lossy(&output.stdout).replace(['\u{200b}'], "");
+        assert!(said.contains("HTTP exchange 1") && said.contains("(redacted)"), "{said}");
+        assert!(!said.contains(&spelt.replace('\u{200b}', "")), "{spelt}: {said}");
+    }
 }
 
 #[test]

@@ -1,5 +1,7 @@
 //! `f5-guard smoketest` as people run it: the built binary, a home of its own, the F5 stand-in on loopback.
 
+#[path = "support/own.rs"]
+mod own;
 mod tls_support;
 
 use std::fs;
@@ -40,10 +42,7 @@ impl User {
     fn new(base_url: &str) -> Self {
         let user = Self { home: TempDir::new().unwrap(), variables: Vec::new() };
         fs::create_dir_all(user.installed().parent().unwrap()).unwrap();
-        // The same file under the installed name: a copy of a debug build would be large.
-        fs::hard_link(BINARY, user.installed())
-            .or_else(|_| fs::copy(BINARY, user.installed()).map(drop))
-            .unwrap();
+        own::put(BINARY, user.installed());
         user.set("F5_GUARDRAILS_API_TOKEN", TOKEN).set("F5_GUARDRAILS_BASE_URL", base_url)
     }
 

@@ -91,7 +91,7 @@ pub fn hook(binary: &Path, stage: &Stage, subcommand: &str, text: &str) -> Outco
         HOOKS.iter().find(|(name, ..)| *name == subcommand).ok_or("no such hook subcommand")?;
     let mut payload: Value = serde_json::from_str(payload)?;
     *payload.pointer_mut(place).ok_or("the sample lacks the field")? = text.into();
-    let program = Program::new(binary).args([subcommand, "--hook-timeout", "15"]);
+    let program = Program::new(binary).args([subcommand]);
     Ok(stage.set_up(program).stdin(payload.to_string()))
 }
 

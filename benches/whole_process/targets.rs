@@ -31,7 +31,7 @@ fn targets(report: &Report) -> Vec<Target> {
         Some(Target { what, figure: figure?, bound: bound?, unit })
     };
     // A piece has 50,000 characters, of which 512 are the piece's before it; eight go at once.
-    let pieces = (LARGE_OUTPUT - 512).div_ceil(50_000 - 512);
+    let pieces = (LARGE_OUTPUT - 4096).div_ceil(50_000 - 4096);
     let scans = milliseconds(SLOW_SCAN) * pieces.div_ceil(8) as f64;
     let floor = median(name::VERSION).zip(median(name::BARE_CLIENT));
     [

@@ -56,9 +56,6 @@ pub struct Target {
     /// Show what would change in every file, and write nothing
     #[arg(long)]
     pub dry_run: bool,
-    /// The Codex to ask about trust [default: CODEX_CLI_PATH, else the one on PATH or in a usual place]
-    #[arg(long, value_name = "FILE")]
-    pub codex: Option<PathBuf>,
 }
 
 /// Options of `install`.
@@ -66,7 +63,10 @@ pub struct Target {
 pub struct InstallArgs {
     #[command(flatten)]
     pub target: Target,
-    /// Trust the four hooks without asking
+    /// The Codex to ask about trust [default: CODEX_CLI_PATH, else the one on PATH or in a usual place]
+    #[arg(long, value_name = "FILE")]
+    pub codex: Option<PathBuf>,
+    /// Trust the five hooks without asking
     #[arg(long, conflicts_with = "no_trust")]
     pub trust: bool,
     /// Don't ask, and leave the hooks untrusted
@@ -75,10 +75,12 @@ pub struct InstallArgs {
     /// Don't try a scan at the end
     #[arg(long)]
     pub skip_smoketest: bool,
-    /// With `--scope system`: keep or add this user's own registration. With `--scope user`: register although the
-    /// machine has managed hooks. Everything is scanned twice then
+    /// With `--scope user`: register although the machine has managed hooks. Everything is scanned twice then
     #[arg(long)]
     pub also_user: bool,
+    /// With `--scope project`: keep the options that the repository's registration carries
+    #[arg(long, help_heading = "Registration")]
+    pub keep_options: bool,
     /// Which tools are scanned, a regular expression of Codex [default: .*]
     #[arg(long, value_name = "REGEX", help_heading = "Registration")]
     pub matcher: Option<String>,
@@ -114,6 +116,9 @@ pub struct Enforced {
 pub struct UninstallArgs {
     #[command(flatten)]
     pub target: Target,
+    /// Accepted as for `install`, and ignored: no Codex is asked
+    #[arg(long, value_name = "FILE")]
+    pub codex: Option<PathBuf>,
 }
 
 impl From<Scope> for installation::Scope {

@@ -5,7 +5,7 @@
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::path::{Path, PathBuf};
-use std::process::{Command, ExitStatus, Stdio};
+use std::process::{ExitStatus, Stdio};
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -15,6 +15,7 @@ use serde_json::{Value, json};
 use super::home::CodexHome;
 use super::listing::{self, FolderHooks};
 use super::process::{Collected, Family};
+use super::start;
 
 /// The longest line that is read from Codex; a longer one ends the conversation.
 const LINE_LIMIT: u64 = 32 * 1024 * 1024;
@@ -95,24 +96,13 @@ fn said(stderr: &str) -> String {
     format!("; it said: {}", text.get(start..).unwrap_or_default())
 }
 
-/// How to merge a value into the configuration.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Merge {
-    /// Tables are merged key by key.
-    Upsert,
-    /// The value takes the place of what was there; `null` deletes.
-    Replace,
-}
-
-/// One edit of the user's `config.toml` by Codex itself.
+/// One edit of the user's `config.toml` by Codex itself; tables are merged key by key.
 #[derive(Clone, Debug, PartialEq)]
 pub struct ConfigEdit {
     /// A TOML key path, such as `hooks.state`.
     pub key_path: String,
-    /// The value; `null` (with [`Merge::Replace`]) deletes the key.
+    /// The value.
     pub value: Value,
-    /// How it is merged.
-    pub merge: Merge,
 }
 
 /// A conversation with a running `codex app-server`.
@@ -135,10 +125,9 @@ impl AppServer {
         cwd: &Path,
         limit: Duration,
     ) -> Result<Self, AppServerError> {
-        let mut command = Command::new(program);
+        let mut command = start::command(program, Some(home));
         command.arg("app-server").current_dir(cwd);
         command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
-        home.apply(&mut command);
         let mut family = Family::start(&mut command)
             .map_err(|source| AppServerError::Start { program: program.to_path_buf(), source })?;
         let child = family.child();
@@ -268,11 +257,7 @@ impl Drop for AppServer {
 
 impl ConfigEdit {
     fn to_json(&self) -> Value {
-        let strategy = match self.merge {
-            Merge::Upsert => "upsert",
-            Merge::Replace => "replace",
-        };
-        json!({"keyPath": self.key_path, "value": self.value, "mergeStrategy": strategy})
+        json!({"keyPath": self.key_path, "value": self.value, "mergeStrategy": "upsert"})
     }
 }
 

@@ -2,7 +2,7 @@
 //!
 //! Creating the folder is left to the caller: Codex refuses to start with a `CODEX_HOME` that does not exist.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::Command;
 
 use super::{Env, System, non_empty};
@@ -27,30 +27,41 @@ pub struct CodexHome {
     pub origin: Origin,
 }
 
-/// No variable says where the home folder is.
+/// The variables do not say where the home folder is.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("Codex's home folder is unknown: neither CODEX_HOME nor {user_folder} is set. Set CODEX_HOME to it.")]
-pub struct NoHome {
-    /// The variable that names the user's folder on this system.
-    pub user_folder: &'static str,
+pub enum NoHome {
+    #[error(
+        "Codex's home folder is unknown: neither CODEX_HOME nor {user_folder} is set. Set CODEX_HOME to it."
+    )]
+    NotSet {
+        /// The variable that names the user's folder on this system.
+        user_folder: &'static str,
+    },
+    /// It would be in the folder of whatever session it is asked in, and so perhaps a repository's.
+    #[error("Codex's home folder is unknown: {variable} is not an absolute path. Set it to the whole path.")]
+    Relative { variable: &'static str },
 }
 
 impl CodexHome {
     /// `$CODEX_HOME`, else `%USERPROFILE%\.codex` (Windows), else `~/.codex`. A variable set to nothing counts
     /// as absent.
     pub fn find(system: System, env: &Env<'_>) -> Result<Self, NoHome> {
+        let absolute = |variable, path: PathBuf| {
+            if path.is_absolute() { Ok(path) } else { Err(NoHome::Relative { variable }) }
+        };
         if let Some(path) = non_empty(env, "CODEX_HOME") {
-            return Ok(Self { path: path.into(), origin: Origin::Variable });
+            return Ok(Self { path: absolute("CODEX_HOME", path.into())?, origin: Origin::Variable });
         }
-        let variables: &[&str] = match system {
+        let variables: &[&'static str] = match system {
             System::Windows => &["USERPROFILE", "HOME"],
             System::Unix | System::MacOs => &["HOME"],
         };
-        variables
-            .iter()
-            .find_map(|name| non_empty(env, name))
-            .map(|folder| Self { path: Path::new(&folder).join(".codex"), origin: Origin::UserFolder })
-            .ok_or(NoHome { user_folder: variables.first().copied().unwrap_or("HOME") })
+        let Some((variable, folder)) = variables.iter().find_map(|name| Some((*name, non_empty(env, name)?)))
+        else {
+            return Err(NoHome::NotSet { user_folder: variables.first().copied().unwrap_or("HOME") });
+        };
+        let folder = absolute(variable, folder.into())?;
+        Ok(Self { path: folder.join(".codex"), origin: Origin::UserFolder })
     }
 
     /// The user's `config.toml`, which also holds every trust record.
@@ -77,38 +88,62 @@ impl CodexHome {
 #[cfg(test)]
 mod tests {
     use std::ffi::OsString;
+    use std::path::Path;
 
     use super::*;
 
+    /// An absolute path of the system that runs the tests.
+    fn rooted(path: &str) -> String {
+        if cfg!(windows) { format!("C:{path}") } else { path.to_owned() }
+    }
+
+    /// Values that begin with `/` are absolute on each system.
     fn find(system: System, variables: &[(&str, &str)]) -> Result<CodexHome, NoHome> {
+        let value = |value: &str| if value.starts_with('/') { rooted(value) } else { value.to_owned() };
         CodexHome::find(system, &|name| {
-            variables.iter().find(|(key, _)| *key == name).map(|(_, value)| OsString::from(value))
+            variables.iter().find(|(key, _)| *key == name).map(|(_, text)| OsString::from(value(text)))
         })
     }
 
     #[test]
     fn codex_home_wins_over_the_users_folder() {
         let home = find(System::Unix, &[("CODEX_HOME", "/c"), ("HOME", "/h")]).unwrap();
-        assert_eq!(home, CodexHome { path: "/c".into(), origin: Origin::Variable });
+        assert_eq!(home, CodexHome { path: rooted("/c").into(), origin: Origin::Variable });
     }
 
     #[test]
     fn an_empty_codex_home_counts_as_absent() {
         let home = find(System::MacOs, &[("CODEX_HOME", ""), ("HOME", "/h")]).unwrap();
-        assert_eq!(home, CodexHome { path: Path::new("/h").join(".codex"), origin: Origin::UserFolder });
+        assert_eq!(
+            home,
+            CodexHome { path: Path::new(&rooted("/h")).join(".codex"), origin: Origin::UserFolder }
+        );
     }
 
     #[test]
     fn windows_asks_userprofile_before_home_and_unix_never_asks_it() {
         let both = [("USERPROFILE", "/profile"), ("HOME", "/h")];
-        assert_eq!(find(System::Windows, &both).unwrap().path, Path::new("/profile").join(".codex"));
-        assert_eq!(find(System::Unix, &both).unwrap().path, Path::new("/h").join(".codex"));
+        assert_eq!(find(System::Windows, &both).unwrap().path, Path::new(&rooted("/profile")).join(".codex"));
+        assert_eq!(find(System::Unix, &both).unwrap().path, Path::new(&rooted("/h")).join(".codex"));
     }
 
     #[test]
     fn without_any_variable_the_error_names_the_missing_one() {
         let error = find(System::Windows, &[]).unwrap_err();
         assert!(error.to_string().contains("USERPROFILE"), "{error}");
+    }
+
+    #[test]
+    fn a_path_that_is_not_absolute_is_no_home() {
+        for path in [".codex", "./x", "../x", "x/y", "~/.codex"] {
+            let variables = [("CODEX_HOME", path), ("HOME", "/h")];
+            let error = NoHome::Relative { variable: "CODEX_HOME" };
+            assert_eq!(find(System::Unix, &variables), Err(error), "{path}");
+        }
+        let error = NoHome::Relative { variable: "HOME" };
+        assert_eq!(find(System::Unix, &[("HOME", "h")]), Err(error));
+        let error = NoHome::Relative { variable: "USERPROFILE" };
+        assert_eq!(find(System::Windows, &[("USERPROFILE", "h"), ("HOME", "/h")]), Err(error));
     }
 
     #[test]

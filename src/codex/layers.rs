@@ -4,7 +4,6 @@
 //! (`hooks/list`), and it alone sees managed preferences and cloud policies.
 
 use std::path::{Path, PathBuf};
-use std::process::Command;
 use std::time::Duration;
 
 use serde_json::Value;
@@ -12,7 +11,7 @@ use serde_json::Value;
 use super::app_server::{AppServer, AppServerError};
 use super::home::CodexHome;
 use super::process::{self, End};
-use super::{Env, System, non_empty};
+use super::{Env, System, non_empty, start};
 
 /// How a file says which hooks there are.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -60,7 +59,12 @@ pub fn system_folder(system: System, env: &Env<'_>) -> PathBuf {
 
 /// Every file on this machine that can hold hooks for a session of this user, strongest layer first, with
 /// those of `project`'s `.codex` folder where one is given.
-pub fn hook_files(system: System, env: &Env<'_>, home: &CodexHome, project: Option<&Path>) -> Vec<HookFile> {
+pub fn hook_files(
+    system: System,
+    env: &Env<'_>,
+    home: Option<&CodexHome>,
+    project: Option<&Path>,
+) -> Vec<HookFile> {
     let folder = system_folder(system, env);
     let file = |path, syntax, owner| HookFile { path, syntax, owner };
     let mut files = vec![file(folder.join("requirements.toml"), Syntax::RequirementsToml, Owner::System)];
@@ -70,7 +74,7 @@ pub fn hook_files(system: System, env: &Env<'_>, home: &CodexHome, project: Opti
     }
     let folders = [
         project.map(|project| (project.join(".codex"), Owner::Project)),
-        Some((home.path.clone(), Owner::User)),
+        home.map(|home| (home.path.clone(), Owner::User)),
         Some((folder, Owner::System)),
     ];
     for (folder, owner) in folders.into_iter().flatten() {
@@ -196,13 +200,12 @@ pub fn check_config(
     strictness: Strictness,
     limit: Duration,
 ) -> ConfigVerdict {
-    let mut command = Command::new(program);
+    let mut command = start::command(program, Some(home));
     command.arg("app-server");
     if strictness == Strictness::Strict {
         command.arg("--strict-config");
     }
     command.arg("--print-startup-config").current_dir(cwd);
-    home.apply(&mut command);
     match process::run(&mut command, b"", limit) {
         Ok(done) if done.end == End::TimedOut => {
             let reason = format!("Codex did not answer within {} s", limit.as_secs_f32());
@@ -321,7 +324,10 @@ mod tests {
         let home = CodexHome { path: "/h".into(), origin: Origin::Variable };
         let env = |name: &str| (name == "ProgramData").then(|| "/data".into());
         let paths = |system| -> Vec<PathBuf> {
-            hook_files(system, &env, &home, Some(Path::new("/p"))).into_iter().map(|file| file.path).collect()
+            hook_files(system, &env, Some(&home), Some(Path::new("/p")))
+                .into_iter()
+                .map(|file| file.path)
+                .collect()
         };
         let unix = paths(System::Unix);
         for expected in [

@@ -7,42 +7,30 @@ use std::time::Duration;
 use serde::Deserialize;
 use serde_json::Value;
 
+use crate::hook::Event;
+
 /// The event a hook is registered for.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum EventName {
-    /// A prompt is about to be sent.
-    UserPromptSubmit,
-    /// A tool is about to run.
-    PreToolUse,
-    /// A tool has run.
-    PostToolUse,
-    /// The model has answered.
-    Stop,
-    /// Any other event, in Codex's own spelling (`sessionStart`, …).
+    /// One that f5-guard answers.
+    Known(Event),
+    /// Any other event, as config files spell it (`SessionStart`, …).
     Other(String),
 }
 
 impl EventName {
-    /// The four events f5-guard registers for, in the order of a turn.
-    pub const OURS: [Self; 4] = [Self::UserPromptSubmit, Self::PreToolUse, Self::PostToolUse, Self::Stop];
-
+    /// Codex lists the name as configuration files spell it, but with a small first letter.
     fn parse(word: &str) -> Self {
-        match word {
-            "userPromptSubmit" => Self::UserPromptSubmit,
-            "preToolUse" => Self::PreToolUse,
-            "postToolUse" => Self::PostToolUse,
-            "stop" => Self::Stop,
-            other => Self::Other(other.to_owned()),
-        }
+        let mut letters = word.chars();
+        let first = letters.next().map(|first| first.to_ascii_uppercase());
+        let name: String = first.into_iter().chain(letters).collect();
+        Event::from_name(&name).map_or(Self::Other(name), Self::Known)
     }
 
     /// The name as config files spell it.
     pub fn as_str(&self) -> &str {
         match self {
-            Self::UserPromptSubmit => "UserPromptSubmit",
-            Self::PreToolUse => "PreToolUse",
-            Self::PostToolUse => "PostToolUse",
-            Self::Stop => "Stop",
+            Self::Known(event) => event.name(),
             Self::Other(word) => word,
         }
     }
@@ -280,7 +268,7 @@ mod tests {
     fn an_answer_of_codex_0_169_is_read_whole() {
         let folder = one(|_| ());
         let hook = &folder.hooks[0];
-        assert_eq!(hook.event, EventName::PreToolUse);
+        assert_eq!(hook.event, EventName::Known(Event::PreToolUse));
         assert_eq!(hook.timeout, Duration::from_secs(15));
         assert_eq!((hook.switch, hook.waiting), (Switch::On, Waiting::Synchronous));
         assert_eq!((&hook.source, &hook.trust_status), (&Source::User, &TrustStatus::Untrusted));
@@ -297,7 +285,7 @@ mod tests {
         let hook = &folder.hooks[0];
         assert_eq!(hook.trust_status, TrustStatus::Unknown("pending".into()));
         assert_eq!(hook.source, Source::Other("satellite".into()));
-        assert_eq!(hook.event, EventName::Other("preDream".into()));
+        assert_eq!(hook.event, EventName::Other("PreDream".into()));
     }
 
     #[test]

@@ -2,11 +2,11 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::Command;
 use std::time::{Duration, SystemTime};
 
 use super::process::{self, End};
-use super::{Env, System, non_empty};
+use super::{Env, System, non_empty, start};
+use crate::access::{Changeable, Privilege};
 
 /// Where a Codex was found.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -39,6 +39,16 @@ pub struct Codex {
 /// Why no Codex can be used.
 #[derive(Debug, thiserror::Error)]
 pub enum LocateError {
+    /// The named one could be exchanged by somebody without this process's rights.
+    #[error(
+        "{0}, so it is not started with administrator's rights. Name one that only administrators can change."
+    )]
+    Changeable(Changeable),
+    /// All that were found could be.
+    #[error(
+        "no Codex was found that only administrators can change, and no other is started with their rights: {0}"
+    )]
+    OnlyChangeable(Changeable),
     /// The named file is no program.
     #[error("{} is not a program that can be started. Name the codex executable itself.", .0.display())]
     NotAProgram(PathBuf),
@@ -71,28 +81,45 @@ pub enum LocateError {
     },
 }
 
-/// Finds Codex: the explicitly named one, else `CODEX_CLI_PATH`, `PATH`, then the usual places.
+/// Finds Codex: the explicitly named one, else `CODEX_CLI_PATH`, `PATH`, then the usual places; of those only what
+/// `privilege` may start.
 ///
 /// An explicit name that is no program is an error, never passed over in favour of another Codex.
-pub fn locate(explicit: Option<&Path>, system: System, env: &Env<'_>) -> Result<Codex, LocateError> {
+pub fn locate(
+    explicit: Option<&Path>,
+    system: System,
+    env: &Env<'_>,
+    privilege: Privilege,
+) -> Result<Codex, LocateError> {
+    let usable = |program: &Path| {
+        privilege.may_start(program)?;
+        let native = native(program, system);
+        privilege.may_start(&native).map(|()| native)
+    };
     if let Some(program) = explicit {
-        return if is_program(program) {
-            Ok(Codex { program: native(program, system), place: Place::Explicit })
-        } else {
-            Err(LocateError::NotAProgram(program.to_path_buf()))
-        };
+        if !is_program(program) {
+            return Err(LocateError::NotAProgram(program.to_path_buf()));
+        }
+        let program = usable(program).map_err(LocateError::Changeable)?;
+        return Ok(Codex { program, place: Place::Explicit });
     }
     let mut candidates = named_and_on_path(system, env);
-    candidates.extend(usual_places(system, env));
-    let found = candidates.into_iter().find(|candidate| is_program(&candidate.program));
-    let found = found.ok_or(LocateError::NotFound)?;
-    Ok(Codex { program: native(&found.program, system), place: found.place })
+    candidates.extend(usual_places(system, env, privilege));
+    let mut shared = None;
+    for Codex { program, place } in candidates.into_iter().filter(|candidate| is_program(&candidate.program))
+    {
+        match usable(&program) {
+            Ok(program) => return Ok(Codex { program, place }),
+            Err(error) => shared = shared.or(Some(error)),
+        }
+    }
+    Err(shared.map_or(LocateError::NotFound, LocateError::OnlyChangeable))
 }
 
 /// Asks for the version (`0.169.0`), for at most `limit`.
 pub fn version(codex: &Codex, limit: Duration) -> Result<String, LocateError> {
     let program = &codex.program;
-    let mut command = Command::new(program);
+    let mut command = start::command(program, None);
     command.arg("--version");
     let done = process::run(&mut command, b"", limit)
         .map_err(|source| LocateError::Start { program: program.clone(), source })?;
@@ -142,11 +169,16 @@ fn named_and_on_path(system: System, env: &Env<'_>) -> Vec<Codex> {
 /// The places that are no part of `PATH`, most trustworthy first. From public sources: openai/codex's
 /// `scripts/install/install.{sh,ps1}` and its search for the desktop app, and reports of where the Windows
 /// app and the editors' extension keep their copy.
-fn usual_places(system: System, env: &Env<'_>) -> Vec<Codex> {
+fn usual_places(system: System, env: &Env<'_>, privilege: Privilege) -> Vec<Codex> {
+    // A folder of somebody else's is not even searched with an administrator's rights.
+    let folder = |variable| {
+        let folder = non_empty(env, variable).map(PathBuf::from).filter(|folder| folder.is_absolute());
+        folder.filter(|folder| privilege.may_use(folder).is_ok())
+    };
     let mut found = Vec::new();
     let mut add = |place, program: PathBuf| found.push(Codex { program, place });
     if system == System::Windows {
-        if let Some(local) = non_empty(env, "LOCALAPPDATA").map(PathBuf::from) {
+        if let Some(local) = folder("LOCALAPPDATA") {
             add(Place::Installer, local.join(r"Programs\OpenAI\Codex\bin\codex.exe"));
             let app = local.join(r"OpenAI\Codex\bin");
             add(Place::DesktopApp, app.join("codex.exe"));
@@ -155,17 +187,17 @@ fn usual_places(system: System, env: &Env<'_>) -> Vec<Codex> {
                 add(Place::DesktopApp, folder.join("codex.exe"));
             }
         }
-        if let Some(roaming) = non_empty(env, "APPDATA").map(PathBuf::from) {
+        if let Some(roaming) = folder("APPDATA") {
             add(Place::PackageManager, roaming.join("npm").join("codex.cmd"));
         }
-        if let Some(user) = non_empty(env, "USERPROFILE").map(PathBuf::from) {
+        if let Some(user) = folder("USERPROFILE") {
             extensions(&user, "windows-", "codex.exe")
                 .into_iter()
                 .for_each(|path| add(Place::IdeExtension, path));
         }
         return found;
     }
-    let user = non_empty(env, "HOME").map(PathBuf::from);
+    let user = folder("HOME");
     if let Some(user) = &user {
         add(Place::Installer, user.join(".local/bin/codex"));
     }
@@ -263,6 +295,8 @@ mod tests {
 
     use super::*;
 
+    const ORDINARY: Privilege = Privilege::Ordinary;
+
     fn program(path: &Path) {
         fs::create_dir_all(path.parent().unwrap()).unwrap();
         fs::write(path, "").unwrap();
@@ -284,9 +318,9 @@ mod tests {
         program(&mine);
         program(&other);
         let path = dir.path().join("bin").to_str().unwrap().to_owned();
-        let found = locate(Some(&mine), System::Unix, &env_of(dir.path(), &path)).unwrap();
+        let found = locate(Some(&mine), System::Unix, &env_of(dir.path(), &path), ORDINARY).unwrap();
         assert_eq!(found, Codex { program: mine, place: Place::Explicit });
-        let found = locate(None, System::Unix, &env_of(dir.path(), &path)).unwrap();
+        let found = locate(None, System::Unix, &env_of(dir.path(), &path), ORDINARY).unwrap();
         assert_eq!(found, Codex { program: other, place: Place::Path });
     }
 
@@ -296,7 +330,7 @@ mod tests {
         program(&dir.path().join("bin/codex"));
         let path = dir.path().join("bin").to_str().unwrap().to_owned();
         let missing = dir.path().join("missing");
-        let error = locate(Some(&missing), System::Unix, &env_of(dir.path(), &path)).unwrap_err();
+        let error = locate(Some(&missing), System::Unix, &env_of(dir.path(), &path), ORDINARY).unwrap_err();
         assert!(matches!(error, LocateError::NotAProgram(path) if path == missing));
     }
 
@@ -312,13 +346,44 @@ mod tests {
         assert!(named_and_on_path(System::Unix, &env).iter().all(|codex| codex.program.is_absolute()));
     }
 
+    /// Whoever runs the tests: a folder that everybody can write to is not root's.
+    #[test]
+    fn an_administrator_starts_no_codex_that_others_can_change() {
+        let dir = tempfile::tempdir().unwrap();
+        let home = dir.path().join("home");
+        for place in ["bin/codex", "home/.local/bin/codex"] {
+            program(&dir.path().join(place));
+        }
+        fs::set_permissions(&home, fs::Permissions::from_mode(0o777)).unwrap();
+        fs::set_permissions(dir.path().join("bin"), fs::Permissions::from_mode(0o777)).unwrap();
+        let path = dir.path().join("bin").to_str().unwrap().to_owned();
+        let env = env_of(&home, &path);
+        let named = dir.path().join("bin/codex");
+        let root = Privilege::Administrator;
+        let error = locate(Some(&named), System::Unix, &env, root).unwrap_err();
+        assert!(matches!(error, LocateError::Changeable(_)), "{error}");
+        let variable = |name: &str| (name == "CODEX_CLI_PATH").then(|| named.clone().into()).or(env(name));
+        // What is installed on this machine may be found instead.
+        if let Ok(found) = locate(None, System::Unix, &variable, root) {
+            assert!(!found.program.starts_with(dir.path()), "{found:?}");
+        }
+        assert!(locate(None, System::Unix, &variable, ORDINARY).unwrap().program.starts_with(dir.path()));
+        assert!(!usual_places(System::Unix, &env, root).iter().any(|codex| codex.program.starts_with(&home)));
+    }
+
+    #[test]
+    fn a_home_that_is_not_absolute_is_no_place_to_look_in() {
+        let places = usual_places(System::Unix, &env_of(Path::new("home"), ""), ORDINARY);
+        assert!(places.iter().all(|codex| codex.program.is_absolute()), "{places:?}");
+    }
+
     #[test]
     fn the_newest_editor_extension_is_a_usual_place() {
         let dir = tempfile::tempdir().unwrap();
         let codex =
             dir.path().join(".vscode/extensions/openai.chatgpt-26.1-linux-x64/bin/linux-x86_64/codex");
         program(&codex);
-        let places = usual_places(System::Unix, &env_of(dir.path(), ""));
+        let places = usual_places(System::Unix, &env_of(dir.path(), ""), ORDINARY);
         assert!(places.contains(&Codex { program: codex, place: Place::IdeExtension }), "{places:?}");
     }
 
@@ -326,7 +391,7 @@ mod tests {
     fn the_macos_app_bundles_are_usual_places_on_macos_only() {
         let home = Path::new("/Users/me");
         let has_app = |system| {
-            let places = usual_places(system, &env_of(home, ""));
+            let places = usual_places(system, &env_of(home, ""), ORDINARY);
             places
                 .iter()
                 .any(|codex| codex.program == Path::new("/Applications/ChatGPT.app/Contents/Resources/codex"))
@@ -346,7 +411,7 @@ mod tests {
         fs::create_dir_all(&bin).unwrap();
         symlink(&launcher, bin.join("codex")).unwrap();
         let path = bin.to_str().unwrap().to_owned();
-        let found = locate(None, System::Unix, &env_of(dir.path(), &path)).unwrap();
+        let found = locate(None, System::Unix, &env_of(dir.path(), &path), ORDINARY).unwrap();
         assert_eq!(found.program, fs::canonicalize(binary).unwrap());
     }
 
@@ -371,6 +436,8 @@ mod windows_tests {
 
     use super::*;
 
+    const ORDINARY: Privilege = Privilege::Ordinary;
+
     fn program(path: &Path) {
         fs::create_dir_all(path.parent().unwrap()).unwrap();
         fs::write(path, "").unwrap();
@@ -390,12 +457,12 @@ mod windows_tests {
             .join(r"codex\node_modules\@openai\codex-win32-x64\vendor\x86_64-pc-windows-msvc\bin\codex.exe");
         program(&launcher);
         program(&scope.join(r"codex\bin\codex.js"));
-        let kept = locate(None, System::Windows, &env_of("PATH", npm.clone())).unwrap();
+        let kept = locate(None, System::Windows, &env_of("PATH", npm.clone()), ORDINARY).unwrap();
         assert_eq!(kept, Codex { program: launcher, place: Place::Path });
         program(&binary);
         for (name, place) in [("PATH", Place::Path), ("APPDATA", Place::PackageManager)] {
             let value = if name == "PATH" { npm.clone() } else { dir.path().to_path_buf() };
-            let found = locate(None, System::Windows, &env_of(name, value)).unwrap();
+            let found = locate(None, System::Windows, &env_of(name, value), ORDINARY).unwrap();
             assert_eq!(found, Codex { program: binary.clone(), place });
         }
     }
@@ -405,7 +472,8 @@ mod windows_tests {
         let dir = tempfile::tempdir().unwrap();
         let codex = dir.path().join(r"OpenAI\Codex\bin\0123abcd\codex.exe");
         program(&codex);
-        let found = locate(None, System::Windows, &env_of("LOCALAPPDATA", dir.path().to_path_buf())).unwrap();
+        let env = env_of("LOCALAPPDATA", dir.path().to_path_buf());
+        let found = locate(None, System::Windows, &env, ORDINARY).unwrap();
         assert_eq!(found, Codex { program: codex, place: Place::DesktopApp });
     }
 

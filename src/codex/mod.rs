@@ -6,8 +6,6 @@
 
 pub mod app_server;
 pub mod background;
-pub mod carry_over;
-pub mod config_style;
 pub mod home;
 #[cfg(windows)]
 mod job;
@@ -16,6 +14,7 @@ pub mod listing;
 pub mod locate;
 pub mod process;
 pub mod shell;
+mod start;
 pub mod trust;
 
 use std::ffi::OsString;

@@ -1,16 +1,15 @@
-//! Which of our hooks Codex would really run, trusting exactly those, and forgetting them again.
+//! Which of our hooks Codex would really run, and trusting exactly those.
 //!
 //! All of it goes through Codex's own calls; no hash is ever computed here. What "our" means is the caller's
-//! predicate; asking the user is the caller's too. Hooks of others that a removal moves are in `carry_over`.
+//! predicate; asking the user is the caller's too.
 
-use std::io;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use serde_json::{Map, Value, json};
 
-use super::app_server::{AppServer, AppServerError, ConfigEdit, Merge};
-use super::config_style::{Before, PutBack};
+use super::app_server::{AppServer, AppServerError, ConfigEdit};
 use super::listing::{EventName, FolderHooks, HookListing, Switch, TrustStatus, Waiting};
+use crate::hook::Event;
 
 /// What a registered hook of ours does when its event comes.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -76,18 +75,18 @@ impl Review {
     }
 
     /// Our hooks for one event; more than one means that it is scanned more than once.
-    pub fn for_event<'a>(&'a self, event: &'a EventName) -> impl Iterator<Item = &'a OurHook> {
-        self.ours.iter().filter(move |hook| hook.listing.event == *event)
+    pub fn for_event(&self, event: Event) -> impl Iterator<Item = &OurHook> {
+        self.ours.iter().filter(move |hook| hook.listing.event == EventName::Known(event))
     }
 
-    /// The events of the four that no hook of ours is registered for.
-    pub fn missing(&self) -> Vec<EventName> {
-        EventName::OURS.into_iter().filter(|event| self.for_event(event).next().is_none()).collect()
+    /// The events that no hook of ours is registered for.
+    pub fn missing(&self) -> Vec<Event> {
+        Event::ALL.into_iter().filter(|event| self.for_event(*event).next().is_none()).collect()
     }
 
-    /// Whether for each of the four events a hook of ours runs and is obeyed.
+    /// Whether for each event a hook of ours runs and is obeyed.
     pub fn protects(&self) -> bool {
-        EventName::OURS.iter().all(|event| self.for_event(event).any(|hook| hook.standing.protects()))
+        Event::ALL.into_iter().all(|event| self.for_event(event).any(|hook| hook.standing.protects()))
     }
 
     /// The hooks that wait for the user's trust: what a question to the user has to show.
@@ -118,14 +117,6 @@ pub enum TrustError {
     /// Codex gave no usable answer.
     #[error(transparent)]
     Codex(#[from] AppServerError),
-    /// The user's config file could not be read or written.
-    #[error("{}: {source}", path.display())]
-    File {
-        /// The file.
-        path: PathBuf,
-        /// What the system said.
-        source: io::Error,
-    },
     /// Codex wrote the trust, but then lists these hooks as not running.
     #[error("Codex stored the trust, but still does not run: {}", commands(.0))]
     NotKept(Vec<HookListing>),
@@ -142,17 +133,16 @@ fn commands(hooks: &[HookListing]) -> String {
 /// Trusts exactly `hooks`, as they were listed (and shown to the user), then asks Codex whether it holds.
 ///
 /// The recorded hash is the listed one: a definition that changed in between stays untrusted, and is reported
-/// as [`TrustError::NotKept`]. `config_toml` gets its newlines, byte order mark and mode back before Codex is
-/// asked.
+/// as [`TrustError::NotKept`]. Codex writes the user's `config.toml` in its own style: LF, no byte order mark,
+/// mode 0600.
 pub fn trust(
     server: &mut AppServer,
-    config_toml: &Path,
     cwd: &Path,
     hooks: &[HookListing],
     switched_off: SwitchedOff,
-) -> Result<PutBack, TrustError> {
+) -> Result<(), TrustError> {
     if hooks.is_empty() {
-        return Ok(PutBack::Nothing);
+        return Ok(());
     }
     let record = |hook: &HookListing| {
         let mut record = json!({"trusted_hash": hook.current_hash});
@@ -164,10 +154,10 @@ pub fn trust(
         (hook.key.clone(), record)
     };
     let records: Map<String, Value> = hooks.iter().map(record).collect();
-    let edit =
-        ConfigEdit { key_path: "hooks.state".into(), value: Value::Object(records), merge: Merge::Upsert };
-    let holds = |folder: &FolderHooks| not_running(folder, hooks, switched_off);
-    edit_and_check(server, config_toml, cwd, &[edit], &holds)
+    let edit = ConfigEdit { key_path: "hooks.state".into(), value: Value::Object(records) };
+    server.write_config(&[edit])?;
+    let left = not_running(&server.list_hooks_in(cwd)?, hooks, switched_off);
+    if left.is_empty() { Ok(()) } else { Err(TrustError::NotKept(left)) }
 }
 
 /// Those of `hooks` that Codex does not list as trusted, in the very definition that was to be trusted.
@@ -181,78 +171,6 @@ fn not_running(folder: &FolderHooks, hooks: &[HookListing], switched_off: Switch
         })
     };
     hooks.iter().filter(|hook| !kept(hook)).cloned().collect()
-}
-
-/// Lets Codex make `edits`, puts the file's style back, and then asks Codex what it makes of the file as it now
-/// stands. `broken` names the hooks that are not as they should be.
-pub(super) fn edit_and_check(
-    server: &mut AppServer,
-    config_toml: &Path,
-    cwd: &Path,
-    edits: &[ConfigEdit],
-    broken: &dyn Fn(&FolderHooks) -> Vec<HookListing>,
-) -> Result<PutBack, TrustError> {
-    let file_error = |source| TrustError::File { path: config_toml.to_path_buf(), source };
-    let before = Before::remember(config_toml).map_err(file_error)?;
-    let written = server.write_config(edits);
-    // Also after a failure: Codex may have written and then not answered in time.
-    let put_back = before.put_back();
-    written?;
-    let put_back = put_back.map_err(file_error)?;
-    let left = broken(&server.list_hooks_in(cwd)?);
-    if left.is_empty() { Ok(put_back) } else { Err(TrustError::NotKept(left)) }
-}
-
-/// Deletes the records (trust and switch) of `keys` from `config_toml`, through Codex.
-///
-/// To be called while our entries are still registered, since a key names another hook once they are gone. An
-/// emptied `[hooks.state]` goes too. Returns the keys that had a record.
-pub fn forget(
-    server: &mut AppServer,
-    config_toml: &Path,
-    cwd: &Path,
-    keys: &[String],
-) -> Result<Vec<String>, TrustError> {
-    let states = user_states(server, cwd)?;
-    let known: Vec<String> = keys.iter().filter(|key| states.contains_key(*key)).cloned().collect();
-    if known.is_empty() {
-        return Ok(known);
-    }
-    let edits: Vec<ConfigEdit> = if known.len() == states.len() {
-        vec![delete("hooks.state".into())]
-    } else {
-        known.iter().map(|key| delete(state_path(key))).collect()
-    };
-    let still_trusted = |folder: &FolderHooks| {
-        let is_left =
-            |hook: &&HookListing| known.contains(&hook.key) && hook.trust_status == TrustStatus::Trusted;
-        folder.hooks.iter().filter(is_left).cloned().collect()
-    };
-    edit_and_check(server, config_toml, cwd, &edits, &still_trusted)?;
-    Ok(known)
-}
-
-/// The records in the user's own `config.toml`, by key.
-pub(super) fn user_states(server: &mut AppServer, cwd: &Path) -> Result<Map<String, Value>, AppServerError> {
-    let config = server.read_config(cwd)?;
-    let layers = config.get("layers").and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default();
-    let is_user = |layer: &&Value| {
-        let name = layer.get("name");
-        let text = |field| name.and_then(|name| name.get(field)).and_then(Value::as_str);
-        text("type") == Some("user") && text("profile").is_none()
-    };
-    let state = layers.iter().find(is_user).and_then(|layer| layer.pointer("/config/hooks/state"));
-    Ok(state.and_then(Value::as_object).cloned().unwrap_or_default())
-}
-
-pub(super) fn delete(key_path: String) -> ConfigEdit {
-    ConfigEdit { key_path, value: Value::Null, merge: Merge::Replace }
-}
-
-/// The TOML key path of one record. A JSON string is a TOML basic string, except for U+007F, which TOML wants
-/// escaped.
-pub(super) fn state_path(key: &str) -> String {
-    format!("hooks.state.{}", Value::from(key)).replace('\u{7f}', "\\u007f")
 }
 
 #[cfg(test)]
@@ -277,16 +195,16 @@ mod tests {
         })
     }
 
-    fn four(trust: &str) -> Vec<Value> {
-        ["userPromptSubmit", "preToolUse", "postToolUse", "stop"]
+    fn every(trust: &str) -> Vec<Value> {
+        ["userPromptSubmit", "preToolUse", "postToolUse", "stop", "subagentStop"]
             .map(|event| hook(event, trust, json!({})))
             .into()
     }
 
     #[test]
-    fn four_trusted_or_managed_hooks_protect() {
-        assert!(review(four("trusted")).protects());
-        assert!(review(four("managed")).protects());
+    fn trusted_or_managed_hooks_for_every_event_protect() {
+        assert!(review(every("trusted")).protects());
+        assert!(review(every("managed")).protects());
     }
 
     #[test]
@@ -299,7 +217,7 @@ mod tests {
             ("managed", json!({"async": true}), Standing::Asynchronous),
             ("later", json!({}), Standing::Unknown("later".into())),
         ] {
-            let mut hooks = four("trusted");
+            let mut hooks = every("trusted");
             hooks[2] = hook("postToolUse", trust, change);
             let review = review(hooks);
             assert_eq!(review.ours[2].standing, standing);
@@ -309,20 +227,20 @@ mod tests {
 
     #[test]
     fn a_missing_hook_is_named_and_means_no_protection() {
-        let mut hooks = four("trusted");
+        let mut hooks = every("trusted");
         hooks.remove(1);
         let review = review(hooks);
-        assert_eq!(review.missing(), [EventName::PreToolUse]);
+        assert_eq!(review.missing(), [Event::PreToolUse]);
         assert!(!review.protects());
     }
 
     #[test]
     fn a_running_hook_in_one_layer_protects_though_a_second_one_is_untrusted() {
-        let mut hooks = four("managed");
+        let mut hooks = every("managed");
         hooks.push(hook("stop", "untrusted", json!({"key": "/h/config.toml:stop:1:0"})));
         let review = review(hooks);
         assert!(review.protects());
-        assert_eq!(review.for_event(&EventName::Stop).count(), 2);
+        assert_eq!(review.for_event(Event::Stop).count(), 2);
         assert_eq!(review.to_trust().len(), 1);
     }
 
@@ -330,14 +248,5 @@ mod tests {
     fn hooks_of_others_are_never_up_for_trust() {
         let review = review(vec![hook("stop", "untrusted", json!({"command": "other-tool"}))]);
         assert!(review.ours.is_empty() && review.to_trust().is_empty());
-    }
-
-    #[test]
-    fn a_key_path_quotes_whatever_a_path_can_hold() {
-        assert_eq!(
-            state_path(r#"C:\x "y"\c.toml:stop:0:0"#),
-            r#"hooks.state."C:\\x \"y\"\\c.toml:stop:0:0""#
-        );
-        assert_eq!(state_path("/\u{7f}\u{e9}\n"), "hooks.state.\"/\\u007f\u{e9}\\n\"");
     }
 }

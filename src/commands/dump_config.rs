@@ -58,6 +58,10 @@ fn dump(
         format!("No API token is set. Set one of {variables}; only a global token can read the whole configuration.")
     })?;
     let base_url = base_url(settings)?;
+    let to_stdout = args.output.as_os_str() == "-";
+    if !to_stdout {
+        dump::check_place(&args.output).map_err(|error| error.to_string())?;
+    }
     let transport = Transport::new(&settings.tls, &settings.proxies, settings.base_url.source)
         .map_err(|error| format!("{error} {}", error.fix()))?;
     let service = Service::new(transport, base_url.clone(), &token)
@@ -75,7 +79,6 @@ fn dump(
     let shown_url = base_url.as_str().trim_end_matches('/');
     let header = Header::new(now, shown_url, token_env, &args.project, &redactor);
     let document = Document { header, contents };
-    let to_stdout = args.output.as_os_str() == "-";
     if to_stdout {
         let written = dump::write_json(io::stdout().lock(), &document);
         written.map(drop).map_err(|error| format!("stdout can't be written: {error}."))?;

@@ -10,14 +10,12 @@ mod smoketest;
 pub mod uninstall;
 
 use std::ffi::OsString;
-use std::io::IsTerminal;
 use std::process::ExitCode;
 use std::time::Instant;
 
 use clap::Parser;
-use clap::error::ErrorKind;
 
-use crate::cli::{Cli, Command, HookArgs, hook_event, hook_line};
+use crate::cli::{Cli, Command, HookArgs, hook_line};
 use crate::hook::Event;
 
 /// Parses the command line and runs the subcommand. `started` is when the process began, as near as can be.
@@ -32,20 +30,9 @@ pub fn main(started: Instant, args: impl IntoIterator<Item = OsString>) -> ExitC
     }
 }
 
-/// A command line that clap refused, or that asks for help or the version. Whatever is wrong with a hook's command
-/// line: Codex takes clap's exit as "go ahead" for some events and as an endless loop for others, so the fail mode
-/// answers. The same goes for help, where it was asked for by a flag among others.
+/// A command line that clap refused, or that asks for help or the version.
 fn refused(args: &[OsString], error: &clap::Error, started: Instant) -> ExitCode {
-    let help = matches!(error.kind(), ErrorKind::DisplayHelp | ErrorKind::DisplayVersion);
-    let answer = match hook_subcommand(args) {
-        Some(_) if help && args.len() <= 3 => None,
-        Some(event) => Some(hook::run_unusable(event, args, error, started)),
-        None if names_no_subcommand(args, error) && !std::io::stdin().is_terminal() => {
-            hook::run_misspelt(args, error, started)
-        }
-        None => None,
-    };
-    answer.unwrap_or_else(|| {
+    hook::run_unusable(args, error, started).unwrap_or_else(|| {
         // Nothing can be done about a closed terminal.
         let _ = error.print();
         ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(2))
@@ -67,19 +54,4 @@ fn run(command: Command, started: Instant) -> ExitCode {
         Command::Completions(args) => reference::completions(&args),
         Command::Man(args) => reference::man(&args),
     }
-}
-
-/// Whether the subcommand is one that does not exist, or was forgotten before an option.
-fn names_no_subcommand(args: &[OsString], error: &clap::Error) -> bool {
-    let forgotten = || args.get(1).is_some_and(|first| first.as_encoded_bytes().starts_with(b"-"));
-    match error.kind() {
-        ErrorKind::InvalidSubcommand => true,
-        ErrorKind::DisplayHelp | ErrorKind::DisplayVersion => false,
-        _ => forgotten(),
-    }
-}
-
-/// The hook subcommand on a command line that clap refused.
-fn hook_subcommand(args: &[OsString]) -> Option<Event> {
-    args.iter().skip(1).find_map(|arg| hook_event(arg.to_str()?))
 }

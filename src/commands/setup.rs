@@ -1,15 +1,17 @@
-//! What `install` and `uninstall` have in common: which installation is meant, who may change it, which Codex is asked,
-//! and what is told of other people's hooks.
+//! What `install` and `uninstall` have in common: which installation is meant, who may change it, which Codex is asked.
 
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use crate::access::Changeable;
 use crate::cli::Target;
 use crate::codex::System;
+use crate::codex::home::CodexHome;
 use crate::codex::locate::{self, Codex, LocateError};
-use crate::installation::{Bystanders, Privilege, Scope, Surroundings};
-use crate::printable::printable;
+use crate::installation::{
+    ConfigPlace, OurFolder, Privilege, Scope, Surroundings, project_files, system_files, user_files,
+};
 
 /// How long Codex may take for each answer.
 pub const CODEX_TIME: Duration = Duration::from_secs(30);
@@ -30,7 +32,27 @@ pub enum TargetError {
     StrayFolder,
     #[error("--managed-dir can only be given with --scope system")]
     StrayManagedDir,
+    #[error("--managed-dir {} is not an absolute path", .0.display())]
+    RelativeManagedDir(PathBuf),
+    #[error(
+        "{0}, and this runs as {administrator}, who works only where nobody else can change anything: what \
+         {administrator} wrote there, that user's Codex might not even be able to read. Run it as that user{sudo}, or \
+         use --scope system, which is for everybody on this machine and touches no user's folder",
+        administrator = ADMINISTRATOR, sudo = if cfg!(unix) { ", without sudo" } else { "" }
+    )]
+    SomebodyElses(Changeable),
+    #[error(
+        "{} is, or leads to, your own Codex's configuration and not a project's; use --scope user for that, or put files \
+         of the project's own there", .0.display()
+    )]
+    OwnFolder(PathBuf),
+    #[error(
+        "{0}, and what is registered for everybody must be {ADMINISTRATOR}'s alone: fix its owner and permissions"
+    )]
+    NotTheAdministrators(Changeable),
 }
+
+const ADMINISTRATOR: &str = if cfg!(windows) { "Administrator" } else { "root" };
 
 /// The scope that is meant.
 ///
@@ -43,6 +65,9 @@ pub fn scope(target: &Target, system: System) -> Result<Scope, TargetError> {
     }
     if target.managed_dir.is_some() && scope != Scope::System {
         return Err(TargetError::StrayManagedDir);
+    }
+    if let Some(dir) = target.managed_dir.as_ref().filter(|dir| !dir.is_absolute()) {
+        return Err(TargetError::RelativeManagedDir(dir.clone()));
     }
     Ok(scope)
 }
@@ -62,6 +87,44 @@ pub fn needs_administrator(surroundings: &Surroundings, dry_run: bool) -> Result
     Err(TargetError::NeedsAdministrator { who })
 }
 
+/// What an installation of this scope reads and writes: Codex's files, and the folder that remembers it.
+///
+/// With an administrator's rights it is refused where others can change it: they could have had what is there put there, or
+/// lead elsewhere what is written. Nothing of it was read before this.
+///
+/// # Errors
+/// See [`TargetError`].
+pub fn places(
+    scope: Scope,
+    surroundings: &Surroundings,
+    target: &Target,
+    managed: &OurFolder,
+) -> Result<(Vec<ConfigPlace>, OurFolder), TargetError> {
+    let user = surroundings.user_folder();
+    let mut project = None;
+    let (files, folder): (Vec<ConfigPlace>, OurFolder) = match scope {
+        Scope::User => (user_files(&surroundings.home).into(), user),
+        Scope::Project => {
+            let folder = project.insert(project_folder(target.dir.as_deref())?);
+            (project_files(folder, &surroundings.home).into(), user)
+        }
+        Scope::System => (system_files(&surroundings.system_folder).into(), managed.clone()),
+    };
+    let privilege = surroundings.privilege;
+    for place in files.iter().map(|file| &file.path).chain([&folder.path]) {
+        match scope {
+            Scope::System => privilege.may_use(place).map_err(TargetError::NotTheAdministrators)?,
+            Scope::User | Scope::Project => {
+                privilege.may_register_at(place).map_err(TargetError::SomebodyElses)?;
+            }
+        }
+    }
+    if let Some(project) = project {
+        refuse_own(&project, &surroundings.home)?;
+    }
+    Ok((files, folder))
+}
+
 /// The named folder, or the repository around the current one.
 ///
 /// # Errors
@@ -78,38 +141,36 @@ pub fn project_folder(given: Option<&Path>) -> Result<PathBuf, TargetError> {
     Ok(repository.unwrap_or(&here).to_path_buf())
 }
 
+/// A project that is, or whose files are links to, the user's own.
+fn refuse_own(project: &Path, home: &CodexHome) -> Result<(), TargetError> {
+    let folder = project.join(".codex");
+    for name in ["", "config.toml", "hooks.json"] {
+        let (theirs, own) = (folder.join(name), home.path.join(name));
+        if theirs.canonicalize().is_ok_and(|theirs| own.canonicalize().is_ok_and(|own| theirs == own)) {
+            return Err(TargetError::OwnFolder(theirs));
+        }
+    }
+    Ok(())
+}
+
 /// A Codex that was named must be there; that none is found otherwise is no error.
 ///
 /// # Errors
 /// [`LocateError`] for the named one.
-pub fn find_codex(named: Option<&Path>, system: System) -> Result<Result<Codex, LocateError>, LocateError> {
-    let found = locate::locate(named, system, &|name| std::env::var_os(name));
+pub fn find_codex(
+    named: Option<&Path>,
+    surroundings: &Surroundings,
+    scope: Scope,
+) -> Result<Result<Codex, LocateError>, LocateError> {
+    let privilege = match scope {
+        Scope::System => surroundings.privilege,
+        Scope::User | Scope::Project => Privilege::among_users(),
+    };
+    let found = locate::locate(named, surroundings.system, &|name| std::env::var_os(name), privilege);
     match (found, named) {
         (Err(error), Some(_)) => Err(error),
         (found, _) => Ok(found),
     }
-}
-
-/// What to tell about other people's hooks that an edit moved.
-#[must_use]
-pub fn bystander_notes(bystanders: &Bystanders) -> Vec<String> {
-    let mut notes = Vec::new();
-    if !bystanders.carried.is_empty() {
-        let names: Vec<String> = bystanders.carried.iter().map(|command| printable(command, 200)).collect();
-        notes.push(format!(
-            "Other hooks stand at another place now; their trust went with them: {}.",
-            names.join("; ")
-        ));
-    }
-    if let Some((commands, why)) = &bystanders.in_doubt {
-        let names: Vec<String> = commands.iter().map(|command| printable(command, 200)).collect();
-        notes.push(format!(
-            "WARNING: OTHER HOOKS MAY NOT RUN ANY MORE, because they stand at another place now and their trust could \
-             not be carried over ({why}): {}. Start `codex` and trust them again under /hooks.",
-            names.join("; ")
-        ));
-    }
-    notes
 }
 
 /// Writes to stdout. Nothing can be done about a closed one.

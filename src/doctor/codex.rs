@@ -6,9 +6,22 @@ use crate::codex::layers::{ConfigVerdict, HooksFeature, OnlyManaged};
 
 pub(super) fn judge(facts: &Facts, findings: &mut Vec<Finding>) {
     let codex = &facts.codex;
+    if !facts.left_out.is_empty() {
+        findings.push(Finding::new(
+            FindingId::AsRoot,
+            if codex.home.is_err() { Severity::Unknown } else { Severity::Note },
+            format!(
+                "This is root, who reads and starts only what nobody else can change; left out: {}.",
+                facts.left_out.join("; ")
+            ),
+            "Run `f5-guard doctor` as the user whose Codex is meant, without sudo.",
+        ));
+    }
     let mut add =
         |id, severity, text: String, fix: &str| findings.push(Finding::new(id, severity, text, fix));
     match &codex.home {
+        // The finding about that says so.
+        Err(_) if !facts.left_out.is_empty() => {}
         Err(why) => add(FindingId::CodexHome, Severity::Unknown, why.clone(), "Set CODEX_HOME or HOME."),
         Ok(home) if home.exists == Existence::Missing => add(
             FindingId::CodexHome,
@@ -33,12 +46,13 @@ pub(super) fn judge(facts: &Facts, findings: &mut Vec<Finding>) {
         ),
         (Ok(_), Ok(_)) => {}
     }
-    if let (Ok(_), Err(why)) = (&codex.program, &codex.listing) {
+    let home_left_out = codex.home.is_err() && !facts.left_out.is_empty();
+    if let (Ok(_), Err(why), false) = (&codex.program, &codex.listing, home_left_out) {
         add(
             FindingId::CodexUnusable,
             Severity::Unknown,
             format!("Codex could not be asked about its hooks: {why}"),
-            "Update Codex; then start it and look at /hooks: the four hooks must be active.",
+            "Update Codex; then start it and look at /hooks: the five hooks of f5-guard must be active.",
         );
     }
     match &codex.config {

@@ -5,10 +5,11 @@ use std::time::Duration;
 
 use super::log_tail::LogProblem;
 use super::settings::SettingRow;
+use crate::access::Writers;
 use crate::codex::System;
 use crate::codex::layers::{ConfigVerdict, HookSwitches};
 use crate::codex::trust::Standing;
-use crate::registration::HookEvent;
+use crate::hook::Event;
 use crate::settings::Budget;
 
 /// All facts of one examination.
@@ -17,11 +18,15 @@ pub struct Facts {
     pub program: ThisProgram,
     /// The folder of the session that was asked about.
     pub folder: PathBuf,
+    /// What was not looked at because others can change it and this is root, as sentences without a full stop.
+    pub left_out: Vec<String>,
     pub settings: Vec<SettingRow>,
     pub codex: CodexFacts,
     pub files: Vec<FileFacts>,
-    /// What runs f5-guard, or seems to: as Codex lists it or, where Codex could not be asked, as the files have it.
+    /// What runs f5-guard, or the Python integration: as Codex lists it or, where Codex could not be asked, as the files have it.
     pub hooks: Vec<HookFacts>,
+    /// What looks like f5-guard and is not certain to be it, under whatever event.
+    pub lookalikes: Vec<LookalikeFacts>,
     pub writable: Vec<WritableFacts>,
     pub log: LogFacts,
     pub desktop: DesktopToken,
@@ -142,15 +147,15 @@ pub enum FileContent {
         hooks: usize,
         /// Where it switches hooks off (`features.hooks`, a profile's).
         switched_off: Vec<String>,
-        /// Of our four events, the commands that run f5-guard, as they are shown.
-        ours: Vec<(HookEvent, String)>,
+        /// Of our events, the commands that run f5-guard, as they are shown.
+        ours: Vec<(Event, String)>,
     },
 }
 
 /// One registered hook.
 #[derive(Debug, Clone)]
 pub struct HookFacts {
-    pub event: HookEvent,
+    pub event: Event,
     pub layer: Layer,
     pub place: PathBuf,
     /// As it may be shown.
@@ -169,19 +174,38 @@ pub enum Runner {
     F5Guard(Box<CallFacts>),
     /// The Python integration.
     Python,
-    /// Something that mentions f5-guard, in a form that nobody can be sure of.
-    Lookalike,
+}
+
+/// A hook that looks like f5-guard.
+#[derive(Debug, Clone)]
+pub struct LookalikeFacts {
+    /// As Codex or the file names it.
+    pub event: String,
+    pub layer: Layer,
+    pub place: PathBuf,
+    /// As it may be shown.
+    pub command: String,
+    /// What Codex makes of it; `None` where Codex could not be asked, or does not list it.
+    pub standing: Option<Standing>,
+    pub listed: Listed,
+}
+
+/// Whether Codex takes a hook from its file, as far as it could be asked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Listed {
+    Yes,
+    No,
 }
 
 /// A command that runs f5-guard.
 #[derive(Debug, Clone)]
 pub struct CallFacts {
     /// The event that the subcommand is for.
-    pub subcommand: HookEvent,
+    pub subcommand: Event,
     /// The enforcing flags, without `--hook-timeout`, as they are shown.
     pub flags: Vec<String>,
-    /// The timeout that the command believes it is registered with.
-    pub hook_timeout: Duration,
+    /// The timeout that an older version wrote into the command.
+    pub hook_timeout: Option<Duration>,
     /// The time of one scan with the settings that this command sees.
     pub budget: Budget,
     /// `F5_GUARDRAILS_TIMEOUT`, or the flag.
@@ -233,14 +257,6 @@ pub struct WritableFacts {
     /// What was asked about.
     pub path: PathBuf,
     pub who: Writers,
-}
-
-#[derive(Debug, Clone)]
-pub enum Writers {
-    Administrators,
-    /// Others too: the path itself or a folder above it, with the reason.
-    Others(Vec<String>),
-    CannotTell(String),
 }
 
 /// The log file.

@@ -1,6 +1,6 @@
 //! What the doctor says: findings, and the verdict that follows from them.
 
-use crate::registration::HookEvent;
+use crate::hook::Event;
 
 /// How bad a finding is; `Ord` ranks the worst last.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -51,6 +51,7 @@ finding_ids! {
     CodexMissing => "codex-missing",
     CodexUnusable => "codex-unusable",
     CodexHome => "codex-home",
+    AsRoot => "as-root",
     ConfigRefused => "config-refused",
     ConfigFile => "config-file",
     HooksOff => "hooks-off",
@@ -69,7 +70,7 @@ finding_ids! {
     Lookalike => "lookalike",
     TwoFiles => "two-files",
     TimeoutTooShort => "timeout-too-short",
-    TimeoutMismatch => "timeout-mismatch",
+    OldRegistration => "old-registration",
     ScanTimeCut => "scan-time-cut",
     Matcher => "matcher",
     FlagsDiffer => "flags-differ",
@@ -100,7 +101,7 @@ pub struct Finding {
     pub id: FindingId,
     pub severity: Severity,
     /// The hooks it is about; none where it is about everything.
-    pub events: Vec<HookEvent>,
+    pub events: Vec<Event>,
     /// What is so, in a sentence.
     pub text: String,
     /// What to do, in a sentence.
@@ -117,7 +118,7 @@ impl Finding {
         Self { id, severity, events: Vec::new(), text: text.into(), fix: fix.into() }
     }
 
-    pub(super) fn about(mut self, event: HookEvent) -> Self {
+    pub(super) fn about(mut self, event: Event) -> Self {
         self.events.push(event);
         self
     }
@@ -126,7 +127,7 @@ impl Finding {
 /// The doctor's conclusion.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Verdict {
-    /// All four events are scanned.
+    /// All events are scanned.
     Protected,
     /// At least one is not.
     NotProtected,

@@ -4,37 +4,39 @@
 
 use std::collections::BTreeSet;
 
-use super::facts::{BinaryFacts, CallFacts, Facts, FileContent, HookFacts, Layer, Runner, Trial};
+use super::facts::{BinaryFacts, CallFacts, Facts, FileContent, HookFacts, Layer, Listed, Runner, Trial};
 use super::finding::{Finding, FindingId, Severity};
 use crate::codex::layers::{ConfigVerdict, OnlyManaged};
 use crate::codex::trust::Standing;
-use crate::registration::HookEvent;
+use crate::hook::Event;
 use crate::scan::seconds;
+use crate::settings::STALL_ROOM;
 
 const TRUST_FIX: &str =
     "Start `codex`, open /hooks and trust it, or run `f5-guard install --trust`, which asks Codex to.";
 
 pub(super) fn judge(facts: &Facts, findings: &mut Vec<Finding>) {
-    for event in HookEvent::ALL {
+    for event in Event::ALL {
         judge_event(facts, event, findings);
     }
+    lookalikes(facts, findings);
     two_files(facts, findings);
     flags_differ(facts, findings);
 }
 
-fn judge_event(facts: &Facts, event: HookEvent, findings: &mut Vec<Finding>) {
+fn judge_event(facts: &Facts, event: Event, findings: &mut Vec<Finding>) {
     let hooks: Vec<&HookFacts> = facts.hooks.iter().filter(|hook| hook.event == event).collect();
     let judged: Vec<(&HookFacts, Vec<Finding>)> = hooks
         .iter()
         .filter_map(|hook| match &hook.runner {
             Runner::F5Guard(call) => Some((*hook, entry(hook, call))),
-            Runner::Python | Runner::Lookalike => None,
+            Runner::Python => None,
         })
         .collect();
     let scans = |troubles: &[Finding]| troubles.iter().all(|trouble| trouble.severity < Severity::Unknown);
     let is_scanned = judged.iter().any(|(_, troubles)| scans(troubles));
     if judged.is_empty() {
-        findings.push(missing(facts, event, &hooks));
+        findings.push(missing(facts, event));
     }
     for (_, troubles) in &judged {
         findings.extend(troubles.iter().cloned().map(|mut trouble| {
@@ -46,23 +48,9 @@ fn judge_event(facts: &Facts, event: HookEvent, findings: &mut Vec<Finding>) {
     }
     not_listed(facts, event, is_scanned, findings);
     doubles(event, &hooks, findings);
-    for hook in &hooks {
-        if matches!(hook.runner, Runner::Lookalike) {
-            findings.push(
-                Finding::new(
-                    FindingId::Lookalike,
-                    Severity::Warning,
-                    format!("A hook in {} mentions f5-guard, in a form that could be anything: {}", hook.place.display(), hook.command),
-                    "Look at it yourself; `f5-guard install` registers a command that can be checked, and leaves this one alone.",
-                )
-                .about(event),
-            );
-        }
-    }
 }
 
-fn missing(facts: &Facts, event: HookEvent, hooks: &[&HookFacts]) -> Finding {
-    let lookalike = hooks.iter().any(|hook| matches!(hook.runner, Runner::Lookalike) && runs(hook));
+fn missing(facts: &Facts, event: Event) -> Finding {
     let managed_only = facts.codex.switches.as_ref().is_some_and(|s| s.only_managed == OnlyManaged::Yes);
     let fix = if matches!(facts.codex.config, Some(ConfigVerdict::Refused { .. })) {
         "Correct the configuration that Codex refuses first: its hooks can't be seen before."
@@ -71,18 +59,44 @@ fn missing(facts: &Facts, event: HookEvent, hooks: &[&HookFacts]) -> Finding {
     } else {
         "Run `f5-guard install`."
     };
-    let (severity, text) = if lookalike {
-        (Severity::Unknown, "No hook that is certain to run f5-guard is registered.")
-    } else if facts.codex.listing.is_ok() {
+    let (severity, text) = if facts.codex.listing.is_ok() {
         (Severity::Problem, "No hook of f5-guard is active in Codex.")
+    } else if !facts.left_out.is_empty() {
+        (Severity::Unknown, "No file that root looked at registers a hook of f5-guard.")
     } else {
         (Severity::Problem, "No file on this machine registers a hook of f5-guard.")
     };
     Finding::new(FindingId::NotRegistered, severity, text, fix).about(event)
 }
 
+/// A command that nobody can be sure of runs with the token in its environment, or asks to be trusted among ours.
+fn lookalikes(facts: &Facts, findings: &mut Vec<Finding>) {
+    for hook in &facts.lookalikes {
+        let (severity, state) = match (&hook.standing, hook.listed) {
+            (_, Listed::No) => (Severity::Warning, "Codex does not take it from there"),
+            (None, Listed::Yes) => (Severity::Problem, "whether Codex runs it could not be asked"),
+            (Some(standing), Listed::Yes) if standing.protects() => (Severity::Problem, "Codex runs it"),
+            (Some(Standing::Asynchronous), Listed::Yes) => (Severity::Problem, "Codex runs it"),
+            (Some(_), Listed::Yes) => {
+                (Severity::Problem, "Codex does not run it as long as you do not trust it")
+            }
+        };
+        findings.push(Finding::new(
+            FindingId::Lookalike,
+            severity,
+            format!(
+                "A {} hook in {} looks like f5-guard, but is none that f5-guard registers ({state}): {}",
+                hook.event,
+                hook.place.display(),
+                hook.command
+            ),
+            "Don't trust it in Codex before you have read it, and remove it from that file if it is not yours. `f5-guard install` registers its own commands and leaves this one alone.",
+        ));
+    }
+}
+
 /// What stands in a file and is not among the hooks that Codex lists.
-fn not_listed(facts: &Facts, event: HookEvent, is_scanned: bool, findings: &mut Vec<Finding>) {
+fn not_listed(facts: &Facts, event: Event, is_scanned: bool, findings: &mut Vec<Finding>) {
     if facts.codex.listing.is_err() {
         return;
     }
@@ -112,7 +126,7 @@ fn runs(hook: &HookFacts) -> bool {
     hook.standing.as_ref().is_none_or(|standing| standing.protects() || *standing == Standing::Asynchronous)
 }
 
-fn doubles(event: HookEvent, hooks: &[&HookFacts], findings: &mut Vec<Finding>) {
+fn doubles(event: Event, hooks: &[&HookFacts], findings: &mut Vec<Finding>) {
     let ours: Vec<&&HookFacts> =
         hooks.iter().filter(|hook| matches!(hook.runner, Runner::F5Guard(_))).collect();
     let running = ours.iter().filter(|hook| runs(hook)).count();
@@ -212,7 +226,7 @@ fn standing(hook: &HookFacts, call: &CallFacts, found: &mut Vec<Finding>) {
             "Start `codex` and look at /hooks: the hook must be active.".into(),
         ),
     }
-    if call.subcommand != hook.event {
+    if !call.subcommand.same_subcommand(hook.event) {
         add(
             FindingId::WrongEvent,
             problem,
@@ -220,14 +234,14 @@ fn standing(hook: &HookFacts, call: &CallFacts, found: &mut Vec<Finding>) {
                 "The hook in {place} runs the subcommand of another event ({}).",
                 call.subcommand.subcommand()
             ),
-            format!("{install}."),
+            "Remove it from that file by hand, and run `f5-guard install`: what stands under another event is not taken for f5-guard's.".into(),
         );
     }
 }
 
 fn timeouts(hook: &HookFacts, call: &CallFacts, found: &mut Vec<Finding>) {
-    let (codex, believed) = (hook.timeout, call.hook_timeout);
-    let fix = format!("{}, which sets all timeouts together.", hook.layer.install());
+    let codex = hook.timeout;
+    let fix = format!("{}; Codex then asks for your trust once more.", hook.layer.install());
     let place = hook.place.display();
     if call.budget.limit >= codex {
         found.push(Finding::new(
@@ -240,14 +254,14 @@ fn timeouts(hook: &HookFacts, call: &CallFacts, found: &mut Vec<Finding>) {
             ),
             fix,
         ));
-    } else if believed != codex {
+    } else if call.hook_timeout.is_some() || codex < call.budget.limit + STALL_ROOM {
         found.push(Finding::new(
-            FindingId::TimeoutMismatch,
+            FindingId::OldRegistration,
             Severity::Warning,
             format!(
-                "The hook in {place} is registered with a timeout of {}, but believes it is {} (--hook-timeout).",
-                seconds(&codex),
-                seconds(&believed)
+                "The hook in {place} is registered as older versions did it: Codex waits {} for it, which leaves a \
+                 machine that stalls no room, and then goes ahead.",
+                seconds(&codex)
             ),
             fix,
         ));
@@ -257,11 +271,14 @@ fn timeouts(hook: &HookFacts, call: &CallFacts, found: &mut Vec<Finding>) {
             FindingId::ScanTimeCut,
             Severity::Warning,
             format!(
-                "A scan may take {}, but the timeout of the hook in {place} leaves it {}.",
+                "A scan may take {}, but the registration of the hook in {place} leaves it {}.",
                 seconds(&call.scan_timeout),
                 seconds(&call.budget.limit)
             ),
-            format!("{} again with F5_GUARDRAILS_TIMEOUT set as now, or lower it.", hook.layer.install()),
+            format!(
+                "{} with --timeout and the seconds that it may take, or lower F5_GUARDRAILS_TIMEOUT.",
+                hook.layer.install()
+            ),
         ));
     }
 }
@@ -374,7 +391,7 @@ fn flags_differ(facts: &Facts, findings: &mut Vec<Finding>) {
     let flags: BTreeSet<String> = running
         .filter_map(|hook| match &hook.runner {
             Runner::F5Guard(call) => Some(call.flags.join(" ")),
-            Runner::Python | Runner::Lookalike => None,
+            Runner::Python => None,
         })
         .collect();
     if flags.len() > 1 {

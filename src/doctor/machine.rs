@@ -1,8 +1,9 @@
 //! Findings about what surrounds the hooks: who can change managed files, the log, desktop apps, the service.
 
-use super::facts::{BackgroundServer, DesktopToken, Facts, LogFile, ServiceFacts, Writers};
+use super::facts::{BackgroundServer, DesktopToken, Facts, LogFile, ServiceFacts};
 use super::finding::{Finding, FindingId, Severity};
 use super::settings::is_decisive;
+use crate::access::Writers;
 use crate::codex::System;
 
 pub(super) fn judge(facts: &Facts, findings: &mut Vec<Finding>) {

@@ -57,7 +57,6 @@ pub fn rows(settings: &Settings, connection: &Connection, screen: &Screen) -> Ve
             .to_owned()
         }),
         row("timeout", &settings.timeout, |_| seconds(&settings.timeout)),
-        row("hook timeout", &settings.hook_timeout, |_| seconds(&settings.hook_timeout)),
         row("maximum scan length", &settings.max_scan_length, |length| format!("{length} characters")),
         row("plain http", &settings.plain_http, |http| {
             match http {

@@ -8,10 +8,11 @@ use super::log_tail::LogProblem;
 use super::screen::Screen;
 use super::settings::{Connection, differences, rows};
 use super::{Diagnosis, FindingId, Severity, Verdict, diagnose};
+use crate::access::Writers;
 use crate::codex::System;
 use crate::codex::layers::{ConfigVerdict, HookSwitches, HooksFeature, OnlyManaged};
 use crate::codex::trust::Standing;
-use crate::registration::HookEvent;
+use crate::hook::Event;
 use crate::settings::{Budget, Overrides, Settings};
 
 const CONFIG: &str = "/h/config.toml";
@@ -26,28 +27,28 @@ fn settings(variables: &[(&str, &str)]) -> Vec<super::settings::SettingRow> {
     rows(&Settings::read(&Overrides::default(), &env), &connection, &Screen::new([]))
 }
 
-fn hook(event: HookEvent) -> HookFacts {
+fn hook(event: Event) -> HookFacts {
     HookFacts {
         event,
         layer: Layer::User,
         place: CONFIG.into(),
-        command: format!("{BINARY} {} --hook-timeout 15", event.subcommand()),
+        command: format!("{BINARY} {}", event.subcommand()),
         runner: Runner::F5Guard(Box::new(CallFacts {
             subcommand: event,
             flags: vec![],
-            hook_timeout: 15 * SECOND,
+            hook_timeout: None,
             budget: Budget { limit: 10 * SECOND, cut_by_hook: false },
             scan_timeout: 10 * SECOND,
             binary: BinaryFacts::Same { path: BINARY.into() },
             trial: Trial::Passed { took: Duration::from_millis(9) },
         })),
         matcher: event.has_matcher().then(|| ".*".to_owned()),
-        timeout: 15 * SECOND,
+        timeout: 60 * SECOND,
         standing: Some(Standing::Trusted),
     }
 }
 
-fn file(path: &str, layer: Layer, events: &[HookEvent]) -> FileFacts {
+fn file(path: &str, layer: Layer, events: &[Event]) -> FileFacts {
     let ours: Vec<_> = events.iter().map(|event| (*event, hook(*event).command)).collect();
     let content = FileContent::Read { hooks: ours.len(), switched_off: vec![], ours };
     FileFacts { path: path.into(), layer, content }
@@ -57,6 +58,7 @@ fn healthy() -> Facts {
     Facts {
         program: ThisProgram { version: "1.0.0", path: Some(BINARY.into()), system: System::Unix },
         folder: "/w".into(),
+        left_out: vec![],
         settings: settings(&HERE),
         codex: CodexFacts {
             program: Ok("/usr/bin/codex".into()),
@@ -66,8 +68,9 @@ fn healthy() -> Facts {
             switches: Some(HookSwitches { feature: HooksFeature::On, only_managed: OnlyManaged::No }),
             listing: Ok(ListingFacts::default()),
         },
-        files: vec![file(CONFIG, Layer::User, &HookEvent::ALL)],
-        hooks: HookEvent::ALL.map(hook).into(),
+        files: vec![file(CONFIG, Layer::User, &Event::ALL)],
+        hooks: Event::ALL.map(hook).into(),
+        lookalikes: vec![],
         writable: vec![],
         log: LogFacts { file: LogFile::Writable("/h/logs/f5.log".into()), problems: vec![] },
         desktop: DesktopToken::NotApplicable,
@@ -113,7 +116,7 @@ fn call(facts: &mut Facts, change: impl FnOnce(&mut CallFacts)) {
 }
 
 fn second(facts: &mut Facts, change: impl FnOnce(&mut HookFacts)) {
-    let mut another = hook(HookEvent::UserPromptSubmit);
+    let mut another = hook(Event::UserPromptSubmit);
     another.place = "/p/.codex/config.toml".into();
     another.layer = Layer::Project;
     change(&mut another);
@@ -143,6 +146,19 @@ const CASES: &[Case] = {
         (CodexHome, Unknown, CannotTell, |f| f.codex.home = Err("HOME is not set".into())),
         (CodexHome, Warning, Protected, |f| {
             f.codex.home.as_mut().unwrap().exists = Existence::Missing;
+        }),
+        (AsRoot, Note, Protected, |f| f.left_out = vec!["others can change /w".into()]),
+        (AsRoot, Unknown, CannotTell, |f| {
+            f.left_out = vec!["others can change /h".into()];
+            f.codex.home = Err("it is not root's".into());
+            f.codex.listing = Err("it was not asked".into());
+        }),
+        (NotRegistered, Unknown, CannotTell, |f| {
+            f.left_out = vec!["others can change /h".into()];
+            f.codex.home = Err("it is not root's".into());
+            f.codex.listing = Err("it was not asked".into());
+            f.hooks = vec![];
+            f.files = vec![];
         }),
         (ConfigRefused, Problem, NotProtected, |f| {
             let message = "invalid type".to_owned();
@@ -187,7 +203,7 @@ const CASES: &[Case] = {
         (Modified, Problem, NotProtected, |f| f.hooks[0].standing = Some(Standing::Modified)),
         (Disabled, Problem, NotProtected, |f| f.hooks[0].standing = Some(Standing::Disabled)),
         (Asynchronous, Problem, NotProtected, |f| f.hooks[0].standing = Some(Standing::Asynchronous)),
-        (WrongEvent, Problem, NotProtected, |f| call(f, |call| call.subcommand = HookEvent::Stop)),
+        (WrongEvent, Problem, NotProtected, |f| call(f, |call| call.subcommand = Event::Stop)),
         (RegisteredTwice, Warning, Protected, |f| second(f, |_| ())),
         // Another entry scans the event, so that this one's trouble is no problem.
         (Untrusted, Warning, Protected, |f| {
@@ -195,16 +211,16 @@ const CASES: &[Case] = {
         }),
         (PythonIntegration, Warning, Protected, |f| second(f, |hook| hook.runner = Runner::Python)),
         (NotRegistered, Problem, NotProtected, |f| f.hooks[0].runner = Runner::Python),
-        (Lookalike, Warning, Protected, |f| second(f, |hook| hook.runner = Runner::Lookalike)),
-        (NotRegistered, Unknown, CannotTell, |f| {
-            f.hooks[0].runner = Runner::Lookalike;
-            f.files.clear();
-        }),
+        (Lookalike, Problem, NotProtected, |f| lookalike(f, Some(Standing::Trusted), Listed::Yes)),
+        (Lookalike, Problem, NotProtected, |f| lookalike(f, Some(Standing::Untrusted), Listed::Yes)),
+        (Lookalike, Problem, NotProtected, |f| lookalike(f, None, Listed::Yes)),
+        (Lookalike, Warning, Protected, |f| lookalike(f, None, Listed::No)),
         (TwoFiles, Warning, Protected, |f| {
-            f.files.push(file("/h/hooks.json", Layer::User, &[HookEvent::Stop]));
+            f.files.push(file("/h/hooks.json", Layer::User, &[Event::Stop]));
         }),
         (TimeoutTooShort, Problem, NotProtected, |f| f.hooks[0].timeout = 10 * SECOND),
-        (TimeoutMismatch, Warning, Protected, |f| f.hooks[0].timeout = 30 * SECOND),
+        (OldRegistration, Warning, Protected, |f| f.hooks[0].timeout = 30 * SECOND),
+        (OldRegistration, Warning, Protected, |f| call(f, |call| call.hook_timeout = Some(15 * SECOND))),
         (ScanTimeCut, Warning, Protected, |f| call(f, |call| call.budget.cut_by_hook = true)),
         (Matcher, Warning, Protected, |f| f.hooks[1].matcher = Some("Bash".into())),
         (FlagsDiffer, Warning, Protected, |f| {
@@ -229,7 +245,7 @@ const CASES: &[Case] = {
             call(f, |call| call.trial = Trial::Failed { how: "exited with code 127".into() });
         }),
         (CommandSlow, Warning, Protected, |f| {
-            call(f, |call| call.trial = Trial::Passed { took: 6 * SECOND });
+            call(f, |call| call.trial = Trial::Passed { took: 51 * SECOND });
         }),
         (CommandNotRun, Unknown, CannotTell, |f| {
             call(f, |call| call.trial = Trial::NotRun { why: "of a project".into() });
@@ -271,6 +287,12 @@ const CASES: &[Case] = {
         }),
     ]
 };
+
+fn lookalike(facts: &mut Facts, standing: Option<Standing>, listed: Listed) {
+    let (event, command) = ("SessionStart".to_owned(), "./f5-guard stop".to_owned());
+    let place = "/p/.codex/hooks.json".into();
+    facts.lookalikes.push(LookalikeFacts { event, layer: Layer::Project, place, command, standing, listed });
+}
 
 fn no_listing(facts: &mut Facts) {
     facts.codex.listing = Err("it hangs".into());
@@ -338,11 +360,11 @@ fn unusable_certificates_are_a_problem_and_skipped_ones_a_warning() {
 }
 
 #[test]
-fn what_is_true_of_all_four_hooks_is_said_once() {
+fn what_is_true_of_all_hooks_is_said_once() {
     let diagnosis =
         after(|facts| facts.hooks.iter_mut().for_each(|hook| hook.standing = Some(Standing::Untrusted)));
     assert_eq!(diagnosis.findings.len(), 1, "{diagnosis:?}");
-    assert_eq!(diagnosis.findings[0].events, HookEvent::ALL);
+    assert_eq!(diagnosis.findings[0].events, Event::ALL);
 }
 
 #[test]
@@ -387,7 +409,7 @@ fn rows_show_the_tokens_length_and_no_user_info() {
 
 #[test]
 fn a_double_in_one_file_is_not_mended_by_taking_the_only_registration_away() {
-    let diagnosis = after(|facts| facts.hooks.push(hook(HookEvent::Stop)));
+    let diagnosis = after(|facts| facts.hooks.push(hook(Event::Stop)));
     let fix = &diagnosis.findings[0].fix;
     assert!(fix.contains("by hand"), "{fix}");
 }

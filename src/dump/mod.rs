@@ -22,7 +22,7 @@ pub use intern::Shared;
 pub use read::{CONCURRENCY, Progress, read};
 pub use service::Service;
 pub use source::{Failure, FetchError, PageSource, Query};
-pub use write::{WriteError, write_file, write_json};
+pub use write::{WriteError, check_place, write_file, write_json};
 
 #[cfg(test)]
 mod tests;

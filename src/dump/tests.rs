@@ -349,17 +349,26 @@ fn an_old_file_survives_a_document_that_can_not_be_written() {
 
 #[cfg(unix)]
 #[test]
-fn a_link_is_followed_and_a_pipe_is_not_replaced() {
+fn a_link_is_replaced_and_a_device_or_a_pipe_is_not() {
     use std::os::unix::fs::FileTypeExt;
     let folder = tempfile::tempdir().unwrap();
     let (file, link) = (folder.path().join("file.json"), folder.path().join("link.json"));
     std::fs::write(&file, "old").unwrap();
     std::os::unix::fs::symlink(&file, &link).unwrap();
     write_file(&link, &json!(1)).unwrap();
-    assert_eq!(std::fs::read_to_string(&file).unwrap(), "1\n");
-    assert!(std::fs::symlink_metadata(&link).unwrap().is_symlink());
+    assert_eq!(std::fs::read_to_string(&file).unwrap(), "old");
+    assert!(std::fs::symlink_metadata(&link).unwrap().is_file());
+    assert_eq!(std::fs::read_to_string(&link).unwrap(), "1\n");
     write_file(std::path::Path::new("/dev/null"), &json!(1)).unwrap();
     assert!(std::fs::metadata("/dev/null").unwrap().file_type().is_char_device());
+    let pipe = folder.path().join("pipe");
+    assert!(std::process::Command::new("mkfifo").arg(&pipe).status().unwrap().success());
+    std::thread::scope(|scope| {
+        let reader = scope.spawn(|| std::fs::read_to_string(&pipe).unwrap());
+        write_file(&pipe, &json!(1)).unwrap();
+        assert_eq!(reader.join().unwrap(), "1\n");
+    });
+    assert!(std::fs::metadata(&pipe).unwrap().file_type().is_fifo());
 }
 
 proptest! {

@@ -1,11 +1,14 @@
 //! The document's file: whole or not at all, and readable by its owner only.
 
-use std::fs::File;
+use std::fs::OpenOptions;
 use std::io::{self, BufWriter, Write};
 use std::path::{Path, PathBuf};
 
 use serde::Serialize;
 use thiserror::Error;
+
+use crate::access::Privilege;
+use crate::stdio::is_systems_name;
 
 /// Why the file could not be written.
 #[derive(Debug, Error)]
@@ -17,32 +20,54 @@ pub struct WriteError {
 
 /// Writes `document` as JSON to `path`: into a temporary file in the same folder, which then takes the place of whatever
 /// file is there. Nobody but the user may read it (mode 0600 on Unix; on Windows it inherits its folder's rights). A
-/// link is followed; a device or a pipe is written to and not replaced.
+/// link is replaced and what it leads to stays as it is; a device or a pipe is written to and not replaced.
 ///
 /// # Errors
 /// The folder does not exist or is not writable, or the disk is full. The file that was there is then untouched.
 pub fn write_file(path: &Path, document: &impl Serialize) -> Result<(), WriteError> {
+    check_place(path)?;
     write_to(path, document).map_err(|source| WriteError { path: path.to_owned(), source })
 }
 
+/// Whether root may write there at all: nothing is created where others could have it end up somewhere else.
+///
+/// # Errors
+/// This is root, and others can change what leads to `path`.
+pub fn check_place(path: &Path) -> Result<(), WriteError> {
+    Privilege::among_users().may_append_to(path).map_err(|shared| {
+        let why = format!("{shared}, and this is root; run it as that user, or give --output - for stdout");
+        WriteError { path: path.to_owned(), source: io::Error::other(why) }
+    })
+}
+
 fn write_to(path: &Path, document: &impl Serialize) -> io::Result<()> {
-    let target = match std::fs::canonicalize(path) {
-        Ok(target) => target,
-        Err(error) if error.kind() == io::ErrorKind::NotFound => path.to_owned(),
+    let found = match std::fs::symlink_metadata(path) {
+        Ok(found) => Some(found.file_type()),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => None,
         Err(error) => return Err(error),
     };
-    match std::fs::metadata(&target) {
-        Ok(found) if found.is_dir() => {
+    if is_systems_name(path) {
+        let stream = OpenOptions::new().write(true).open(path)?;
+        return write_json(stream, document).map(drop);
+    }
+    match found {
+        Some(found) if found.is_dir() => {
             return Err(io::Error::new(io::ErrorKind::IsADirectory, "it is a directory"));
         }
-        Ok(found) if !found.is_file() => return write_json(File::create(&target)?, document).map(drop),
+        Some(found) if !found.is_file() && !found.is_symlink() => {
+            let mut options = OpenOptions::new();
+            options.write(true);
+            #[cfg(unix)]
+            std::os::unix::fs::OpenOptionsExt::custom_flags(&mut options, libc::O_NOFOLLOW);
+            return write_json(options.open(path)?, document).map(drop);
+        }
         _ => {}
     }
-    let folder = target.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
     // tempfile creates with mode 0600 and removes the file where anything below fails.
-    let temporary = tempfile::Builder::new().prefix(".f5-guard-dump-").tempfile_in(folder)?;
+    let temporary = tempfile::Builder::new().prefix(".f5-guard-dump-").rand_bytes(12).tempfile_in(folder)?;
     write_json(temporary.as_file(), document)?.sync_all()?;
-    temporary.persist(&target).map_err(|failed| failed.error)?;
+    temporary.persist(path).map_err(|failed| failed.error)?;
     Ok(())
 }
 

@@ -25,6 +25,20 @@ pub(super) enum Attributes<'a> {
     Mode(u32),
 }
 
+/// Writes a file that must not be there yet: nothing is overwritten, and no link followed.
+pub(super) fn create_new(path: &Path, bytes: &[u8], attributes: &Attributes<'_>) -> io::Result<()> {
+    let mut options = fs::OpenOptions::new();
+    options.write(true).create_new(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    let mut file = options.open(path)?;
+    let written =
+        file.write_all(bytes).and_then(|()| platform::set(&file, attributes)).and_then(|()| file.sync_all());
+    written.inspect_err(|_| {
+        let _ = fs::remove_file(path);
+    })
+}
+
 /// Writes a complete file beside `path` and renames it to `path`.
 pub(super) fn write(path: &Path, bytes: &[u8], attributes: &Attributes<'_>) -> io::Result<()> {
     persist(prepare(path, bytes, attributes)?, path)
@@ -35,7 +49,8 @@ pub(super) fn prepare(path: &Path, bytes: &[u8], attributes: &Attributes<'_>) ->
     let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
     create_folder(folder)?;
     sweep(folder);
-    let mut file = Builder::new().prefix(PREFIX).suffix(SUFFIX).tempfile_in(folder)?;
+    // Created anew under a name that nobody can guess, so never through a link.
+    let mut file = Builder::new().prefix(PREFIX).suffix(SUFFIX).rand_bytes(12).tempfile_in(folder)?;
     file.write_all(bytes)?;
     platform::set(file.as_file(), attributes)?;
     file.as_file().sync_all()?;
@@ -52,21 +67,23 @@ pub(super) fn create_folder(folder: &Path) -> io::Result<()> {
     builder.create(folder)
 }
 
-/// Deletes the temporary files that killed runs left in `folder`.
+/// Deletes the temporary files and folders that killed runs left in `folder`.
 pub(super) fn sweep(folder: &Path) {
     let Ok(entries) = fs::read_dir(folder) else { return };
     for entry in entries.flatten() {
         let name = entry.file_name();
         let ours = name.to_str().is_some_and(|name| name.starts_with(PREFIX) && name.ends_with(SUFFIX));
         // Of the entry itself: a link is not followed.
-        let abandoned = ours
-            && entry.metadata().is_ok_and(|file| {
-                let age = file.modified().ok().and_then(|written| written.elapsed().ok());
-                file.is_file() && age.is_some_and(|age| age > ABANDONED)
-            });
-        if abandoned {
-            let _ = fs::remove_file(entry.path());
+        let Some(metadata) = entry.metadata().ok().filter(|_| ours) else { continue };
+        let age = metadata.modified().ok().and_then(|written| written.elapsed().ok());
+        if age.is_none_or(|age| age <= ABANDONED) {
+            continue;
         }
+        let _ = match metadata.file_type() {
+            kind if kind.is_file() => fs::remove_file(entry.path()),
+            kind if kind.is_dir() => fs::remove_dir_all(entry.path()),
+            _ => Ok(()),
+        };
     }
 }
 

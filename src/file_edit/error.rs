@@ -20,6 +20,15 @@ pub enum FileEditError {
     WriteProtected { path: PathBuf },
     #[error("{path} is no ordinary file")]
     NotAFile { path: PathBuf },
+    #[error("{path} is a file; a folder has to be there")]
+    NotAFolder { path: PathBuf },
+    #[error(
+        "{path} leads out of the project, to {target}, which a project's registration must not change; put a file or \
+         folder of the project's own there instead of the link"
+    )]
+    OutsideProject { path: PathBuf, target: PathBuf },
+    #[error("{path} can't hold what belongs to f5-guard alone: {source}; remove it")]
+    NotOurFolder { path: PathBuf, source: io::Error },
     #[error("{path} is a symbolic link that leads nowhere or in a circle")]
     BrokenLink { path: PathBuf },
     #[error(

@@ -10,6 +10,7 @@ use fs4::{FileExt, TryLockError};
 
 use super::atomic::create_folder;
 use super::error::FileEditError;
+use super::no_follow;
 
 const PAUSE: Duration = Duration::from_millis(25);
 
@@ -33,7 +34,12 @@ impl EditLock {
             if let Some(folder) = path.parent() {
                 create_folder(folder).map_err(failed)?;
             }
-            let opened = OpenOptions::new().create(true).truncate(false).write(true).open(path);
+            let mut options = OpenOptions::new();
+            options.create(true).truncate(false).write(true);
+            // Whoever could open it could hold it for ever.
+            #[cfg(unix)]
+            std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+            let opened = no_follow::open(path, &mut options);
             let file = match opened {
                 Ok(file) => file,
                 // The run before deletes its folder just now.
@@ -42,6 +48,9 @@ impl EditLock {
                 }
                 Err(source) => return Err(failed(source)),
             };
+            if !file.metadata().is_ok_and(|metadata| metadata.is_file()) {
+                return Err(FileEditError::NotAFile { path: path.into() });
+            }
             match FileExt::try_lock(&file) {
                 // A run before may have deleted the file that was opened; then the lock on it means nothing.
                 Ok(()) if is_still_there(&file, path) => return Ok(Self { file, path: path.into() }),
@@ -74,7 +83,7 @@ impl Drop for EditLock {
 #[cfg(unix)]
 fn is_still_there(file: &File, path: &Path) -> bool {
     use std::os::unix::fs::MetadataExt;
-    match (file.metadata(), fs::metadata(path)) {
+    match (file.metadata(), fs::symlink_metadata(path)) {
         (Ok(open), Ok(named)) => (open.dev(), open.ino()) == (named.dev(), named.ino()),
         _ => false,
     }

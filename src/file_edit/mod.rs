@@ -9,12 +9,24 @@ mod atomic;
 mod binary;
 mod error;
 mod lock;
+pub(crate) mod no_follow;
 mod snapshot;
 
-pub use binary::{BinaryInstall, BinaryRemoval, install_binary, remove_binary, remove_leftovers};
+pub use binary::{
+    BinaryInstall, BinaryRemoval, install_binary, remove_binary, remove_leftovers, running_program,
+};
 pub use error::FileEditError;
 pub use lock::EditLock;
 pub use snapshot::{NewFile, Snapshot};
+
+/// Refuses a folder for f5-guard's own files that is a link, no folder at all, or somebody else's.
+///
+/// # Errors
+/// [`FileEditError::NotOurFolder`].
+pub fn check_own_folder(folder: &std::path::Path) -> Result<(), FileEditError> {
+    no_follow::check_own_folder(folder)
+        .map_err(|source| FileEditError::NotOurFolder { path: folder.into(), source })
+}
 
 /// Writes a file that is f5-guard's own alone, in one step and without a backup.
 ///

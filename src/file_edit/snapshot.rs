@@ -1,11 +1,12 @@
 //! A file as it was read, and its replacement only if nobody changed it since.
 
 use std::fs::{self, Metadata};
-use std::io;
+use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
 use super::atomic::{self, Attributes};
 use super::error::FileEditError;
+use super::no_follow;
 
 /// Links followed before a chain of them counts as a circle.
 const MOST_LINKS: usize = 40;
@@ -34,27 +35,39 @@ pub struct Snapshot {
     path: PathBuf,
     /// Where `path` leads, if it is a symbolic link.
     target: PathBuf,
+    /// The folder that links must not lead out of, with its own links resolved.
+    within: Option<PathBuf>,
     content: Option<(Vec<u8>, Metadata)>,
 }
 
 impl Snapshot {
-    /// Reads a file.
+    /// Reads a file. A symbolic link leads wherever its owner wants it to.
     ///
     /// # Errors
     /// [`FileEditError::Read`], [`FileEditError::NotAFile`] or [`FileEditError::BrokenLink`].
     pub fn read(path: &Path) -> Result<Self, FileEditError> {
-        let target = resolve(path)?;
+        Self::read_at(path, None)
+    }
+
+    /// Reads a file in a folder of somebody else's making, whose links must not lead out of `folder` nor into its `.git`.
+    ///
+    /// # Errors
+    /// Those of [`Self::read`], and [`FileEditError::OutsideProject`].
+    pub fn read_within(path: &Path, folder: &Path) -> Result<Self, FileEditError> {
+        Self::read_at(path, Some(folder))
+    }
+
+    fn read_at(path: &Path, within: Option<&Path>) -> Result<Self, FileEditError> {
+        let failed = |source| FileEditError::Read { path: path.into(), source };
+        let within = within.map(|folder| folder.canonicalize().map_err(failed)).transpose()?;
+        let target = locate(path, within.as_deref())?;
         let content = match fs::metadata(&target) {
             Ok(metadata) if !metadata.is_file() => return Err(FileEditError::NotAFile { path: path.into() }),
-            Ok(metadata) => {
-                let bytes =
-                    fs::read(&target).map_err(|source| FileEditError::Read { path: path.into(), source })?;
-                Some((bytes, metadata))
-            }
+            Ok(_) => Some(read_regular(path, &target)?),
             Err(error) if error.kind() == io::ErrorKind::NotFound => None,
-            Err(source) => return Err(FileEditError::Read { path: path.into(), source }),
+            Err(source) => return Err(failed(source)),
         };
-        Ok(Self { path: path.into(), target, content })
+        Ok(Self { path: path.into(), target, within, content })
     }
 
     #[must_use]
@@ -119,13 +132,10 @@ impl Snapshot {
             let mut name = self.path.as_os_str().to_owned();
             name.push(if number == 0 { format!(".bak-{stamp}") } else { format!(".bak-{stamp}-{number}") });
             let path = PathBuf::from(name);
-            // Nothing is lost if two runs take the same name: each replaces whole files, and both hold old content.
-            if fs::symlink_metadata(&path).is_err() {
-                let written = atomic::write(&path, bytes, &Attributes::Like(metadata));
-                return match written {
-                    Ok(()) => Ok(Some(path)),
-                    Err(source) => Err(FileEditError::Write { path, source }),
-                };
+            match atomic::create_new(&path, bytes, &Attributes::Like(metadata)) {
+                Ok(()) => return Ok(Some(path)),
+                Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
+                Err(source) => return Err(FileEditError::Write { path, source }),
             }
         }
         let source =
@@ -152,11 +162,71 @@ impl Snapshot {
             Err(error) if error.kind() == io::ErrorKind::NotFound => None,
             Err(source) => return Err(FileEditError::Read { path: self.path.clone(), source }),
         };
-        if now.as_deref() == self.bytes() && resolve(&self.path)? == self.target {
+        if now.as_deref() == self.bytes() && locate(&self.path, self.within.as_deref())? == self.target {
             Ok(())
         } else {
             Err(FileEditError::ChangedMeanwhile { path: self.path.clone() })
         }
+    }
+}
+
+/// The content of a regular file, with what is known of the very file that was read.
+fn read_regular(path: &Path, target: &Path) -> Result<(Vec<u8>, Metadata), FileEditError> {
+    let read = || -> io::Result<(Vec<u8>, Metadata)> {
+        // All links were followed. On Windows what is open that way need not be what programs see (cloud files).
+        let mut file = if cfg!(unix) {
+            no_follow::open(target, fs::OpenOptions::new().read(true))?
+        } else {
+            fs::File::open(target)?
+        };
+        let metadata = file.metadata()?;
+        let mut bytes = Vec::new();
+        if metadata.is_file() {
+            file.read_to_end(&mut bytes)?;
+        }
+        Ok((bytes, metadata))
+    };
+    match read() {
+        Ok((_, metadata)) if !metadata.is_file() => Err(FileEditError::NotAFile { path: path.into() }),
+        Ok(content) => Ok(content),
+        Err(source) => Err(FileEditError::Read { path: path.into(), source }),
+    }
+}
+
+/// The file that is meant by `path`: where its links lead, which must not be out of `within`.
+fn locate(path: &Path, within: Option<&Path>) -> Result<PathBuf, FileEditError> {
+    let target = resolve(path)?;
+    let Some(within) = within else { return Ok(target) };
+    // Copies of old content are put beside the link itself.
+    real_place(path, path, within)?;
+    real_place(path, &target, within)
+}
+
+/// `place` in the folder that it is really in.
+fn real_place(path: &Path, place: &Path, within: &Path) -> Result<PathBuf, FileEditError> {
+    let name = place.file_name().ok_or_else(|| FileEditError::NotAFile { path: path.into() })?;
+    let real = real_folder(path, place.parent().unwrap_or(Path::new("")))?.join(name);
+    let inside = real
+        .strip_prefix(within)
+        .is_ok_and(|rest| !rest.components().any(|part| part.as_os_str().eq_ignore_ascii_case(".git")));
+    if inside { Ok(real) } else { Err(FileEditError::OutsideProject { path: path.into(), target: real }) }
+}
+
+/// A folder with its links resolved; what is missing of it has none.
+fn real_folder(path: &Path, folder: &Path) -> Result<PathBuf, FileEditError> {
+    match folder.canonicalize() {
+        Ok(real) => Ok(real),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {
+            // A link to something that is missing.
+            if fs::symlink_metadata(folder).is_ok() {
+                return Err(FileEditError::BrokenLink { path: folder.into() });
+            }
+            match (folder.parent(), folder.file_name()) {
+                (Some(parent), Some(name)) => Ok(real_folder(path, parent)?.join(name)),
+                _ => Err(FileEditError::Read { path: path.into(), source: error }),
+            }
+        }
+        Err(source) => Err(FileEditError::Read { path: path.into(), source }),
     }
 }
 
@@ -173,6 +243,10 @@ fn resolve(path: &Path) -> Result<PathBuf, FileEditError> {
             }
             Ok(_) => return Ok(current),
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(current),
+            Err(error) if error.kind() == io::ErrorKind::NotADirectory => {
+                let path = current.parent().unwrap_or(&current).into();
+                return Err(FileEditError::NotAFolder { path });
+            }
             Err(source) => return Err(FileEditError::Read { path: path.into(), source }),
         }
     }

@@ -78,7 +78,7 @@ struct Stop<'a> {
 /// # Errors
 /// None that can happen with these structs; the type is serde's.
 pub fn render(event: Event, action: Action, words: &Words) -> Result<Option<String>, serde_json::Error> {
-    let Words { notice: system_message, reason } = words;
+    let Words { notice: system_message, reason, .. } = words;
     let hook_event_name = event.name();
     let answer = match (action, event) {
         (Action::Allow, _) => return Ok(None),
@@ -110,7 +110,7 @@ mod tests {
     use super::*;
 
     fn rendered(event: Event, action: Action) -> String {
-        let words = Words { notice: "N".into(), reason: "R".into() };
+        let words = Words { notice: "N".into(), reason: "R".into(), whole: "W".into() };
         render(event, action, &words).unwrap().unwrap_or_default()
     }
 

@@ -4,7 +4,7 @@ use thiserror::Error;
 
 use super::event::Event;
 use super::payload::PayloadError;
-use crate::scan::{ScanError, ScanReport};
+use crate::scan::{Outcome, ScanError, ScanReport};
 use crate::settings::values::{FailMode, FlaggedOutput};
 
 /// What came of the attempt to scan one hook call.
@@ -24,8 +24,23 @@ pub enum Failure {
     /// The registered command line can't be used; the text says which part.
     #[error("The registered hook command can't be used: {0}.")]
     Usage(String),
+    /// The model can get more of a tool's output than Codex handed over.
+    #[error("Codex cut this output before it handed it over; the part that it left out was not scanned.")]
+    CutOutput,
     #[error("{0}")]
     Scan(#[from] ScanError),
+}
+
+impl Assessment {
+    /// What a scan came to. A hit counts even where the scan did not see everything.
+    #[must_use]
+    pub fn of_scan(result: Result<ScanReport, ScanError>, is_cut: bool) -> Self {
+        match result {
+            Ok(report) if report.is_cleared() && is_cut => Self::NotScanned(Failure::CutOutput),
+            Ok(report) => Self::Scanned(report),
+            Err(error) => Self::NotScanned(error.into()),
+        }
+    }
 }
 
 impl Failure {
@@ -37,6 +52,7 @@ impl Failure {
             Self::Payload(PayloadError::UnknownEvent) => "Register f5-guard for UserPromptSubmit, PreToolUse, PostToolUse, Stop and SubagentStop only.".into(),
             Self::Payload(_) => "Check that Codex and f5-guard are both up to date; report this with both versions if they are.".into(),
             Self::Usage(_) => "Correct the command in the hook's registration (config.toml, hooks.json or requirements.toml), or register again with `f5-guard install`.".into(),
+            Self::CutOutput => "Have the command print less than 40,000 bytes at a time, for example part of a file, without `max_output_tokens`.".into(),
             Self::Scan(error) => error.fix(),
         }
     }
@@ -49,6 +65,7 @@ impl Failure {
             Self::Payload(PayloadError::UnknownEvent) => "unknown_event",
             Self::Payload(_) => "unreadable_payload",
             Self::Usage(_) => "usage",
+            Self::CutOutput => "cut_output",
             Self::Scan(error) => error.kind(),
         }
     }
@@ -61,8 +78,8 @@ pub struct Policy {
     pub flagged_output: FlaggedOutput,
 }
 
-/// What Codex shall do.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+/// What Codex shall do. `Ord` ranks by strictness.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Action {
     /// Go ahead without a word.
     Allow,
@@ -75,17 +92,23 @@ pub enum Action {
 /// The policy, whole.
 #[must_use]
 pub fn decide(event: Event, assessment: &Assessment, policy: Policy) -> Action {
+    let not_cleared = match (event, policy.flagged_output) {
+        (Event::PostToolUse, FlaggedOutput::Warn) => Action::Warn,
+        _ => Action::Block,
+    };
+    let not_scanned = match policy.fail_mode {
+        FailMode::Open => Action::Warn,
+        FailMode::Closed => Action::Block,
+    };
     match assessment {
         Assessment::NothingToScan => Action::Allow,
-        Assessment::Scanned(report) if report.is_cleared() => Action::Allow,
-        Assessment::Scanned(_) => match (event, policy.flagged_output) {
-            (Event::PostToolUse, FlaggedOutput::Warn) => Action::Warn,
-            _ => Action::Block,
+        Assessment::Scanned(report) => match report.outcome {
+            Outcome::Cleared => Action::Allow,
+            // It may mean a hit as well as a scan that failed.
+            Outcome::Unknown(_) => not_cleared.max(not_scanned),
+            Outcome::Contradicted | Outcome::Redacted | Outcome::Flagged | Outcome::Blocked => not_cleared,
         },
-        Assessment::NotScanned(_) => match policy.fail_mode {
-            FailMode::Open => Action::Warn,
-            FailMode::Closed => Action::Block,
-        },
+        Assessment::NotScanned(_) => not_scanned,
     }
 }
 
@@ -105,10 +128,6 @@ pub fn log_word(event: Event, action: Action) -> &'static str {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::scan::Outcome;
-
-    const EVENTS: [Event; 5] =
-        [Event::UserPromptSubmit, Event::PreToolUse, Event::PostToolUse, Event::Stop, Event::SubagentStop];
 
     fn scanned(outcome: Outcome) -> Assessment {
         Assessment::Scanned(ScanReport {
@@ -132,7 +151,7 @@ mod tests {
     #[test]
     fn closed_mode_lets_nothing_unscanned_through() {
         for policy in policies() {
-            for event in EVENTS {
+            for event in Event::ALL {
                 let action = decide(event, &Assessment::NotScanned(ScanError::NoToken.into()), policy);
                 let expected =
                     if policy.fail_mode == FailMode::Closed { Action::Block } else { Action::Warn };
@@ -144,16 +163,27 @@ mod tests {
     #[test]
     fn only_a_cleared_scan_and_blank_text_pass_in_silence() {
         for policy in policies() {
-            for event in EVENTS {
+            for event in Event::ALL {
                 assert_eq!(decide(event, &scanned(Outcome::Cleared), policy), Action::Allow);
                 assert_eq!(decide(event, &Assessment::NothingToScan, policy), Action::Allow);
-                for outcome in
-                    [Outcome::Flagged, Outcome::Redacted, Outcome::Blocked, Outcome::Unknown("new".into())]
+                for outcome in [Outcome::Contradicted, Outcome::Flagged, Outcome::Redacted, Outcome::Blocked]
                 {
                     let lenient = event == Event::PostToolUse && policy.flagged_output == FlaggedOutput::Warn;
                     let expected = if lenient { Action::Warn } else { Action::Block };
                     assert_eq!(decide(event, &scanned(outcome), policy), expected, "{event:?} {policy:?}");
                 }
+            }
+        }
+    }
+
+    #[test]
+    fn an_unknown_outcome_is_treated_as_a_hit_and_as_a_failed_scan() {
+        for policy in policies() {
+            for event in Event::ALL {
+                let unknown = decide(event, &scanned(Outcome::Unknown("new".into())), policy);
+                let hit = decide(event, &scanned(Outcome::Flagged), policy);
+                let error = decide(event, &Assessment::NotScanned(ScanError::Internal.into()), policy);
+                assert!(unknown >= hit && unknown >= error, "{event:?} {policy:?}");
             }
         }
     }

@@ -5,9 +5,9 @@
 //! JSON that Codex accepts for the event.
 
 pub mod answer;
+mod code_mode;
 pub mod decision;
 pub mod event;
-mod json;
 pub mod message;
 pub mod payload;
 mod readable;
@@ -15,29 +15,3 @@ mod readable;
 pub use decision::{Action, Assessment, Failure, Policy, decide};
 pub use event::Event;
 pub use payload::{MAX_PAYLOAD, Payload, PayloadError};
-
-#[cfg(test)]
-use testing::any_json;
-
-#[cfg(test)]
-mod testing {
-    use proptest::prelude::*;
-    use serde_json::Value;
-
-    /// Any JSON value, for property tests.
-    pub fn any_json() -> impl Strategy<Value = Value> {
-        let leaf = prop_oneof![
-            Just(Value::Null),
-            any::<bool>().prop_map(Value::from),
-            any::<i64>().prop_map(Value::from),
-            any::<String>().prop_map(Value::from),
-        ];
-        leaf.prop_recursive(4, 32, 5, |inner| {
-            prop_oneof![
-                proptest::collection::vec(inner.clone(), 0..5).prop_map(Value::from),
-                proptest::collection::vec((any::<String>(), inner), 0..5)
-                    .prop_map(|fields| Value::Object(fields.into_iter().collect())),
-            ]
-        })
-    }
-}

@@ -12,11 +12,36 @@ use serde_json::Value;
 use thiserror::Error;
 
 use super::event::Event;
-use super::json::Json;
-use super::readable;
+use super::{code_mode, readable};
+use crate::json::{Field, Json};
+use crate::printable::printable;
 
 /// Longer payloads, in bytes, are drained from stdin and not parsed: [`parse`] refuses what is longer.
 pub const MAX_PAYLOAD: usize = 32 * 1024 * 1024;
+
+/// What Codex's own schemas of the five events have at the root.
+const KNOWN: [&str; 17] = [
+    "agent_id",
+    "agent_transcript_path",
+    "agent_type",
+    "cwd",
+    "hook_event_name",
+    "last_assistant_message",
+    "model",
+    "permission_mode",
+    "prompt",
+    "session_id",
+    "stop_hook_active",
+    "tool_input",
+    "tool_name",
+    "tool_response",
+    "tool_use_id",
+    "transcript_path",
+    "turn_id",
+];
+/// Of the names of unknown fields at most so many are kept, and of each so many characters.
+const MAX_UNKNOWN: usize = 8;
+const MAX_NAME: usize = 40;
 
 /// One hook call, ready to be scanned.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -27,6 +52,19 @@ pub struct Payload {
     pub turn_id: Option<String>,
     /// The text to scan, NUL characters replaced.
     pub content: String,
+    /// Whether the model may get more of the output than `content` has.
+    pub is_cut: bool,
+    /// Fields that Codex 0.169 does not send: their names, made printable and short, and not all of very many.
+    pub unknown_fields: Vec<String>,
+}
+
+impl Payload {
+    /// Whether there is nothing to scan. Only ASCII white space counts as nothing: what other characters say, and
+    /// whether they show, is the scanners' business.
+    #[must_use]
+    pub fn is_blank(&self) -> bool {
+        self.content.bytes().all(|byte| byte.is_ascii_whitespace())
+    }
 }
 
 /// Why a payload could not be read. The messages name fields, never their content.
@@ -55,51 +93,65 @@ pub fn parse(bytes: &[u8]) -> Result<Payload, PayloadError> {
         return Err(PayloadError::TooLarge);
     }
     let text = decode(bytes);
-    if text.trim().is_empty() {
+    if text.trim_ascii().is_empty() {
         return Err(PayloadError::Empty);
     }
     let root = Json::parse(&text).filter(|root| root.is_object()).ok_or(PayloadError::NotJson)?;
-    let event = match Event::from_name(&required_string(root, "hook_event_name")?) {
-        Some(event) => event,
-        None => return Err(PayloadError::UnknownEvent),
-    };
+    let [event, tool_name, session_id, turn_id] =
+        root.pick(["hook_event_name", "tool_name", "session_id", "turn_id"]);
+    let event =
+        Event::from_name(&required_string(event, "hook_event_name")?).ok_or(PayloadError::UnknownEvent)?;
     let tool_name = match event {
-        Event::PreToolUse | Event::PostToolUse => Some(required_string(root, "tool_name")?),
+        Event::PreToolUse | Event::PostToolUse => Some(required_string(tool_name, "tool_name")?),
         _ => None,
     };
+    let field = content_field(event);
+    let [content, tool_use_id] = root.pick([field, "tool_use_id"]);
+    let value = content.once().ok_or(PayloadError::Field(field))?;
     let content = match event {
-        Event::UserPromptSubmit => required_string(root, "prompt")?,
-        Event::PreToolUse => {
-            readable::tool_input(tool_name.as_deref().unwrap_or_default(), required(root, "tool_input")?)
-        }
-        Event::PostToolUse => readable::tool_response(required(root, "tool_response")?),
-        Event::Stop | Event::SubagentStop => match required(root, "last_assistant_message")? {
-            message if message.is_null() => String::new(),
-            _ => required_string(root, "last_assistant_message")?,
-        },
+        Event::UserPromptSubmit => required_string(content, field)?,
+        Event::PreToolUse => readable::tool_input(tool_name.as_deref().unwrap_or_default(), value)
+            .ok_or(PayloadError::Field(field))?,
+        Event::PostToolUse if value.is_null() => return Err(PayloadError::Field(field)),
+        Event::PostToolUse => readable::tool_response(value),
+        // A turn can end without a message.
+        Event::Stop | Event::SubagentStop if value.is_null() => String::new(),
+        Event::Stop | Event::SubagentStop => required_string(content, field)?,
     };
     Ok(Payload {
         event,
         tool_name,
-        session_id: required_string(root, "session_id").ok(),
-        turn_id: required_string(root, "turn_id").ok(),
+        session_id: session_id.as_string().map(Cow::into_owned),
+        turn_id: turn_id.as_string().map(Cow::into_owned),
+        is_cut: event == Event::PostToolUse && value.is_string() && code_mode::is_cut(tool_use_id, &content),
+        unknown_fields: unknown_fields(root),
         // The service is likely to refuse a NUL; the replacement keeps the number of characters.
         content: if content.contains('\0') { content.replace('\0', "\u{FFFD}") } else { content },
     })
 }
 
-/// The value of a field that has to be there, once: of two with the same name nobody could say which one Codex
-/// means.
-fn required<'a>(root: Json<'a>, field: &'static str) -> Result<Json<'a>, PayloadError> {
-    let mut found = root.fields().filter(|(key, _)| key == field).map(|(_, value)| value);
-    match (found.next(), found.next()) {
-        (Some(value), None) => Ok(value),
-        _ => Err(PayloadError::Field(field)),
+/// The field that holds what an event is about. Without it there is no telling what would go unscanned.
+fn content_field(event: Event) -> &'static str {
+    match event {
+        Event::UserPromptSubmit => "prompt",
+        Event::PreToolUse => "tool_input",
+        Event::PostToolUse => "tool_response",
+        Event::Stop | Event::SubagentStop => "last_assistant_message",
     }
 }
 
-fn required_string(root: Json<'_>, field: &'static str) -> Result<String, PayloadError> {
-    required(root, field)?.as_string().map(Cow::into_owned).ok_or(PayloadError::Field(field))
+fn required_string(found: Field<'_>, name: &'static str) -> Result<String, PayloadError> {
+    found.as_string().map(Cow::into_owned).ok_or(PayloadError::Field(name))
+}
+
+fn unknown_fields(root: Json<'_>) -> Vec<String> {
+    let mut unknown = root.fields().map(|(key, _)| key).filter(|key| !KNOWN.contains(&key.as_ref()));
+    let mut names: Vec<_> = unknown.by_ref().take(MAX_UNKNOWN).map(|key| printable(&key, MAX_NAME)).collect();
+    let more = unknown.count();
+    if more > 0 {
+        names.push(format!("and {more} more"));
+    }
+    names
 }
 
 /// The event that a payload names, as far as it can be told from one that `parse` refused: cut off,

@@ -1,33 +1,41 @@
 //! JSON as text that a scanner can read: strings decoded, keys included, in document order.
 //!
-//! Everything in a value ends up in the text, with one exception: the base64 data of an image, audio or blob
-//! part of an MCP result, which is replaced by a note of its type and size. A field that only claims to be
-//! such data, and is no base64, is scanned; data that is text is scanned decoded; of a blob, which reaches the model
-//! as text, whatever can be read in it.
+//! Everything in a value ends up in the text, with one exception: the base64 data of an image or audio part of an MCP
+//! result, which is replaced by a note of its type and size, because the model does not get it as text. What base64
+//! stands for follows it where that is text: in a field `blob`, in `data:` URLs, and in those parts.
 
-mod binary;
+mod encoded;
 
 use std::borrow::Cow;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 
-use super::json::{Json, Token};
+use crate::json::{Json, Token};
+use crate::scan::MAX_CHARACTERS;
+
+/// JSON within text within JSON is read to this depth. Each takes another pass.
+const MAX_NESTING: usize = 4;
 
 /// The text of a tool's input. Shell commands and patches come in a string `command`, which is taken as it
-/// is; should Codex ever send fields beside it, they follow as readable text.
+/// is; should Codex ever send fields beside it, they follow as readable text. `None` where there is no input, as for a
+/// shell that is told nothing.
 #[must_use]
-pub fn tool_input(tool: &str, input: Json<'_>) -> String {
-    let command = || input.fields().position(|(key, value)| key == "command" && value.as_string().is_some());
-    let Some(command) = matches!(tool, "Bash" | "apply_patch").then(command).flatten() else {
-        return value_text(input);
+pub fn tool_input(tool: &str, input: Json<'_>) -> Option<String> {
+    if input.is_null() {
+        return None;
+    }
+    let is_command = matches!(tool, "Bash" | "apply_patch");
+    let command = || input.fields().position(|(key, value)| key == "command" && value.is_string());
+    let Some(command) = is_command.then(command).flatten() else {
+        return Some(value_text(input)).filter(|text| !is_command || !text.is_empty());
     };
     let mut text =
         Text(input.fields().nth(command).and_then(|(_, v)| v.as_string()).unwrap_or_default().into_owned());
     for (_, (key, value)) in input.fields().enumerate().filter(|(index, _)| *index != command) {
         text.field(&key, value);
     }
-    text.0
+    Some(text.0)
 }
 
 /// The text of a tool's output: a string as it is, an MCP result part by part, anything else as readable text.
@@ -75,32 +83,36 @@ impl Text {
     }
 
     fn value(&mut self, value: Json<'_>) {
-        self.write(value, Place::Item);
+        self.write(value, Place::Item, false);
     }
 
     /// `key: value`, or the key on its own line above what it holds.
     fn field(&mut self, key: &str, value: Json<'_>) {
         self.entry(key);
-        self.write(value, Place::Field);
+        self.write(value, Place::Field, is_blob(key));
     }
 
-    fn write(&mut self, value: Json<'_>, mut place: Place) {
+    fn write(&mut self, value: Json<'_>, mut place: Place, mut in_blob: bool) {
         for token in value.tokens() {
-            match (token, std::mem::replace(&mut place, Place::Item)) {
+            match (&token, std::mem::replace(&mut place, Place::Item)) {
                 (Token::Key(key), _) => {
-                    self.entry(&key);
+                    self.entry(key);
                     place = Place::Field;
+                    in_blob = is_blob(key);
                 }
                 (Token::Open, Place::Field) => self.0.push(':'),
                 (Token::String(text), Place::Field) if text.contains('\n') => {
                     self.0.push(':');
-                    self.entry(&text);
+                    self.entry(text);
                 }
-                (Token::String(text), Place::Field) => self.behind_key(&text),
+                (Token::String(text), Place::Field) => self.behind_key(text),
                 (Token::Scalar(text), Place::Field) => self.behind_key(text),
-                (Token::String(text), Place::Item) => self.entry(&text),
+                (Token::String(text), Place::Item) => self.entry(text),
                 (Token::Open | Token::Close, _) | (Token::Scalar("null"), Place::Item) => {}
                 (Token::Scalar(text), Place::Item) => self.entry(text),
+            }
+            if let Token::String(text) = token {
+                self.decoded(&text, in_blob, MAX_NESTING);
             }
         }
     }
@@ -110,62 +122,94 @@ impl Text {
         self.0.push_str(text);
     }
 
+    /// What base64 in a string stands for, as far as that is text: the whole string in a blob; `data:` URLs; and blobs in
+    /// JSON, which is how the output of `read_mcp_resource` and of many an MCP server comes.
+    fn decoded(&mut self, text: &str, in_blob: bool, nesting: usize) {
+        if in_blob {
+            self.readings(text);
+        }
+        let has = |what: &str| memchr::memmem::find(text.as_bytes(), what.as_bytes()).is_some();
+        if self.is_full() || !(has("64,") || has("blob")) {
+            return;
+        }
+        let json = Some(text).filter(|text| nesting > 0 && text.trim_ascii_start().starts_with(['{', '[']));
+        let Some(json) = json.and_then(Json::parse) else {
+            return encoded::in_data_urls(text).for_each(|base64| self.readings(base64));
+        };
+        let mut in_blob = false;
+        for token in json.tokens() {
+            match token {
+                Token::Key(key) => in_blob = is_blob(&key),
+                Token::String(text) => self.decoded(&text, in_blob, nesting - 1),
+                _ => {}
+            }
+        }
+    }
+
+    fn readings(&mut self, base64: &str) {
+        if !self.is_full() {
+            encoded::readings(&encoded::decode(base64)).iter().for_each(|text| self.entry(text));
+        }
+    }
+
+    /// Whether what is added from here on would not be scanned: a character has four bytes at most.
+    fn is_full(&self) -> bool {
+        self.0.len() > 4 * MAX_CHARACTERS
+    }
+
     /// One part of an MCP result's `content[]` (Model Context Protocol, content types of a tool result).
     fn mcp_part(&mut self, part: Json<'_>) {
         let kind = only_field(part, "type").and_then(Json::as_string);
         let resource = only_field(part, "resource").filter(|resource| resource.is_object());
         match (kind.as_deref(), resource) {
-            (Some("text"), _) => self.text_part(part, "text"),
-            (Some(kind @ ("image" | "audio")), _) => self.binary_part(part, kind, "data"),
+            (Some("text"), _) => self.text_part(part),
+            (Some(kind @ ("image" | "audio")), _) => self.binary_part(part, kind),
             (Some("resource"), Some(resource)) => {
                 for (key, value) in part.fields().filter(|(key, _)| key != "type" && key != "resource") {
                     self.field(&key, value);
                 }
-                if only_field(resource, "blob").is_some() {
-                    self.binary_part(resource, "blob", "blob");
-                } else {
-                    self.text_part(resource, "text");
-                }
+                self.text_part(resource);
             }
             _ => self.value(part),
         }
     }
 
     /// The main text as it is, and whatever else the part carries.
-    fn text_part(&mut self, part: Json<'_>, main: &str) {
+    fn text_part(&mut self, part: Json<'_>) {
         for (key, value) in part.fields() {
             match value.as_string() {
-                Some(text) if key == main => self.entry(&text),
+                Some(_) if key == "text" => self.value(value),
                 Some(kind) if key == "type" && kind == "text" => {}
                 _ => self.field(&key, value),
             }
         }
     }
 
-    /// A note in place of the base64 field `data`, and whatever else the part carries.
-    fn binary_part(&mut self, part: Json<'_>, kind: &str, data: &str) {
+    /// A note in place of the base64, and whatever else the part carries.
+    fn binary_part(&mut self, part: Json<'_>, kind: &str) {
         for (key, value) in part.fields() {
             match value.as_string() {
-                Some(base64) if key == data => self.binary(&key, value, &base64, kind),
+                Some(base64) if key == "data" => self.binary(value, &base64, kind),
                 Some(same) if key == "type" && same == kind => {}
                 _ => self.field(&key, value),
             }
         }
     }
 
-    fn binary(&mut self, key: &str, value: Json<'_>, base64: &str, kind: &str) {
-        let Ok(bytes) = STANDARD.decode(base64) else { return self.field(key, value) };
-        self.entry(&format!("[{kind}, {} bytes]", bytes.len()));
-        let is_blob = kind == "blob";
-        match binary::text(&bytes) {
-            Some(text) => self.entry(text),
-            None if is_blob => binary::runs_of_text(&bytes).for_each(|run| self.entry(run)),
-            None => {}
+    fn binary(&mut self, value: Json<'_>, base64: &str, kind: &str) {
+        match STANDARD.decode(base64) {
+            Ok(bytes) => {
+                self.entry(&format!("[{kind}, {} bytes]", bytes.len()));
+                encoded::words(base64).for_each(|words| self.entry(words));
+            }
+            Err(_) => self.field("data", value),
         }
-        if is_blob {
-            binary::words(base64).for_each(|words| self.entry(words));
-        }
+        self.readings(base64);
     }
+}
+
+fn is_blob(key: &str) -> bool {
+    key.eq_ignore_ascii_case("blob")
 }
 
 /// The field of that name, where there is exactly one: what is there twice is read as Codex's readers may not.

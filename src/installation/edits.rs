@@ -1,9 +1,11 @@
 //! Carries an installation out in Codex's files: all edits are worked out before the first byte is written, and a
 //! write that fails takes the earlier ones back.
 
+use std::fs;
 use std::path::{Path, PathBuf};
 
 use super::ledger::Ledger;
+use super::moved::{dry_run, moved_note};
 use super::places::{ConfigPlace, Layer};
 use super::record::Backup;
 use crate::file_edit::{FileEditError, NewFile, Snapshot};
@@ -43,14 +45,25 @@ impl Edit {
     }
 
     /// The change in the form of `diff -u`.
-    #[must_use]
-    pub fn diff(&self) -> String {
+    fn diff(&self) -> String {
         let before = self.snapshot.bytes().map(String::from_utf8_lossy);
         unified_diff(
             &self.place.path.display().to_string(),
             before.as_deref(),
             self.installed.text.as_deref(),
         )
+    }
+
+    /// What to say about other tools' hooks that the edit moves, if it does.
+    #[must_use]
+    pub fn moved_note(&self) -> Option<String> {
+        moved_note(&self.place, &self.installed.moved)
+    }
+
+    /// What a dry run shows.
+    #[must_use]
+    pub fn dry_run(&self) -> String {
+        dry_run(self.diff(), self.moved_note())
     }
 }
 
@@ -62,7 +75,7 @@ pub fn prepare(goals: Vec<Goal>, ledger: &Ledger, places: &OurPlaces) -> Result<
     let mut edits = Vec::new();
     for goal in goals {
         let path = &goal.place.path;
-        let snapshot = Snapshot::read(path)?;
+        let snapshot = goal.place.read()?;
         let installed = install(goal.place.file, snapshot.bytes(), &goal.wanted, places)
             .map_err(FileEditError::document(path))?;
         if installed.changed {
@@ -105,7 +118,7 @@ fn renewed(
     renew_record(place.file, before, after, &scope, places).map_err(FileEditError::document(&place.path))
 }
 
-/// Remembers what somebody else's edit (Codex's, when it wrote trust into `config.toml`) adds to our part.
+/// Remembers what an edit of trust in `config.toml` changed in our part: Codex's, which also restyles the file, or ours.
 ///
 /// # Errors
 /// [`FileEditError`].
@@ -116,7 +129,7 @@ pub fn remember_trust(
     ledger: &mut Ledger,
     places: &OurPlaces,
 ) -> Result<(), FileEditError> {
-    let now = Snapshot::read(&place.path)?;
+    let now = place.read()?;
     let Some(after) = now.bytes().filter(|after| Some(*after) != before) else { return Ok(()) };
     let after = String::from_utf8_lossy(after).into_owned();
     let scope = RemovalScope { trust_keys: keys, ..RemovalScope::default() };
@@ -128,7 +141,7 @@ pub fn remember_trust(
 /// The keys under which Codex keeps the trust of our hooks in these files. Codex spells a file's path as `CODEX_HOME`
 /// does with links resolved, or as it stands below the user's folder; both are given.
 #[must_use]
-pub fn state_keys(contents: &[(&ConfigPlace, Option<&[u8]>)], places: &OurPlaces) -> Vec<String> {
+pub(super) fn state_keys(contents: &[(&ConfigPlace, Option<&[u8]>)], places: &OurPlaces) -> Vec<String> {
     let mut keys = Vec::new();
     for (place, bytes) in contents {
         if place.file == ConfigFile::RequirementsToml {
@@ -142,6 +155,14 @@ pub fn state_keys(contents: &[(&ConfigPlace, Option<&[u8]>)], places: &OurPlaces
     keys.sort();
     keys.dedup();
     keys
+}
+
+/// [`state_keys`] of these files as they are now.
+#[must_use]
+pub fn state_keys_in(files: &[ConfigPlace], places: &OurPlaces) -> Vec<String> {
+    let contents: Vec<_> = files.iter().map(|file| (file, fs::read(&file.path).ok())).collect();
+    let borrowed: Vec<_> = contents.iter().map(|(file, bytes)| (*file, bytes.as_deref())).collect();
+    state_keys(&borrowed, places)
 }
 
 /// The ways in which Codex may spell a file's path.
@@ -197,7 +218,7 @@ pub fn carry_out(edits: &[Edit], ledger: &mut Ledger, stamp: &str) -> Result<Vec
 /// Puts the old content back into files that were already written.
 fn take_back(edits: &[Edit], stamp: &str) {
     for edit in edits.iter().rev().filter(|edit| edit.record.is_some()) {
-        let Ok(now) = Snapshot::read(&edit.place.path) else { continue };
+        let Ok(now) = edit.place.read() else { continue };
         if now.bytes() != edit.installed.text.as_deref().map(str::as_bytes) {
             continue; // another program's, since
         }

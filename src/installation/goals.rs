@@ -1,9 +1,14 @@
 //! Which of Codex's files says what, for each scope.
 
+use serde_json::Value;
+
 use super::edits::Goal;
 use super::places::ConfigPlace;
-use crate::file_edit::{FileEditError, Snapshot};
-use crate::registration::{ConfigFile, ManagedDirs, OurPlaces, Owner, Registration, Wanted, registered};
+use crate::file_edit::FileEditError;
+use crate::hook::Event;
+use crate::registration::{
+    ConfigFile, ManagedDirs, OurPlaces, Owner, Registration, Wanted, document, registered,
+};
 
 /// The two files that an ordinary folder can keep hooks in. Codex warns about a folder that uses both.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -74,32 +79,40 @@ pub fn is_registered(files: &[ConfigPlace], places: &OurPlaces) -> Result<bool, 
     Ok(false)
 }
 
-/// Whether one of the files holds hooks of ours or the Python integration's.
-///
-/// # Errors
-/// [`FileEditError`] for a file that can't be read.
-pub fn is_concerned(files: &[ConfigPlace], places: &OurPlaces) -> Result<bool, FileEditError> {
-    for place in files {
-        if Found::read(place, places)?.has(&[Owner::Ours, Owner::Python]) {
-            return Ok(true);
-        }
-    }
-    Ok(false)
+/// A hook of ours as a file has it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RegisteredCommand {
+    pub event: Event,
+    pub command: String,
+    /// Which tools it sees.
+    pub matcher: Option<String>,
 }
 
-/// The commands of our hooks in these files.
+/// Our hooks in these files.
 ///
 /// # Errors
 /// [`FileEditError`] for a file that can't be read.
-pub fn our_commands(files: &[ConfigPlace], places: &OurPlaces) -> Result<Vec<String>, FileEditError> {
+pub fn our_commands(
+    files: &[ConfigPlace],
+    places: &OurPlaces,
+) -> Result<Vec<RegisteredCommand>, FileEditError> {
     let mut commands = Vec::new();
     for place in files {
-        let snapshot = Snapshot::read(&place.path)?;
+        let snapshot = place.read()?;
         let events = registered(place.file, snapshot.bytes().unwrap_or_default(), places)
             .map_err(FileEditError::document(&place.path))?;
-        let handlers = events.iter().flat_map(|event| &event.groups).flat_map(|group| &group.handlers);
-        let ours = handlers.filter(|handler| handler.owner == Owner::Ours);
-        commands.extend(ours.map(|handler| handler.command().to_owned()));
+        for groups in &events {
+            let Some(event) = Event::from_name(&groups.event) else { continue };
+            for group in &groups.groups {
+                let matcher = group.settings.get("matcher").and_then(Value::as_str);
+                let ours = group.handlers.iter().filter(|handler| handler.owner == Owner::Ours);
+                commands.extend(ours.map(|handler| RegisteredCommand {
+                    event,
+                    command: handler.command().to_owned(),
+                    matcher: matcher.map(str::to_owned),
+                }));
+            }
+        }
     }
     Ok(commands)
 }
@@ -112,7 +125,7 @@ struct Found {
 
 impl Found {
     fn read(place: &ConfigPlace, places: &OurPlaces) -> Result<Self, FileEditError> {
-        let snapshot = Snapshot::read(&place.path)?;
+        let snapshot = place.read()?;
         let bytes = snapshot.bytes().unwrap_or_default();
         let events = registered(place.file, bytes, places).map_err(FileEditError::document(&place.path))?;
         let handlers = events.iter().flat_map(|event| &event.groups).flat_map(|group| &group.handlers);
@@ -128,14 +141,9 @@ impl Found {
 }
 
 fn feature_needs_change(bytes: &[u8]) -> bool {
-    let text = String::from_utf8_lossy(bytes);
-    let text = text.strip_prefix('\u{feff}').unwrap_or(&text);
-    let Ok(document) = text.parse::<toml_edit::DocumentMut>() else { return false };
-    let Some(features) = document.get("features").and_then(toml_edit::Item::as_table_like) else {
-        return false;
-    };
-    let off = features.get("hooks").and_then(toml_edit::Item::as_bool) == Some(false);
-    off || features.contains_key("codex_hooks")
+    let document = document(ConfigFile::ConfigToml, bytes).unwrap_or_default();
+    let features = document.get("features").unwrap_or(&Value::Null);
+    features.get("hooks") == Some(&Value::Bool(false)) || features.get("codex_hooks").is_some()
 }
 
 #[cfg(test)]

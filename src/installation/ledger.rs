@@ -18,13 +18,24 @@ pub struct Ledger {
 }
 
 impl Ledger {
-    /// Reads what `folder` remembers. A state file that can't be read counts as none, and says so in
-    /// [`Self::trouble`].
+    /// Reads what `folder` remembers. A state file that can't be read or is not the user's own counts as none, and what it
+    /// says of files that are not ours as not said; [`Self::trouble`] tells.
     #[must_use]
     pub fn open(folder: &OurFolder, new_file: NewFile) -> Self {
         let path = folder.record();
-        let (record, trouble) = match Record::read(&path) {
-            Ok(record) => (record, None),
+        let read = match folder.check() {
+            Ok(()) => Record::read(&path),
+            Err(error) => Err(RecordError::Read {
+                path: path.clone(),
+                source: std::io::Error::other(error.to_string()),
+            }),
+        };
+        let (record, trouble) = match read {
+            Ok(mut record) => {
+                let strange = record.drop_strange();
+                let trouble = strange.map(|named| RecordError::Strange { path: path.clone(), named });
+                (record, trouble)
+            }
             Err(error) => (Record::default(), Some(error)),
         };
         let on_disk = path.exists().then(|| record.clone());

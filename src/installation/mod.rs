@@ -5,13 +5,12 @@
 //! here edits Codex's files ([`crate::registration`] and [`crate::file_edit`] do) or talks to Codex
 //! ([`crate::codex`] does).
 
-mod bystanders;
 mod edits;
 mod goals;
 mod launch;
 mod ledger;
+mod moved;
 mod places;
-mod privilege;
 mod protect;
 mod record;
 mod removal;
@@ -19,19 +18,18 @@ mod scope;
 mod stamp;
 mod surroundings;
 
-pub use bystanders::{Bystanders, Witness, is_replaced};
-pub use edits::{Edit, Goal, carry_out, new_file, prepare, remember_trust, source_spellings, state_keys};
-pub use goals::{Format, is_concerned, is_registered, our_commands, pair_goals, system_goals};
+pub use crate::access::Privilege;
+pub use edits::{Edit, Goal, carry_out, new_file, prepare, remember_trust, source_spellings, state_keys_in};
+pub use goals::{Format, RegisteredCommand, is_registered, our_commands, pair_goals, system_goals};
 pub use launch::{LaunchError, launcher};
 pub use ledger::Ledger;
 pub use places::{
-    ConfigPlace, Layer, OurFolder, binary_name, default_managed_dir, managed_folder, our_places,
-    project_files, python_scripts, system_files, user_files, user_folder,
+    ConfigPlace, FLEET_BINARIES, Layer, OurFolder, binary_name, default_managed_dir, managed_folder,
+    our_places, project_files, python_scripts, system_files, user_files, user_folder,
 };
-pub use privilege::Privilege;
 pub use protect::{ProtectError, protected_folder};
 pub use record::{Backup, FileRecord, Record, RecordError};
-pub use removal::{Cleared, Removal, carry_out_removal, prepare_removal};
+pub use removal::{Cleared, Removal, carry_out_removal, forget_trust, prepare_removal};
 pub use scope::Scope;
 pub use stamp::stamp;
 pub use surroundings::{Surroundings, SurroundingsError, plain};

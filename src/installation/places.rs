@@ -2,10 +2,13 @@
 
 use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use crate::codex::home::CodexHome;
 use crate::codex::{Env, System};
-use crate::registration::{BINARY, ConfigFile, FOLDER, HookEvent, OurPlaces};
+use crate::file_edit::{EditLock, FileEditError, Snapshot, check_own_folder};
+use crate::hook::Event;
+use crate::registration::{BINARY, ConfigFile, FOLDER, OurPlaces, Python};
 
 /// The state file's name, beside the binary.
 const RECORD: &str = "installation.json";
@@ -40,6 +43,25 @@ impl OurFolder {
     #[must_use]
     pub fn lock(&self) -> PathBuf {
         self.path.join(LOCK)
+    }
+
+    /// Creates the folder where it is missing, and takes its lock.
+    ///
+    /// # Errors
+    /// [`FileEditError`]; also where the folder leads elsewhere or belongs to somebody else.
+    pub fn hold(&self, patience: Duration) -> Result<EditLock, FileEditError> {
+        self.check()?;
+        let lock = EditLock::acquire(&self.lock(), patience)?;
+        self.check()?;
+        Ok(lock)
+    }
+
+    /// Whether it is a folder, and the user's own.
+    ///
+    /// # Errors
+    /// [`FileEditError::NotOurFolder`].
+    pub fn check(&self) -> Result<(), FileEditError> {
+        check_own_folder(&self.path)
     }
 }
 
@@ -92,11 +114,26 @@ pub struct ConfigPlace {
     pub path: PathBuf,
     pub file: ConfigFile,
     pub layer: Layer,
+    /// The folder that links must not lead out of: whoever wrote a repository made its links, too.
+    within: Option<PathBuf>,
+}
+
+impl ConfigPlace {
+    /// The file as it is now.
+    ///
+    /// # Errors
+    /// [`FileEditError`].
+    pub fn read(&self) -> Result<Snapshot, FileEditError> {
+        match &self.within {
+            Some(folder) => Snapshot::read_within(&self.path, folder),
+            None => Snapshot::read(&self.path),
+        }
+    }
 }
 
 fn pair(folder: &Path, layer: Layer) -> [ConfigPlace; 2] {
     [("config.toml", ConfigFile::ConfigToml), ("hooks.json", ConfigFile::HooksJson)]
-        .map(|(name, file)| ConfigPlace { path: folder.join(name), file, layer })
+        .map(|(name, file)| ConfigPlace { path: folder.join(name), file, layer, within: None })
 }
 
 /// The user's two files: `config.toml`, `hooks.json`.
@@ -105,10 +142,16 @@ pub fn user_files(home: &CodexHome) -> [ConfigPlace; 2] {
     pair(&home.path, Layer::User)
 }
 
-/// A project's two files in its `.codex` folder.
+/// A project's two files in its `.codex` folder. Links among them may lead anywhere in the repository that the project is
+/// in or, where there is none or `home` is in it too, in the project itself.
 #[must_use]
-pub fn project_files(project: &Path) -> [ConfigPlace; 2] {
+pub fn project_files(project: &Path, home: &CodexHome) -> [ConfigPlace; 2] {
+    let real = |path: &Path| path.canonicalize().unwrap_or_else(|_| path.to_owned());
+    let (here, home) = (real(project), real(&home.path));
+    let repository = here.ancestors().find(|folder| folder.join(".git").exists());
+    let within = repository.filter(|folder| !home.starts_with(folder)).unwrap_or(&here);
     pair(&project.join(".codex"), Layer::Project)
+        .map(|place| ConfigPlace { within: Some(within.to_owned()), ..place })
 }
 
 /// The administrator's files in `folder` (see [`crate::codex::layers::system_folder`]): `requirements.toml`, where
@@ -119,32 +162,45 @@ pub fn system_files(folder: &Path) -> [ConfigPlace; 3] {
         path: folder.join("requirements.toml"),
         file: ConfigFile::RequirementsToml,
         layer: Layer::System,
+        within: None,
     };
     let [config, hooks] = pair(folder, Layer::System);
     [requirements, config, hooks]
 }
 
-/// Which commands are ours: those that run the binary of one of `folders`. `plain` gives a path the spelling that a
-/// registered command has, where that may differ (Windows' 8.3 form); the long one counts as well.
+/// The managed binaries as documents for a fleet name them by default (`--print`), on both families of systems.
+pub const FLEET_BINARIES: [&str; 2] = ["/opt/f5-guard/f5-guard", r"C:\ProgramData\f5-guard\f5-guard.exe"];
+
+/// Which commands are ours in a layer of the user's or the administrator's: those that run the binary of one of `folders`,
+/// or one of `more`. `plain` gives a path the spelling that a registered command has, where that may differ (Windows' 8.3
+/// form); the long one counts as well.
 #[must_use]
-pub fn our_places(folders: &[&OurFolder], plain: &dyn Fn(&Path) -> Option<String>) -> OurPlaces {
-    let mut binaries: Vec<String> = Vec::new();
-    for folder in folders {
+pub fn our_places(
+    folders: &[&OurFolder],
+    more: impl IntoIterator<Item = String>,
+    plain: &dyn Fn(&Path) -> Option<String>,
+) -> OurPlaces {
+    let of_folders = folders.iter().flat_map(|folder| {
         let binary = folder.binary();
-        for spelling in [binary.to_str().map(str::to_owned), plain(&binary)].into_iter().flatten() {
-            if !binaries.contains(&spelling) {
-                binaries.push(spelling);
-            }
+        [binary.to_str().map(str::to_owned), plain(&binary)].into_iter().flatten()
+    });
+    let mut binaries: Vec<String> = Vec::new();
+    for spelling in of_folders.chain(more) {
+        if !binaries.contains(&spelling) {
+            binaries.push(spelling);
         }
     }
-    OurPlaces { binaries }
+    OurPlaces { binaries, python: Python::TakenOver }
 }
 
 /// The Python integration's scripts that lie in one of our folders. Nothing of ours ever deletes them.
 #[must_use]
 pub fn python_scripts(folder: &OurFolder) -> Vec<PathBuf> {
-    let scripts = HookEvent::ALL.into_iter().map(|event| folder.path.join(event.python_script()));
-    scripts.filter(|script| script.is_file()).collect()
+    let mut scripts: Vec<PathBuf> =
+        Event::ALL.into_iter().map(|event| folder.path.join(event.python_script())).collect();
+    scripts.dedup();
+    scripts.retain(|script| script.is_file());
+    scripts
 }
 
 #[cfg(test)]
@@ -175,19 +231,26 @@ mod tests {
     }
 
     #[test]
-    fn both_spellings_of_a_binary_are_ours() {
+    fn both_spellings_of_a_binary_and_what_was_recorded_are_ours() {
         // Each system joins paths with its own separator.
         let (folder, short, commands) = if cfg!(windows) {
-            let folder = OurFolder::new(r"C:\x y".into(), System::Windows);
-            let short = r"C:\X~1\f5-guard.exe";
-            (folder, short, [r#""C:\x y\f5-guard.exe" stop"#, r"C:\X~1\f5-guard.exe stop"])
+            let folder = OurFolder::new(r"C:\x".into(), System::Windows);
+            (folder, r"C:\X~1\f5-guard.exe", [r"C:\x\f5-guard.exe stop", r"C:\X~1\f5-guard.exe stop"])
         } else {
             let folder = OurFolder::new("/x y".into(), System::Unix);
-            (folder, "/x~1/f5-guard", ["'/x y/f5-guard' stop", "/x~1/f5-guard stop"])
+            (folder, "/x~1/f5-guard", ["'/x y/f5-guard' stop", "'/x~1/f5-guard' stop"])
         };
-        let places = our_places(&[&folder], &|_| Some(short.into()));
-        for command in commands {
-            assert_eq!(owner_of(Some(command), None, None, &places), Owner::Ours, "{command}");
+        let places = our_places(&[&folder], ["/before/f5-guard".to_owned()], &|_| Some(short.into()));
+        for command in commands.into_iter().chain(["/before/f5-guard stop"]) {
+            assert_eq!(owner_of("Stop", Some(command), None, None, &places), Owner::Ours, "{command}");
         }
+    }
+
+    #[test]
+    fn the_fleets_binaries_are_those_of_the_default_folders() {
+        let binary = |system| managed_folder(system, &default_managed_dir(system, &|_| None)).binary();
+        let spelled = |system| binary(system).to_string_lossy().into_owned();
+        assert_eq!(spelled(System::Unix).replace('\\', "/"), FLEET_BINARIES[0]);
+        assert_eq!(spelled(System::Windows).replace('/', r"\"), FLEET_BINARIES[1]);
     }
 }

@@ -6,10 +6,10 @@ use std::path::{Path, PathBuf};
 #[derive(Debug, thiserror::Error)]
 pub enum ProtectError {
     #[error(
-        "{} can't be used: ordinary users can change {}, and so what runs for everybody; choose another \
-         --managed-dir, or mend its owner and mode (chown root, chmod go-w)", folder.display(), place.display()
+        "{} can't be used: ordinary users can change it ({why}), and so what runs for everybody; choose another \
+         --managed-dir, or fix owner and mode (chown root, chmod go-w)", folder.display()
     )]
-    Changeable { folder: PathBuf, place: PathBuf },
+    Changeable { folder: PathBuf, why: String },
     #[error("{} can't be created or looked at: {source}", path.display())]
     Unusable { path: PathBuf, source: std::io::Error },
     /// Windows' own reasons.
@@ -29,30 +29,21 @@ pub fn protected_folder(folder: &Path) -> Result<Vec<PathBuf>, ProtectError> {
 #[cfg(unix)]
 mod platform {
     use super::{Path, PathBuf, ProtectError};
+    use crate::access::only_ours;
     use std::fs::{self, Permissions};
     use std::io;
-    use std::os::unix::fs::{MetadataExt, PermissionsExt};
-
-    const STICKY: u32 = 0o1000;
-    const OTHERS_WRITE: u32 = 0o022;
+    use std::os::unix::fs::PermissionsExt;
 
     pub(super) fn ensure(folder: &Path) -> Result<Vec<PathBuf>, ProtectError> {
         let unusable = |path: &Path| {
             let path = path.to_path_buf();
             move |source: io::Error| ProtectError::Unusable { path, source }
         };
+        // Judged first: nothing is created below a folder that others can change.
+        only_ours(folder)
+            .map_err(|shared| ProtectError::Changeable { folder: folder.into(), why: shared.why })?;
         let mut missing: Vec<&Path> = folder.ancestors().take_while(|path| !path.exists()).collect();
         missing.reverse();
-        // Judged first: nothing is created below a folder that others can change.
-        let base = missing.first().and_then(|path| path.parent()).unwrap_or(folder);
-        let real = base.canonicalize().map_err(unusable(base))?;
-        for (place, position) in real.ancestors().zip(0..) {
-            let metadata = fs::metadata(place).map_err(unusable(place))?;
-            let is_last = position == 0 && missing.is_empty();
-            if is_changeable(metadata.uid(), metadata.mode(), own_uid(), is_last) {
-                return Err(ProtectError::Changeable { folder: folder.into(), place: place.into() });
-            }
-        }
         for path in &missing {
             fs::create_dir(path).map_err(unusable(path))?;
             // Everybody has to reach the binary, whatever the administrator's umask.
@@ -61,30 +52,11 @@ mod platform {
         Ok(missing.into_iter().map(Path::to_path_buf).collect())
     }
 
-    fn own_uid() -> u32 {
-        nix::unistd::geteuid().as_raw()
-    }
-
-    /// A parent that everybody may write to but whose sticky bit keeps them from each other's entries is safe.
-    fn is_changeable(uid: u32, mode: u32, administrator: u32, is_the_folder: bool) -> bool {
-        let strangers = uid != 0 && uid != administrator;
-        let sticky_parent = !is_the_folder && mode & STICKY != 0;
-        strangers || (mode & OTHERS_WRITE != 0 && !sticky_parent)
-    }
-
     #[cfg(test)]
     mod tests {
-        use super::*;
+        use std::os::unix::fs::MetadataExt;
 
-        #[test]
-        fn only_administrators_may_own_or_write_to_the_folder_and_what_leads_there() {
-            assert!(!is_changeable(0, 0o40755, 0, true));
-            assert!(is_changeable(1000, 0o40755, 0, true), "an owner can change it");
-            assert!(is_changeable(0, 0o40775, 0, true), "a group can");
-            assert!(is_changeable(0, 0o40777, 0, false), "everybody can");
-            assert!(!is_changeable(0, 0o41777, 0, false), "as /tmp above it");
-            assert!(is_changeable(0, 0o41777, 0, true), "as /tmp itself");
-        }
+        use super::*;
 
         #[test]
         fn a_missing_folder_is_created_for_everybody_to_read() {

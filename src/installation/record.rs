@@ -2,16 +2,19 @@
 //! Without it, or with one that can't be read, an uninstallation still takes exactly our entries out.
 
 use std::collections::BTreeMap;
-use std::fs;
 use std::io;
-use std::path::{Path, PathBuf};
+use std::path::{Component, Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
+use crate::file_edit::no_follow::{read_own, read_regular};
+use crate::printable::printable;
 use crate::registration::EditRecord;
 
 /// The form of the file; another number is a later f5-guard's.
 const VERSION: u32 = 1;
+/// No file of ours is larger, nor a configuration file that it copies.
+const LARGEST: u64 = 16 * 1024 * 1024;
 
 /// Everything that one of our folders remembers.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -22,6 +25,9 @@ pub struct Record {
     /// Folders that an installation created, outermost first; they go again when they are empty.
     #[serde(default)]
     pub created_folders: Vec<PathBuf>,
+    /// The binaries that the commands registered so far name, as they are written there.
+    #[serde(default)]
+    pub binaries: Vec<String>,
 }
 
 /// What was done to one of Codex's files.
@@ -47,7 +53,9 @@ impl Backup {
     /// Whether the copy, without our part, says just what `now` does (`None`: there is no file).
     #[must_use]
     pub fn is_redundant(&self, now: Option<&str>) -> bool {
-        let Ok(copy) = fs::read_to_string(&self.path) else { return false };
+        // With the mode of the file that it is a copy of.
+        let copy = read_regular(&self.path, LARGEST).ok().flatten().map(String::from_utf8);
+        let Some(Ok(copy)) = copy else { return false };
         let base = match &self.edit {
             Some(edit) => edit.undo(&copy),
             None => Some(copy),
@@ -65,11 +73,14 @@ pub enum RecordError {
     Damaged { path: PathBuf, problem: String },
     #[error("{} is of a newer f5-guard", path.display())]
     Newer { path: PathBuf },
+    /// What it says of other files was dropped.
+    #[error("{} names files that no installation could have made ({})", path.display(), printable(named, 200))]
+    Strange { path: PathBuf, named: String },
 }
 
 impl Default for Record {
     fn default() -> Self {
-        Self { version: VERSION, files: BTreeMap::new(), created_folders: Vec::new() }
+        Self { version: VERSION, files: BTreeMap::new(), created_folders: Vec::new(), binaries: Vec::new() }
     }
 }
 
@@ -79,9 +90,9 @@ impl Record {
     /// # Errors
     /// See [`RecordError`].
     pub fn read(path: &Path) -> Result<Self, RecordError> {
-        let bytes = match fs::read(path) {
-            Ok(bytes) => bytes,
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Self::default()),
+        let bytes = match read_own(path, LARGEST) {
+            Ok(Some(bytes)) => bytes,
+            Ok(None) => return Ok(Self::default()),
             Err(source) => return Err(RecordError::Read { path: path.into(), source }),
         };
         let damaged = |problem: serde_json::Error| RecordError::Damaged {
@@ -93,6 +104,36 @@ impl Record {
             return Err(RecordError::Newer { path: path.into() });
         }
         serde_json::from_slice(&bytes).map_err(damaged)
+    }
+
+    /// Drops what names files that no installation writes, and returns the first of them: whoever could write to the state
+    /// file once must not have others deleted.
+    pub fn drop_strange(&mut self) -> Option<String> {
+        let mut strange = None;
+        self.files.retain(|file, _| {
+            let ours = is_codex_file(Path::new(file));
+            if !ours {
+                strange.get_or_insert_with(|| file.clone());
+            }
+            ours
+        });
+        for (file, known) in &mut self.files {
+            known.backups.retain(|backup| {
+                let ours = is_backup_of(Path::new(file), &backup.path);
+                if !ours {
+                    strange.get_or_insert_with(|| backup.path.to_string_lossy().into_owned());
+                }
+                ours
+            });
+        }
+        strange
+    }
+
+    /// The folders that an installation created to hold one of `places`.
+    #[must_use]
+    pub fn created_above(&self, places: &[&Path]) -> Vec<PathBuf> {
+        let above = |folder: &&PathBuf| places.iter().any(|place| place.starts_with(folder));
+        self.created_folders.iter().filter(above).cloned().collect()
     }
 
     /// The file's content.
@@ -129,6 +170,32 @@ impl Record {
     }
 }
 
+/// Whether it can be one of Codex's files that are edited.
+fn is_codex_file(path: &Path) -> bool {
+    let names = ["config.toml", "hooks.json", "requirements.toml"];
+    let plain = |path: &Path| path.components().all(|part| part != Component::ParentDir);
+    path.is_absolute()
+        && plain(path)
+        && path.file_name().is_some_and(|name| names.iter().any(|known| name == *known))
+}
+
+/// Whether it is named as a copy of `file` that [`Snapshot::replace`](crate::file_edit::Snapshot::replace) made with
+/// [`super::stamp`]: `NAME.bak-20260131T235959Z`, perhaps with a number behind it.
+fn is_backup_of(file: &Path, backup: &Path) -> bool {
+    let (Some(name), Some(copy)) = (file.file_name(), backup.file_name()) else { return false };
+    let (Some(name), Some(copy)) = (name.to_str(), copy.to_str()) else { return false };
+    let Some(stamp) = copy.strip_prefix(name).and_then(|rest| rest.strip_prefix(".bak-")) else {
+        return false;
+    };
+    let (moment, number) = stamp.split_once('-').unwrap_or((stamp, "0"));
+    let digits = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
+    let is_moment = moment
+        .strip_suffix('Z')
+        .and_then(|moment| moment.split_once('T'))
+        .is_some_and(|(date, time)| (date.len(), time.len()) == (8, 6) && digits(date) && digits(time));
+    is_moment && digits(number) && backup.parent() == file.parent()
+}
+
 #[derive(Deserialize)]
 struct Version {
     version: u32,
@@ -141,6 +208,8 @@ fn key(path: &Path) -> String {
 
 #[cfg(test)]
 mod tests {
+    use std::fs;
+
     use super::*;
 
     #[test]

@@ -6,10 +6,13 @@ use std::path::PathBuf;
 
 use super::edits::{new_file, state_keys};
 use super::ledger::Ledger;
+use super::moved::{dry_run, moved_note};
 use super::places::ConfigPlace;
 use super::record::Backup;
 use crate::file_edit::{FileEditError, Snapshot};
-use crate::registration::{ConfigFile, ManagedDirs, OurPlaces, RemovalScope, Removed, remove, unified_diff};
+use crate::registration::{
+    ConfigFile, ManagedDirs, OurPlaces, RemovalScope, Removed, remove, unified_diff, without_trust,
+};
 
 /// A removal that is worked out and not yet made.
 #[derive(Debug)]
@@ -34,18 +37,29 @@ impl Removal {
     }
 
     /// The change in the form of `diff -u`.
-    #[must_use]
-    pub fn diff(&self) -> String {
+    fn diff(&self) -> String {
         if !self.changes() {
             return String::new();
         }
         let before = self.snapshot.bytes().map(String::from_utf8_lossy);
         unified_diff(&self.place.path.display().to_string(), before.as_deref(), self.removed.text.as_deref())
     }
+
+    /// What to say about other tools' hooks that the removal moves, if it does.
+    #[must_use]
+    pub fn moved_note(&self) -> Option<String> {
+        moved_note(&self.place, &self.removed.moved)
+    }
+
+    /// What a dry run shows.
+    #[must_use]
+    pub fn dry_run(&self) -> String {
+        dry_run(self.diff(), self.moved_note())
+    }
 }
 
 /// Works out what has to be taken out of `files`; nothing is written. Files that do not exist are passed over.
-/// `more_keys` are trust records of hooks that stand elsewhere; `managed_dirs` are the folders that our installation
+/// `more_keys` are trust records of hooks in other files; `managed_dirs` are the folders that our installation
 /// put into the requirements.
 ///
 /// # Errors
@@ -59,7 +73,7 @@ pub fn prepare_removal(
 ) -> Result<Vec<Removal>, FileEditError> {
     let mut found = Vec::new();
     for place in files {
-        let snapshot = Snapshot::read(&place.path)?;
+        let snapshot = place.read()?;
         if snapshot.bytes().is_some() {
             found.push((place, snapshot));
         }
@@ -124,4 +138,26 @@ pub fn carry_out_removal(
         ledger.save_or_delete()?;
     }
     Ok(cleared)
+}
+
+/// Takes the records of trust under `keys` out of the user's `config.toml`, and nothing else. Returns its content from
+/// before, where there were any.
+///
+/// # Errors
+/// [`FileEditError`]; the file is as it was then.
+pub fn forget_trust(
+    config: &ConfigPlace,
+    keys: &[String],
+    stamp: &str,
+) -> Result<Option<Vec<u8>>, FileEditError> {
+    let snapshot = Snapshot::read(&config.path)?;
+    let Some(before) = snapshot.bytes() else { return Ok(None) };
+    let after = without_trust(config.file, before, keys).map_err(FileEditError::document(&config.path))?;
+    if after.as_bytes() == before {
+        return Ok(None);
+    }
+    if let Some(backup) = snapshot.replace(after.as_bytes(), new_file(config), stamp)? {
+        let _ = fs::remove_file(backup); // it holds nothing more than our trust
+    }
+    Ok(Some(before.to_vec()))
 }

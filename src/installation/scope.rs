@@ -1,5 +1,6 @@
 //! For whom f5-guard is installed.
 
+use super::places::Layer;
 use crate::codex::System;
 
 /// Whose Codex runs the hooks.
@@ -14,6 +15,16 @@ pub enum Scope {
 }
 
 impl Scope {
+    /// Whose files it registers in.
+    #[must_use]
+    pub const fn layer(self) -> Layer {
+        match self {
+            Self::User => Layer::User,
+            Self::Project => Layer::Project,
+            Self::System => Layer::System,
+        }
+    }
+
     /// The scope that `install` and `uninstall` take where none is named: on Windows the whole machine, as the
     /// Python integration's users know it.
     #[must_use]

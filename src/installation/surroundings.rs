@@ -5,11 +5,12 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use super::launch::LaunchError;
-use super::places::{self, OurFolder, user_folder};
-use super::privilege::Privilege;
+use super::places::{self, FLEET_BINARIES, Layer, OurFolder, user_folder};
+use super::record::Record;
+use crate::access::Privilege;
 use crate::codex::home::{CodexHome, NoHome};
 use crate::codex::{Env, System, layers};
-use crate::registration::OurPlaces;
+use crate::registration::{OurPlaces, document};
 
 /// The machine and the user, as far as installing is concerned.
 #[derive(Debug, Clone)]
@@ -63,15 +64,37 @@ impl Surroundings {
         user_folder(self.system, &self.home)
     }
 
-    /// Which commands are ours: those of the user's installation, of the default managed one, and of the one that an
-    /// administrator put elsewhere.
+    /// Which commands are ours in the files of a layer. `managed` is where an administrator put the machine's binary, if
+    /// not at its default place.
+    ///
+    /// A binary of the user's means nothing in the administrator's files, and none means anything in a project's.
     #[must_use]
-    pub fn our_places(&self, managed: Option<&OurFolder>) -> OurPlaces {
-        let user = self.user_folder();
+    pub fn our_places(&self, layer: Layer, managed: Option<&OurFolder>) -> OurPlaces {
+        if layer == Layer::Project {
+            return OurPlaces::default();
+        }
         let default = OurFolder::new(self.managed_dir.clone(), self.system);
-        let folders: Vec<&OurFolder> = [&user, &default].into_iter().chain(managed).collect();
-        places::our_places(&folders, &|path| plain(path).ok())
+        let mut folders: Vec<OurFolder> = [default].into_iter().chain(managed.cloned()).collect();
+        let own = if layer == Layer::User { Some(self.user_folder()) } else { managed.cloned() };
+        // A home that was moved, or is named through a link now and was not before, left its name in the commands.
+        let recorded =
+            own.and_then(|folder| Record::read(&folder.record()).ok()).unwrap_or_default().binaries;
+        if layer == Layer::User {
+            folders.push(self.user_folder());
+            if let Ok(path) = self.home.path.canonicalize() {
+                let home = CodexHome { path: unprefixed(path), origin: self.home.origin };
+                folders.push(user_folder(self.system, &home));
+            }
+        }
+        let folders: Vec<&OurFolder> = folders.iter().collect();
+        let more = FLEET_BINARIES.into_iter().map(str::to_owned).chain(recorded);
+        places::our_places(&folders, more, &|path| plain(path).ok())
     }
+}
+
+/// A resolved path without the prefix that Windows gives it.
+fn unprefixed(path: PathBuf) -> PathBuf {
+    path.to_str().and_then(|text| text.strip_prefix(r"\\?\")).map(PathBuf::from).unwrap_or(path)
 }
 
 /// On Windows `%ProgramData%` as the system knows it: the variable can be set by whoever starts the process.
@@ -114,14 +137,14 @@ impl Surroundings {
     #[must_use]
     pub fn installed_managed_dir(&self) -> Option<PathBuf> {
         let [requirements, ..] = places::system_files(&self.system_folder);
-        let text = std::fs::read_to_string(&requirements.path).ok()?;
-        let document: toml_edit::DocumentMut = text.strip_prefix('\u{feff}').unwrap_or(&text).parse().ok()?;
-        let hooks = document.get("hooks")?.as_table_like()?;
+        self.privilege.may_use(&requirements.path).ok()?;
+        let bytes = std::fs::read(&requirements.path).ok()?;
+        let document = document(requirements.file, &bytes).ok()?;
         let key = match self.system {
             System::Windows => "windows_managed_dir",
             System::Unix | System::MacOs => "managed_dir",
         };
-        let folder = PathBuf::from(hooks.get(key)?.as_str()?);
+        let folder = PathBuf::from(document.get("hooks")?.get(key)?.as_str()?);
         OurFolder::new(folder.clone(), self.system).record().is_file().then_some(folder)
     }
 }

@@ -9,7 +9,9 @@ use std::time::{Duration, Instant};
 use fs4::FileExt;
 use tracing_subscriber::fmt::MakeWriter;
 
-use crate::stdio::{is_stdout, stderr_is_stdout};
+use crate::access::Privilege;
+use crate::file_edit::no_follow;
+use crate::stdio::{is_stdout, is_systems_name, stderr_is_stdout};
 use crate::supervise::supervise;
 
 /// A file of this many bytes is renamed to `<name>.1` (an older one is replaced) before the next line.
@@ -56,6 +58,15 @@ impl Log {
     /// change what the process came to say.
     pub fn flush_within(&self, limit: Duration) {
         let (lines, stderr) = (self.file.take(), self.stderr.take());
+        self.write_within(limit, lines, stderr);
+    }
+
+    /// The same for the file alone, where stderr belongs to the answer.
+    pub fn flush_file_within(&self, limit: Duration) {
+        self.write_within(limit, self.file.take(), Vec::new());
+    }
+
+    fn write_within(&self, limit: Duration, lines: Vec<u8>, stderr: Vec<u8>) {
         let path = self.path.clone().filter(|_| !lines.is_empty());
         if path.is_none() && stderr.is_empty() {
             return;
@@ -65,7 +76,7 @@ impl Log {
             if let Some(path) = path {
                 let _ = append(&path, &lines);
             }
-            if !stderr_is_stdout() {
+            if !stderr.is_empty() && !stderr_is_stdout() {
                 let _ = io::stderr().write_all(&stderr);
             }
         });
@@ -95,19 +106,16 @@ impl<'a> MakeWriter<'a> for Lines {
     }
 }
 
+/// Appends lines to the file, which is created where it is missing. A link is not followed: in a folder that others can write
+/// to, or in a repository, they would choose which file the lines go to, and which is renamed when it is large.
 fn append(path: &Path, lines: &[u8]) -> io::Result<()> {
     if is_stdout(path) {
         return Ok(());
     }
-    let regular = match fs::metadata(path) {
-        Ok(metadata) => metadata.is_file(),
-        Err(_) => {
-            if let Some(folder) = path.parent() {
-                create_private_folder(folder)?;
-            }
-            true
-        }
-    };
+    let regular = is_regular(path)?;
+    if let (true, Some(folder)) = (regular, missing_folder(path)) {
+        create_private_folder(folder)?;
+    }
     let write = || {
         let mut file = open(path, regular)?;
         if regular && file.metadata()?.len() >= MAX_SIZE {
@@ -118,6 +126,54 @@ fn append(path: &Path, lines: &[u8]) -> io::Result<()> {
         file.write_all(lines)
     };
     retry(write, |error| cfg!(windows) && error.raw_os_error() == Some(ERROR_LOCK_VIOLATION))
+}
+
+/// Whether lines could be appended; none are.
+///
+/// # Errors
+/// Why they could not.
+pub fn check(path: &Path) -> io::Result<()> {
+    if !is_regular(path)? {
+        return Ok(()); // opening a pipe or a device can have effects of its own
+    }
+    if fs::symlink_metadata(path).is_ok() {
+        return open_own(path, &mut appending()).map(drop);
+    }
+    let existing = path.ancestors().skip(1).find(|folder| folder.exists());
+    let folder = existing.ok_or_else(|| io::Error::other("there is no folder for it"))?;
+    // Deleted again at once.
+    tempfile::tempfile_in(folder)
+        .map(drop)
+        .map_err(|error| io::Error::other(format!("{} can't be written to ({error})", folder.display())))
+}
+
+/// Whether the log is, or will be, a regular file, and no pipe, device or stream.
+///
+/// # Errors
+/// It can't be a log, or not one of this process's.
+fn is_regular(path: &Path) -> io::Result<bool> {
+    let privilege = Privilege::among_users();
+    privilege.may_append_to(path).map_err(io::Error::other)?;
+    if is_systems_name(path) {
+        return fs::metadata(path).map(|_| false);
+    }
+    match fs::symlink_metadata(path) {
+        Ok(found) if found.file_type().is_symlink() => {
+            Err(io::Error::other("it is a link, which a log does not follow; name the file itself"))
+        }
+        Ok(found) if found.is_dir() => Err(io::Error::other("it is a folder")),
+        Ok(found) => Ok(found.is_file()),
+        Err(_) => {
+            if let Some(folder) = missing_folder(path) {
+                privilege.may_use(folder).map_err(io::Error::other)?;
+            }
+            Ok(true)
+        }
+    }
+}
+
+fn missing_folder(path: &Path) -> Option<&Path> {
+    path.parent().filter(|folder| !folder.exists())
 }
 
 /// Does it again while it fails for a passing reason: on Windows a lock keeps other processes from writing, and the
@@ -132,20 +188,32 @@ fn retry(mut write: impl FnMut() -> io::Result<()>, passes: impl Fn(&io::Error) 
     write()
 }
 
-/// Opens for appending, creates private to the user. What is not a regular file (a pipe, a device) is opened
-/// without waiting for somebody to read from it.
-#[cfg(unix)]
+/// Opens for appending, creates private to the user. A device or a stream is opened without waiting for somebody to read
+/// from it.
 fn open(path: &Path, regular: bool) -> io::Result<File> {
-    use std::os::unix::fs::OpenOptionsExt;
-    let flags = if regular { 0 } else { libc::O_NONBLOCK };
-    OpenOptions::new().append(true).create(regular).mode(0o600).custom_flags(flags).open(path)
+    let mut options = appending();
+    if is_systems_name(path) {
+        #[cfg(unix)]
+        std::os::unix::fs::OpenOptionsExt::custom_flags(&mut options, libc::O_NONBLOCK);
+        return options.open(path);
+    }
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    open_own(path, options.create(regular))
 }
 
-/// Opens for appending. On Windows a user's folders are private to the user by inheritance; and a file that is open
-/// for appending alone can't be locked there (LockFileEx wants the right to read or to write all of it).
-#[cfg(not(unix))]
-fn open(path: &Path, regular: bool) -> io::Result<File> {
-    OpenOptions::new().read(regular).append(true).create(regular).open(path)
+fn open_own(path: &Path, options: &mut OpenOptions) -> io::Result<File> {
+    let file = no_follow::open(path, options)?;
+    Privilege::among_users().may_write_to(&file.metadata()?)?;
+    Ok(file)
+}
+
+/// On Windows a file that is open for appending alone can't be locked (LockFileEx wants the right to read or to write all of
+/// it). A user's folders are private to the user there by inheritance.
+fn appending() -> OpenOptions {
+    let mut options = OpenOptions::new();
+    options.read(cfg!(windows)).append(true);
+    options
 }
 
 fn create_private_folder(folder: &Path) -> io::Result<()> {
@@ -162,7 +230,7 @@ fn turn_over(path: &Path, file: &File) {
     if !matches!(FileExt::try_lock(file), Ok(())) {
         return;
     }
-    if fs::metadata(path).is_ok_and(|now| now.is_file() && now.len() >= MAX_SIZE) {
+    if fs::symlink_metadata(path).is_ok_and(|now| now.is_file() && now.len() >= MAX_SIZE) {
         let mut old = path.as_os_str().to_owned();
         old.push(".1");
         let _ = fs::rename(path, old);

@@ -5,6 +5,7 @@
 
 mod file;
 
+use std::collections::HashSet;
 use std::io::{self, IsTerminal};
 use std::time::Duration;
 
@@ -15,12 +16,11 @@ use tracing_subscriber::fmt;
 use tracing_subscriber::fmt::writer::BoxMakeWriter;
 use tracing_subscriber::prelude::*;
 
-pub use file::Log;
+pub use file::{Log, check};
 
 use crate::hook::decision::log_word;
 use crate::hook::{Action, Assessment, Event};
 use crate::printable::printable;
-use crate::scan::ScannerOutcome;
 use crate::settings::LogSettings;
 use crate::settings::values::LogLevel;
 
@@ -87,6 +87,24 @@ pub struct Decided<'a> {
     pub duration: Duration,
 }
 
+/// So many different texts of one kind are logged; together with what else is cut a line stays below 16 KiB.
+const LOGGED: usize = 10;
+
+/// The first different ones of `texts`, and how many more there are.
+fn some<'a>(texts: impl IntoIterator<Item = &'a String>) -> String {
+    let mut different = HashSet::new();
+    let mut logged: Vec<&str> = Vec::new();
+    for text in texts {
+        if different.insert(text) && logged.len() < LOGGED {
+            logged.push(text);
+        }
+    }
+    match different.len() - logged.len() {
+        0 => logged.join(","),
+        more => format!("{},and {more} more", logged.join(",")),
+    }
+}
+
 /// Logs a decision: at `warn` everything other than a plain allow, at `info` a cleared scan, at `debug` text
 /// that was blank.
 pub fn decided(decided: &Decided<'_>) {
@@ -103,15 +121,11 @@ pub fn decided(decided: &Decided<'_>) {
         Assessment::NotScanned(_) => "not_scanned".to_owned(),
         Assessment::NothingToScan => "blank".to_owned(),
     };
-    let scanners = report.map(|report| {
-        let objecting = report.scanners.iter().filter(|s| s.outcome == ScannerOutcome::Failed);
-        let mut types: Vec<_> = objecting.map(|s| s.scanner_type.as_str()).collect();
-        types.dedup();
-        types.join(",")
-    });
-    let scan_ids = report.map(|report| report.scan_ids.join(","));
-    // From the payload, so of any length.
+    let scanners = report.map(|report| some(report.objections().map(|scanner| &scanner.scanner_type)));
+    let scan_ids = report.map(|report| some(&report.scan_ids));
+    // From the payload, from paths and addresses, so of any length.
     let short = |text: Option<&str>| text.map(|text| printable(text, 255));
+    let error = failure.map(|failure| printable(&failure.to_string(), 1000));
     let count = |number: usize| u64::try_from(number).unwrap_or(u64::MAX);
     macro_rules! record {
         ($level:expr) => {
@@ -124,7 +138,7 @@ pub fn decided(decided: &Decided<'_>) {
                 scanner_types = scanners,
                 scan_ids,
                 error_kind = failure.map(|failure| failure.kind()),
-                error = failure.map(tracing::field::display),
+                error = error.as_deref().map(tracing::field::display),
                 duration_ms = u64::try_from(decided.duration.as_millis()).unwrap_or(u64::MAX),
                 characters = decided.characters.map(count),
                 pieces = report.map(|report| count(report.pieces)),

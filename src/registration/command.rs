@@ -16,7 +16,7 @@ pub enum Launcher {
     Windows { binary: String },
     /// A Unix shell looks for the binary at the user installation's place, then on `PATH`.
     PortableUnix,
-    /// PowerShell or `cmd.exe` looks for the binary on `PATH`; PowerShell at the user installation's place too.
+    /// PowerShell looks for the binary at the same places; `cmd.exe` says no.
     PortableWindows,
 }
 
@@ -171,6 +171,7 @@ pub(super) fn split_unix(command: &str) -> Option<Vec<String>> {
                             target.push(chars.next()?)
                         }
                         '`' => return None,
+                        '$' if chars.peek() == Some(&'(') => return None,
                         inner => target.push(inner),
                     }
                 }
@@ -182,6 +183,11 @@ pub(super) fn split_unix(command: &str) -> Option<Vec<String>> {
     }
     words.extend(word);
     Some(words)
+}
+
+/// Whether PowerShell and `cmd.exe` both read the word as it stands.
+pub(super) fn is_windows_word(word: &str) -> bool {
+    !word.is_empty() && windows_trouble(word).is_none()
 }
 
 /// Why a word is not read alike by PowerShell and `cmd.exe`; `None` for one that is.
@@ -288,7 +294,7 @@ mod tests {
 
     #[test]
     fn a_compound_command_is_not_split() {
-        for line in ["a; b", "a && b", "a `b`", "a > b", "a \"`b`\"", "a 'b"] {
+        for line in ["a; b", "a && b", "a `b`", "a > b", "a \"`b`\"", "a \"$(b)\"", "a 'b"] {
             assert_eq!(split_unix(line), None, "{line}");
         }
     }

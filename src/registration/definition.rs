@@ -1,77 +1,23 @@
-//! What is registered with Codex: four hooks, their matchers, timeouts, status messages and commands.
+//! What is registered with Codex: hooks, their matchers, timeouts, status messages and commands.
 
 use super::command::{Argument, CommandError, Launcher};
-
-/// A Codex event that f5-guard registers for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub enum HookEvent {
-    UserPromptSubmit,
-    PreToolUse,
-    PostToolUse,
-    Stop,
-}
-
-impl HookEvent {
-    /// In the order in which a turn meets them.
-    pub const ALL: [Self; 4] = [Self::UserPromptSubmit, Self::PreToolUse, Self::PostToolUse, Self::Stop];
-
-    /// Codex's name in configuration files.
-    #[must_use]
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::UserPromptSubmit => "UserPromptSubmit",
-            Self::PreToolUse => "PreToolUse",
-            Self::PostToolUse => "PostToolUse",
-            Self::Stop => "Stop",
-        }
-    }
-
-    /// The f5-guard subcommand that answers it.
-    #[must_use]
-    pub fn subcommand(self) -> &'static str {
-        match self {
-            Self::UserPromptSubmit => "user-prompt-submit",
-            Self::PreToolUse => "pre-tool-use",
-            Self::PostToolUse => "post-tool-use",
-            Self::Stop => "stop",
-        }
-    }
-
-    /// The Python integration's script for it.
-    #[must_use]
-    pub fn python_script(self) -> &'static str {
-        match self {
-            Self::UserPromptSubmit => "user_prompt_submit.py",
-            Self::PreToolUse => "pre_tool_use.py",
-            Self::PostToolUse => "post_tool_use.py",
-            Self::Stop => "stop.py",
-        }
-    }
-
-    /// What Codex shows while the hook runs: the words that the Python integration's users know.
-    #[must_use]
-    pub fn status_message(self) -> &'static str {
-        match self {
-            Self::UserPromptSubmit => "F5 Guardrails: scanning prompt",
-            Self::PreToolUse => "F5 Guardrails: scanning tool input",
-            Self::PostToolUse => "F5 Guardrails: scanning output",
-            Self::Stop => "F5 Guardrails: scanning assistant response",
-        }
-    }
-
-    /// Codex matches tool names only for these.
-    #[must_use]
-    pub fn has_matcher(self) -> bool {
-        matches!(self, Self::PreToolUse | Self::PostToolUse)
-    }
-}
+use crate::codex::System;
+use crate::hook::Event;
+use crate::settings::values::timeout_seconds;
+use crate::settings::{DEFAULT_TIMEOUT, HOOK_TIMEOUT, STALL_ROOM};
 
 /// The matcher that leaves no tool out.
 pub const MATCH_ALL_TOOLS: &str = ".*";
-/// Seconds that Codex gives a hook unless the scan timeout asks for more.
-pub const DEFAULT_HOOK_TIMEOUT: u64 = 15;
-/// Seconds that a hook gets beyond the scan timeout, for its start, its answer and a retry's end.
-const HOOK_TIMEOUT_MARGIN: u64 = 5;
+/// Every flag that a registered command can carry, in the order in which they are written; the first is older versions'.
+pub(super) const FLAGS: [&str; 7] = [
+    "--hook-timeout",
+    "--fail-mode",
+    "--base-url",
+    "--project-id",
+    "--post-strict",
+    "--timeout",
+    "--ca-bundle",
+];
 
 /// What `install` was told. The values are those of f5-guard's own flags, already checked; the registered command
 /// repeats the ones given, so that they win over the user's environment.
@@ -86,24 +32,20 @@ pub struct RegistrationOptions {
     /// Seconds, as the user wrote them.
     pub timeout: Option<String>,
     pub ca_bundle: Option<String>,
-    /// The timeout of a scan in effect, in whole seconds rounded up, wherever it was set: it decides how long Codex
-    /// has to wait. `None` for the default, which fits [`DEFAULT_HOOK_TIMEOUT`].
-    pub scan_timeout_seconds: Option<u64>,
 }
 
 impl RegistrationOptions {
-    /// Seconds that Codex must give each hook.
+    /// Seconds that Codex gives each hook: with room for a stall beyond the scan's own timeout, because Codex goes ahead
+    /// when they are over. A timeout of the user's environment has no say: it is another one in each session.
     #[must_use]
     pub fn hook_timeout(&self) -> u64 {
-        let wanted = self.scan_timeout_seconds.unwrap_or(0).saturating_add(HOOK_TIMEOUT_MARGIN);
-        wanted.max(DEFAULT_HOOK_TIMEOUT)
+        let scan = self.timeout.as_deref().and_then(timeout_seconds).unwrap_or(DEFAULT_TIMEOUT);
+        let whole_seconds = scan.as_secs() + u64::from(scan.subsec_nanos() > 0);
+        (whole_seconds + STALL_ROOM.as_secs()).max(HOOK_TIMEOUT.as_secs())
     }
 
-    fn arguments(&self, event: HookEvent) -> Vec<Argument> {
-        let mut arguments = vec![
-            Argument::Word(event.subcommand().to_owned()),
-            Argument::Flag { name: "--hook-timeout", value: self.hook_timeout().to_string() },
-        ];
+    fn arguments(&self, event: Event) -> Vec<Argument> {
+        let mut arguments = vec![Argument::Word(event.subcommand().to_owned())];
         let given = [
             ("--fail-mode", &self.fail_mode),
             ("--base-url", &self.base_url),
@@ -124,7 +66,7 @@ impl RegistrationOptions {
 /// One hook as it is registered: a matcher group of its own with one handler.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct HookDefinition {
-    pub event: HookEvent,
+    pub event: Event,
     pub matcher: Option<String>,
     /// What Unix runs, and Windows too where `command_windows` is absent.
     pub command: String,
@@ -134,16 +76,27 @@ pub struct HookDefinition {
     pub status_message: String,
 }
 
-/// The four hooks of one registration.
+impl HookDefinition {
+    /// The command that Codex runs on this system.
+    #[must_use]
+    pub fn command_on(&self, system: System) -> &str {
+        match (system, &self.command_windows) {
+            (System::Windows, Some(command)) => command,
+            _ => &self.command,
+        }
+    }
+}
+
+/// The hooks of one registration.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Registration {
     pub hooks: Vec<HookDefinition>,
     /// The binaries that the commands name, so that these hooks are known as ours wherever the binary is.
-    pub(super) binaries: Vec<String>,
+    pub binaries: Vec<String>,
 }
 
 impl Registration {
-    /// Builds the four hooks. `command` starts the binary where Codex reads `command`; `command_windows` is for a
+    /// Builds the hooks. `command` starts the binary where Codex reads `command`; `command_windows` is for a
     /// file that serves Windows with a command of its own.
     ///
     /// # Errors
@@ -154,7 +107,7 @@ impl Registration {
         command_windows: Option<&Launcher>,
     ) -> Result<Self, CommandError> {
         let matcher = options.matcher.as_deref().unwrap_or(MATCH_ALL_TOOLS);
-        let hooks = HookEvent::ALL.into_iter().map(|event| {
+        let hooks = Event::ALL.into_iter().map(|event| {
             let arguments = options.arguments(event);
             Ok(HookDefinition {
                 event,
@@ -182,12 +135,13 @@ mod tests {
     }
 
     #[test]
-    fn the_hook_timeout_outlasts_the_scan_timeout_by_five_seconds() {
+    fn the_hook_timeout_leaves_room_for_a_stall_beyond_the_scan_timeout() {
         let with =
-            |seconds| RegistrationOptions { scan_timeout_seconds: Some(seconds), ..Default::default() };
-        assert_eq!(RegistrationOptions::default().hook_timeout(), 15);
-        assert_eq!(with(10).hook_timeout(), 15);
-        assert_eq!(with(30).hook_timeout(), 35);
+            |timeout: &str| RegistrationOptions { timeout: Some(timeout.into()), ..Default::default() };
+        assert_eq!(RegistrationOptions::default().hook_timeout(), 60);
+        for (timeout, hook) in [("1", 60), ("35", 60), ("35.1", 61), ("100", 125), ("3600", 3625)] {
+            assert_eq!(with(timeout).hook_timeout(), hook, "{timeout}");
+        }
     }
 
     #[test]
@@ -201,7 +155,7 @@ mod tests {
         let registration = Registration::new(&options, &unix(), None).unwrap();
         assert_eq!(
             registration.hooks[1].command,
-            "/home/ann/.codex/hooks/f5_guardrails/f5-guard pre-tool-use --hook-timeout 15 --fail-mode closed \
+            "/home/ann/.codex/hooks/f5_guardrails/f5-guard pre-tool-use --fail-mode closed \
              --base-url 'https://eu1.example/x y' --post-strict true"
         );
         assert!(registration.hooks.iter().all(|hook| hook.command.contains("--fail-mode closed")));
@@ -211,6 +165,6 @@ mod tests {
     fn only_tool_events_carry_a_matcher() {
         let registration = Registration::new(&RegistrationOptions::default(), &unix(), None).unwrap();
         let matchers: Vec<_> = registration.hooks.iter().map(|hook| hook.matcher.as_deref()).collect();
-        assert_eq!(matchers, [None, Some(".*"), Some(".*"), None]);
+        assert_eq!(matchers, [None, Some(".*"), Some(".*"), None, None]);
     }
 }

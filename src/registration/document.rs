@@ -9,7 +9,7 @@ use super::owner::{OurPlaces, Owner};
 use super::plan::{Change, ManagedDirs, Wanted, has_foreign, next_change};
 use super::record::EditRecord;
 use super::text::{apply, decode, split_bom};
-use super::trust::{MovedHook, moved, trust_keys};
+use super::trust::{moved, trust_keys};
 use super::{json, toml};
 
 /// More changes than any document needs; a guard against never reaching the goal.
@@ -68,8 +68,8 @@ pub struct Installed {
     pub taken_over: Vec<NamedHook>,
     /// Hooks that resemble ours and were left alone.
     pub lookalikes: Vec<NamedHook>,
-    /// Other people's hooks that stand at another index now, so that their trust would be lost.
-    pub moved: Vec<MovedHook>,
+    /// Other tools' hooks that are at another index now, so that Codex's trust in them is lost.
+    pub moved: Vec<NamedHook>,
 }
 
 /// Makes a document say what is wanted; every byte that is not about it stays. `current` is `None` for no file.
@@ -150,7 +150,8 @@ pub struct Removed {
     /// Python hooks that stand there again, because they did before; their scripts had better still exist.
     pub python_again: Vec<NamedHook>,
     pub lookalikes: Vec<NamedHook>,
-    pub moved: Vec<MovedHook>,
+    /// As in [`Installed`].
+    pub moved: Vec<NamedHook>,
 }
 
 /// What a removal may take out beside the hooks.
@@ -245,12 +246,21 @@ fn restore(
 ) -> Option<String> {
     let fits = |undone: &String| is_removal(file, value, undone, scope, places);
     record.undo(text).filter(fits).or_else(|| {
-        let mut text = text.to_owned();
-        while let Some(change) = trust_removal(&file.value(&text).ok()?, scope.trust_keys) {
-            text = file.carry_out(&text, &change).ok()?;
-        }
+        let text = without_trust(file, text.as_bytes(), scope.trust_keys).ok()?;
         record.undo(&text).filter(fits)
     })
+}
+
+/// The document without the records of trust under `keys`.
+///
+/// # Errors
+/// As [`install`].
+pub fn without_trust(file: ConfigFile, current: &[u8], keys: &[String]) -> Result<String, DocumentError> {
+    let mut text = decode(current)?.to_owned();
+    while let Some(change) = trust_removal(&file.value(&text)?, keys) {
+        text = file.carry_out(&text, &change)?;
+    }
+    Ok(text)
 }
 
 fn is_removal(
@@ -384,8 +394,15 @@ pub fn our_trust_keys(
     source_path: &str,
     places: &OurPlaces,
 ) -> Result<Vec<String>, DocumentError> {
-    let value = file.value(decode(current)?)?;
-    Ok(trust_keys(&model::read(&value, places)?, source_path, Owner::Ours))
+    Ok(trust_keys(&registered(file, current, places)?, source_path, Owner::Ours))
+}
+
+/// Whether `config_toml`, where Codex keeps the user's trust, trusts a hook with one of these keys. What can't be read
+/// says nothing.
+#[must_use]
+pub fn trusts_any(config_toml: &[u8], keys: &[String]) -> bool {
+    let value = decode(config_toml).ok().and_then(|text| ConfigFile::ConfigToml.value(text).ok());
+    value.is_some_and(|value| present_trust(&value, keys).next().is_some())
 }
 
 /// What a document registers, for `install`'s choice of format and for `doctor`.
@@ -397,7 +414,15 @@ pub fn registered(
     current: &[u8],
     places: &OurPlaces,
 ) -> Result<Vec<EventGroups>, DocumentError> {
-    model::read(&file.value(decode(current)?)?, places)
+    model::read(&document(file, current)?, places)
+}
+
+/// What a document says, behind a byte order mark or not; dates and floats only serve to compare.
+///
+/// # Errors
+/// As [`install`].
+pub fn document(file: ConfigFile, current: &[u8]) -> Result<Value, DocumentError> {
+    file.value(decode(current)?)
 }
 
 /// Whether others than f5-guard and the Python integration have hooks in a document.

@@ -25,21 +25,18 @@ mod text;
 mod toml;
 mod trust;
 
-pub use call::{CalledProgram, HookCall, hook_call};
+pub use call::{CalledProgram, HookCall, hook_call, written_call};
 pub use command::{Argument, CommandError, Launcher, is_windows_safe, quote_unix};
-pub use definition::{
-    DEFAULT_HOOK_TIMEOUT, HookDefinition, HookEvent, MATCH_ALL_TOOLS, Registration, RegistrationOptions,
-};
+pub use definition::{HookDefinition, MATCH_ALL_TOOLS, Registration, RegistrationOptions};
 pub use diff::unified_diff;
 pub use document::{
-    ConfigFile, Installed, NamedHook, RemovalScope, Removed, has_foreign_hooks, install, our_trust_keys,
-    registered, remove, renew_record,
+    ConfigFile, Installed, NamedHook, RemovalScope, Removed, document, has_foreign_hooks, install,
+    our_trust_keys, registered, remove, renew_record, trusts_any, without_trust,
 };
 pub use error::DocumentError;
 pub use model::{EventGroups, Group, Handler};
-pub use owner::{BINARY, FOLDER, OurPlaces, Owner, owner_of};
+pub use owner::{BINARY, FOLDER, OurPlaces, Owner, Python, owner_of};
 pub use plan::{ManagedDirs, Wanted};
 pub use record::EditRecord;
 pub use render::{PrintFormat, render};
 pub use text::Position;
-pub use trust::{HookPosition, MovedHook, trust_key};

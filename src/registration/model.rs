@@ -2,9 +2,10 @@
 
 use serde_json::{Map, Value};
 
-use super::definition::{HookDefinition, HookEvent};
+use super::definition::HookDefinition;
 use super::error::DocumentError;
 use super::owner::{OurPlaces, Owner, owner_of};
+use crate::hook::Event;
 
 /// The keys below `hooks` that are no events.
 pub const NO_EVENTS: [&str; 3] = ["state", "managed_dir", "windows_managed_dir"];
@@ -56,17 +57,22 @@ pub fn read(document: &Value, places: &OurPlaces) -> Result<Vec<EventGroups>, Do
             continue;
         }
         let place = format!("hooks.{event}");
-        match read_groups(groups, &place, places) {
+        match read_groups(event, groups, &place, places) {
             Ok(groups) => events.push(EventGroups { event: event.clone(), groups }),
             // What Codex makes of other events is none of our business.
-            Err(_) if HookEvent::ALL.iter().all(|known| known.name() != event) => {}
+            Err(_) if Event::ALL.iter().all(|known| known.name() != event) => {}
             Err(error) => return Err(error),
         }
     }
     Ok(events)
 }
 
-fn read_groups(groups: &Value, place: &str, places: &OurPlaces) -> Result<Vec<Group>, DocumentError> {
+fn read_groups(
+    event: &str,
+    groups: &Value,
+    place: &str,
+    places: &OurPlaces,
+) -> Result<Vec<Group>, DocumentError> {
     let list = array(groups, place)?;
     list.iter()
         .enumerate()
@@ -81,7 +87,10 @@ fn read_groups(groups: &Value, place: &str, places: &OurPlaces) -> Result<Vec<Gr
                 let settings = table(handler, &format!("{place}.hooks[{index}]"))?.clone();
                 let text = |key: &str| settings.get(key).and_then(Value::as_str);
                 let windows = COMMAND_WINDOWS.iter().find_map(|key| text(key));
-                let owner = owner_of(text("command"), windows, text("statusMessage"), places);
+                let owner = owner_of(event, text("command"), windows, text("statusMessage"), places);
+                // A handler of another kind is nothing that we or the integration wrote, whatever else it says.
+                let is_a_command = settings.get("type").is_none_or(|kind| kind == "command");
+                let owner = if owner.is_replaced() && !is_a_command { Owner::Lookalike } else { owner };
                 Ok(Handler { settings, owner })
             });
             Ok(Group { settings, handlers: handlers.collect::<Result<_, DocumentError>>()? })

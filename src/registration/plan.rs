@@ -1,12 +1,15 @@
 //! Decides, one step at a time, what still has to change in a document. The steps are carried out by the formats
 //! ([`super::toml`], [`super::json`]); the document is read again before the next one.
 
+use std::cmp::Reverse;
+
 use serde_json::{Map, Value};
 
-use super::definition::{HookDefinition, HookEvent, Registration};
+use super::definition::{HookDefinition, Registration};
 use super::error::DocumentError;
 use super::model::{COMMAND_WINDOWS, EventGroups, Group, group_pairs, handler_settings, table, unexpected};
 use super::owner::Owner;
+use crate::hook::Event;
 
 /// A step of a path into a document.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -77,7 +80,7 @@ pub fn next_change(
     if let Some(change) = managed_dir_change(document, events, &wanted.managed_dirs)? {
         return Ok(Some(change));
     }
-    for event in HookEvent::ALL {
+    for event in Event::ALL {
         let definition = wanted
             .registration
             .as_ref()
@@ -140,7 +143,7 @@ pub fn has_foreign(events: &[EventGroups]) -> bool {
     handlers.any(|handler| !handler.owner.is_replaced())
 }
 
-fn event_change(event: HookEvent, groups: &[Group], wanted: Option<&HookDefinition>) -> Option<Change> {
+fn event_change(event: Event, groups: &[Group], wanted: Option<&HookDefinition>) -> Option<Change> {
     let Some(wanted) = wanted else { return removal(event.name(), groups, None) };
     let kept = keeper(groups, wanted);
     removal(event.name(), groups, kept).or_else(|| match kept {
@@ -149,8 +152,9 @@ fn event_change(event: HookEvent, groups: &[Group], wanted: Option<&HookDefiniti
     })
 }
 
-/// The handler that becomes (or already is) the wanted one, in place, so that nobody's index moves: one in a group of
-/// its own before one in a shared group, which must have the wanted matcher; ours before Python's.
+/// The handler that becomes (or already is) the wanted one, in place: the one with which the fewest hooks of other tools
+/// move, one in a group of its own before one in a shared group, which must have the wanted matcher, ours before
+/// Python's.
 fn keeper(groups: &[Group], wanted: &HookDefinition) -> Option<(usize, usize)> {
     let candidates = || {
         groups.iter().enumerate().filter_map(|(index, group)| {
@@ -163,9 +167,27 @@ fn keeper(groups: &[Group], wanted: &HookDefinition) -> Option<(usize, usize)> {
     let is_ours = |group: usize, handler: usize| {
         groups.get(group).and_then(|g| g.handlers.get(handler)).is_some_and(|h| h.owner == Owner::Ours)
     };
-    let best = candidates()
-        .max_by_key(|&(group, handler, own)| (own, is_ours(group, handler), std::cmp::Reverse(group)));
+    let best = candidates().max_by_key(|&(group, handler, own)| {
+        (Reverse(moved_by(groups, (group, handler))), own, is_ours(group, handler), Reverse(group))
+    });
     best.map(|(group, handler, _)| (group, handler))
+}
+
+/// How many hooks of other tools get another index where only `kept` stays of those that are replaced.
+fn moved_by(groups: &[Group], kept: (usize, usize)) -> usize {
+    let (mut moved, mut groups_gone) = (0, 0);
+    for (index, group) in groups.iter().enumerate() {
+        let mut gone = 0;
+        for (at, handler) in group.handlers.iter().enumerate() {
+            if !handler.owner.is_replaced() {
+                moved += usize::from(gone + groups_gone > 0);
+            } else if kept != (index, at) {
+                gone += 1;
+            }
+        }
+        groups_gone += usize::from(gone > 0 && gone == group.handlers.len());
+    }
+    moved
 }
 
 pub(super) fn group_settings(wanted: &HookDefinition) -> Map<String, Value> {

@@ -1,42 +1,19 @@
 //! The keys under which Codex keeps its trust: `<file>:<event>:<group>:<handler>`, as observed with Codex 0.169.0.
 //! They hold positions, so a group that is taken out moves the keys of those behind it.
 
+use super::document::NamedHook;
 use super::model::EventGroups;
 use super::owner::Owner;
 
-/// Somebody else's hook that stands at another place after an edit.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct MovedHook {
-    pub event: String,
-    pub command: String,
-    pub from: HookPosition,
-    pub to: HookPosition,
-}
-
 /// Which group of an event, and which handler in it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct HookPosition {
-    pub group: usize,
-    pub handler: usize,
+struct HookPosition {
+    group: usize,
+    handler: usize,
 }
 
-impl MovedHook {
-    /// The trust key that the hook had; `source_path` as Codex spells it in `hooks/list`.
-    #[must_use]
-    pub fn old_key(&self, source_path: &str) -> String {
-        trust_key(source_path, &self.event, self.from)
-    }
-
-    /// The trust key that the hook has now.
-    #[must_use]
-    pub fn new_key(&self, source_path: &str) -> String {
-        trust_key(source_path, &self.event, self.to)
-    }
-}
-
-/// Codex's key for the hook of `event` at `position` in the file `source_path`.
-#[must_use]
-pub fn trust_key(source_path: &str, event: &str, position: HookPosition) -> String {
+/// Codex's key for the hook of `event` at `position` in the file `source_path`, which is spelled as in `hooks/list`.
+fn trust_key(source_path: &str, event: &str, position: HookPosition) -> String {
     format!("{source_path}:{}:{}:{}", snake_case(event), position.group, position.handler)
 }
 
@@ -50,15 +27,15 @@ pub(super) fn trust_keys(events: &[EventGroups], source_path: &str, owner: Owner
     keys
 }
 
-/// Other people's hooks whose position differs between two states of a document. Edits keep their order.
-pub(super) fn moved(before: &[EventGroups], after: &[EventGroups]) -> Vec<MovedHook> {
+/// Other tools' hooks whose position differs between two states of a document. Edits keep their order.
+pub(super) fn moved(before: &[EventGroups], after: &[EventGroups]) -> Vec<NamedHook> {
     let foreign = |owner: Owner| !owner.is_replaced();
     let mut moved = Vec::new();
     for old in before {
         let Some(new) = after.iter().find(|new| new.event == old.event) else { continue };
         for ((from, command), (to, _)) in positions(old, foreign).zip(positions(new, foreign)) {
             if from != to {
-                moved.push(MovedHook { event: old.event.clone(), command: command.to_owned(), from, to });
+                moved.push(NamedHook { event: old.event.clone(), command: command.to_owned() });
             }
         }
     }

@@ -1,5 +1,6 @@
 //! The scan client: a text goes out, in pieces where it is long, and the worst verdict comes back.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
@@ -11,9 +12,10 @@ use url::Url;
 
 use super::error::{ScanError, StatusError, refused_fields};
 use super::pieces::{byte_offset, pieces};
-use super::report::ScanReport;
+use super::report::{Outcome, ScanReport};
 use super::request::{Metadata, ScanDirection, ScanRequest};
 use super::response::{self, Verdict};
+use crate::secret::SecretFinder;
 use crate::settings::{BaseUrlError, Budget, PlainHttp, Settings};
 use crate::transport::proxy::exposes_plain_http;
 use crate::transport::watch::Watch;
@@ -23,6 +25,11 @@ use crate::transport::{ExchangeLog, Transport, with_retries};
 pub const MAX_CHARACTERS: usize = 2_000_000;
 /// Pieces that are scanned at the same time.
 const MAX_PARALLEL: usize = 8;
+/// An answer is as long as this and [`ANSWER_FACTOR`] times its piece, at most.
+const ANSWER_BASE: usize = 256 * 1024;
+/// The service repeats a piece in `redactedInput`, where JSON can make six characters of one byte, and parts of it in
+/// what scanners matched.
+const ANSWER_FACTOR: usize = 12;
 
 /// One text to scan, and what the service is told about it.
 #[derive(Debug)]
@@ -47,6 +54,8 @@ struct Endpoint {
     transport: Transport,
     url: Url,
     authorization: HeaderValue,
+    /// Looks for the token in what the service says.
+    token: SecretFinder,
     project: Option<String>,
     deadline: Instant,
     /// Older services refuse the field; once one did, no further piece sends it.
@@ -93,6 +102,7 @@ impl ScanClient {
             transport: transport.recording(log).watched_by(watch),
             url,
             authorization,
+            token: SecretFinder::new(token),
             project: settings.project_id.value.clone(),
             deadline,
             omit_direction: AtomicBool::new(false),
@@ -199,6 +209,7 @@ impl Endpoint {
             scan_direction: direction,
         };
         let body = serde_json::to_vec(&request).map_err(|_| Refused::Error(ScanError::Internal))?;
+        let most = piece.len().saturating_mul(ANSWER_FACTOR).saturating_add(ANSWER_BASE);
         let response = with_retries(self.deadline, || {
             let request = self
                 .transport
@@ -206,22 +217,54 @@ impl Endpoint {
                 .header(AUTHORIZATION, self.authorization.clone())
                 .header(CONTENT_TYPE, HeaderValue::from_static("application/json"))
                 .body(body.clone());
-            self.transport.send(request)
+            self.transport.send_capped(request, most)
         })
         .await
-        .map_err(|error| Refused::Error(error.into()))?;
+        .map_err(|error| self.without_token(error.into()))?;
         match response.status {
-            200 => response::parse(&response.body).map_err(Refused::Error),
+            200 => {
+                let mut verdict =
+                    response::parse(&response.body).map_err(|error| self.without_token(error))?;
+                self.clean(&mut verdict);
+                Ok(verdict)
+            }
             422 if direction.is_some()
                 && refused_fields(&response.body).iter().any(|f| f == "scanDirection") =>
             {
                 Err(Refused::Direction)
             }
-            status => Err(Refused::Error(ScanError::Status(StatusError::new(
+            status => Err(self.without_token(ScanError::Status(StatusError::new(
                 status,
                 response.header("location"),
                 &response.body,
             )))),
+        }
+    }
+
+    /// An error without the token, which the other side may repeat in whatever it says.
+    fn without_token(&self, error: ScanError) -> Refused {
+        let repeats = |error: &ScanError| self.token.is_in(&format!("{error} {}", error.fix()));
+        Refused::Error(match error {
+            error if !repeats(&error) => error,
+            ScanError::Status(error) => ScanError::Status(StatusError { detail: None, ..error }),
+            error => ScanError::RepeatsToken { kind: error.kind() },
+        })
+    }
+
+    /// A verdict whose texts do not repeat the token.
+    fn clean(&self, verdict: &mut Verdict) {
+        let clean = |text: &mut String| {
+            if let Cow::Owned(cleaned) = self.token.without(text) {
+                *text = cleaned;
+            }
+        };
+        if let Outcome::Unknown(word) = &mut verdict.outcome {
+            clean(word);
+        }
+        verdict.scan_id.iter_mut().for_each(clean);
+        for scanner in &mut verdict.scanners {
+            clean(&mut scanner.scanner_type);
+            scanner.scanner_id.iter_mut().chain(&mut scanner.message).for_each(clean);
         }
     }
 }
@@ -245,13 +288,17 @@ struct Tally {
 impl Tally {
     fn add(&mut self, result: Result<Verdict, ScanError>) {
         match result {
+            // Scanners are named where they object; of hundreds of pieces they would fill the memory.
+            Ok(verdict) if verdict.outcome == Outcome::Cleared => {
+                self.verdicts.push(Verdict { scanners: Vec::new(), ..verdict });
+            }
             Ok(verdict) => self.verdicts.push(verdict),
             Err(error) => self.error = self.error.take().or(Some(error)),
         }
     }
 
     fn has_hit(&self) -> bool {
-        self.verdicts.iter().any(|verdict| verdict.outcome != super::Outcome::Cleared)
+        self.verdicts.iter().any(|verdict| verdict.outcome != Outcome::Cleared)
     }
 
     fn into_report(self, characters: usize) -> Result<ScanReport, ScanError> {
@@ -276,6 +323,7 @@ impl Tally {
             report.scan_ids.extend(verdict.scan_id);
             report.redacted_input = verdict.redacted_input.filter(|_| pieces == 1);
         }
+        report.scanners.truncate(response::MAX_SCANNERS);
         Ok(report)
     }
 }

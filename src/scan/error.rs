@@ -34,12 +34,19 @@ pub enum ScanError {
     BadBody(&'static str),
     #[error("The F5 service said cleared, but {failed} of {of} scanners reported an error.")]
     ScannerFailed { failed: usize, of: usize },
+    #[error(
+        "The F5 service said cleared, but {unclear} of {of} scanner results say neither passed nor failed."
+    )]
+    ScannerUnclear { unclear: usize, of: usize },
     #[error("The F5 service said cleared, but none of its scanners ran.")]
     NoScannerRan,
     #[error("The content has more than {limit} characters; the rest was not scanned.")]
     TooLong { limit: usize },
     #[error("The scan did not finish within {}{}.", seconds(.limit), pending_clause(.pending))]
     Deadline { limit: Duration, cut_by_hook: bool, pending: Option<Box<Failure>> },
+    /// Another error, whose own words hold the token.
+    #[error("The scan failed, and what was said about it is not shown, because it repeats the API token.")]
+    RepeatsToken { kind: &'static str },
     #[error("f5-guard failed internally.")]
     Internal,
 }
@@ -118,13 +125,14 @@ impl ScanError {
             Self::Transport(error) => error.fix(),
             Self::Status(status) => status.fix(),
             Self::BadBody(_) => "Check that F5_GUARDRAILS_BASE_URL points to the F5 service itself and not to a login or proxy page.".into(),
-            Self::ScannerFailed { .. } | Self::NoScannerRan => "Try again; if it stays, ask whoever runs the F5 project to check its scanners.".into(),
+            Self::ScannerFailed { .. } | Self::ScannerUnclear { .. } | Self::NoScannerRan => "Try again; if it stays, ask whoever runs the F5 project to check its scanners.".into(),
             Self::TooLong { .. } => "Work on a smaller part at a time.".into(),
             Self::Deadline { pending: Some(pending), .. } if !pending.answered => pending.fix(),
             // Nobody can say what took the time.
             Self::Deadline { pending: None, .. } => "Try again; `f5-guard smoketest --tls-diagnostics` shows which step takes the time.".into(),
-            Self::Deadline { cut_by_hook: true, .. } => "Check the network or proxy. To allow more time, raise F5_GUARDRAILS_TIMEOUT and, with it, the hook's own timeout and its --hook-timeout (`f5-guard install --timeout SECONDS` sets all of them).".into(),
+            Self::Deadline { cut_by_hook: true, .. } => "Check the network or proxy. The hook's registration leaves a scan no more time than that: register a longer timeout with `f5-guard install --timeout SECONDS`.".into(),
             Self::Deadline { .. } => "Check the network or proxy, or raise F5_GUARDRAILS_TIMEOUT.".into(),
+            Self::RepeatsToken { .. } => "Check that F5_GUARDRAILS_BASE_URL leads to the F5 service and holds no token; if it is right, revoke the token and report this to whoever runs the service.".into(),
             Self::Internal => "Report this with the version of f5-guard and the last lines of its log.".into(),
         }
     }
@@ -142,9 +150,11 @@ impl ScanError {
             Self::Status(_) => "http_status",
             Self::BadBody(_) => "bad_body",
             Self::ScannerFailed { .. } => "scanner_error",
+            Self::ScannerUnclear { .. } => "scanner_unclear",
             Self::NoScannerRan => "no_scanner_ran",
             Self::TooLong { .. } => "too_long",
             Self::Deadline { .. } => "deadline",
+            Self::RepeatsToken { kind } => kind,
             Self::Internal => "internal",
         }
     }

@@ -8,6 +8,8 @@ pub enum Outcome {
     Cleared,
     /// A word that this version does not know; never treated as cleared.
     Unknown(String),
+    /// The service said cleared, but one of its scanners failed the text.
+    Contradicted,
     Redacted,
     Flagged,
     Blocked,
@@ -41,7 +43,7 @@ pub enum ScannerOutcome {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ScanReport {
     pub outcome: Outcome,
-    /// The scanners of the pieces that decided the outcome.
+    /// The scanners that objected to the pieces that decided the outcome; a hundred at most.
     pub scanners: Vec<ScannerResult>,
     /// The ids of those pieces' scans, where the service records scans.
     pub scan_ids: Vec<String>,
@@ -74,6 +76,7 @@ impl fmt::Display for Outcome {
         f.write_str(match self {
             Self::Cleared => "cleared",
             Self::Unknown(word) => word,
+            Self::Contradicted => "cleared, yet failed",
             Self::Redacted => "redacted",
             Self::Flagged => "flagged",
             Self::Blocked => "blocked",

@@ -1,92 +1,173 @@
-//! Reading a scan answer. Only `result.outcome` is relied on; live bodies leave other fields out.
-
-use serde::Deserialize;
-use serde::de::IgnoredAny;
-use serde_json::Value;
+//! Reading a scan answer. Only `result.outcome` is relied on to be there; live bodies leave other fields out.
+//!
+//! `cleared` counts only where nothing else in the answer says that the scanners did not all run and pass.
 
 use super::error::ScanError;
 use super::report::{Outcome, ScannerOutcome, ScannerResult};
+use crate::json::{Field, Json};
 use crate::printable::printable;
+
+/// Of an answer at most so many objecting scanners are kept, however many it lists.
+pub const MAX_SCANNERS: usize = 100;
 
 /// The verdict on one piece.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Verdict {
     pub outcome: Outcome,
+    /// The scanners that objected, at most [`MAX_SCANNERS`].
     pub scanners: Vec<ScannerResult>,
     pub scan_id: Option<String>,
     pub redacted_input: Option<String>,
 }
 
-/// The place of the outcome. Reading it fails where a key on the way is there twice, of which a [`Value`] keeps one.
-#[derive(Deserialize)]
-struct Said {
-    #[serde(rename = "result")]
-    _result: SaidResult,
-}
-
-#[derive(Deserialize)]
-struct SaidResult {
-    #[serde(rename = "outcome")]
-    _outcome: IgnoredAny,
-}
-
-/// Reads the body of an HTTP 200.
+/// Reads the body of an HTTP 200, in time and memory that grow with its length only.
 ///
 /// # Errors
-/// [`ScanError::BadBody`] where there is no outcome to read; [`ScanError::ScannerFailed`] and
-/// [`ScanError::NoScannerRan`] where the outcome is `cleared` although nobody looked properly.
+/// [`ScanError::BadBody`] where there is no outcome to read, or no list of results to go with it; others where the
+/// outcome is `cleared` although it is not shown that the scanners ran and passed.
 pub fn parse(bytes: &[u8]) -> Result<Verdict, ScanError> {
-    let body: Value = serde_json::from_slice(bytes).map_err(|_| ScanError::BadBody("it is not JSON"))?;
-    let result = body.get("result").ok_or(ScanError::BadBody("it has no `result`"))?;
-    let outcome = match result.get("outcome") {
-        Some(Value::String(word)) => Outcome::from_word(word),
-        _ => return Err(ScanError::BadBody("it has no `result.outcome`")),
+    let text = String::from_utf8_lossy(bytes);
+    let body = Json::parse(&text).ok_or(ScanError::BadBody("it is not JSON"))?;
+    let [result, id, redacted_input] = body.pick(["result", "id", "redactedInput"]);
+    let [outcome, results] = match result {
+        Field::Once(result) => result.pick(["outcome", "scannerResults"]),
+        Field::Missing => return Err(ScanError::BadBody("it has no `result`")),
+        Field::Repeated => return Err(ScanError::BadBody("it has more than one `result`")),
     };
-    if serde_json::from_slice::<Said>(bytes).is_err() {
-        return Err(ScanError::BadBody("it has more than one `result.outcome`"));
-    }
-    let scanners: Vec<_> = match result.get("scannerResults") {
-        Some(Value::Array(results)) => results.iter().map(scanner).collect(),
-        _ => Vec::new(),
+    let said = match (outcome, outcome.as_string()) {
+        (Field::Repeated, _) => return Err(ScanError::BadBody("it has more than one `result.outcome`")),
+        (_, None) => return Err(ScanError::BadBody("it has no `result.outcome`")),
+        (_, Some(word)) => Outcome::from_word(&word),
     };
-    if outcome == Outcome::Cleared {
-        let failed = scanners.iter().filter(|s| s.outcome == ScannerOutcome::Error).count();
-        if failed > 0 {
-            return Err(ScanError::ScannerFailed { failed, of: scanners.len() });
+    let mut listed = Listed::default();
+    results.once().into_iter().flat_map(Json::items).for_each(|result| listed.add(result));
+    let outcome = match said {
+        Outcome::Cleared if listed.failed > 0 => Outcome::Contradicted,
+        Outcome::Cleared => {
+            listed.prove_a_pass(results)?;
+            Outcome::Cleared
         }
-        if !scanners.is_empty() && scanners.iter().all(|s| s.outcome == ScannerOutcome::NotRun) {
-            return Err(ScanError::NoScannerRan);
-        }
-    }
+        other => other,
+    };
     Ok(Verdict {
         outcome,
-        scanners,
-        scan_id: body.get("id").and_then(Value::as_str).map(|id| printable(id, 64)),
-        redacted_input: body.get("redactedInput").and_then(Value::as_str).map(str::to_owned),
+        scanners: listed.objecting,
+        scan_id: id.as_string().map(|id| printable(&id, 64)),
+        redacted_input: redacted_input.as_string().map(Into::into),
     })
 }
 
-fn scanner(result: &Value) -> ScannerResult {
-    let data_type = result.pointer("/data/type").and_then(Value::as_str).unwrap_or_default();
-    let outcome = result.get("outcome").and_then(Value::as_str).unwrap_or_default();
-    let says = |word: &str| data_type.eq_ignore_ascii_case(word) || outcome.eq_ignore_ascii_case(word);
+/// What the results of an answer's scanners come to.
+#[derive(Default)]
+struct Listed {
+    count: usize,
+    passed: usize,
+    failed: usize,
+    broken: usize,
+    unclear: usize,
+    objecting: Vec<ScannerResult>,
+}
+
+impl Listed {
+    fn add(&mut self, result: Json<'_>) {
+        self.count += 1;
+        let kind = Kind::of(result);
+        let outcome = judge(result, &kind);
+        *match outcome {
+            ScannerOutcome::Passed => &mut self.passed,
+            ScannerOutcome::Failed => &mut self.failed,
+            ScannerOutcome::Error => &mut self.broken,
+            ScannerOutcome::Unknown => &mut self.unclear,
+            ScannerOutcome::NotRun => return,
+        } += 1;
+        if outcome == ScannerOutcome::Failed && self.objecting.len() < MAX_SCANNERS {
+            self.objecting.push(scanner(result, &kind));
+        }
+    }
+
+    /// Whether `cleared` may be believed: no list at all, or one with a scanner that passed and none that is in doubt.
+    fn prove_a_pass(&self, results: Field<'_>) -> Result<(), ScanError> {
+        let of = self.count;
+        match results {
+            _ if results.is_absent() => Ok(()),
+            Field::Once(list) if list.is_array() => match self {
+                Self { broken: 1.., .. } => Err(ScanError::ScannerFailed { failed: self.broken, of }),
+                Self { unclear: 1.., .. } => Err(ScanError::ScannerUnclear { unclear: self.unclear, of }),
+                Self { passed: 0, .. } => Err(ScanError::NoScannerRan),
+                _ => Ok(()),
+            },
+            Field::Repeated => Err(ScanError::BadBody("it has more than one list of scanner results")),
+            _ => Err(ScanError::BadBody("its scanner results are not a list")),
+        }
+    }
+}
+
+/// The type of a scanner (`data.type`), as far as its result says.
+enum Kind {
+    /// Live bodies leave it out.
+    Unnamed,
+    Named(String),
+    /// Where a type should be there is something else.
+    Unreadable,
+}
+
+impl Kind {
+    fn of(result: Json<'_>) -> Self {
+        let [data] = result.pick(["data"]);
+        let kind = match data {
+            _ if data.is_absent() => return Self::Unnamed,
+            Field::Once(data) if data.is_object() => {
+                let [kind] = data.pick(["type"]);
+                kind
+            }
+            _ => return Self::Unreadable,
+        };
+        match kind.as_string() {
+            Some(kind) => Self::Named(kind.into_owned()),
+            None if kind.is_absent() => Self::Unnamed,
+            None => Self::Unreadable,
+        }
+    }
+
+    /// In any case: the doubt is against the scanner.
+    fn says(&self, word: &str) -> bool {
+        matches!(self, Self::Named(kind) if kind.trim().eq_ignore_ascii_case(word))
+    }
+}
+
+fn judge(result: Json<'_>, kind: &Kind) -> ScannerOutcome {
+    let said: Vec<_> = result
+        .fields()
+        .filter(|(key, _)| key == "outcome")
+        .map(|(_, said)| said.as_string())
+        .take(2)
+        .collect();
+    let says = |word: &str| said.iter().any(|said| said.as_deref() == Some(word));
+    match said.as_slice() {
+        _ if says("failed") => ScannerOutcome::Failed,
+        _ if kind.says("error") => ScannerOutcome::Error,
+        [_] if says("passed") => match kind {
+            Kind::Unreadable => ScannerOutcome::Unknown,
+            _ if kind.says("N/A") => ScannerOutcome::NotRun,
+            _ => ScannerOutcome::Passed,
+        },
+        _ => ScannerOutcome::Unknown,
+    }
+}
+
+fn scanner(result: Json<'_>, kind: &Kind) -> ScannerResult {
+    let [id, message] = result.pick(["scannerId", "message"]);
+    let named = match kind {
+        Kind::Named(kind) => printable(kind, 60),
+        Kind::Unnamed | Kind::Unreadable => String::new(),
+    };
     ScannerResult {
-        scanner_id: result.get("scannerId").and_then(Value::as_str).map(|id| printable(id, 64)),
-        scanner_type: match printable(data_type, 60) {
-            kind if kind.is_empty() => "unnamed scanner".to_owned(),
-            kind => kind,
-        },
-        outcome: match outcome {
-            _ if says("error") => ScannerOutcome::Error,
-            _ if says("N/A") => ScannerOutcome::NotRun,
-            "passed" => ScannerOutcome::Passed,
-            "failed" => ScannerOutcome::Failed,
-            _ => ScannerOutcome::Unknown,
-        },
-        message: result
-            .get("message")
-            .and_then(Value::as_str)
-            .map(|message| printable(message, 300))
+        scanner_id: id.as_string().map(|id| printable(&id, 64)),
+        scanner_type: if named.is_empty() { "unnamed scanner".to_owned() } else { named },
+        outcome: ScannerOutcome::Failed,
+        message: message
+            .as_string()
+            .map(|message| printable(&message, 300))
             .filter(|message| !message.is_empty()),
     }
 }
@@ -107,9 +188,9 @@ mod tests {
         assert_eq!(verdict.outcome, Outcome::Flagged);
         assert_eq!(verdict.scan_id.as_deref(), Some("019fb483-2087-7078-b24c-fa57585a52c7"));
         assert_eq!(verdict.redacted_input.as_deref(), Some("x"));
-        assert_eq!(verdict.scanners[0].outcome, ScannerOutcome::Passed);
-        assert_eq!(verdict.scanners[1].scanner_type, "prompt_injection");
-        assert_eq!(verdict.scanners[1].message.as_deref(), Some("operator's [1mflag text"));
+        assert_eq!(verdict.scanners.len(), 1, "those that passed have no reader");
+        assert_eq!(verdict.scanners[0].scanner_type, "prompt_injection");
+        assert_eq!(verdict.scanners[0].message.as_deref(), Some("operator's [1mflag text"));
     }
 
     #[test]
@@ -132,7 +213,8 @@ mod tests {
     fn an_unknown_outcome_is_not_cleared() {
         for word in ["Cleared", "clear", "ok", "", "cleared "] {
             let body = serde_json::json!({"result": {"outcome": word}}).to_string();
-            assert_ne!(parse(body.as_bytes()).unwrap().outcome, Outcome::Cleared, "{word:?}");
+            assert_eq!(parse(body.as_bytes()).unwrap().outcome, Outcome::from_word(word), "{word:?}");
+            assert_ne!(Outcome::from_word(word), Outcome::Cleared, "{word:?}");
         }
     }
 
@@ -144,6 +226,35 @@ mod tests {
         assert_eq!(parse(none), Err(ScanError::NoScannerRan));
         let some = br#"{"result":{"outcome":"cleared","scannerResults":[{"outcome":"passed","data":{"type":"N/A"}},{"outcome":"passed","data":{"type":"pii_detection"}}]}}"#;
         assert_eq!(parse(some).unwrap().outcome, Outcome::Cleared);
+    }
+
+    fn results(list: &str) -> Result<Outcome, ScanError> {
+        let body = format!(r#"{{"result":{{"outcome":"cleared","scannerResults":{list}}}}}"#);
+        parse(body.as_bytes()).map(|verdict| verdict.outcome)
+    }
+
+    #[test]
+    fn what_is_not_shown_to_have_passed_does_not_clear() {
+        let unclear = |unclear, of| Err(ScanError::ScannerUnclear { unclear, of });
+        assert_eq!(results("null"), Ok(Outcome::Cleared));
+        assert_eq!(results("[]"), Err(ScanError::NoScannerRan));
+        assert!(matches!(results("{}"), Err(ScanError::BadBody(_))));
+        assert_eq!(results(r#"[{"outcome":"passed"}]"#), Ok(Outcome::Cleared));
+        assert_eq!(results(r#"[{"outcome":"passed"},{"outcome":"timeout"},7]"#), unclear(2, 3));
+        assert_eq!(results(r#"[{"outcome":"passed","data":[]}]"#), unclear(1, 1));
+        assert_eq!(results(r#"[{"outcome":"passed"},{"outcome":"failed"}]"#), Ok(Outcome::Contradicted));
+        assert_eq!(results(r#"[{"outcome":"failed"},{"outcome":"x"}]"#), Ok(Outcome::Contradicted));
+    }
+
+    #[test]
+    fn of_many_results_only_some_are_kept() {
+        let one = r#"{"outcome":"failed","data":{"type":"regex","matches":[[0,3]]}},"#;
+        let body =
+            format!(r#"{{"result":{{"outcome":"flagged","scannerResults":[{}7]}}}}"#, one.repeat(160_000));
+        assert_eq!(parse(body.as_bytes()).unwrap().scanners.len(), MAX_SCANNERS);
+        let cleared = body.replace("flagged", "cleared").replace("failed", "passed");
+        let unclear = ScanError::ScannerUnclear { unclear: 1, of: 160_001 };
+        assert_eq!(parse(cleared.as_bytes()), Err(unclear));
     }
 
     #[test]
@@ -167,7 +278,47 @@ mod tests {
         }
     }
 
+    /// Bodies of nothing but what an answer is made of, well-formed or not.
+    fn any_body() -> impl Strategy<Value = String> {
+        let part = prop_oneof![
+            Just("{"),
+            Just("}"),
+            Just("["),
+            Just("]"),
+            Just(","),
+            Just(":"),
+            Just("\"result\""),
+            Just("\"outcome\""),
+            Just("\"scannerResults\""),
+            Just("\"data\""),
+            Just("\"type\""),
+            Just("\"cleared\""),
+            Just("\"passed\""),
+            Just("\"failed\""),
+            Just("\"error\""),
+            Just("null"),
+            Just("7"),
+            Just("\"\\ud800\""),
+        ];
+        proptest::collection::vec(part, 0..30).prop_map(|parts| parts.concat())
+    }
+
     proptest! {
+        #[test]
+        fn any_bytes_are_read_or_refused_without_a_panic(bytes in proptest::collection::vec(any::<u8>(), 0..200), body in any_body()) {
+            let _ = parse(&bytes);
+            let _ = parse(body.as_bytes());
+        }
+
+        #[test]
+        fn a_list_clears_if_some_passed_and_the_others_did_not_run(list in proptest::collection::vec(0usize..5, 1..6)) {
+            let entries = ["{\"outcome\":\"passed\"}", "{\"outcome\":\"passed\",\"data\":{\"type\":\"N/A\"}}",
+                "{\"outcome\":\"passed\",\"data\":{\"type\":\"error\"}}", "{\"outcome\":\"failed\"}", "[]"];
+            let text: Vec<_> = list.iter().map(|at| entries[*at]).collect();
+            let clears = list.contains(&0) && list.iter().all(|at| *at < 2);
+            prop_assert_eq!(results(&format!("[{}]", text.join(","))) == Ok(Outcome::Cleared), clears);
+        }
+
         #[test]
         fn only_the_literal_words_clear(word in any::<String>()) {
             let body = serde_json::json!({"result": {"outcome": word}}).to_string();

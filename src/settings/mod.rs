@@ -20,15 +20,21 @@ pub use setting::{Env, Given, RelativePath, Setting, Source};
 use values::{FailMode, FlaggedOutput, LogLevel, SystemStore};
 
 use crate::codex::System;
-use crate::codex::home::CodexHome;
+use crate::codex::home::{CodexHome, NoHome};
 use crate::secret::Secret;
 
 /// Where scans go when nobody says otherwise.
 pub const DEFAULT_BASE_URL: &str = "https://www.us1.calypsoai.app";
 /// Seconds for one whole scan.
 pub const DEFAULT_TIMEOUT: Duration = Duration::from_secs(10);
-/// The timeout that `install` registers with Codex.
-pub const DEFAULT_HOOK_TIMEOUT: Duration = Duration::from_secs(15);
+/// The timeout that `install` registers with Codex, where the scan's own does not ask for more.
+pub const HOOK_TIMEOUT: Duration = Duration::from_secs(60);
+/// What a registered timeout leaves beyond the scan's own: a machine may stall, or a process be stopped, for almost so
+/// long, and the answer still comes before Codex gives up on the hook and goes ahead.
+pub const STALL_ROOM: Duration = Duration::from_secs(25);
+/// The longest scan that [`HOOK_TIMEOUT`] has room for. A longer one has to be registered (`install --timeout`), because
+/// a hook can't know how long Codex waits for it.
+pub const LONGEST_UNREGISTERED_TIMEOUT: Duration = HOOK_TIMEOUT.saturating_sub(STALL_ROOM);
 /// Characters in one scan request.
 pub const DEFAULT_MAX_SCAN_LENGTH: usize = 50_000;
 
@@ -45,7 +51,7 @@ pub struct Overrides {
     pub post_strict: Option<OsString>,
     pub timeout: Option<OsString>,
     pub ca_bundle: Option<OsString>,
-    /// The timeout that the hook is registered with, in seconds.
+    /// The timeout that an older version registered the hook with, in seconds.
     pub hook_timeout: Option<OsString>,
 }
 
@@ -56,9 +62,10 @@ pub struct Settings {
     pub base_url: Setting<Result<BaseUrl, BaseUrlError>>,
     pub plain_http: Setting<PlainHttp>,
     pub project_id: Setting<Option<String>>,
-    /// The user's wish for one whole scan; the hook's own timeout may cut it, see [`Settings::budget`].
+    /// The user's wish for one whole scan; the hook's registration may cut it, see [`Settings::budget`].
     pub timeout: Setting<Duration>,
-    pub hook_timeout: Setting<Duration>,
+    /// The timeout that an older version registered the hook with (`--hook-timeout`).
+    pub hook_timeout: Option<Duration>,
     pub fail_mode: Setting<FailMode>,
     pub flagged_output: Setting<FlaggedOutput>,
     pub max_scan_length: Setting<usize>,
@@ -95,12 +102,12 @@ pub struct LogSettings {
     pub file: Setting<Option<PathBuf>>,
 }
 
-/// The part of the time budget that the scan may use, and whether the hook's timeout shortened it.
+/// The part of the time budget that the scan may use, and whether the hook's registration shortened it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Budget {
     /// From the start of the process to the answer.
     pub limit: Duration,
-    /// The hook's registered timeout left less than `F5_GUARDRAILS_TIMEOUT`.
+    /// The hook's registration has no room for the timeout that was asked for.
     pub cut_by_hook: bool,
 }
 
@@ -128,24 +135,11 @@ impl Settings {
                 overrides.project_id.as_ref().map(|t| ("--project-id", t)),
                 env,
             ),
-            timeout: parsed(
-                "F5_GUARDRAILS_TIMEOUT",
-                overrides.timeout.as_ref().map(|t| ("--timeout", t)),
-                env,
-                values::timeout_seconds,
-                DEFAULT_TIMEOUT,
-                "a number of seconds from 0.1 to 3600",
-                "the default of 10 s is used",
-            ),
-            hook_timeout: match &overrides.hook_timeout {
-                Some(text) => Given { text: text.clone(), source: Source::Flag("--hook-timeout") }.parse(
-                    values::hook_timeout_seconds,
-                    values::shortest_hook_timeout(&text.to_string_lossy(), DEFAULT_HOOK_TIMEOUT),
-                    "a whole number of seconds",
-                    "its first number or the default of 15 s is used, whichever is shorter",
-                ),
-                None => Setting::default_value(DEFAULT_HOOK_TIMEOUT),
-            },
+            timeout: scan_timeout(overrides, env),
+            hook_timeout: overrides
+                .hook_timeout
+                .as_ref()
+                .map(|t| values::old_hook_timeout(&t.to_string_lossy())),
             fail_mode: fail_mode(overrides.fail_mode.as_ref(), env),
             flagged_output: match Given::find(
                 overrides.post_strict.as_ref().map(|t| ("--post-strict", t)),
@@ -180,14 +174,22 @@ impl Settings {
         self.relative_paths.first().copied().filter(|_| *self.fail_mode == FailMode::Closed)
     }
 
-    /// The time for one hook run: the scan timeout, and never so late that the answer, [`ANSWER_TIME`] included,
-    /// comes later than 2 s (or a third, if that is less) before the hook's own timeout, because Codex takes a
+    /// The time for one hook run: the scan timeout, as far as the registration has room for it, because Codex takes a
     /// hook that it had to kill as "allow".
+    ///
+    /// Where an older version registered the hook, the answer, [`ANSWER_TIME`] included, comes 2 s (or a third, if that
+    /// is less) before the timeout that it was registered with. Otherwise `--timeout` has its room, since `install`
+    /// registers the two together, and a timeout of the environment has at most [`LONGEST_UNREGISTERED_TIMEOUT`].
     #[must_use]
     pub fn budget(&self) -> Budget {
-        let hook = *self.hook_timeout;
-        let reserve = (hook / 3).min(Duration::from_secs(2));
-        let most = hook.saturating_sub(reserve).saturating_sub(ANSWER_TIME);
+        let most = match (self.hook_timeout, self.timeout.source) {
+            (Some(hook), _) => {
+                let reserve = (hook / 3).min(Duration::from_secs(2));
+                hook.saturating_sub(reserve).saturating_sub(ANSWER_TIME)
+            }
+            (None, Source::Flag(_)) => Duration::MAX,
+            (None, Source::Environment(_) | Source::Default) => LONGEST_UNREGISTERED_TIMEOUT,
+        };
         Budget { limit: (*self.timeout).min(most), cut_by_hook: *self.timeout > most }
     }
 
@@ -196,7 +198,6 @@ impl Settings {
         [
             &self.plain_http.problem,
             &self.timeout.problem,
-            &self.hook_timeout.problem,
             &self.fail_mode.problem,
             &self.flagged_output.problem,
             &self.max_scan_length.problem,
@@ -288,7 +289,7 @@ impl LogSettings {
                 Setting { value: None, source: given.source, problem: None }
             }
             Some(given) => given.absolute_or_none(env, relative),
-            None => Setting::default_value(log_in_codex_home(env)),
+            None => log_in_codex_home(env),
         };
         Self {
             level: parsed(
@@ -305,9 +306,40 @@ impl LogSettings {
     }
 }
 
-fn log_in_codex_home(env: Env<'_>) -> Option<PathBuf> {
-    let home = CodexHome::find(System::this(), env).ok()?;
-    Some(home.path.join("logs").join("f5_guardrails.log"))
+/// The timeout as it was asked for. A longer one of the environment than registrations have room for is a problem to
+/// tell: whoever set it expects scans to get that long.
+fn scan_timeout(overrides: &Overrides, env: Env<'_>) -> Setting<Duration> {
+    let mut timeout = parsed(
+        "F5_GUARDRAILS_TIMEOUT",
+        overrides.timeout.as_ref().map(|t| ("--timeout", t)),
+        env,
+        values::timeout_seconds,
+        DEFAULT_TIMEOUT,
+        "a number of seconds from 0.1 to 3600",
+        "the default of 10 s is used",
+    );
+    let has_no_room = overrides.hook_timeout.is_none() && timeout.value > LONGEST_UNREGISTERED_TIMEOUT;
+    if let (Source::Environment(name), true) = (timeout.source, has_no_room) {
+        let most = LONGEST_UNREGISTERED_TIMEOUT.as_secs();
+        timeout.problem = Some(format!(
+            "{name} asks for more than the {most} s that a registration has room for; {most} s are used. A longer \
+             timeout has to be registered: f5-guard install --timeout SECONDS."
+        ));
+    }
+    timeout
+}
+
+/// None where the home folder would be another one for each session: what is there may be a repository's.
+fn log_in_codex_home(env: Env<'_>) -> Setting<Option<PathBuf>> {
+    match CodexHome::find(System::this(), env) {
+        Ok(home) => Setting::default_value(Some(home.path.join("logs").join("f5_guardrails.log"))),
+        Err(NoHome::NotSet { .. }) => Setting::default_value(None),
+        Err(NoHome::Relative { variable }) => Setting {
+            value: None,
+            source: Source::Environment(variable),
+            problem: Some(format!("{variable} is not an absolute path, so there is no log.")),
+        },
+    }
 }
 
 fn env_setting(variable: &'static str, env: Env<'_>) -> Option<Given> {

@@ -110,11 +110,28 @@ fn ca_bundles_are_tried_in_the_documented_order() {
 }
 
 #[test]
-fn the_deadline_stays_before_the_hooks_own_timeout() {
+fn the_deadline_stays_before_the_timeout_that_an_older_version_registered() {
     assert_eq!(budget("10", "15"), (10_000, false));
     assert_eq!(budget("14", "15"), (12_900, true));
     assert_eq!(budget("10", "3"), (1_900, true));
     assert_eq!(budget("10", "0"), (566, true), "0 means one second to Codex");
+    assert_eq!(budget("100", "120"), (100_000, false));
+}
+
+#[test]
+fn a_timeout_of_the_environment_has_the_room_of_a_registration_and_one_in_the_command_its_own() {
+    let seconds = |overrides: &Overrides, timeout: &str| {
+        let settings = read(overrides, &[("F5_GUARDRAILS_TIMEOUT", timeout)]);
+        let budget = settings.budget();
+        (budget.limit.as_secs(), budget.cut_by_hook, settings.problems().count())
+    };
+    assert_eq!(seconds(&Overrides::default(), "35"), (35, false, 0));
+    assert_eq!(seconds(&Overrides::default(), "36"), (35, true, 1));
+    let registered = Overrides { timeout: Some("100".into()), ..Overrides::default() };
+    assert_eq!(seconds(&registered, "5"), (100, false, 0));
+    let settings = read(&Overrides::default(), &[("F5_GUARDRAILS_TIMEOUT", "60")]);
+    let problem = settings.problems().next().unwrap().to_owned();
+    assert!(problem.contains("35 s") && problem.contains("f5-guard install --timeout"), "{problem}");
 }
 
 #[test]
@@ -171,5 +188,17 @@ fn a_path_below_the_home_folder_counts_as_absolute() {
         let expected = if homes[0].1 == "u" { &profile } else { &home };
         assert_eq!(settings.log.file.value, Some(Path::new(expected).join("x.log")));
         assert_eq!(settings.refused_path(), None);
+    }
+}
+
+#[test]
+fn a_codex_home_that_is_not_absolute_gets_no_log_and_is_no_error() {
+    for variables in [[("CODEX_HOME", ".codex"), ("HOME", "/h")], [("CODEX_HOME", ""), ("HOME", "h")]] {
+        let closed = ("F5_GUARDRAILS_FAIL_MODE", "closed");
+        let variables = [variables.as_slice(), &[closed, ("USERPROFILE", "h")]].concat();
+        let settings = read(&Overrides::default(), &variables);
+        assert_eq!(settings.log.file.value, None);
+        assert!(settings.problems().all(|problem| problem.ends_with("so there is no log.")));
+        assert_eq!((settings.problems().count(), settings.refused_path()), (1, None));
     }
 }

@@ -138,19 +138,21 @@ pub fn timeout_seconds(text: &str) -> Option<Duration> {
     (0.1..=3600.0).contains(&seconds).then(|| Duration::from_secs_f64(seconds))
 }
 
-/// Whole seconds, as Codex writes a hook's timeout; 0 means 1 there.
+/// The timeout that older versions registered a hook with and wrote into its command, in whole seconds; 0 means 1, as to
+/// Codex. Of a text that is no number the first number in it counts, or what they wrote as a rule, whichever is less: a
+/// deadline too early is safe, one too late is not.
 #[must_use]
-pub fn hook_timeout_seconds(text: &str) -> Option<Duration> {
-    let seconds: u64 = text.parse().ok()?;
-    (seconds <= 86_400).then(|| Duration::from_secs(seconds.max(1)))
-}
-
-/// The timeout to assume for a text that [`hook_timeout_seconds`] refuses: too short is safe, too long is not.
-#[must_use]
-pub fn shortest_hook_timeout(text: &str, default: Duration) -> Duration {
-    let digits = text.trim_start_matches(|c: char| !c.is_ascii_digit());
-    let digits = digits.split(|c: char| !c.is_ascii_digit()).next().unwrap_or_default();
-    hook_timeout_seconds(digits).map_or(default, |seconds| seconds.min(default))
+pub fn old_hook_timeout(text: &str) -> Duration {
+    const USUAL: Duration = Duration::from_secs(15);
+    let seconds = |digits: &str| {
+        let seconds: u64 = digits.parse().ok()?;
+        (seconds <= 86_400).then(|| Duration::from_secs(seconds.max(1)))
+    };
+    let first = || {
+        let digits = text.trim_start_matches(|c: char| !c.is_ascii_digit());
+        seconds(digits.split(|c: char| !c.is_ascii_digit()).next().unwrap_or_default())
+    };
+    seconds(text).unwrap_or_else(|| first().map_or(USUAL, |first| first.min(USUAL)))
 }
 
 /// Characters in one scan request. The lower bound leaves room for the overlap of two pieces.
@@ -174,9 +176,10 @@ mod tests {
 
     #[test]
     fn of_an_unreadable_hook_timeout_the_shorter_reading_counts() {
-        let default = Duration::from_secs(15);
-        for (text, seconds) in [("5s", 5), ("=7", 7), ("60s", 15), ("x", 15), ("", 15), ("0.5", 1)] {
-            assert_eq!(shortest_hook_timeout(text, default).as_secs(), seconds, "{text}");
+        for (text, seconds) in
+            [("30", 30), ("0", 1), ("5s", 5), ("=7", 7), ("60s", 15), ("x", 15), ("", 15), ("0.5", 1)]
+        {
+            assert_eq!(old_hook_timeout(text).as_secs(), seconds, "{text}");
         }
     }
 

@@ -27,7 +27,7 @@ use crate::phase;
 use crate::printable::printable;
 use crate::settings::{ProxySettings, Source, TlsSettings};
 
-/// Answers larger than this many bytes are refused.
+/// Answers larger than this many bytes are refused, unless the caller says otherwise.
 pub const MAX_BODY: usize = 8 * 1024 * 1024;
 
 /// A client that is set up once and used for all exchanges of the process.
@@ -152,8 +152,14 @@ impl Transport {
 
     /// Sends one request and reads the whole answer, whatever its status.
     pub async fn send(&self, request: Request) -> Result<Response, TransportError> {
+        self.send_capped(request, MAX_BODY).await
+    }
+
+    /// The same, where an answer of more than `most` bytes is refused as soon as that is known. Of an error page the
+    /// status counts, so that its end is left unread.
+    pub async fn send_capped(&self, request: Request, most: usize) -> Result<Response, TransportError> {
         let mut recording = self.log.as_ref().map(|log| log.start(&request, user_agent()));
-        let result = self.exchange(request, recording.as_mut()).await;
+        let result = self.exchange(request, most, recording.as_mut()).await;
         // Roots that can't be loaded are told whatever else happened, and no answer counts without them.
         let result = self.verifier.wait().map_err(TransportError::from).and(result);
         if let Some(recording) = recording {
@@ -179,6 +185,7 @@ impl Transport {
     async fn exchange(
         &self,
         request: Request,
+        most: usize,
         recording: Option<&mut Recording>,
     ) -> Result<Response, TransportError> {
         let way = match route(&request.url, &self.proxies)? {
@@ -187,7 +194,7 @@ impl Transport {
         };
         let watched = self.watch.attempt();
         watched.lock().proxy.clone_from(&way);
-        let result = self.exchange_over(request, way.as_ref(), &watched, recording).await;
+        let result = self.exchange_over(request, most, way.as_ref(), &watched, recording).await;
         result.map_err(|fault| match fault {
             Fault::Material(error) => TransportError::TlsMaterial(error),
             fault => {
@@ -205,6 +212,7 @@ impl Transport {
     async fn exchange_over(
         &self,
         request: Request,
+        most: usize,
         proxy: Option<&Proxy>,
         watched: &Watched,
         recording: Option<&mut Recording>,
@@ -242,7 +250,7 @@ impl Transport {
         let status = head.status.as_u16();
         let body = watched
             .step(Stage::Body, &target, async {
-                let body = whole(&head.headers, body).await?;
+                let body = whole(&head.headers, body, most, head.status.is_success()).await?;
                 portal_or_gateway(status, &body, watched).map_or(Ok(body), Err)
             })
             .await?;
@@ -312,25 +320,34 @@ fn portal_or_gateway(status: u16, body: &[u8], watched: &Watched) -> Option<Faul
     is_said.then_some(Fault::ClientCertificate { shown: attempt.certificate_shown })
 }
 
-/// The whole body, if it is neither too large nor compressed.
-async fn whole(headers: &HeaderMap, mut body: Incoming) -> Result<Vec<u8>, Fault> {
+/// The whole body, if it is neither too large nor compressed. Of an error page (not `is_success`) the status counts: it
+/// may be anything, and its end is left unread.
+async fn whole(
+    headers: &HeaderMap,
+    mut body: Incoming,
+    most: usize,
+    is_success: bool,
+) -> Result<Vec<u8>, Fault> {
     if let Some(encoding) = headers.get(header::CONTENT_ENCODING).map(|value| value.as_bytes().trim_ascii()) {
         const KNOWN: [&str; 5] = ["gzip", "br", "deflate", "zstd", "compress"];
-        if !encoding.is_empty() && !encoding.eq_ignore_ascii_case(b"identity") {
+        if is_success && !encoding.is_empty() && !encoding.eq_ignore_ascii_case(b"identity") {
             let known = KNOWN.iter().find(|known| known.as_bytes().eq_ignore_ascii_case(encoding));
             return Err(Fault::Encoded(known.copied().unwrap_or("in an unusual way")));
         }
     }
     let announced = headers.get(header::CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse().ok());
-    if announced.is_some_and(|length: u64| length > MAX_BODY as u64) {
-        return Err(Fault::TooLarge);
+    if is_success && announced.is_some_and(|length: u64| length > most as u64) {
+        return Err(Fault::TooLarge { most });
     }
     let mut whole = Vec::new();
     while let Some(frame) = body.frame().await {
         let frame = frame.map_err(|_| Fault::Truncated)?;
         let Ok(bytes) = frame.into_data() else { continue };
-        if whole.len() + bytes.len() > MAX_BODY {
-            return Err(Fault::TooLarge);
+        if whole.len() + bytes.len() > most {
+            if is_success {
+                return Err(Fault::TooLarge { most });
+            }
+            break;
         }
         whole.extend_from_slice(&bytes);
     }

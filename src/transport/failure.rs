@@ -189,7 +189,7 @@ impl Failure {
             (Stage::Tls, _) | (_, Fault::ClientCertificate { .. } | Fault::Alert(_) | Fault::BrokenTls) => {
                 "tls"
             }
-            (Stage::Body, _) | (_, Fault::NotHttp | Fault::Encoded(_) | Fault::TooLarge) => "bad_body",
+            (Stage::Body, _) | (_, Fault::NotHttp | Fault::Encoded(_) | Fault::TooLarge { .. }) => "bad_body",
             _ => "network",
         }
     }
@@ -233,7 +233,7 @@ impl Failure {
             (Fault::SignIn, _) => "Sign in to this network in a browser, then try again.".to_owned(),
             (Fault::OldTls, _) => "Have TLS 1.2 or 1.3 switched on at the server, or at the gateway in front of it.".to_owned(),
             (Fault::NothingInCommon | Fault::Alert(_) | Fault::BrokenTls | Fault::TlsSetup, _) => "Run `f5-guard smoketest --tls-diagnostics`, and show what it says to those who run the server or the gateway in front of it.".to_owned(),
-            (Fault::NotHttp | Fault::TooLarge | Fault::Truncated | Fault::Encoded(_), _) => format!("Check that {base_url} and the proxy settings lead to the F5 service itself; a gateway in front of it may change answers."),
+            (Fault::NotHttp | Fault::TooLarge { .. } | Fault::Truncated | Fault::Encoded(_), _) => format!("Check that {base_url} and the proxy settings lead to the F5 service itself; a gateway in front of it may change answers."),
             (Fault::TimedOut, _) if self.answered => "Try again; if the service stays slow, raise F5_GUARDRAILS_TIMEOUT.".to_owned(),
             (Fault::TimedOut, _) if self.stage == Stage::Request => format!("Try again; if it stays, check the state of the F5 service and {base_url}."),
             (Fault::Reset | Fault::Closed, _) => "Try again; if it stays, a firewall or proxy on the way may cut the connection: run `f5-guard smoketest --tls-diagnostics`.".to_owned(),
@@ -361,7 +361,9 @@ impl std::fmt::Display for Failure {
             }
             (_, Fault::NotHttp) => write!(f, "{} did not answer in valid HTTP{via}.", capital(&whom)),
             (_, Fault::Truncated) => write!(f, "The answer of {whom} broke off before its end{via}."),
-            (_, Fault::TooLarge) => write!(f, "The answer of {whom} is larger than 8 MiB."),
+            (_, Fault::TooLarge { most }) => {
+                write!(f, "The answer of {whom} is larger than {} KiB.", most.div_ceil(1024))
+            }
             (_, Fault::Encoded(how)) => {
                 write!(f, "The answer of {whom} is compressed ({how}), which f5-guard did not ask for.")
             }

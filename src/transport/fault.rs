@@ -87,8 +87,9 @@ pub enum Fault {
     NotHttp,
     #[error("the answer broke off before its end")]
     Truncated,
+    /// `most` is in bytes.
     #[error("the answer is too large")]
-    TooLarge,
+    TooLarge { most: usize },
     #[error("the answer is compressed ({0}), which was not asked for")]
     Encoded(&'static str),
     /// No fault of the network: roots or keys can't be used.

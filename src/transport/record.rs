@@ -11,7 +11,7 @@ use serde::{Serialize, Serializer};
 
 use super::exchange::Request;
 use crate::printable::printable;
-use crate::secret::Secret;
+use crate::secret::{Secret, SecretFinder};
 
 /// More of a body than this many bytes is not kept.
 const BODY_BYTES: usize = 64 * 1024;
@@ -86,7 +86,7 @@ fn as_milliseconds<S: Serializer>(took: &Duration, serializer: S) -> Result<S::O
 #[derive(Debug, Clone)]
 pub struct ExchangeLog {
     bodies: Bodies,
-    secrets: Arc<[Secret]>,
+    secrets: Arc<[SecretFinder]>,
     exchanges: Arc<Mutex<Vec<Exchange>>>,
 }
 
@@ -103,7 +103,7 @@ impl ExchangeLog {
     /// An empty record. `secrets` are taken out wherever they turn up, also where a server repeats them.
     #[must_use]
     pub fn new(bodies: Bodies, secrets: Vec<Secret>) -> Self {
-        let secrets = secrets.into_iter().filter(|secret| secret.length() > 0).collect();
+        let secrets = secrets.iter().map(SecretFinder::new).collect();
         Self { bodies, secrets, exchanges: Arc::default() }
     }
 
@@ -147,21 +147,21 @@ impl ExchangeLog {
             ("location", Some((address, _))) => format!("{address}?{REDACTED}"),
             _ => text.into_owned(),
         };
-        printable(&self.without_secrets(&text), VALUE_CHARS)
+        self.shown(&text, VALUE_CHARS)
     }
 
     fn message(&self, line: &str, headers: Vec<(String, String)>, body: &[u8]) -> Message {
-        let kept = (self.bodies == Bodies::Kept && !body.is_empty()).then(|| {
-            // Secrets first: a cut could leave a part of one.
-            let text = self.without_secrets(&String::from_utf8_lossy(body));
-            printable(&text, BODY_BYTES)
-        });
-        let line = printable(&self.without_secrets(line), VALUE_CHARS);
+        let kept = (self.bodies == Bodies::Kept && !body.is_empty())
+            .then(|| self.shown(&String::from_utf8_lossy(body), BODY_BYTES));
+        let line = self.shown(line, VALUE_CHARS);
         Message { line, headers, body_bytes: body.len(), body: kept }
     }
 
-    fn without_secrets(&self, text: &str) -> String {
-        self.secrets.iter().fold(text.to_owned(), |text, secret| text.replace(secret.expose(), REDACTED))
+    /// A text as it is shown. Secrets are looked for in what is left of it: what is taken out could part one, and a part
+    /// that a cut leaves is found too.
+    fn shown(&self, text: &str, max: usize) -> String {
+        let text = printable(text, max);
+        self.secrets.iter().fold(text, |text, secret| secret.without(&text).into_owned())
     }
 }
 
@@ -187,7 +187,7 @@ impl Recording {
             }
             (Ok(_), None) => return,
             (Err(error), _) => {
-                let error = printable(&self.log.without_secrets(&error.to_string()), VALUE_CHARS);
+                let error = self.log.shown(&error.to_string(), VALUE_CHARS);
                 ExchangeResult::Failed { error, total_ms }
             }
         };

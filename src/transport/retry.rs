@@ -98,7 +98,7 @@ mod tests {
         for (fault, again) in [
             (Fault::Refused, true),
             (Fault::NoConnection, true),
-            (Fault::TooLarge, false),
+            (Fault::TooLarge { most: 1024 }, false),
             (Fault::ProxyStatus { status: 503, retry_after: None }, true),
             (Fault::ProxyStatus { status: 403, retry_after: None }, false),
             (Fault::ProxyLogin { sent: true, offers: Vec::new() }, false),

@@ -2,14 +2,12 @@
 
 mod fake;
 
-use std::fs;
 use std::io::Read;
 use std::net::TcpListener;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::time::Duration;
 
 use f5_guard::codex::app_server::{AppServer, AppServerError};
-use f5_guard::codex::config_style::PutBack;
 use f5_guard::codex::home::{CodexHome, Origin};
 use f5_guard::codex::listing::{FolderHooks, HookListing};
 use f5_guard::codex::locate::{self, Codex, LocateError, Place};
@@ -46,13 +44,9 @@ const TESTS: &[(&str, fn())] = &[
     ("a_codex_that_leaves_is_told_with_its_last_words", leaves),
     ("an_answer_of_another_shape_is_unreadable", wrong_shape),
     ("trust_is_asked_for_exactly_our_hooks_with_the_listed_hash", trust_exactly_ours),
-    ("trust_keeps_crlf_and_the_byte_order_mark", trust_keeps_style),
     ("trust_that_codex_does_not_confirm_is_an_error", trust_unconfirmed),
     ("a_definition_that_changed_meanwhile_is_not_taken_as_trusted", trust_changed),
     ("a_hook_the_user_switched_off_is_turned_on_only_on_request", switched_off),
-    ("the_files_style_comes_back_even_when_codex_fails_after_writing", style_after_failure),
-    ("forgetting_our_records_leaves_those_of_others", forget_ours),
-    ("forgetting_the_last_records_takes_their_table_along", forget_all),
     ("the_version_is_read_from_codexs_own_words", version),
     ("a_codex_that_hangs_at_its_version_is_an_error", version_hangs),
     ("a_codex_that_tells_no_version_shows_what_it_said", version_missing),
@@ -71,10 +65,6 @@ impl Setup {
 
     fn path(&self) -> &Path {
         self.dir.path()
-    }
-
-    fn config(&self) -> PathBuf {
-        self.path().join("config.toml")
     }
 
     fn start(&self, limit: Duration) -> Result<AppServer, AppServerError> {
@@ -102,10 +92,10 @@ fn ours(folder: &FolderHooks) -> Vec<HookListing> {
 }
 
 /// Lists, trusts what is ours, and hands back what came of it.
-fn trust_ours(setup: &Setup, switched_off: SwitchedOff) -> Result<PutBack, TrustError> {
+fn trust_ours(setup: &Setup, switched_off: SwitchedOff) -> Result<(), TrustError> {
     let mut server = setup.start(LONG).unwrap();
     let hooks = ours(&server.list_hooks_in(setup.path()).unwrap());
-    trust::trust(&mut server, &setup.config(), setup.path(), &hooks, switched_off)
+    trust::trust(&mut server, setup.path(), &hooks, switched_off)
 }
 
 fn answer_among_noise() {
@@ -205,15 +195,6 @@ fn trust_exactly_ours() {
     assert_eq!(received(setup.path())[1]["params"], json!({ "edits": [edit] }));
 }
 
-fn trust_keeps_style() {
-    let trusted = list(&[hook("k", "ours", "trusted")]);
-    let setup = Setup::new(&[list(&[hook("k", "ours", "untrusted")]), write_ok("a = 1\n\n[s]\n"), trusted]);
-    fs::write(setup.config(), "\u{feff}a = 1\r\n").unwrap();
-    assert_eq!(trust_ours(&setup, SwitchedOff::Stay).unwrap(), PutBack::Style);
-    assert_eq!(fs::read_to_string(setup.config()).unwrap(), "\u{feff}a = 1\r\n\r\n[s]\r\n");
-    assert_eq!(received(setup.path()).last().unwrap()["method"], "hooks/list");
-}
-
 fn trust_unconfirmed() {
     let untrusted = || list(&[hook("k", "ours", "untrusted")]);
     let setup = Setup::new(&[untrusted(), write_ok("a = 1\n"), untrusted()]);
@@ -251,43 +232,6 @@ fn switched_off() {
     assert!(matches!(trust_ours(&setup, SwitchedOff::TurnOn), Err(TrustError::NotKept(_))));
 }
 
-fn style_after_failure() {
-    let failed = Step::Write("a = 1\n".into(), json!({"status": "conflict"}));
-    let setup = Setup::new(&[list(&[hook("k", "ours", "untrusted")]), failed]);
-    fs::write(setup.config(), "a = 1\r\n").unwrap();
-    assert!(matches!(trust_ours(&setup, SwitchedOff::Stay), Err(TrustError::Codex(_))));
-    assert_eq!(fs::read(setup.config()).unwrap(), b"a = 1\r\n");
-}
-
-/// Forgets `k1` and `k9` where the user's file holds `states`; hands back what was found and asked for.
-fn forget(states: Value) -> (Vec<String>, Option<Value>) {
-    let user = json!({"name": {"type": "user", "file": "/c", "profile": null},
-        "config": {"hooks": {"state": states}}});
-    let other = json!({"name": {"type": "system", "file": "/s"},
-        "config": {"hooks": {"state": {"k9": {"trusted_hash": "h"}}}}});
-    let layers = Step::Answer(json!({"config": {}, "layers": [other, user]}));
-    let setup = Setup::new(&[layers, write_ok(""), list(&[])]);
-    let mut server = setup.start(LONG).unwrap();
-    let keys = ["k1".to_owned(), "k9".to_owned()];
-    let known = trust::forget(&mut server, &setup.config(), setup.path(), &keys).unwrap();
-    let asked = received(setup.path()).get(1).map(|request| request["params"]["edits"].clone());
-    (known, asked)
-}
-
-fn forget_ours() {
-    let (known, asked) = forget(json!({"k1": {"trusted_hash": "h"}, "other": {"trusted_hash": "h"}}));
-    assert_eq!(known, ["k1"]);
-    let edit = json!({"keyPath": "hooks.state.\"k1\"", "value": null, "mergeStrategy": "replace"});
-    assert_eq!(asked, Some(json!([edit])));
-}
-
-fn forget_all() {
-    let (_, asked) = forget(json!({"k1": {"trusted_hash": "h"}}));
-    let edit = json!({"keyPath": "hooks.state", "value": null, "mergeStrategy": "replace"});
-    assert_eq!(asked, Some(json!([edit])));
-    assert_eq!(forget(json!({})), (vec![], None));
-}
-
 /// This binary under a name that tells the fake what to be.
 fn named(dir: &TempDir, name: &str) -> Codex {
     let this = std::env::current_exe().unwrap();
@@ -295,7 +239,7 @@ fn named(dir: &TempDir, name: &str) -> Codex {
     #[cfg(unix)]
     std::os::unix::fs::symlink(this, &program).unwrap();
     #[cfg(not(unix))]
-    fs::copy(this, &program).unwrap();
+    std::fs::copy(this, &program).unwrap();
     Codex { program, place: Place::Explicit }
 }
 

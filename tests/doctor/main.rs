@@ -2,6 +2,8 @@
 //! it is told to.
 
 mod fake;
+#[path = "../support/own.rs"]
+mod own;
 #[path = "../support/shells.rs"]
 mod shells;
 mod user;
@@ -9,6 +11,8 @@ mod user;
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use f5_guard::hook::Event;
+use f5_guard::registration::{Launcher, Registration, RegistrationOptions};
 use f5_stand_in::f5::{F5, TOKEN, Verdict};
 use libtest_mimic::{Arguments, Trial};
 use serde_json::{Value, json};
@@ -41,10 +45,16 @@ const TESTS: &[(&str, fn())] = &[
     ("two_registrations_and_two_files_are_found", doubles),
     ("the_python_integration_is_named", python),
     ("a_projects_untrusted_command_is_never_run", project_not_run),
+    ("what_only_looks_like_f5_guard_is_a_problem_and_is_never_run", lookalikes),
+    ("the_token_goes_to_no_address_of_a_hook_that_codex_does_not_run", addresses),
+    ("a_registration_of_an_older_version_is_to_be_renewed", old_registration),
     ("offline_asks_nobody", offline),
     ("an_objecting_service_works", objecting),
     ("the_logs_last_problems_are_shown", log_problems),
     ("a_log_that_cannot_be_written_is_found", log_not_writable),
+    #[cfg(unix)]
+    ("a_log_that_is_a_link_is_not_followed", log_is_a_link),
+    ("a_log_path_that_is_not_absolute_is_an_error_in_closed_mode", relative_log),
     ("no_secret_is_shown_anywhere", no_secrets),
     ("text_has_no_escape_sequences_off_a_terminal", no_colour),
     #[cfg(target_os = "linux")]
@@ -224,40 +234,152 @@ fn python() {
     assert_eq!((run.code, run.finding("python-integration").0.as_str()), (Some(0), "warning"));
 }
 
+/// A hook of the project, as Codex lists it.
+fn projects_hook(user: &User, event: &str, command: &str, trust: &str) -> Value {
+    let mut entry = user.entries(trust)[3].clone();
+    entry["key"] = format!("p:{event}").into();
+    entry["eventName"] = event.into();
+    entry["command"] = command.into();
+    entry["source"] = "project".into();
+    entry["sourcePath"] = json!(user.path("work").join(".codex/config.toml"));
+    entry
+}
+
+/// The same in the project's file.
+fn write_projects_hook(user: &User, event: &str, command: &str) {
+    let project = user.path("work").join(".codex");
+    fs::create_dir_all(&project).unwrap();
+    let toml = format!(
+        "[[hooks.{event}]]\n[[hooks.{event}.hooks]]\ntype = \"command\"\ncommand = {}\n",
+        Value::from(command)
+    );
+    fs::write(project.join("config.toml"), toml).unwrap();
+}
+
+/// The command that a project's registration has for the event on this system.
+fn portable(event: Event, options: &RegistrationOptions) -> String {
+    let launcher = if cfg!(windows) { Launcher::PortableWindows } else { Launcher::PortableUnix };
+    let registration = Registration::new(options, &launcher, None).unwrap();
+    registration.hooks.into_iter().find(|hook| hook.event == event).unwrap().command
+}
+
 fn project_not_run() {
+    for (codex_is_there, trust) in [(true, "untrusted"), (false, "untrusted"), (true, "trusted")] {
+        let mut user = User::new();
+        let ran = user.path("ran");
+        replace_binary(&user, &json!({"version": "f5-guard 0.0.9", "touches": ran}));
+        fs::write(user.config(), "").unwrap();
+        // By the path of the user's own binary, which is f5-guard whoever names it.
+        let command = user.command("stop");
+        write_projects_hook(&user, "Stop", &command);
+        user.codex_says(json!({"hooks": [projects_hook(&user, "stop", &command, trust)]}));
+        if !codex_is_there {
+            user.codex = user.path("no-codex");
+        }
+        let (_user, run) = user.run();
+        let report = run.json();
+        let projects = &report["hooks"].as_array().unwrap()[0];
+        // Trusted, it is run: so the file would be there if it had been run before.
+        let is_run = trust == "trusted";
+        assert_eq!(
+            (&projects["layer"], projects["trial"]["result"] == "passed"),
+            (&json!("project"), is_run),
+            "{projects:#}"
+        );
+        assert_eq!(ran.exists(), is_run, "a repository's command was run, or a trusted one was not");
+    }
+}
+
+fn lookalikes() {
     let evil = tempfile::tempdir().unwrap();
     let program = evil.path().join(format!("f5-guard{}", std::env::consts::EXE_SUFFIX));
     let ran = evil.path().join("ran");
     fake::impostor(&program, &json!({"version": "f5-guard 0.0.9", "touches": ran}));
-    for (codex_is_there, trust) in [(true, "untrusted"), (false, "untrusted"), (true, "trusted")] {
+    let command = format!("{} stop", program.display());
+    for (event, listed) in [("Stop", "stop"), ("SessionStart", "sessionStart")] {
+        for (codex_is_there, trust) in [(true, "untrusted"), (false, "untrusted"), (true, "trusted")] {
+            let mut user = User::new();
+            write_projects_hook(&user, event, &command);
+            let mut entries = user.entries("trusted");
+            entries.push(projects_hook(&user, listed, &command, trust));
+            user.codex_says(json!({"hooks": entries}));
+            if !codex_is_there {
+                user.codex = user.path("no-codex");
+            }
+            let (_user, run) = user.run();
+            let (severity, text) = run.finding("lookalike");
+            assert_eq!((run.code, severity.as_str()), (Some(1), "problem"), "{event} {trust}");
+            assert!(text.contains(event) && text.contains("config.toml"), "{text}");
+            assert!(!ran.exists(), "not even asked for its version");
+        }
+    }
+    // In a file that Codex does not take hooks from it can't be trusted by mistake.
+    let user = User::new();
+    write_projects_hook(&user, "Stop", &command);
+    let (_user, run) = user.run();
+    assert_eq!((run.code, run.finding("lookalike").0.as_str()), (Some(0), "warning"));
+}
+
+fn addresses() {
+    let elsewhere = F5::builder().never_called().start();
+    let options =
+        RegistrationOptions { base_url: Some(elsewhere.base_url()), ..RegistrationOptions::default() };
+    let command = portable(Event::Stop, &options);
+    let its_own = |user: &User| format!("{} --base-url {}", user.command("stop"), elsewhere.base_url());
+    // A project's, of which Codex knows; one of a user whom Codex could not be asked about; the user's own.
+    for (projects, codex_is_there, trust) in [
+        (true, true, "untrusted"),
+        (true, true, "modified"),
+        (true, false, "untrusted"),
+        (false, true, "untrusted"),
+    ] {
         let mut user = User::new();
-        let project = user.path("work").join(".codex");
-        fs::create_dir(&project).unwrap();
-        let command = format!("{} stop", program.display());
-        let toml = format!(
-            "[[hooks.Stop]]\n[[hooks.Stop.hooks]]\ntype = \"command\"\ncommand = {}\n",
-            Value::from(command.as_str())
-        );
-        fs::write(project.join("config.toml"), toml).unwrap();
-        let mut entries = user.entries("trusted");
-        let mut second = entries[3].clone();
-        second["command"] = command.into();
-        second["source"] = "project".into();
-        second["trustStatus"] = trust.into();
-        entries.push(second);
-        user.codex_says(json!({"hooks": entries}));
+        fs::write(user.config(), "").unwrap();
+        let mut entry = projects_hook(&user, "stop", &command, trust);
+        if projects {
+            write_projects_hook(&user, "Stop", &command);
+        } else {
+            entry["source"] = "user".into();
+            entry["command"] = its_own(&user).into();
+        }
+        user.codex_says(json!({"hooks": [entry]}));
         if !codex_is_there {
             user.codex = user.path("no-codex");
         }
-        let (_, run) = user.run();
+        let (user, run) = user.run();
         let report = run.json();
-        let hooks = report["hooks"].as_array().unwrap();
-        let projects = hooks.iter().find(|hook| hook["layer"] == "project").unwrap();
-        // Trusted, it is run: so the file would be there if it had been run before.
-        let is_run = trust == "trusted";
-        assert_eq!(projects["trial"]["result"] == "passed", is_run, "{projects:#}");
-        assert_eq!(ran.exists(), is_run, "a repository's command was run, or a trusted one was not");
+        let settings = report["settings"].as_array().unwrap();
+        let url = settings.iter().find(|setting| setting["name"] == "base URL").unwrap();
+        assert_eq!(url["source"], "F5_GUARDRAILS_BASE_URL", "{projects} {codex_is_there} {trust}");
+        assert_eq!(user.api.inputs().len(), 1, "the greeting goes to the user's own address");
     }
+    assert_eq!(elsewhere.connections(), 0);
+    // The user's own file counts where Codex can't be asked.
+    let here = F5::builder().start();
+    let mut user = User::with(F5::builder().may_stay_idle().start());
+    let command = format!("{} --base-url {}", user.command("stop"), here.base_url());
+    let toml = format!(
+        "[[hooks.Stop]]\n[[hooks.Stop.hooks]]\ntype = \"command\"\ncommand = {}\n",
+        Value::from(command)
+    );
+    fs::write(user.config(), toml).unwrap();
+    user.codex = user.path("no-codex");
+    let (_user, _run) = user.run();
+    assert_eq!(here.inputs().len(), 1);
+}
+
+fn old_registration() {
+    let user = User::new();
+    let mut entries = user.entries("trusted");
+    for entry in &mut entries {
+        entry["command"] = format!("{} --hook-timeout 15", entry["command"].as_str().unwrap()).into();
+        entry["timeoutSec"] = 15.into();
+    }
+    user.codex_says(json!({"hooks": entries}));
+    let (_, run) = user.run();
+    let (severity, text) = run.finding("old-registration");
+    assert_eq!((run.code, severity.as_str()), (Some(0), "warning"), "{}", run.stdout);
+    assert!(text.contains("15 s"), "{text}");
 }
 
 /// These tests play the server: their own process has no token.
@@ -331,6 +453,27 @@ fn log_not_writable() {
     fs::create_dir(&folder).unwrap();
     let (_, run) = user.set("F5_GUARDRAILS_LOG_FILE", folder.display().to_string()).run();
     assert_eq!((run.code, run.finding("log-file").0.as_str()), (Some(0), "warning"));
+}
+
+#[cfg(unix)]
+fn log_is_a_link() {
+    let user = User::new();
+    let link = user.path("link.log");
+    std::os::unix::fs::symlink(user.config(), &link).unwrap();
+    let (_, run) = user.set("F5_GUARDRAILS_LOG_FILE", link.display().to_string()).run();
+    let (severity, text) = run.finding("log-file");
+    assert_eq!((run.code, severity.as_str()), (Some(0), "warning"));
+    assert!(text.contains("it is a link"), "{text}");
+}
+
+fn relative_log() {
+    for (mode, code, expected) in [("open", 0, "warning"), ("closed", 1, "problem")] {
+        let user = User::new().set("F5_GUARDRAILS_FAIL_MODE", mode);
+        let (_, run) = user.set("F5_GUARDRAILS_LOG_FILE", "x.log").run();
+        let (severity, text) = run.finding("setting");
+        assert_eq!((run.code, severity.as_str()), (Some(code), expected), "{}", run.stdout);
+        assert!(text.contains("F5_GUARDRAILS_LOG_FILE is not an absolute path"), "{text}");
+    }
 }
 
 fn no_secrets() {

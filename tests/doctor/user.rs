@@ -8,14 +8,15 @@ use f5_stand_in::f5::{F5, TOKEN};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
-use crate::{fake, shells};
+use crate::{fake, own, shells};
 
 pub const BINARY: &str = env!("CARGO_BIN_EXE_f5-guard");
-pub const EVENTS: [(&str, &str, &str); 4] = [
+pub const EVENTS: [(&str, &str, &str); 5] = [
     ("UserPromptSubmit", "userPromptSubmit", "user-prompt-submit"),
     ("PreToolUse", "preToolUse", "pre-tool-use"),
     ("PostToolUse", "postToolUse", "post-tool-use"),
     ("Stop", "stop", "stop"),
+    ("SubagentStop", "subagentStop", "stop"),
 ];
 
 pub struct User {
@@ -52,7 +53,7 @@ impl Run {
 }
 
 impl User {
-    /// Everything in order: binary installed, four hooks registered and trusted, the service clears.
+    /// Everything in order: binary installed, five hooks registered and trusted, the service clears.
     pub fn new() -> Self {
         Self::with(F5::builder().may_stay_idle().start())
     }
@@ -75,8 +76,12 @@ impl User {
         };
         let installed = user.installed();
         fs::create_dir_all(installed.parent().unwrap()).unwrap();
-        // The same file under the installed name: a copy of a debug build would be large.
-        fs::hard_link(BINARY, &installed).or_else(|_| fs::copy(BINARY, &installed).map(drop)).unwrap();
+        own::put(BINARY, &installed);
+        if !own::is_ours(&user.codex) {
+            let codex = user.path("codex");
+            own::put(&user.codex, &codex);
+            user.codex = codex;
+        }
         user.register("trusted");
         user.variables.push(("PATH".into(), shells::path()));
         user
@@ -105,13 +110,13 @@ impl User {
     }
 
     pub fn command(&self, subcommand: &str) -> String {
-        format!("{} {subcommand} --hook-timeout 15", self.installed().display())
+        format!("{} {subcommand}", self.installed().display())
     }
 
     pub fn entries(&self, trust: &str) -> Vec<Value> {
         let entry = |(_, event, subcommand): &(&str, &str, &str)| {
             json!({"key": format!("k:{event}"), "eventName": event, "command": self.command(subcommand),
-                "matcher": ".*", "timeoutSec": 15, "statusMessage": null, "sourcePath": self.config(),
+                "matcher": ".*", "timeoutSec": 60, "statusMessage": null, "sourcePath": self.config(),
                 "source": "user", "enabled": true, "isManaged": false, "currentHash": "sha256:1",
                 "trustStatus": trust})
         };
@@ -124,7 +129,7 @@ impl User {
             .iter()
             .map(|(event, _, subcommand)| {
                 let command = Value::from(self.command(subcommand));
-                format!("[[hooks.{event}]]\n[[hooks.{event}.hooks]]\ntype = \"command\"\ncommand = {command}\ntimeout = 15\n")
+                format!("[[hooks.{event}]]\n[[hooks.{event}.hooks]]\ntype = \"command\"\ncommand = {command}\ntimeout = 60\n")
             })
             .collect();
         fs::write(self.config(), hooks).unwrap();

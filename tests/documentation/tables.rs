@@ -5,7 +5,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use clap::CommandFactory;
 use f5_guard::cli::Cli;
 use f5_guard::doctor::FindingId;
-use f5_guard::settings::{DEFAULT_BASE_URL, DEFAULT_HOOK_TIMEOUT, DEFAULT_MAX_SCAN_LENGTH, DEFAULT_TIMEOUT};
+use f5_guard::settings::{
+    DEFAULT_BASE_URL, DEFAULT_MAX_SCAN_LENGTH, DEFAULT_TIMEOUT, HOOK_TIMEOUT, LONGEST_UNREGISTERED_TIMEOUT,
+    STALL_ROOM,
+};
 
 use crate::markdown::{Document, root};
 
@@ -54,9 +57,10 @@ fn defaults_in_the_readme_and_in_the_help_are_those_of_the_program() {
     ] {
         assert_eq!(shown.get(name), Some(&value), "{name}");
     }
-    let hook_timeout = format!("`{}`", DEFAULT_HOOK_TIMEOUT.as_secs());
-    let row = rows(readme.section("Settings")).into_iter().find(|row| row.contains(&"`--hook-timeout`"));
-    assert!(row.is_some_and(|row| row.contains(&hook_timeout.as_str())));
+    for time in [HOOK_TIMEOUT, LONGEST_UNREGISTERED_TIMEOUT, STALL_ROOM] {
+        let seconds = format!("{} s", time.as_secs());
+        assert!(readme.section("Settings").contains(&seconds), "{seconds}");
+    }
 }
 
 #[test]

@@ -3,7 +3,7 @@
 use f5_stand_in::f5::{F5, Fault, Verdict};
 use serde_json::json;
 
-use crate::support::{Event, FailMode, Hook, everywhere};
+use crate::support::{Event, FailMode, Hook, everywhere, program};
 
 #[test]
 fn the_fail_mode_flag_wins_over_the_environment() {
@@ -123,4 +123,100 @@ fn a_flag_is_not_repeated_where_it_may_be_a_secret() {
     let api = F5::builder().never_called().start();
     let token = format!("--token={}", f5_stand_in::f5::TOKEN);
     Hook::pre_tool_use().closed().arguments([token]).against(&api).run().blocked();
+}
+
+/// Calls that are not a hook's, though somebody registered them as one.
+const NO_HOOK: [&[&str]; 12] = [
+    &[],
+    &["--version"],
+    &["-V"],
+    &["--help"],
+    &["help"],
+    &["help", "stop"],
+    &["pretooluse"],
+    &["Stop"],
+    &["stop", "--help"],
+    &["pre-tool-use", "-h"],
+    &["install", "--help"],
+    &["doctor", "--bogus"],
+];
+
+#[test]
+fn a_call_of_no_hook_with_a_payload_gets_the_fail_modes_answer() {
+    everywhere(|event, mode| {
+        for call in NO_HOOK {
+            let api = F5::builder().never_called().start();
+            let mut program = std::process::Command::new(program());
+            program.args(call);
+            let hook = Hook::of(event).in_mode(mode).through(program).against(&api);
+            hook.run().failed_in(mode).says(&["hook command can't be used"]);
+        }
+    });
+}
+
+#[test]
+fn a_call_of_no_hook_that_asks_for_closed_is_closed() {
+    for event in Event::ALL {
+        for call in [&["--help", "--fail-mode", "closed"][..], &["--fail-mode=closed"], &["sotp", "closed"]] {
+            let mut program = std::process::Command::new(program());
+            program.args(call);
+            Hook::of(event).open().through(program).run().blocked();
+        }
+    }
+}
+
+#[test]
+fn help_and_version_without_a_payload_are_what_they_are_everywhere() {
+    let hook = || Hook::of(Event::Stop).closed();
+    for (call, said) in
+        [("--version", "f5-guard "), ("--help", "Usage: f5-guard"), ("install", "Usage: f5-guard install")]
+    {
+        for stdin in ["", "no payload", "[1]", "\n"] {
+            let mut program = std::process::Command::new(program());
+            program.arg(call);
+            if call == "install" {
+                program.arg("--help");
+            }
+            let answer = hook().through(program).stdin(stdin).run();
+            assert!(
+                answer.code == Some(0) && answer.stdout.contains(said),
+                "{call} with {stdin:?}: {answer:?}"
+            );
+        }
+    }
+}
+
+/// A script that is piped into its shell, or a list that a loop reads, is somebody else's.
+#[cfg(target_os = "linux")]
+#[test]
+fn asking_for_the_version_takes_nothing_from_stdin() {
+    let home = tempfile::tempdir().unwrap();
+    let list = home.path().join("list");
+    std::fs::write(&list, "one\ntwo\n").unwrap();
+    for script in [
+        "cat list | { f5_guard; cat; }",
+        "{ f5_guard; cat; } < list",
+        "cat list | while read -r line; do f5_guard; echo \"$line\"; done",
+    ] {
+        let output = std::process::Command::new("/bin/sh")
+            .args(["-c", &format!("f5_guard() {{ \"$0\" --version >&2; }}; {script}")])
+            .arg(program())
+            .current_dir(home.path())
+            .output()
+            .unwrap();
+        assert_eq!(String::from_utf8_lossy(&output.stdout), "one\ntwo\n", "{script}");
+        assert!(String::from_utf8_lossy(&output.stderr).starts_with("f5-guard "), "{script}");
+    }
+}
+
+#[test]
+fn somebody_who_holds_stdin_open_gets_the_version_all_the_same() {
+    let mut program = std::process::Command::new(program());
+    let program =
+        program.arg("--version").stdin(std::process::Stdio::piped()).stdout(std::process::Stdio::piped());
+    let mut child = program.spawn().unwrap();
+    let stdin = child.stdin.take();
+    let said = std::io::read_to_string(child.stdout.take().unwrap()).unwrap();
+    assert!(child.wait().unwrap().success() && said.starts_with("f5-guard "), "{said}");
+    drop(stdin);
 }

@@ -35,16 +35,22 @@ fn cases() -> Vec<Case> {
     ]
 }
 
-fn file(event: Event, case: &Case) -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("tests/golden/{}.{}.json", event.name(), case.name))
+/// What goes to stdout is in a `.json` file; what goes to stderr where the exit code is 2, in a `.txt` file.
+fn file(event: Event, case: &Case, kind: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("tests/golden/{}.{}.{kind}", event.name(), case.name))
 }
 
-/// The answer with the stand-in's port, which differs from run to run, made equal.
-fn answer(event: Event, case: &Case) -> String {
+/// The answer's files, with the stand-in's port, which differs from run to run, made equal.
+fn answer(event: Event, case: &Case) -> Vec<(PathBuf, String)> {
     let api = F5::builder().always(case.reply.clone()).may_stay_idle().start();
     let answer = (case.prepare)(Hook::of(event).against(&api)).run();
     answer.codex();
-    answer.stdout.replace(&api.address().to_string(), "127.0.0.1:PORT")
+    let text = |text: &str| text.replace(&api.address().to_string(), "127.0.0.1:PORT");
+    let mut files = vec![(file(event, case, "json"), text(&answer.stdout))];
+    if answer.code == Some(2) {
+        files.push((file(event, case, "txt"), text(&answer.stderr)));
+    }
+    files
 }
 
 #[test]
@@ -52,11 +58,12 @@ fn the_answers_are_byte_for_byte_the_golden_ones() {
     let mut differences = Vec::new();
     for event in Event::ALL {
         for case in cases() {
-            let path = file(event, &case);
-            let expected = std::fs::read_to_string(&path).unwrap_or_else(|error| format!("({error})"));
-            let actual = answer(event, &case);
-            if actual != expected {
-                differences.push(format!("{}\n  expected {expected}\n  got      {actual}", path.display()));
+            for (path, actual) in answer(event, &case) {
+                let expected = std::fs::read_to_string(&path).unwrap_or_else(|error| format!("({error})"));
+                if actual != expected {
+                    differences
+                        .push(format!("{}\n  expected {expected}\n  got      {actual}", path.display()));
+                }
             }
         }
     }
@@ -68,12 +75,27 @@ fn every_golden_file_belongs_to_a_case() {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden");
     let expected: Vec<PathBuf> = Event::ALL
         .into_iter()
-        .flat_map(|event| cases().into_iter().map(move |case| file(event, &case)))
+        .flat_map(|event| cases().into_iter().map(move |case| (event, case)))
+        .flat_map(|(event, case)| ["json", "txt"].map(|kind| file(event, &case, kind)))
         .collect();
     for entry in std::fs::read_dir(folder).expect("the golden files") {
         let path = entry.expect("an entry").path();
-        let is_golden = path.extension().is_some_and(|extension| extension == "json");
+        let is_golden = path.extension().is_some_and(|extension| extension != "md");
         assert!(!is_golden || expected.contains(&path), "{} belongs to no case", path.display());
+    }
+}
+
+#[cfg(unix)]
+#[test]
+fn a_block_by_exit_code_has_both_files_and_no_other_answer_has() {
+    for event in Event::ALL {
+        for case in cases() {
+            let json = std::fs::read_to_string(file(event, &case, "json")).expect("a golden file");
+            let blocks = ["\"decision\":\"block\"", "\"permissionDecision\":\"deny\""]
+                .iter()
+                .any(|word| json.contains(word));
+            assert_eq!(file(event, &case, "txt").exists(), blocks, "{event:?} {}", case.name);
+        }
     }
 }
 
@@ -82,7 +104,9 @@ fn every_golden_file_belongs_to_a_case() {
 fn write_the_golden_files() {
     for event in Event::ALL {
         for case in cases() {
-            std::fs::write(file(event, &case), answer(event, &case)).expect("tests/golden can be written to");
+            for (path, text) in answer(event, &case) {
+                std::fs::write(path, text).expect("tests/golden can be written to");
+            }
         }
     }
 }

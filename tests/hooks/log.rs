@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use f5_stand_in::f5::{F5, Fault, Verdict};
+use f5_stand_in::f5::{F5, Fault, Outcome, Scanner, Verdict};
 use serde_json::Value;
 
 use crate::support::{Answer, Event, FailMode, Hook};
@@ -135,13 +135,53 @@ fn phases_are_no_matter_for_the_other_levels() {
     assert_eq!(phases(&hook.run().allowed()), [""; 0]);
 }
 
+/// Next to exit code 2 stderr belongs to the answer.
 #[test]
-fn stderr_has_lines_for_people() {
-    let api = F5::answering(Fault::status(401));
-    let answer = Hook::pre_tool_use().closed().against(&api).run().blocked();
-    assert!(!answer.stderr.trim().is_empty());
-    assert!(answer.stderr.lines().all(|line| !line.starts_with('{')), "{}", answer.stderr);
-    assert!(!answer.stderr.contains('\u{1b}'), "no colours where nobody looks: {}", answer.stderr);
+fn stderr_has_lines_for_people_where_the_answer_is_elsewhere() {
+    for event in Event::ALL {
+        let api = F5::answering(Fault::status(401));
+        let answer = Hook::of(event).open().against(&api).run().warned();
+        assert!(!answer.stderr.trim().is_empty());
+        assert!(answer.stderr.lines().all(|line| !line.starts_with('{')), "{}", answer.stderr);
+        assert!(!answer.stderr.contains('\u{1b}'), "no colours where nobody looks: {}", answer.stderr);
+    }
+}
+
+/// The largest characters that JSON leaves as they are, and those that it escapes.
+const WIDE: [char; 3] = ['\u{1f6e1}', '"', '\\'];
+
+#[test]
+fn no_decision_makes_a_line_of_16_kib() {
+    for wide in WIDE {
+        let text = wide.to_string().repeat(5_000);
+        let mut payload = Event::PreToolUse.payload("text");
+        for field in ["session_id", "turn_id", "tool_name"] {
+            payload[field] = format!("{text}{}", payload[field].as_str().unwrap_or_default()).into();
+        }
+        let long: String = text.chars().take(400).collect();
+        let scanner = |number: usize| Scanner::failed(&format!("{number}{long}")).message(&long);
+        let verdict = Verdict::new(Outcome::Flagged).scanners((0..20).map(scanner)).id(&long);
+        let path = format!("/{long}{long}");
+        let api = F5::answering(verdict);
+        for hook in [
+            Hook::pre_tool_use().against(&api),
+            Hook::pre_tool_use().closed().env("F5_GUARDRAILS_CLIENT_CERT", &path),
+        ] {
+            let answer = hook.payload(payload.clone()).run().blocked();
+            let log = answer.log();
+            let longest = log.lines().map(str::len).max().expect("a line");
+            assert!(log.contains("decision") && longest < 16 * 1024, "{longest} bytes");
+        }
+    }
+}
+
+#[test]
+fn many_pieces_make_no_line_of_16_kib() {
+    let api = F5::answering(Verdict::cleared().id(&"x".repeat(64)));
+    let hook =
+        Hook::user_prompt_submit().text(&"word ".repeat(20_000)).env("F5_GUARDRAILS_MAX_SCAN_LENGTH", "1000");
+    let log = hook.env("F5_GUARDRAILS_LOG_LEVEL", "info").against(&api).run().allowed().log();
+    assert!(log.contains("decision") && log.lines().all(|line| line.len() < 16 * 1024), "{log}");
 }
 
 #[cfg(unix)]
@@ -228,6 +268,69 @@ fn a_pipe_without_a_reader_in_the_place_of_the_log_changes_no_decision() {
         assert!(made.success());
         path
     });
+}
+
+/// In a folder that others can write to, or in a repository, they would choose the file that is written, and renamed.
+#[cfg(unix)]
+#[test]
+fn a_link_in_the_place_of_the_log_is_not_followed_and_changes_no_decision() {
+    use std::os::unix::fs::symlink;
+    for target in ["precious", "missing", "large"] {
+        for place in [LOG, "x.log"] {
+            let api = F5::answering(Verdict::flagged());
+            let hook = Hook::pre_tool_use();
+            std::fs::create_dir_all(hook.home().join(".codex/logs")).expect("a folder");
+            hook.file("precious", "x\n");
+            let large = hook.file("large", "");
+            std::fs::OpenOptions::new().write(true).open(&large).unwrap().set_len(10 << 20).unwrap();
+            let path = hook.home().join(place);
+            symlink(hook.home().join(target), &path).expect("a link");
+            let answer = hook.env("F5_GUARDRAILS_LOG_FILE", &path).against(&api).run().blocked();
+            let home = answer.home();
+            assert_eq!(std::fs::read_to_string(home.join("precious")).unwrap(), "x\n", "{place}");
+            assert!(!home.join("missing").exists() && path.is_symlink(), "{target} {place}");
+            assert_eq!(std::fs::metadata(home.join("large")).unwrap().len(), 10 << 20);
+            assert!(!path.with_extension("log.1").exists(), "nothing was renamed");
+        }
+    }
+}
+
+/// The older lines go where a link is: it is replaced, and what it leads to stays.
+#[cfg(unix)]
+#[test]
+fn a_link_in_the_place_of_the_older_log_is_replaced() {
+    let api = F5::answering(Verdict::flagged());
+    let hook = Hook::pre_tool_use();
+    std::fs::create_dir(hook.home().join(".codex/logs")).expect("a folder");
+    let large = hook.file(LOG, "");
+    std::fs::OpenOptions::new().write(true).open(large).unwrap().set_len(10 << 20).unwrap();
+    let precious = hook.file("precious", "x\n");
+    let older = hook.home().join(format!("{LOG}.1"));
+    std::os::unix::fs::symlink(&precious, &older).expect("a link");
+    let answer = hook.against(&api).run().blocked();
+    assert!(!answer.log().is_empty(), "{answer:?}");
+    assert_eq!(std::fs::read_to_string(&precious).unwrap(), "x\n");
+    assert!(older.symlink_metadata().unwrap().is_file());
+}
+
+/// A link of the system's own.
+#[cfg(unix)]
+#[test]
+fn the_log_can_be_stderr() {
+    for path in ["/dev/stderr", "/dev/fd/2"] {
+        let api = F5::answering(Fault::status(500));
+        let answer = Hook::pre_tool_use().open().env("F5_GUARDRAILS_LOG_FILE", path).against(&api).run();
+        let json = answer.stderr.lines().filter(|line| line.starts_with('{')).count();
+        assert_eq!(json, 1, "{answer:?}");
+        answer.warned();
+    }
+}
+
+#[test]
+fn a_codex_home_that_is_not_absolute_gets_no_log_and_changes_no_decision() {
+    let api = F5::answering(Verdict::flagged());
+    let answer = Hook::pre_tool_use().closed().env("CODEX_HOME", ".codex").against(&api).run().blocked();
+    assert!(!answer.home().join(".codex/logs").exists(), "{answer:?}");
 }
 
 #[test]

@@ -5,6 +5,11 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+mod blobs;
+#[cfg(unix)]
+mod channels;
+mod clearing;
+mod code_mode;
 mod configuration;
 mod flags;
 mod golden;

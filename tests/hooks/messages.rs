@@ -1,6 +1,8 @@
 //! What the user, and after a tool the model, gets to read.
 
-use f5_stand_in::f5::{F5, Fault, Outcome, Scanner, Verdict};
+use base64::Engine as _;
+use base64::engine::general_purpose::{STANDARD, URL_SAFE};
+use f5_stand_in::f5::{F5, Fault, Outcome, Scanner, TOKEN, Verdict};
 
 use crate::support::{Answer, Event, Hook, MARKER};
 
@@ -74,15 +76,17 @@ fn a_long_message_of_the_operator_does_not_flood_the_screen() {
     for event in Event::ALL {
         let answer = hit(event, verdict.clone());
         assert!(answer.stdout.len() < 20_000, "{} bytes", answer.stdout.len());
+        assert!(answer.stderr.len() < 20_000, "{} bytes", answer.stderr.len());
     }
 }
 
 #[test]
 fn many_hits_do_not_flood_the_screen() {
-    let scanners = (0..5000).map(|number| Scanner::failed(&format!("custom_{number}")).message("a message"));
+    let scanners = (0..1000).map(|number| Scanner::failed(&format!("custom_{number}")).message("a message"));
     let verdict = Verdict::new(Outcome::Flagged).scanners(scanners);
     let answer = hit(Event::PreToolUse, verdict);
     assert!(answer.stdout.len() < 20_000, "{} bytes", answer.stdout.len());
+    assert!(answer.stderr.len() < 10_000, "{} bytes", answer.stderr.len());
 }
 
 #[test]
@@ -140,5 +144,81 @@ fn each_status_tells_what_to_do_next() {
     ] {
         let api = F5::answering(Fault::status(status));
         Hook::pre_tool_use().closed().against(&api).run().blocked().says(words);
+    }
+}
+
+/// The token in the spellings that programs give to text by themselves.
+fn spellings_of_the_token() -> Vec<String> {
+    let each = |spell: &dyn Fn(u8) -> String| TOKEN.bytes().map(spell).collect::<String>();
+    vec![
+        TOKEN.to_owned(),
+        format!("Bearer {TOKEN}"),
+        TOKEN.to_uppercase(),
+        TOKEN.chars().rev().collect(),
+        each(&|byte| format!("{}\u{200b}", char::from(byte))),
+        each(&|byte| format!("{} ", char::from(byte))),
+        each(&|byte| format!("%{byte:02x}")),
+        each(&|byte| format!("\\u{byte:04x}")),
+        each(&|byte| format!("&#{byte};")),
+        each(&|byte| format!("{byte:02x}")),
+        STANDARD.encode(TOKEN),
+        STANDARD.encode(format!("x{TOKEN}")),
+        URL_SAFE.encode(format!("xy{TOKEN}")),
+        TOKEN[..16].to_owned(),
+    ]
+}
+
+/// Says none of it, be it with other blanks.
+#[track_caller]
+fn keeps_quiet(answer: &Answer, spelt: &str) {
+    let squeezed =
+        |text: &str| text.chars().filter(|c| !c.is_whitespace() && *c != '\u{200b}').collect::<String>();
+    let said = squeezed(&format!("{}{}{}", answer.stdout, answer.stderr, answer.log()));
+    assert!(!said.contains(&squeezed(spelt)), "{spelt:?} was repeated: {answer:?}");
+}
+
+#[test]
+fn the_token_is_repeated_in_no_spelling_and_from_no_field() {
+    for spelt in spellings_of_the_token() {
+        for event in Event::ALL {
+            let scanner = Scanner::failed(&spelt).message(&format!("The token {spelt} is unknown."));
+            let flagged = hit(event, Verdict::new(Outcome::Flagged).scanner(scanner).id(&spelt));
+            keeps_quiet(&flagged, &spelt);
+            assert!(flagged.codex().shown().contains("(redacted)"), "{flagged:?}");
+            let unknown = serde_json::json!({"result": {"outcome": spelt}}).to_string();
+            let api = F5::answering(Fault::body(&unknown));
+            keeps_quiet(&Hook::of(event).strict().against(&api).run().blocked(), &spelt);
+        }
+    }
+}
+
+#[test]
+fn a_cleared_scan_whose_id_is_the_token_is_logged_without_it() {
+    for spelt in spellings_of_the_token() {
+        let api = F5::answering(Verdict::cleared().id(&spelt));
+        let answer = Hook::stop().env("F5_GUARDRAILS_LOG_LEVEL", "trace").against(&api).run().allowed();
+        assert!(answer.log().contains("scan_ids"), "{answer:?}");
+        keeps_quiet(&answer, &spelt);
+    }
+}
+
+#[test]
+fn the_token_is_repeated_from_no_error_either() {
+    let hosts = [TOKEN.to_owned(), TOKEN.to_uppercase(), TOKEN.chars().rev().collect()];
+    for spelt in hosts {
+        let fault = Fault::redirect(302, &format!("https://{spelt}.example/{spelt}?token={spelt}"));
+        let api = F5::answering(fault);
+        let answer = Hook::stop().closed().env("F5_GUARDRAILS_LOG_LEVEL", "trace").against(&api).run();
+        let answer = answer.blocked().says(&["302"]);
+        keeps_quiet(&answer, &spelt.to_lowercase());
+    }
+    for spelt in spellings_of_the_token() {
+        let detail = serde_json::json!({"detail": [{"loc": ["body", spelt], "msg": spelt, "type": spelt}]});
+        for status in [401, 422, 500] {
+            let response = f5_stand_in::f5::Response::json(status, &detail).header("X-Token", TOKEN);
+            let api = F5::answering(Fault::Answer(response));
+            let hook = Hook::pre_tool_use().closed().env("F5_GUARDRAILS_LOG_LEVEL", "trace");
+            keeps_quiet(&hook.against(&api).run().blocked(), &spelt);
+        }
     }
 }

@@ -2,9 +2,9 @@
 
 use std::time::Duration;
 
-use f5_stand_in::f5::{F5, Fault, RetryAfter, refusing_url};
+use f5_stand_in::f5::{F5, Fault, Response, RetryAfter, refusing_url};
 
-use crate::support::{Hook, everywhere};
+use crate::support::{Event, Hook, everywhere};
 
 /// Each fault is a scan error on each event; the cause is told, and no detail of log level debug gives anything away.
 fn is_a_scan_error(fault: &Fault, causes: &[&str]) {
@@ -71,12 +71,53 @@ fn an_answer_that_drips_byte_by_byte() {
 
 #[test]
 fn a_body_that_never_ends() {
-    is_a_scan_error(&Fault::EndlessBody, &["8 mib", "too large", "size", "in time", "timeout", "timed out"]);
+    is_a_scan_error(&Fault::EndlessBody, &["larger than", "in time", "timeout", "timed out"]);
+}
+
+#[test]
+fn a_body_out_of_proportion_to_what_was_sent() {
+    // Of a prompt of a few words.
+    for bytes in [300 << 10, 2 << 20] {
+        is_a_scan_error(&Fault::HugeBody(bytes), &["larger than"]);
+    }
+}
+
+#[test]
+fn a_long_text_may_come_back_as_json_escapes() {
+    let text = "\u{1}".repeat(40_000);
+    for event in Event::ALL {
+        let api = F5::answering(Fault::HugeBody(text.len() * 12));
+        Hook::of(event).closed().text(&text).against(&api).run().allowed();
+    }
+}
+
+/// An error page is not a verdict, so that its length says nothing; and of whole pages only the status counts.
+#[test]
+fn a_long_error_page_is_named_by_its_status() {
+    let page = Response::html(403, &"x".repeat(1 << 20));
+    is_a_scan_error(&Fault::Answer(page), &["403"]);
+}
+
+/// Finding the words for so many scanners took minutes, long after the deadline.
+#[test]
+fn an_answer_with_very_many_scanners_is_answered_in_time() {
+    let scanner = |number: usize| {
+        format!(r#"{{"outcome":"failed","data":{{"type":"a{number}"}},"message":"m{number}"}}"#)
+    };
+    let scanners: Vec<String> = (0..100_000).map(scanner).collect();
+    let body = format!(r#"{{"result":{{"outcome":"flagged","scannerResults":[{}]}}}}"#, scanners.join(","));
+    // Long enough for such an answer, in one piece.
+    let text = "x".repeat(body.len() / 12);
+    for event in [Event::PreToolUse, Event::Stop] {
+        let api = F5::answering(Fault::body(&body));
+        let hook = Hook::of(event).closed().text(&text).env("F5_GUARDRAILS_MAX_SCAN_LENGTH", "2000000");
+        hook.env("F5_GUARDRAILS_TIMEOUT", "3").against(&api).run().blocked();
+    }
 }
 
 #[test]
 fn a_body_larger_than_any_verdict() {
-    is_a_scan_error(&Fault::HugeBody(9 << 20), &["8 mib", "too large", "size"]);
+    is_a_scan_error(&Fault::HugeBody(9 << 20), &["larger than"]);
 }
 
 #[test]

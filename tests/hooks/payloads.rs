@@ -92,7 +92,7 @@ fn a_tool_event_without_its_tool_name_is_not_let_through_unscanned() {
 fn blank_text_goes_ahead_without_a_scan() {
     for mode in FailMode::ALL {
         for event in Event::ALL {
-            for blank in ["", " ", "\n\t \u{a0}\u{3000}"] {
+            for blank in ["", " ", "\n\t \r\u{c}"] {
                 unscanned(Hook::of(event).in_mode(mode).text(blank)).allowed();
             }
         }
@@ -105,13 +105,64 @@ fn blank_text_goes_ahead_without_a_scan() {
 }
 
 #[test]
+fn blanks_beyond_ascii_are_scanned() {
+    for event in Event::ALL {
+        for text in ["\u{a0}", " \u{3000}\n", "\u{200b}", "\u{feff}", "\u{85}", "\u{2028}", "\u{e0041}"] {
+            let api = F5::answering(Verdict::flagged());
+            Hook::of(event).strict().text(text).against(&api).run().blocked();
+            assert_eq!(api.inputs(), [text]);
+        }
+    }
+}
+
+#[test]
+fn a_tool_call_without_its_content_is_not_scanned() {
+    everywhere(|event, mode| {
+        let payloads = match event {
+            Event::PreToolUse => vec![
+                with(event, "tool_input", Some(Value::Null)),
+                with(event, "tool_input", Some(json!({}))),
+                with(event, "tool_input", Some(json!([]))),
+            ],
+            Event::PostToolUse => vec![with(event, "tool_response", Some(Value::Null))],
+            _ => return,
+        };
+        for payload in payloads {
+            let field = event.required_field();
+            unscanned(Hook::of(event).in_mode(mode).payload(payload)).failed_in(mode).says(&[field]);
+        }
+    });
+}
+
+#[test]
+fn a_content_field_that_is_there_twice_is_not_scanned() {
+    everywhere(|event, mode| {
+        let field = event.required_field();
+        let twice = event.payload(" ").to_string().replacen('{', &format!(r#"{{"{field}":"x","#), 1);
+        unscanned(Hook::of(event).in_mode(mode).stdin(twice)).failed_in(mode).says(&[field]);
+    });
+}
+
+#[test]
+fn unknown_fields_are_logged_by_their_names_alone() {
+    for event in Event::ALL {
+        let payload = with(event, "field_of_tomorrow\u{1b}[31m", Some(json!({"key": MARKER})));
+        let api = F5::start();
+        let hook = Hook::of(event).closed().payload(payload.clone()).env("F5_GUARDRAILS_LOG_LEVEL", "debug");
+        let answer = hook.against(&api).run().allowed().notes(&["field_of_tomorrow[31m"]);
+        assert!(!answer.log().contains("known: agent_id"), "{answer:?}");
+        let quiet = Hook::of(event).closed().payload(payload).against(&api).run().allowed();
+        assert_eq!(quiet.log(), "");
+    }
+}
+
+#[test]
 fn a_payload_over_32_mib_is_drained_and_a_scan_error() {
     // Far enough over it that the rest does not fit a pipe: who stops reading early is found out.
     let padding = "x".repeat(33 << 20);
     everywhere(|event, mode| {
         // Time enough for a busy machine: this is about what is read, not about how fast.
-        let hook = Hook::of(event).in_mode(mode).env("F5_GUARDRAILS_TIMEOUT", "100");
-        let hook = hook.arguments(["--hook-timeout", "120"]).text(&padding);
+        let hook = Hook::of(event).in_mode(mode).arguments(["--timeout", "100"]).text(&padding);
         unscanned(hook).failed_in(mode).says(&["32 mib"]);
     });
 }

@@ -7,7 +7,8 @@ use f5_stand_in::f5::{F5, Fault, Verdict};
 use crate::support::{Event, FailMode, Hook, everywhere};
 
 const LIMIT: usize = 1000;
-const OVERLAP: usize = 512;
+/// Half of the limit, because that is less than 4,096.
+const OVERLAP: usize = LIMIT / 2;
 /// At most so many characters of one text are scanned.
 const CAP: usize = 2_000_000;
 
@@ -87,6 +88,16 @@ fn an_attack_that_lies_across_a_border_is_found() {
         whole.splice(start..start + 400, attack.chars());
         let api = F5::builder().when(&attack, Verdict::blocked()).start();
         hook(Event::PreToolUse).open().text(&text(&whole)).against(&api).run().blocked();
+    }
+}
+
+#[test]
+fn a_key_of_4096_characters_is_whole_in_one_piece_wherever_it_stands() {
+    let key = format!("BEGIN{}END", "k".repeat(4088));
+    for start in [0, 45_000, 45_904, 45_905, 49_999, 50_000, 91_807, 91_808, 91_809, 95_904] {
+        let whole = format!("{}{key}{}", "é".repeat(start), "x".repeat(100_000 - start));
+        let api = F5::builder().when(&key, Verdict::flagged()).start();
+        Hook::of(Event::PreToolUse).open().text(&whole).against(&api).run().blocked();
     }
 }
 

@@ -66,17 +66,16 @@ fn registered_commands_for_windows_are_commands_with_the_words_that_were_meant()
         "--ca-bundle",
         r"C:\ProgramData\f5-guard\ca.pem",
     ];
-    for (launcher, program) in [
-        (
-            Launcher::Windows {
-                binary: r"C:\Users\JOHNDO~1\.codex\hooks\f5_guardrails\f5-guard.exe".to_owned(),
-            },
-            r"C:\Users\JOHNDO~1\.codex\hooks\f5_guardrails\f5-guard.exe",
-        ),
-        (Launcher::PortableWindows, "f5-guard"),
-    ] {
-        let line = launcher.command(&arguments).expect("every word is plain");
-        let expected: Vec<&str> = std::iter::once(program).chain(words).collect();
-        assert_eq!(parse(&line), command(&expected));
-    }
+    let program = r"C:\Users\JOHNDO~1\.codex\hooks\f5_guardrails\f5-guard.exe";
+    let line =
+        Launcher::Windows { binary: program.to_owned() }.command(&arguments).expect("every word is plain");
+    let expected: Vec<&str> = std::iter::once(program).chain(words).collect();
+    assert_eq!(parse(&line), command(&expected));
+
+    // A project's: to PowerShell the first line gives a variable a text, whatever cmd.exe makes of that.
+    let line = Launcher::PortableWindows.command(&arguments).expect("every word is plain");
+    let Ok(Statement::Command(first)) = parse(&line) else { panic!("{line}") };
+    assert_eq!((first.len(), &first[..2]), (3, &["set".to_owned(), "f5".to_owned()][..]), "{first:?}");
+    let call = format!("& $g {}; ", words.join(" "));
+    assert_eq!(line.matches(&call).count(), 1, "{line}");
 }

@@ -2,6 +2,9 @@
 
 #[path = "../install_support/mod.rs"]
 mod install_support;
+#[cfg(unix)]
+mod links;
+mod ownership;
 #[cfg(windows)]
 #[path = "../support/powershell.rs"]
 mod powershell;
@@ -97,16 +100,16 @@ fn enforcement_stands_in_the_commands_with_an_absolute_ca_bundle() {
     let ca = home.path().join("ca.pem");
     let api = f5_stand_in::f5::F5::builder().tls().never_called().start();
     api.write_ca(&ca);
-    home.run(&with(&["--fail-mode", "closed", "--timeout", "30", "--ca-bundle", "ca.pem"]))
+    home.run(&with(&["--fail-mode", "closed", "--timeout", "50", "--ca-bundle", "ca.pem"]))
         .succeeds("install");
     let text = home.read("config.toml");
     let count = |ca: &Path| {
-        let flags = format!("--hook-timeout 35 --fail-mode closed --timeout 30 --ca-bundle {}", ca.display());
+        let flags = format!("--fail-mode closed --timeout 50 --ca-bundle {}", ca.display());
         text.matches(&flags).count()
     };
     // A process can see its folder with the links in its path resolved.
-    assert_eq!(count(&ca).max(count(&ca.canonicalize().unwrap())), 4, "{text}");
-    assert_eq!(text.matches("timeout = 35").count(), 4, "{text}");
+    assert_eq!(count(&ca).max(count(&ca.canonicalize().unwrap())), 5, "{text}");
+    assert_eq!(text.matches("timeout = 75").count(), 5, "{text}");
 }
 
 #[test]
@@ -124,7 +127,7 @@ fn installing_again_without_the_options_of_the_first_time_weakens_nothing() {
     assert_eq!(home.read("config.toml"), before);
     home.run(&with(&["--fail-mode", "open"])).succeeds("changed");
     let text = home.read("config.toml");
-    assert_eq!(text.matches("--fail-mode open --timeout 30").count(), 4, "{text}");
+    assert_eq!(text.matches("--fail-mode open --timeout 30").count(), 5, "{text}");
 }
 
 #[test]
@@ -179,6 +182,97 @@ fn uninstall_leaves_what_only_resembles_ours_and_names_it_and_the_log() {
     assert!(again.contains("nothing of this user's registration is there"), "{again}");
 }
 
+/// A hook of another tool, with what a terminal should not see in its command.
+fn another_tools_hook(name: &str) -> String {
+    format!(
+        "\n[[hooks.Stop]]\n[[hooks.Stop.hooks]]\ntype = \"command\"\ncommand = \"{name} \\u001b[31m{}\"\n",
+        "x".repeat(5000)
+    )
+}
+
+#[test]
+fn uninstall_names_a_hook_of_another_tool_that_it_moves() {
+    let home = Home::new();
+    home.write("config.toml", another_tools_hook("before").as_bytes());
+    home.run(&INSTALL).succeeds("install");
+    let text = home.read("config.toml");
+    home.write("config.toml", format!("{text}{}", another_tools_hook("behind")).as_bytes());
+
+    let dry = home.run(&["uninstall", "--scope", "user", "--dry-run"]).succeeds("dry run");
+    let said = home.run(&["uninstall", "--scope", "user"]).succeeds("uninstall");
+
+    for (said, start) in [(dry, "# WARNING: "), (said, "  note    WARNING: ")] {
+        let note = said.lines().find(|line| line.starts_with(start)).expect(&said);
+        assert!(note.contains("Stop `behind [31mxxx") && note.contains("config.toml"), "{note}");
+        assert!(note.contains("start `codex` and trust it again under /hooks"), "{note}");
+        assert!(!note.contains('\u{1b}') && note.chars().count() < 700 && !note.contains("before"), "{note}");
+    }
+}
+
+#[test]
+fn install_names_a_hook_of_another_tool_that_it_moves() {
+    let python = "\n[[hooks.Stop]]\n[[hooks.Stop.hooks]]\ntype = \"command\"\n\
+                  command = \"python3 ~/.codex/hooks/f5_guardrails/stop.py\"\n";
+    for (file, moves) in [
+        (format!("{python}{python}{}", another_tools_hook("behind")), true),
+        (format!("{python}{}{python}", another_tools_hook("between")), false),
+        (another_tools_hook("before"), false),
+    ] {
+        let home = Home::new();
+        home.write("config.toml", file.as_bytes());
+        let dry = home.run(&with(&["--dry-run"])).succeeds("dry run");
+        let said = home.run(&INSTALL).succeeds("install");
+        assert_eq!(dry.contains("# WARNING: This moves a hook of another tool"), moves, "{dry}");
+        assert_eq!(said.contains("note    WARNING: This moves a hook of another tool"), moves, "{said}");
+    }
+}
+
+#[test]
+fn of_two_hooks_that_it_replaces_install_keeps_the_one_that_moves_nobody() {
+    let home = Home::new();
+    home.run(&INSTALL).succeeds("install");
+    let python = "[[hooks.Stop]]\n[[hooks.Stop.hooks]]\ntype = \"command\"\n\
+                  command = \"python3 ~/.codex/hooks/f5_guardrails/stop.py\"\n";
+    let text = home.read("config.toml");
+    home.write("config.toml", format!("{python}{}\n{text}", another_tools_hook("between")).as_bytes());
+
+    let said = home.run(&INSTALL).succeeds("again");
+
+    assert!(!said.contains("WARNING: This moves"), "{said}");
+    let text = home.read("config.toml");
+    assert_eq!(text.matches("[[hooks.Stop]]").count(), 2, "{text}");
+    assert!(text.find(" stop").unwrap() < text.find("between").unwrap(), "{text}");
+}
+
+#[test]
+fn a_projects_trust_goes_with_it_and_nothing_else_does() {
+    for registered in [false, true] {
+        let home = Home::new();
+        let project = home.path().join("repo");
+        fs::create_dir(&project).unwrap();
+        home.write("config.toml", b"\xef\xbb\xbf# mine\r\nmodel = \"x\"\r\n");
+        if registered {
+            home.run(&INSTALL).succeeds("a user installation");
+        }
+        let before = home.contents();
+        let scope = ["--scope", "project", project.to_str().unwrap()];
+        home.run(&[&["install"][..], &scope, &["--no-trust", "--skip-smoketest"]].concat())
+            .succeeds("install");
+        let text = home.read("config.toml");
+        let file = project.canonicalize().unwrap().join(".codex").join("config.toml");
+        let key = |event: &str| format!("\r\n[hooks.state.'{}:{event}:0:0']\r\n", file.display());
+        let hash = "trusted_hash = \"sha256:1\"\r\n";
+        let trusted = format!("{text}{}{hash}{}enabled = false\r\n", key("stop"), key("pre_tool_use"));
+        home.write("config.toml", trusted.as_bytes());
+
+        home.run(&[&["uninstall"][..], &scope].concat()).succeeds("uninstall");
+
+        assert_eq!(home.read("config.toml"), text, "registered for the user: {registered}");
+        home.is_as(&before, "nothing is left");
+        assert!(!project.join(".codex").join("config.toml").exists());
+    }
+}
+
 #[cfg(unix)]
 #[test]
 fn a_symlinked_dotfile_stays_a_link_and_a_write_protected_one_is_refused() {
@@ -211,7 +305,7 @@ fn two_installations_at_once_leave_one_whole_registration() {
         assert!(run.wait().unwrap().success());
     }
     let stop = format!("f5-guard{} stop", std::env::consts::EXE_SUFFIX);
-    assert_eq!(home.read("config.toml").matches(&stop).count(), 1);
+    assert_eq!(home.read("config.toml").matches(&stop).count(), 2, "for the agent and its sub-agents");
     home.run(&["uninstall", "--scope", "user"]).succeeds("uninstall");
     home.is_as(&before, "after uninstall");
 }

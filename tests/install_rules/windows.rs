@@ -7,7 +7,8 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
-use f5_guard::registration::{ConfigFile, HookEvent, OurPlaces, Owner, registered};
+use f5_guard::hook::Event;
+use f5_guard::registration::{ConfigFile, OurPlaces, registered};
 use f5_stand_in::f5::{F5, TOKEN, Verdict};
 use serde_json::{Value, json};
 
@@ -17,12 +18,12 @@ use super::powershell::{self, Statement};
 use super::shells;
 
 /// What `install` registered for the event: the line, word by word as PowerShell reads it.
-fn command(home: &Home, event: HookEvent) -> (String, Vec<String>) {
+fn command(home: &Home, event: Event) -> (String, Vec<String>) {
     let bytes = fs::read(home.codex().join("config.toml")).unwrap();
     let events = registered(ConfigFile::ConfigToml, &bytes, &OurPlaces::default()).unwrap();
     let groups =
         events.into_iter().filter(|found| found.event == event.name()).flat_map(|found| found.groups);
-    let mut handlers = groups.flat_map(|group| group.handlers).filter(|handler| handler.owner == Owner::Ours);
+    let mut handlers = groups.flat_map(|group| group.handlers);
     let line = handlers.next().expect("a registered hook").command().to_owned();
     match powershell::parse(&line) {
         Ok(Statement::Command(words)) => (line, words),
@@ -30,7 +31,7 @@ fn command(home: &Home, event: HookEvent) -> (String, Vec<String>) {
     }
 }
 
-fn payload(event: HookEvent) -> Value {
+fn payload(event: Event) -> Value {
     json!({"session_id": "s", "turn_id": "t", "transcript_path": null, "cwd": "C:\\", "hook_event_name": event.name(),
         "model": "m", "permission_mode": "default", "prompt": "a text", "tool_name": "Bash",
         "tool_input": {"command": "a text"}, "tool_response": "a text", "tool_use_id": "u",
@@ -39,10 +40,12 @@ fn payload(event: HookEvent) -> Value {
 
 /// Starts the registered line as Codex does where there is no PowerShell, and hands it the payload.
 fn start(home: &Home, api: &F5, line: &str, payload: &Value) -> Child {
-    start_on_path("", home, api, line, payload)
+    let mut hook = cmd(line, "", home, api).spawn().unwrap();
+    hook.stdin.take().unwrap().write_all(payload.to_string().as_bytes()).unwrap();
+    hook
 }
 
-fn start_on_path(path: impl AsRef<OsStr>, home: &Home, api: &F5, line: &str, payload: &Value) -> Child {
+fn cmd(line: &str, path: impl AsRef<OsStr>, home: &Home, api: &F5) -> Command {
     let mut command = Command::new("cmd.exe");
     command.env_clear().env("PATH", path);
     command.envs(std::env::var_os("SystemRoot").map(|root| ("SystemRoot", root)));
@@ -50,9 +53,7 @@ fn start_on_path(path: impl AsRef<OsStr>, home: &Home, api: &F5, line: &str, pay
     command.env("F5_GUARDRAILS_API_TOKEN", TOKEN).env("F5_GUARDRAILS_BASE_URL", api.base_url());
     command.env("F5_GUARDRAILS_POST_STRICT", "true");
     command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::null());
-    let mut hook = command.spawn().unwrap();
-    hook.stdin.take().unwrap().write_all(payload.to_string().as_bytes()).unwrap();
-    hook
+    command
 }
 
 fn answer(hook: Child) -> Value {
@@ -68,7 +69,7 @@ fn a_user_folder_with_a_space_gets_hooks_that_run_a_healthy_doctor_and_a_clean_u
     home.write("config.toml", b"# mine\r\nmodel = \"x\"\r\n");
     let before = home.contents();
     home.run(&INSTALL).succeeds("install");
-    for event in HookEvent::ALL {
+    for event in Event::ALL {
         let (line, words) = command(&home, event);
         assert_eq!(fs::canonicalize(&words[0]).unwrap(), fs::canonicalize(home.binary()).unwrap());
         assert_eq!(words[1], event.subcommand());
@@ -82,7 +83,7 @@ fn a_user_folder_with_a_space_gets_hooks_that_run_a_healthy_doctor_and_a_clean_u
     let doctor = home.run(&["doctor", "--json", "--offline"]);
     let report: Value = serde_json::from_str(&doctor.stdout).unwrap();
     let hooks = report["hooks"].as_array().unwrap();
-    assert_eq!(hooks.len(), 4, "{report:#}");
+    assert_eq!(hooks.len(), 5, "{report:#}");
     for hook in hooks {
         assert_eq!((&hook["trial"]["result"], &hook["binary"]), (&json!("passed"), &json!("this f5-guard")));
     }
@@ -117,8 +118,8 @@ fn an_upgrade_replaces_the_program_of_a_running_hook_which_ends_in_peace() {
     let registered = home.read("config.toml");
     let newer = newer(&home);
     let api = F5::builder().hold_until(2).always(Verdict::flagged()).start();
-    let (line, _) = command(&home, HookEvent::PreToolUse);
-    let hook = start(&home, &api, &line, &payload(HookEvent::PreToolUse));
+    let (line, _) = command(&home, Event::PreToolUse);
+    let hook = start(&home, &api, &line, &payload(Event::PreToolUse));
     while api.requests().is_empty() {
         std::thread::yield_now();
     }
@@ -129,7 +130,7 @@ fn an_upgrade_replaces_the_program_of_a_running_hook_which_ends_in_peace() {
     assert_eq!(home.read("config.toml"), registered, "the same words keep their trust");
     assert_eq!(set_aside(&home), 1, "the old one runs");
     // The second scan that the first is held for.
-    let second = start(&home, &api, &line, &payload(HookEvent::PreToolUse));
+    let second = start(&home, &api, &line, &payload(Event::PreToolUse));
     for hook in [hook, second] {
         assert_eq!(answer(hook)["hookSpecificOutput"]["permissionDecision"], "deny");
     }
@@ -189,19 +190,26 @@ fn the_machines_folder_is_not_taken_from_the_environment() {
 }
 
 #[test]
-fn a_projects_command_runs_through_cmd_where_f5_guard_is_on_path() {
+fn a_projects_command_says_no_under_cmd_and_runs_nothing_that_the_repository_holds() {
     let home = Home::new();
     let line = ["install", "--scope", "project", "--print", "hooks-json", "--for-windows"];
     let printed: Value = serde_json::from_str(&home.run(&line).succeeds("print")).unwrap();
-    let folder = home.path().join("on path");
-    fs::create_dir(&folder).unwrap();
-    fs::copy(program(), folder.join("f5-guard.exe")).unwrap();
-    for event in HookEvent::ALL {
+    let repository = home.path().join("repository");
+    fs::create_dir(&repository).unwrap();
+    // Programs by the names of all words that cmd.exe could take for one: what runs there scans.
+    for name in ["f5-guard", "set", "echo", "exit", "rem", "f5", "2", "1"] {
+        fs::copy(program(), repository.join(format!("{name}.exe"))).unwrap();
+    }
+    for event in Event::ALL {
         let line = printed["hooks"][event.name()][0]["hooks"][0]["command"].as_str().unwrap();
-        // Windows' cmd.exe reads no further. Wine's takes the other lines for more words.
-        let line = line.lines().next().unwrap();
-        let api = F5::answering(Verdict::flagged());
-        let said = answer(start_on_path(&folder, &home, &api, line, &payload(event))).to_string();
-        assert!(said.contains("F5"), "{said}");
+        let api = F5::builder().never_called().start();
+        let mut command = cmd(line, &repository, &home, &api);
+        let mut hook = command.current_dir(&repository).stderr(Stdio::piped()).spawn().unwrap();
+        // It need not read.
+        let _ = hook.stdin.take().unwrap().write_all(payload(event).to_string().as_bytes());
+        let done = hook.wait_with_output().unwrap();
+        let said = String::from_utf8_lossy(&done.stderr);
+        assert_eq!(done.status.code(), Some(if event.ends_a_turn() { 1 } else { 2 }), "{said}");
+        assert!(said.starts_with("F5 Guardrails could not check this") && done.stdout.is_empty(), "{said}");
     }
 }

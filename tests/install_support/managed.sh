@@ -13,6 +13,7 @@ exec unshare --mount sh -euc '
   umount -l "$layer"
   rmdir "$layer"
   rm -rf /etc/codex /opt/f5-guard
+  chmod 755 /etc /opt
   mkdir /etc/codex
   printf "# policy of the house\nallowed_sandbox_modes = [\"danger-full-access\", \"read-only\"]\n" > /etc/codex/requirements.toml
   cp /etc/codex/requirements.toml "$HOME/before.toml"

@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::OnceLock;
 
-use f5_guard::registration::ConfigFile;
+use f5_guard::registration::{ConfigFile, OurPlaces, Python};
 use tempfile::TempDir;
 
 /// The configuration files of `fixtures/configs` that a user's folder can hold.
@@ -110,6 +110,16 @@ impl Home {
     pub fn binary(&self) -> PathBuf {
         let name = format!("f5-guard{}", std::env::consts::EXE_SUFFIX);
         self.codex().join("hooks").join("f5_guardrails").join(name)
+    }
+
+    /// What an installation for this user knows as its own.
+    pub fn places(&self) -> OurPlaces {
+        let binary = self.binary();
+        // A process can see its folder with the links in its path resolved.
+        let resolved = self.codex().canonicalize().unwrap().join(binary.strip_prefix(self.codex()).unwrap());
+        let spelled =
+            [binary, resolved].map(|path| path.to_str().unwrap().trim_start_matches(r"\\?\").to_owned());
+        OurPlaces { binaries: spelled.into(), python: Python::TakenOver }
     }
 
     pub fn write(&self, name: &str, bytes: &[u8]) {

@@ -11,6 +11,7 @@
 
 mod answers;
 mod app_server;
+mod code_mode;
 mod codex;
 #[cfg(unix)] // the command is a line for a Unix shell
 mod faults;
@@ -18,4 +19,6 @@ mod messages;
 mod outputs;
 mod prompts;
 mod stage;
+#[cfg(target_os = "linux")] // the hook is found below /proc
+mod stall;
 mod tools;

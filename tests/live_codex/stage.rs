@@ -1,4 +1,4 @@
-//! A stage for one run: a home for Codex with the four hooks registered by hand, the F5 stand-in, the model's script.
+//! A stage for one run: a home for Codex with the hooks registered by hand, the F5 stand-in, the model's script.
 
 use crate::codex::{self, Output};
 use f5_stand_in::f5::{F5, TOKEN};
@@ -17,9 +17,13 @@ const HOOKS: [(&str, &str, bool); 5] = [
     ("SubagentStop", "stop", false),
 ];
 
-/// Seconds after which Codex would give up on a hook; f5-guard is told the same. Wide, so that a busy machine does not
-/// decide a test.
-const HOOK_TIMEOUT: u32 = 60;
+/// As `install` registers a hook.
+const HOOK_TIMEOUT: (u32, &str) = (60, "");
+
+/// A model of Codex's catalogue that calls its tools itself, and one that calls them from scripts ("code mode"), as most
+/// of the catalogue do.
+const CLASSIC: &str = "gpt-5.5";
+const CODE_MODE: &str = "gpt-6.1-sol";
 
 /// Everything that one run of Codex needs, kept until the test has looked at it.
 pub struct Stage {
@@ -33,6 +37,9 @@ pub struct Stage {
     mcp: Option<Mcp>,
     features: Vec<&'static str>,
     variables: Vec<(String, String)>,
+    model_name: &'static str,
+    /// Seconds after which Codex gives up on a hook, and what a command carries because of that.
+    timeout: (u32, &'static str),
 }
 
 impl Stage {
@@ -55,7 +62,18 @@ impl Stage {
             ("NO_PROXY", "127.0.0.1".to_owned()),
         ];
         let variables = variables.into_iter().map(|(name, value)| (name.to_owned(), value)).collect();
-        Self { home, work, api, elsewhere: BTreeMap::new(), model, mcp: None, features: vec![], variables }
+        Self {
+            home,
+            work,
+            api,
+            elsewhere: BTreeMap::new(),
+            model,
+            mcp: None,
+            features: vec![],
+            variables,
+            model_name: CLASSIC,
+            timeout: HOOK_TIMEOUT,
+        }
     }
 
     /// Sets a variable of the environment that Codex, and with it the hooks, run in.
@@ -83,9 +101,22 @@ impl Stage {
         self
     }
 
+    /// Registers the hooks as version 0.1.0 did.
+    #[cfg(target_os = "linux")] // where the tests about time are
+    pub fn registered_by_0_1_0(mut self) -> Self {
+        self.timeout = (15, " --hook-timeout 15");
+        self
+    }
+
     /// Registers an MCP server under the name `stand_in`.
     pub fn mcp(mut self, server: Mcp) -> Self {
         self.mcp = Some(server);
+        self
+    }
+
+    /// The model calls its tools from scripts.
+    pub fn in_code_mode(mut self) -> Self {
+        self.model_name = CODE_MODE;
         self
     }
 
@@ -143,7 +174,7 @@ impl Stage {
     /// Writes `config.toml`.
     pub fn write_config(&self) {
         let mut config = format!(
-            r#"model = "gpt-5.5"
+            r#"model = "{}"
 model_provider = "stand_in"
 [model_providers.stand_in]
 name = "stand-in"
@@ -153,6 +184,7 @@ env_key = "STUB_KEY"
 request_max_retries = 0
 stream_max_retries = 0
 "#,
+            self.model_name,
             self.model.base_url()
         );
         if let Some(server) = &self.mcp {
@@ -162,16 +194,16 @@ stream_max_retries = 0
             config += "[features]\n";
             config.extend(self.features.iter().map(|name| format!("{name} = true\n")));
         }
+        let (timeout, more) = self.timeout;
         for (event, subcommand, matcher) in HOOKS {
-            let mut command =
-                format!("{} {subcommand} --hook-timeout {HOOK_TIMEOUT}", env!("CARGO_BIN_EXE_f5-guard"));
+            let mut command = format!("{} {subcommand}{more}", env!("CARGO_BIN_EXE_f5-guard"));
             if let Some(base_url) = self.elsewhere.get(event) {
                 command += &format!(" --base-url {base_url}");
             }
             let matcher = if matcher { "matcher = \".*\"\n" } else { "" };
             config += &format!(
                 "[[hooks.{event}]]\n{matcher}[[hooks.{event}.hooks]]\ntype = \"command\"\n\
-                 command = '{command}'\ntimeout = {HOOK_TIMEOUT}\n"
+                 command = '{command}'\ntimeout = {timeout}\n"
             );
         }
         std::fs::write(self.home().join("config.toml"), config).expect("config.toml can be written");

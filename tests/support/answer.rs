@@ -48,8 +48,7 @@ impl Answer {
     /// # Panics
     /// Where Codex would drop the answer and let the action go ahead.
     pub fn codex(&self) -> CodexAnswer {
-        assert_eq!(self.code, Some(0), "exit code 0 is the rule: {self:?}");
-        codex_answer::read(self.event, &self.stdout)
+        codex_answer::read(self.event, self.code, &self.stdout, &self.stderr)
             .unwrap_or_else(|why| panic!("Codex would drop this answer ({why}): {self:?}"))
     }
 
@@ -61,10 +60,23 @@ impl Answer {
         self
     }
 
-    /// The action is stopped, in the way that this event has for it.
+    /// The action is stopped, in the way that this event and this system have for it.
     #[track_caller]
     pub fn blocked(self) -> Self {
         assert_eq!(self.codex().effect, Effect::Block, "{self:?}");
+        let by_exit_code = cfg!(unix) && !matches!(self.event, Event::Stop | Event::SubagentStop);
+        assert_eq!(self.code, Some(if by_exit_code { 2 } else { 0 }), "{self:?}");
+        assert!(
+            !self.stdout.is_empty(),
+            "a shell can lose the exit code, so that JSON has to be there: {self:?}"
+        );
+        self
+    }
+
+    /// The same by JSON alone, as where Codex does not read the hook's stderr.
+    #[track_caller]
+    pub fn blocked_by_json(self) -> Self {
+        assert_eq!((self.code, self.codex().effect), (Some(0), Effect::Block), "{self:?}");
         self
     }
 

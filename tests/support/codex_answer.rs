@@ -1,7 +1,10 @@
-//! What Codex 0.169.0 makes of a hook's stdout, written down from what was observed: it parses strictly, and an answer
-//! with one field that the event does not support is dropped as a whole, so that the action goes ahead.
+//! What Codex 0.169.0 makes of a hook's exit code, stdout and stderr, written down from what was observed. With exit
+//! code 2 the text on stderr is the reason, whatever is on stdout; with nothing there the action goes ahead, and at the
+//! end of a turn the text begins it again. With exit code 0 stdout is parsed strictly: an answer with one field that the
+//! event does not support is dropped as a whole, so that the action goes ahead. Every other end is a failed hook.
 //!
-//! Stricter than Codex where f5-guard's own contract is: exactly the fields of its decision table, and no others.
+//! Stricter than Codex where f5-guard's own contract is: exactly the fields of its decision table, and no others; and
+//! next to exit code 2 one line on stderr, with the same answer as JSON on stdout or nothing.
 
 use serde_json::{Map, Value};
 
@@ -24,9 +27,9 @@ pub enum Effect {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct CodexAnswer {
     pub effect: Effect,
-    /// `systemMessage`: for the user.
+    /// `systemMessage`: for the user. There is none next to an exit code.
     pub system_message: Option<String>,
-    /// `reason`, `permissionDecisionReason` or `stopReason`.
+    /// `reason`, `permissionDecisionReason`, `stopReason` or the text on stderr.
     pub reason: Option<String>,
     /// `additionalContext`: for the model.
     pub context: Option<String>,
@@ -48,7 +51,37 @@ impl CodexAnswer {
 ///
 /// # Errors
 /// Why Codex, or f5-guard's contract, does not accept it.
-pub fn read(event: Event, stdout: &str) -> Result<CodexAnswer, String> {
+pub fn read(event: Event, code: Option<i32>, stdout: &str, stderr: &str) -> Result<CodexAnswer, String> {
+    let answer = match code {
+        Some(0) => json(event, stdout)?,
+        Some(2) => exit_code(event, stdout, stderr)?,
+        _ => return Err("the hook failed".to_owned()),
+    };
+    let shown = answer.shown();
+    match shown.chars().find(|character| character.is_control() && *character != '\n') {
+        Some(control) => Err(format!("a control character in a message: {control:?}")),
+        None => Ok(answer),
+    }
+}
+
+fn exit_code(event: Event, stdout: &str, stderr: &str) -> Result<CodexAnswer, String> {
+    if matches!(event, Event::Stop | Event::SubagentStop) {
+        return Err("exit code 2 begins the turn again, without end".to_owned());
+    }
+    let reason = stderr.strip_suffix('\n').ok_or("stderr holds no whole line")?;
+    if reason.trim().is_empty() || reason.lines().count() != 1 {
+        return Err("stderr holds something else than one line with the reason".to_owned());
+    }
+    let as_json = json(event, stdout)?;
+    if !stdout.is_empty() && as_json.effect != Effect::Block {
+        return Err("stdout says something else than the exit code".to_owned());
+    }
+    // What is next to it on stdout counts for nothing.
+    let reason = Some(reason.trim().to_owned());
+    Ok(CodexAnswer { effect: Effect::Block, system_message: None, reason, context: None })
+}
+
+fn json(event: Event, stdout: &str) -> Result<CodexAnswer, String> {
     if stdout.is_empty() {
         return Ok(CodexAnswer { effect: Effect::None, system_message: None, reason: None, context: None });
     }
@@ -72,11 +105,7 @@ pub fn read(event: Event, stdout: &str) -> Result<CodexAnswer, String> {
     if answer.reason.is_some() && answer.reason == answer.system_message {
         return Err("the reason and the systemMessage are the same, and Codex shows both".to_owned());
     }
-    let shown = answer.shown();
-    match shown.chars().find(|character| character.is_control() && *character != '\n') {
-        Some(control) => Err(format!("a control character in a message: {control:?}")),
-        None => Ok(answer),
-    }
+    Ok(answer)
 }
 
 fn decision(fields: &mut Fields, system_message: Option<String>) -> Result<CodexAnswer, String> {

@@ -230,14 +230,15 @@ impl Hook {
             command.arg(&self.subcommand);
             if !about_time {
                 // A busy machine must not turn another outcome into a deadline.
-                command.args(["--hook-timeout", "90"]);
+                command.args(["--timeout", "60"]);
             }
             command.args(&self.arguments);
             command
         });
         command.env_clear();
         if !about_time {
-            command.env("F5_GUARDRAILS_TIMEOUT", "60");
+            // For a command line that can't be read.
+            command.env("F5_GUARDRAILS_TIMEOUT", "35");
         }
         command.envs(&self.environment).current_dir(self.home());
         command

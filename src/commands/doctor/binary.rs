@@ -5,13 +5,14 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
 
+use crate::access::Privilege;
 use crate::codex::home::CodexHome;
 use crate::codex::process::{self, End};
 use crate::codex::{System, locate};
 use crate::doctor::facts::BinaryFacts;
 use crate::doctor::screen::Screen;
-use crate::installation::user_folder;
-use crate::registration::{BINARY, CalledProgram};
+use crate::installation::{binary_name, user_folder};
+use crate::registration::CalledProgram;
 use crate::settings::Env;
 
 /// A binary that takes longer than this to say its version is broken.
@@ -22,28 +23,44 @@ pub fn of(
     may_be_run: bool,
     folder: &Path,
     home: Option<&CodexHome>,
+    privilege: Privilege,
     env: Env<'_>,
     screen: &Screen,
 ) -> BinaryFacts {
     let path = match program {
-        CalledProgram::LookedUp => looked_up(home, env),
+        CalledProgram::LookedUp => looked_up(folder, home, env),
         CalledProgram::Named(name) => named(name, folder, env),
     };
     match path {
-        Ok(path) => compare(path, may_be_run, screen),
+        Ok(path) => {
+            let may_be_run = may_be_run && privilege.may_start(&path).is_ok();
+            compare(path, may_be_run, screen)
+        }
         Err(why) => BinaryFacts::NotLookedAt { why },
     }
 }
 
-/// As the command of a project's registration looks for it.
-fn looked_up(home: Option<&CodexHome>, env: Env<'_>) -> Result<PathBuf, String> {
-    let installed = home.map(|home| user_folder(System::this(), home).binary());
+/// As the command of a project's registration looks for it: never in the repository around the session's folder.
+fn looked_up(folder: &Path, home: Option<&CodexHome>, env: Env<'_>) -> Result<PathBuf, String> {
+    let installed =
+        home.map(|home| user_folder(System::this(), home).binary()).filter(|path| path.is_absolute());
     match installed {
         Some(path) if path.is_file() => Ok(path),
-        installed => locate::on_path(System::this(), env, BINARY)
+        installed => on_path_outside(folder, env)
             .or(installed)
             .ok_or_else(|| "Codex's home folder is unknown".to_owned()),
     }
+}
+
+fn on_path_outside(folder: &Path, env: Env<'_>) -> Option<PathBuf> {
+    let folder = fs::canonicalize(folder).ok()?;
+    let repository = folder.ancestors().find(|place| place.join(".git").exists()).unwrap_or(&folder);
+    let path = env("PATH")?;
+    std::env::split_paths(&path)
+        .filter(|place| place.is_absolute())
+        .filter(|place| fs::canonicalize(place).is_ok_and(|place| !place.starts_with(repository)))
+        .map(|place| place.join(binary_name(System::this())))
+        .find(|path| path.is_file() && is_executable(path))
 }
 
 fn named(name: &str, folder: &Path, env: Env<'_>) -> Result<PathBuf, String> {

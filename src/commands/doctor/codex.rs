@@ -3,6 +3,7 @@
 use std::path::Path;
 use std::time::Duration;
 
+use crate::access::Privilege;
 use crate::codex::System;
 use crate::codex::app_server::AppServer;
 use crate::codex::home::{CodexHome, Origin};
@@ -24,9 +25,14 @@ pub struct Answers {
     pub hooks: Option<Vec<HookListing>>,
 }
 
-pub fn ask(explicit: Option<&Path>, folder: &Path, env: Env<'_>, screen: &Screen) -> Answers {
-    let home = CodexHome::find(System::this(), env).map_err(|error| error.to_string());
-    let found = locate::locate(explicit, System::this(), env);
+pub fn ask(
+    explicit: Option<&Path>,
+    home: Result<CodexHome, String>,
+    folder: &Path,
+    env: Env<'_>,
+    screen: &Screen,
+) -> Answers {
+    let found = locate::locate(explicit, System::this(), env, Privilege::among_users());
     let mut facts = CodexFacts {
         program: found
             .as_ref()

@@ -2,9 +2,13 @@
 
 use std::path::PathBuf;
 
-use super::{background, codex, desktop, files, hooks, log, service, writers};
+use super::left_out::LeftOut;
+use super::runner::Known;
+use super::{background, codex, desktop, files, hooks, log, service};
+use crate::access::writers;
 use crate::cli::DoctorArgs;
 use crate::codex::System;
+use crate::codex::home::CodexHome;
 use crate::doctor::Facts;
 use crate::doctor::facts::{BinaryFacts, HookFacts, Layer, Runner, ThisProgram, WritableFacts};
 use crate::doctor::screen::Screen;
@@ -16,7 +20,10 @@ use crate::settings::{Env, Settings};
 const TOKENS: [&str; 3] = ["F5_GUARDRAILS_API_TOKEN", "F5_GLOBAL_API_TOKEN", "CALYPSOAI_TOKEN"];
 
 pub fn collect(args: &DoctorArgs, env: Env<'_>) -> Facts {
-    let folder = std::env::current_dir().unwrap_or_else(|_| PathBuf::from("."));
+    let mut left_out = LeftOut::new();
+    let folder = left_out.folder(std::env::current_dir().unwrap_or_else(|_| PathBuf::from(".")));
+    let home = CodexHome::find(System::this(), env).map_err(|error| error.to_string());
+    let home = left_out.home(home);
     let tokens = TOKENS.iter().filter_map(|name| env(name));
     let screen = Screen::new(tokens.map(|token| Secret::new(token.to_string_lossy().trim())));
 
@@ -24,13 +31,24 @@ pub fn collect(args: &DoctorArgs, env: Env<'_>) -> Facts {
     let first = Settings::read(&crate::settings::Overrides::default(), env);
     let log = log::examine(first.log.file.value.clone(), &screen);
 
-    let answers = codex::ask(args.codex.as_deref(), &folder, env, &screen);
-    let files = files::read(&answers.home, &folder, env, &screen);
+    let answers = codex::ask(args.codex.as_deref(), home, &folder, env, &screen);
+    let home = answers.home.as_ref().ok();
+    let known = Known::here(home, env);
+    let files = files::read(home, &folder, &known, env, &screen, &mut left_out);
     let registered = match answers.hooks {
         Some(listed) => listed.into_iter().filter_map(hooks::Registered::listed).collect(),
-        None => files.registered,
+        None => files.registered.clone(),
     };
-    let examined = hooks::examine(registered, &folder, answers.home.as_ref().ok(), env, &screen);
+    let examined = hooks::examine(
+        registered,
+        &files.registered,
+        &known,
+        &folder,
+        home,
+        left_out.privilege,
+        env,
+        &screen,
+    );
 
     let settings = Settings::read(&examined.overrides, env);
     let connection = service::connection(&settings, &screen);
@@ -45,14 +63,16 @@ pub fn collect(args: &DoctorArgs, env: Env<'_>) -> Facts {
             system: System::this(),
         },
         folder,
+        left_out: left_out.why.iter().map(|why| screen.text(why)).collect(),
         settings: settings_rows,
         codex: answers.facts,
         writable: managed_paths(&examined.hooks).into_iter().map(writable).collect(),
         files: files.facts,
         hooks: examined.hooks,
+        lookalikes: examined.lookalikes,
         log,
         desktop: desktop::token(System::this()),
-        background: background::examine(answers.home.as_ref().ok(), &examined.overrides, &settings, &screen),
+        background: background::examine(home, &examined.overrides, &settings, &screen),
         service: service::ask(args.offline, possible, &settings, &screen),
     }
 }
@@ -78,6 +98,6 @@ fn managed_paths(hooks: &[HookFacts]) -> Vec<PathBuf> {
 }
 
 fn writable(path: PathBuf) -> WritableFacts {
-    let who = writers::of(&path);
+    let who = writers(&path);
     WritableFacts { path, who }
 }

@@ -7,12 +7,16 @@ use std::time::Duration;
 use serde_json::Value;
 
 use super::hooks::Registered;
+use super::left_out::LeftOut;
+use super::runner::{Known, Runs};
 use crate::codex::System;
 use crate::codex::home::CodexHome;
 use crate::codex::layers::{self, HookFile, Owner, Syntax};
+use crate::codex::listing::EventName;
 use crate::doctor::facts::{FileContent, FileFacts, Layer};
 use crate::doctor::screen::Screen;
-use crate::registration::{ConfigFile, Handler, HookEvent, OurPlaces, hook_call, registered};
+use crate::hook::Event;
+use crate::registration::{ConfigFile, Handler, OurPlaces, document, registered};
 use crate::settings::Env;
 
 /// A configuration file of this size is none.
@@ -22,30 +26,42 @@ const CODEX_DEFAULT: Duration = Duration::from_secs(600);
 
 pub struct Files {
     pub facts: Vec<FileFacts>,
-    /// The hooks of our four events, whoever's they are.
+    /// All hooks, whoever's they are.
     pub registered: Vec<Registered>,
 }
 
-pub fn read(home: &Result<CodexHome, String>, folder: &Path, env: Env<'_>, screen: &Screen) -> Files {
+/// Those that `left_out` refuses are not opened.
+pub fn read(
+    home: Option<&CodexHome>,
+    folder: &Path,
+    known: &Known,
+    env: Env<'_>,
+    screen: &Screen,
+    left_out: &mut LeftOut,
+) -> Files {
     let mut files = Files { facts: Vec::new(), registered: Vec::new() };
-    let Ok(home) = home else { return files };
-    for project in projects(folder, &home.path) {
-        files.add_all(layers::hook_files(System::this(), env, home, Some(&project)), screen);
+    let mut add_all = |project: Option<&Path>| {
+        let mut candidates = layers::hook_files(System::this(), env, home, project);
+        candidates.retain(|file| left_out.allows(&file.path));
+        files.add_all(candidates, known, screen);
+    };
+    for project in projects(folder, home) {
+        add_all(Some(project.as_path()));
     }
-    files.add_all(layers::hook_files(System::this(), env, home, None), screen);
+    add_all(None);
     files
 }
 
 impl Files {
-    fn add_all(&mut self, candidates: Vec<HookFile>, screen: &Screen) {
+    fn add_all(&mut self, candidates: Vec<HookFile>, known: &Known, screen: &Screen) {
         for file in candidates {
-            if !self.facts.iter().any(|known| known.path == file.path) {
-                self.add(file, screen);
+            if !self.facts.iter().any(|found| found.path == file.path) {
+                self.add(file, known, screen);
             }
         }
     }
 
-    fn add(&mut self, file: HookFile, screen: &Screen) {
+    fn add(&mut self, file: HookFile, known: &Known, screen: &Screen) {
         let layer = match file.owner {
             Owner::System => Layer::Administrator("system".to_owned()),
             Owner::User => Layer::User,
@@ -53,7 +69,7 @@ impl Files {
         };
         let content = match bounded(&file.path) {
             Ok(Some(bytes)) => {
-                self.parse(&file, &layer, &bytes, screen).unwrap_or_else(FileContent::Unusable)
+                self.parse(&file, &layer, &bytes, known, screen).unwrap_or_else(FileContent::Unusable)
             }
             Ok(None) => FileContent::Absent,
             Err(why) => FileContent::Unusable(why),
@@ -66,6 +82,7 @@ impl Files {
         file: &HookFile,
         layer: &Layer,
         bytes: &[u8],
+        known: &Known,
         screen: &Screen,
     ) -> Result<FileContent, String> {
         let kind = match file.syntax {
@@ -77,21 +94,24 @@ impl Files {
             .map_err(|error| screen.parser_message(&error.to_string()))?;
         let hooks = events.iter().flat_map(|event| &event.groups).map(|group| group.handlers.len()).sum();
         let mut ours = Vec::new();
-        for event in HookEvent::ALL {
-            let groups = events.iter().filter(|groups| groups.event == event.name());
-            for group in groups.flat_map(|groups| &groups.groups) {
+        for groups in &events {
+            let event = Event::from_name(&groups.event)
+                .map_or_else(|| EventName::Other(groups.event.clone()), EventName::Known);
+            for group in &groups.groups {
                 let matcher = group.settings.get("matcher").and_then(Value::as_str);
                 for handler in &group.handlers {
                     let command = command(handler).to_owned();
-                    if hook_call(&command).is_some() {
-                        ours.push((event, screen.text(&command)));
+                    let status_message = text(handler, "statusMessage");
+                    let runs = known.runs(layer, &event, &command, status_message.as_deref());
+                    if let (EventName::Known(event), Runs::F5Guard(_)) = (&event, runs) {
+                        ours.push((*event, screen.text(&command)));
                     }
                     self.registered.push(Registered {
-                        event,
+                        event: event.clone(),
                         layer: layer.clone(),
                         place: file.path.clone(),
                         command,
-                        status_message: text(handler, "statusMessage"),
+                        status_message,
                         matcher: matcher.map(str::to_owned),
                         timeout: timeout(handler),
                         standing: None,
@@ -99,7 +119,11 @@ impl Files {
                 }
             }
         }
-        Ok(FileContent::Read { hooks, switched_off: switched_off(file.syntax, bytes), ours })
+        let switched_off = match document(kind, bytes) {
+            Ok(document) if kind != ConfigFile::HooksJson => switched_off(&document),
+            _ => Vec::new(),
+        };
+        Ok(FileContent::Read { hooks, switched_off, ours })
     }
 }
 
@@ -123,26 +147,18 @@ fn timeout(handler: &Handler) -> Duration {
 }
 
 /// Where a TOML file switches hooks off.
-fn switched_off(syntax: Syntax, bytes: &[u8]) -> Vec<String> {
-    if syntax == Syntax::HooksJson {
-        return Vec::new();
-    }
-    let text = String::from_utf8_lossy(bytes);
-    let text = text.strip_prefix('\u{feff}').unwrap_or(&text);
-    let Ok(document) = text.parse::<toml_edit::DocumentMut>() else { return Vec::new() };
-    let is_off = |item: Option<&toml_edit::Item>| {
-        let flag = |key| item.and_then(|features| features.get(key)).and_then(toml_edit::Item::as_bool);
+fn switched_off(document: &Value) -> Vec<String> {
+    let is_off = |of: &Value| {
+        let flag = |key| of.get("features").and_then(|features| features.get(key)).and_then(Value::as_bool);
         flag("hooks").or_else(|| flag("codex_hooks")) == Some(false)
     };
     let mut places = Vec::new();
-    if is_off(document.get("features")) {
+    if is_off(document) {
         places.push("features.hooks = false".to_owned());
     }
-    if let Some(profiles) = document.get("profiles").and_then(toml_edit::Item::as_table_like) {
-        for (name, profile) in profiles.iter().filter(|(_, profile)| is_off(profile.get("features"))) {
-            let _ = profile;
-            places.push(format!("profile {}", crate::printable::printable(name, 40)));
-        }
+    let profiles = document.get("profiles").and_then(Value::as_object).into_iter().flatten();
+    for (name, _) in profiles.filter(|(_, profile)| is_off(profile)) {
+        places.push(format!("profile {}", crate::printable::printable(name, 40)));
     }
     places
 }
@@ -159,11 +175,11 @@ fn bounded(path: &Path) -> Result<Option<Vec<u8>>, String> {
 }
 
 /// The folders from here up to the repository's root that have a `.codex`, other than Codex's home.
-fn projects(folder: &Path, home: &Path) -> Vec<PathBuf> {
+fn projects(folder: &Path, home: Option<&CodexHome>) -> Vec<PathBuf> {
     let mut found = Vec::new();
     for place in folder.ancestors() {
         let codex = place.join(".codex");
-        let is_home = || std::fs::canonicalize(&codex).ok() == std::fs::canonicalize(home).ok();
+        let is_home = || home.is_some_and(|home| codex.canonicalize().ok() == home.path.canonicalize().ok());
         if codex.is_dir() && !is_home() {
             found.push(place.to_owned());
         }

@@ -6,24 +6,28 @@ use std::time::Duration;
 use clap::Parser;
 
 use super::binary;
+use super::runner::{Known, Runs};
+use crate::access::Privilege;
 use crate::cli::{Cli, Command, HookArgs};
 use crate::codex::home::CodexHome;
 use crate::codex::listing::{EventName, HookListing, Source};
 use crate::codex::process::{End, Finished};
 use crate::codex::shell::{self, HookShell};
 use crate::codex::trust::Standing;
-use crate::doctor::facts::{BinaryFacts, CallFacts, HookFacts, Layer, Runner, Trial};
+use crate::doctor::facts::{BinaryFacts, CallFacts, HookFacts, Layer, Listed, LookalikeFacts, Runner, Trial};
 use crate::doctor::payload;
 use crate::doctor::screen::Screen;
-use crate::registration::{HookCall, HookEvent, OurPlaces, Owner, hook_call, owner_of};
+use crate::hook::Event;
+use crate::registration::{CalledProgram, HookCall};
 use crate::settings::{Env, Overrides, Settings};
 
 /// Nobody waits longer than this for a trial, whatever the hook's timeout is.
-const LONGEST_TRIAL: Duration = Duration::from_secs(60);
+const LONGEST_TRIAL: Duration = Duration::from_secs(30);
 
-/// A hook of one of our events as it is registered, whoever's it is.
+/// A hook as it is registered, whoever's it is.
+#[derive(Clone)]
 pub struct Registered {
-    pub event: HookEvent,
+    pub event: EventName,
     pub layer: Layer,
     pub place: PathBuf,
     /// As it is run: may hold secrets.
@@ -37,20 +41,14 @@ pub struct Registered {
 /// What the examination brought.
 pub struct Examined {
     pub hooks: Vec<HookFacts>,
-    /// The flags of the first hook that runs: the settings that hooks really have.
+    pub lookalikes: Vec<LookalikeFacts>,
+    /// The flags of a hook that runs: the settings that hooks really have.
     pub overrides: Overrides,
 }
 
 impl Registered {
-    /// From Codex's list; `None` for other events and for hooks that are no commands.
+    /// From Codex's list; `None` for hooks that are no commands.
     pub fn listed(hook: HookListing) -> Option<Self> {
-        let event = match hook.event {
-            EventName::UserPromptSubmit => HookEvent::UserPromptSubmit,
-            EventName::PreToolUse => HookEvent::PreToolUse,
-            EventName::PostToolUse => HookEvent::PostToolUse,
-            EventName::Stop => HookEvent::Stop,
-            EventName::Other(_) => return None,
-        };
         let standing = Standing::of(&hook);
         let administrator = |word: &str| Layer::Administrator(word.to_owned());
         let layer = match hook.source {
@@ -63,7 +61,7 @@ impl Registered {
             Source::Other(word) => Layer::Other(word),
         };
         Some(Self {
-            event,
+            event: hook.event,
             layer,
             place: hook.source_path,
             command: hook.command?,
@@ -81,44 +79,86 @@ impl Registered {
     /// Only what Codex runs anyway, or what the user or the administrator wrote, is run here: a repository that was
     /// just checked out must not be able to have its commands run by a look at it.
     fn may_be_run(&self) -> bool {
-        self.runs() || matches!(self.layer, Layer::User | Layer::Administrator(_))
+        self.runs() || self.is_the_users_or_the_administrators()
+    }
+
+    fn is_the_users_or_the_administrators(&self) -> bool {
+        matches!(self.layer, Layer::User | Layer::Administrator(_))
+    }
+
+    /// Whether it may say where the token goes: only what Codex gives the token to anyway, or, where Codex could not be
+    /// asked, what the user or the administrator wrote.
+    fn decides_on_settings(&self) -> bool {
+        match self.standing {
+            Some(_) => self.runs(),
+            None => self.is_the_users_or_the_administrators(),
+        }
+    }
+
+    fn lookalike(self, listed: Listed, screen: &Screen) -> LookalikeFacts {
+        LookalikeFacts {
+            event: screen.text(self.event.as_str()),
+            layer: self.layer,
+            place: self.place,
+            command: screen.text(&self.command),
+            standing: self.standing,
+            listed,
+        }
     }
 }
 
+/// Looks at `registered`: the hooks as Codex lists them or, where it could not be asked, as the files have them. What only
+/// the files have (`in_files`) is looked through for what resembles f5-guard.
 pub fn examine(
     registered: Vec<Registered>,
+    in_files: &[Registered],
+    known: &Known,
     folder: &Path,
     home: Option<&CodexHome>,
+    privilege: Privilege,
     env: Env<'_>,
     screen: &Screen,
 ) -> Examined {
     let shell = HookShell::of_this_user(env);
-    let mut overrides = None;
     let mut looked_at = Vec::new();
+    let runs = |hook: &Registered| {
+        known.runs(&hook.layer, &hook.event, &hook.command, hook.status_message.as_deref())
+    };
+    let unlisted = in_files.iter().filter(|hook| {
+        let same = |listed: &Registered| listed.event == hook.event && listed.command == hook.command;
+        !registered.iter().any(same) && matches!(runs(hook), Runs::Lookalike)
+    });
+    let mut lookalikes: Vec<LookalikeFacts> =
+        unlisted.map(|hook| hook.clone().lookalike(Listed::No, screen)).collect();
     for hook in registered {
-        let Some(call) = hook_call(&hook.command) else {
-            let status = hook.status_message.as_deref();
-            match owner_of(Some(&hook.command), None, status, &OurPlaces::default()) {
-                Owner::Foreign => {}
-                Owner::Python => looked_at.push((hook, None)),
-                Owner::Ours | Owner::Lookalike => looked_at.push((hook, None)),
+        match (runs(&hook), &hook.event) {
+            (Runs::F5Guard(call), EventName::Known(event)) => {
+                let own = flags(&call);
+                let binary =
+                    binary::of(&call.program, hook.may_be_run(), folder, home, privilege, env, screen);
+                looked_at.push((*event, hook, Some((call, own, binary))));
             }
-            continue;
-        };
-        let own = flags(&call);
-        if overrides.is_none() || (hook.runs() && matches!(overrides, Some((false, _)))) {
-            overrides = Some((hook.runs(), own.clone()));
+            (Runs::Python, EventName::Known(event)) => looked_at.push((*event, hook, None)),
+            (Runs::Else, _) => {}
+            (Runs::F5Guard(_) | Runs::Python | Runs::Lookalike, _) => {
+                lookalikes.push(hook.lookalike(Listed::Yes, screen));
+            }
         }
-        let binary = binary::of(&call.program, hook.may_be_run(), folder, home, env, screen);
-        looked_at.push((hook, Some((call, own, binary))));
     }
+    let decisive = looked_at.iter().filter(|(_, hook, _)| hook.decides_on_settings());
+    let decisive = decisive.filter_map(|(_, hook, call)| Some((hook, &call.as_ref()?.1)));
+    let overrides = decisive.min_by_key(|(hook, _)| !hook.is_the_users_or_the_administrators());
+    let overrides = overrides.map(|(_, own)| own.clone()).unwrap_or_default();
     // All at once: a command that hangs holds up the others no longer than its timeout.
     let trials: Vec<Option<Trial>> = std::thread::scope(|scope| {
         let started: Vec<_> = looked_at
             .iter()
-            .map(|(hook, call)| {
+            .map(|(event, hook, call)| {
                 let shell = &shell;
-                call.as_ref().map(|_| scope.spawn(move || trial(hook, shell, folder, screen)))
+                call.as_ref().map(|(call, ..)| {
+                    let refusal = refusal(hook, call, shell, privilege, env);
+                    scope.spawn(move || trial(*event, hook, refusal, shell, folder, screen))
+                })
             })
             .collect();
         let failed = || Trial::NotRun { why: "f5-guard failed internally".to_owned() };
@@ -127,21 +167,15 @@ pub fn examine(
             .map(|thread| thread.map(|thread| thread.join().unwrap_or_else(|_| failed())))
             .collect()
     });
-    let hooks = looked_at.into_iter().zip(trials).map(|((hook, call), trial)| {
+    let hooks = looked_at.into_iter().zip(trials).map(|((event, hook, call), trial)| {
         let runner = match (call, trial) {
             (Some((call, own, binary)), Some(trial)) => {
                 Runner::F5Guard(Box::new(call_facts(&call, &own, binary, trial, env, screen)))
             }
-            _ => {
-                let status = hook.status_message.as_deref();
-                match owner_of(Some(&hook.command), None, status, &OurPlaces::default()) {
-                    Owner::Python => Runner::Python,
-                    _ => Runner::Lookalike,
-                }
-            }
+            _ => Runner::Python,
         };
         HookFacts {
-            event: hook.event,
+            event,
             layer: hook.layer,
             place: hook.place,
             command: screen.text(&hook.command),
@@ -151,10 +185,7 @@ pub fn examine(
             standing: hook.standing,
         }
     });
-    Examined {
-        hooks: hooks.collect(),
-        overrides: overrides.map(|(_, overrides)| overrides).unwrap_or_default(),
-    }
+    Examined { hooks: hooks.collect(), lookalikes, overrides }
 }
 
 /// The flags as the hook itself reads them. A command line that it refuses has none; its trial tells so.
@@ -194,7 +225,7 @@ fn call_facts(
     CallFacts {
         subcommand: call.event,
         flags,
-        hook_timeout: *settings.hook_timeout,
+        hook_timeout: settings.hook_timeout,
         budget: settings.budget(),
         scan_timeout: *settings.timeout,
         binary,
@@ -202,12 +233,49 @@ fn call_facts(
     }
 }
 
-fn trial(hook: &Registered, shell: &HookShell, folder: &Path, screen: &Screen) -> Trial {
+/// Why the command is not run, if it is not.
+fn refusal(
+    hook: &Registered,
+    call: &HookCall,
+    shell: &HookShell,
+    privilege: Privilege,
+    env: Env<'_>,
+) -> Option<String> {
     if !hook.may_be_run() {
-        return Trial::NotRun { why: "it comes with the project, and nobody has trusted it".to_owned() };
+        return Some("it comes with the project, and nobody has trusted it".to_owned());
+    }
+    if privilege == Privilege::Ordinary {
+        return None;
+    }
+    let program = match &call.program {
+        CalledProgram::Named(name) if Path::new(name).is_absolute() => Path::new(name),
+        _ => return Some("root starts only what is named by its whole path".to_owned()),
+    };
+    // The folders and files that a shell reads before it runs anything.
+    let start_up = ["HOME", "ZDOTDIR", "BASH_ENV", "ENV"].into_iter().filter_map(env);
+    let start_up = start_up.filter(|path| !path.is_empty()).map(PathBuf::from);
+    // Policies from elsewhere have no file here.
+    let place = Some(hook.place.clone()).filter(|place| place.is_absolute());
+    let read = start_up.chain(place).try_for_each(|path| privilege.may_use(&path));
+    let started = || privilege.may_start(shell.program()).and_then(|()| privilege.may_start(program));
+    read.and_then(|()| started())
+        .err()
+        .map(|shared| format!("root runs nothing that others can change: {shared}"))
+}
+
+fn trial(
+    event: Event,
+    hook: &Registered,
+    refusal: Option<String>,
+    shell: &HookShell,
+    folder: &Path,
+    screen: &Screen,
+) -> Trial {
+    if let Some(why) = refusal {
+        return Trial::NotRun { why: screen.text(&why) };
     }
     let limit = hook.timeout.min(LONGEST_TRIAL);
-    match shell::run_hook(shell, &hook.command, &payload::blank(hook.event, folder), folder, limit) {
+    match shell::run_hook(shell, &hook.command, &payload::blank(event, folder), folder, limit) {
         Ok(done) => judge(&done, limit, screen),
         Err(error) => {
             let shell = screen.path(shell.program());

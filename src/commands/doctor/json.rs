@@ -2,10 +2,11 @@
 
 use serde_json::{Value, json};
 
+use crate::access::Writers;
 use crate::codex::layers::{ConfigVerdict, HookSwitches, HooksFeature, OnlyManaged};
 use crate::codex::trust::Standing;
 use crate::doctor::facts::{
-    BinaryFacts, Existence, Facts, FileContent, HookFacts, LogFile, Runner, ServiceFacts, Trial, Writers,
+    BinaryFacts, Existence, Facts, FileContent, HookFacts, Listed, LogFile, Runner, ServiceFacts, Trial,
 };
 use crate::doctor::settings::SettingRow;
 use crate::doctor::{Diagnosis, Finding};
@@ -33,6 +34,10 @@ pub fn render(facts: &Facts, diagnosis: &Diagnosis) -> String {
             "path": file.path, "layer": file.layer.as_str(), "content": content(&file.content),
         })).collect::<Vec<_>>(),
         "hooks": facts.hooks.iter().map(hook).collect::<Vec<_>>(),
+        "lookalikes": facts.lookalikes.iter().map(|hook| json!({
+            "event": hook.event, "layer": hook.layer.as_str(), "place": hook.place, "command": hook.command,
+            "standing": standing_word(hook.standing.as_ref()), "listed": hook.listed == Listed::Yes,
+        })).collect::<Vec<_>>(),
         "managed_paths": facts.writable.iter().map(|place| json!({
             "path": place.path,
             "writable_by_users": match &place.who {
@@ -95,15 +100,14 @@ fn hook(hook: &HookFacts) -> Value {
     let mut value = json!({
         "event": hook.event.name(), "layer": hook.layer.as_str(), "place": hook.place,
         "command": hook.command, "matcher": hook.matcher, "timeout_seconds": hook.timeout.as_secs(),
-        "standing": standing_word(hook),
+        "standing": standing_word(hook.standing.as_ref()),
         "runs": match &hook.runner {
             Runner::F5Guard(_) => "f5-guard",
             Runner::Python => "python-integration",
-            Runner::Lookalike => "unknown",
         },
     });
     if let (Runner::F5Guard(call), Value::Object(fields)) = (&hook.runner, &mut value) {
-        fields.insert("hook_timeout_seconds".into(), call.hook_timeout.as_secs().into());
+        fields.insert("hook_timeout_seconds".into(), call.hook_timeout.map(|time| time.as_secs()).into());
         fields.insert("scan_seconds".into(), call.budget.limit.as_secs_f64().into());
         fields.insert("binary".into(), binary_word(&call.binary).into());
         let trial = match &call.trial {
@@ -127,8 +131,8 @@ fn finding(finding: &Finding) -> Value {
 }
 
 /// What Codex makes of a hook, in its own words where it has them.
-pub fn standing_word(hook: &HookFacts) -> &str {
-    match hook.standing.as_ref() {
+pub fn standing_word(standing: Option<&Standing>) -> &str {
+    match standing {
         None => "not asked",
         Some(Standing::Trusted) => "trusted",
         Some(Standing::Managed) => "managed",

@@ -10,10 +10,11 @@ mod desktop;
 mod files;
 mod hooks;
 mod json;
+mod left_out;
 mod log;
+mod runner;
 mod service;
 mod text;
-mod writers;
 
 use std::io::{self, Write};
 use std::process::ExitCode;

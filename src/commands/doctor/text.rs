@@ -6,7 +6,7 @@ use super::json::{binary_word, file_word, service_words, standing_word};
 use crate::codex::layers::ConfigVerdict;
 use crate::doctor::facts::{Facts, HookFacts, LogFile, Runner, Trial};
 use crate::doctor::{Diagnosis, Finding, Severity, Verdict};
-use crate::registration::HookEvent;
+use crate::hook::Event;
 use crate::scan::seconds;
 
 const GREEN: &str = "32";
@@ -48,7 +48,7 @@ fn report(out: &mut String, facts: &Facts, diagnosis: &Diagnosis, paint: &Paint)
     writeln!(out, "{:<9}{}", "Service", service_words(&facts.service))?;
 
     writeln!(out, "\nHooks")?;
-    for event in HookEvent::ALL {
+    for event in Event::ALL {
         let mut hooks = facts.hooks.iter().filter(|hook| hook.event == event).peekable();
         if hooks.peek().is_none() {
             writeln!(out, "  {:<17}{}", event.name(), paint.word("missing", RED))?;
@@ -95,7 +95,7 @@ fn codex(facts: &Facts) -> String {
 }
 
 fn hook_line(hook: &HookFacts, paint: &Paint) -> String {
-    let standing = standing_word(hook);
+    let standing = standing_word(hook.standing.as_ref());
     let code = match hook.standing.as_ref() {
         Some(standing) if standing.protects() => GREEN,
         Some(_) => RED,
@@ -105,7 +105,6 @@ fn hook_line(hook: &HookFacts, paint: &Paint) -> String {
     let standing = paint.word(&format!("{standing:<13}"), code);
     let detail = match &hook.runner {
         Runner::Python => "Python integration".to_owned(),
-        Runner::Lookalike => "not certain to be f5-guard".to_owned(),
         Runner::F5Guard(call) => {
             let ran = match &call.trial {
                 Trial::Passed { took } => format!("ran in {} ms", took.as_millis()),
@@ -131,7 +130,7 @@ fn finding(out: &mut String, finding: &Finding, paint: &Paint) -> std::fmt::Resu
         Severity::Note => GREEN,
     };
     let mark = paint.word(&format!("{:<9}", finding.severity.as_str()), code);
-    let about = if finding.events.is_empty() || finding.events.len() == HookEvent::ALL.len() {
+    let about = if finding.events.is_empty() || finding.events.len() == Event::ALL.len() {
         String::new()
     } else {
         let names: Vec<&str> = finding.events.iter().map(|event| event.name()).collect();
@@ -146,7 +145,7 @@ fn conclusion(diagnosis: &Diagnosis, paint: &Paint) -> String {
         Verdict::Protected => {
             let warned = diagnosis.findings.iter().any(|finding| finding.severity == Severity::Warning);
             let but = if warned { " Mind the warnings above." } else { "" };
-            format!("{}: Codex runs all four hooks, and they scan.{but}", paint.word("PROTECTED", GREEN))
+            format!("{}: Codex runs all five hooks, and they scan.{but}", paint.word("PROTECTED", GREEN))
         }
         Verdict::NotProtected => {
             format!(

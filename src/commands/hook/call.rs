@@ -67,13 +67,16 @@ pub fn assess(
     if let Some(usage) = usage {
         return failed(Failure::Usage(usage));
     }
-    if payload.content.trim().is_empty() {
+    if !payload.unknown_fields.is_empty() {
+        tracing::debug!(
+            "fields of the payload that this version does not know: {}",
+            payload.unknown_fields.join(", ")
+        );
+    }
+    if payload.is_blank() {
         return Assessment::NothingToScan;
     }
-    match scan(&payload, settings, started) {
-        Ok(report) => Assessment::Scanned(report),
-        Err(error) => failed(error.into()),
-    }
+    Assessment::of_scan(scan(&payload, settings, started), payload.is_cut)
 }
 
 fn scan(payload: &Payload, settings: &Settings, started: Instant) -> Result<ScanReport, ScanError> {
@@ -112,7 +115,7 @@ pub fn drain_stdin() {
     let _ = io::copy(&mut io::stdin().lock(), &mut io::sink());
 }
 
-/// The event of the payload on stdin, for a command line that does not say which hook it is.
+/// The event of the payload on stdin, for a command line that may not say which hook it is.
 pub fn event_on_stdin() -> Option<Event> {
     payload::salvage_event(&read_stdin().ok()?)
 }

@@ -15,22 +15,27 @@ use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
 use call::{Call, assess, drain_stdin, event_on_stdin};
-use reply::write_answer;
-use unusable::{strictest_fail_mode, usage_problem};
+use reply::Reply;
+use unusable::{named_event, strictest_fail_mode, usage_problem, wants_help};
 
 use crate::abort;
 use crate::cli::HookArgs;
-use crate::hook::{Action, Assessment, Event, Policy, decide};
+use crate::hook::{Assessment, Event, Failure, Policy};
 use crate::interrupt;
-use crate::logging::{self, Decided, Log, Stderr};
+use crate::logging::{self, Decided, Stderr};
 use crate::phase;
 use crate::scan::ScanError;
 use crate::settings::values::{FailMode, FlaggedOutput};
 use crate::settings::{ANSWER_TIME, Env, Overrides, Settings, fail_mode};
+use crate::stdio::json_waits_on_stdin;
 use crate::supervise::{Interrupted, supervise};
 
 /// The log gets no more time than this after the answer: the process must end before the hook's timeout.
 const LOG_TIME: Duration = Duration::from_millis(200);
+
+/// Codex writes the payload as soon as it has started the process. Somebody who asks for help may hold stdin open and
+/// never write to it.
+const PAYLOAD_COMES_WITHIN: Duration = Duration::from_secs(2);
 
 /// Runs a hook with a command line that clap accepted.
 pub fn run(event: Event, args: HookArgs, started: Instant) -> ExitCode {
@@ -38,20 +43,24 @@ pub fn run(event: Event, args: HookArgs, started: Instant) -> ExitCode {
     guarded(event, overrides.fail_mode.clone(), || answer_call(event, &overrides, None, started))
 }
 
-/// Runs a hook whose command line is unusable: a scan error, answered by the fail mode that can still be
-/// read from it. A command line that asks for `closed` anywhere is closed.
-pub fn run_unusable(event: Event, args: &[OsString], error: &clap::Error, started: Instant) -> ExitCode {
+/// Runs a command line that clap refused, or that asks for help or the version: Codex takes clap's exit as "go ahead"
+/// for some events and as an endless loop for others. With a payload on stdin it is a scan error, answered by the
+/// fail mode that can still be read from it: one that asks for `closed` anywhere is closed. `None` where nobody
+/// called a hook.
+pub fn run_unusable(args: &[OsString], error: &clap::Error, started: Instant) -> Option<ExitCode> {
+    if io::stdin().is_terminal() {
+        return None;
+    }
     let overrides = Overrides { fail_mode: strictest_fail_mode(args), ..Overrides::default() };
-    let usage = usage_problem(error);
-    guarded(event, overrides.fail_mode.clone(), || answer_call(event, &overrides, Some(usage), started))
-}
-
-/// Runs a command line with a subcommand that does not exist: misspelt in a registration it would let every call
-/// pass, or at a stop start the turn again and again. `None` where stdin holds no hook payload.
-pub fn run_misspelt(args: &[OsString], error: &clap::Error, started: Instant) -> Option<ExitCode> {
-    let overrides = Overrides { fail_mode: strictest_fail_mode(args), ..Overrides::default() };
-    let limit = Settings::read(&overrides, PROCESS_ENV).budget().limit;
-    let event = supervise(started + limit, event_on_stdin).ok().flatten()?;
+    let named = named_event(args);
+    let event = match named {
+        Some(event) if !wants_help(error) => event,
+        _ if !json_waits_on_stdin(PAYLOAD_COMES_WITHIN) => return None,
+        _ => {
+            let limit = Settings::read(&overrides, PROCESS_ENV).budget().limit;
+            supervise(started + limit, event_on_stdin).ok().flatten().or(named)?
+        }
+    };
     let usage = usage_problem(error);
     Some(guarded(event, overrides.fail_mode.clone(), || answer_call(event, &overrides, Some(usage), started)))
 }
@@ -59,21 +68,31 @@ pub fn run_misspelt(args: &[OsString], error: &clap::Error, started: Instant) ->
 /// The last line of defence: a panic outside the supervised work.
 fn guarded(event: Event, flag: Option<OsString>, run: impl FnOnce() -> ExitCode) -> ExitCode {
     logging::quiet_panics();
+    let mode = catch_unwind(|| *fail_mode(flag.as_ref(), PROCESS_ENV)).unwrap_or(FailMode::Closed);
+    abort::prepare(event, mode);
     // A person who tries a hook by hand may end it.
     if !io::stdin().is_terminal() {
         interrupt::hold_off();
     }
     catch_unwind(AssertUnwindSafe(run)).unwrap_or_else(|_| {
-        let mode = catch_unwind(|| *fail_mode(flag.as_ref(), PROCESS_ENV)).unwrap_or(FailMode::Closed);
         let policy = Policy { fail_mode: mode, flagged_output: FlaggedOutput::Withhold };
-        let call = Call::unread(event);
-        let assessment = Assessment::NotScanned(ScanError::Internal.into());
         let _ = supervise(Instant::now() + LOG_TIME, drain_stdin);
-        write_answer(&call, &assessment, decide(event, &assessment, policy), "")
+        Reply::new(&Call::unread(event), &not_scanned(ScanError::Internal), policy, "").write().into()
     })
 }
 
 const PROCESS_ENV: Env<'static> = &|name| std::env::var_os(name);
+
+fn not_scanned(error: ScanError) -> Assessment {
+    Assessment::NotScanned(Failure::Scan(error))
+}
+
+/// All that was found out about a call, and the answer to it.
+struct Outcome {
+    call: Call,
+    assessment: Assessment,
+    reply: Reply,
+}
 
 fn answer_call(
     subcommand: Event,
@@ -83,7 +102,6 @@ fn answer_call(
 ) -> ExitCode {
     let settings = Settings::read(overrides, PROCESS_ENV);
     let log = logging::init(&settings.log, Stderr::Deferred);
-    abort::prepare(subcommand, *settings.fail_mode);
     settings.problems().for_each(|problem| tracing::warn!("{problem}"));
     phase::ended("settings", started);
 
@@ -91,52 +109,62 @@ fn answer_call(
     let fail_mode_problem = settings.fail_mode.problem.clone().unwrap_or_default();
     let budget = settings.budget();
     let seen = Arc::new(OnceLock::new());
+    let outcome = {
+        let (seen, fail_mode_problem) = (Arc::clone(&seen), fail_mode_problem.clone());
+        move |assessment: Assessment| {
+            let call = seen.get().cloned().unwrap_or_else(|| Call::unread(subcommand));
+            let reply = Reply::new(&call, &assessment, policy, &fail_mode_problem);
+            Outcome { call, assessment, reply }
+        }
+    };
     let work = {
-        let seen = Arc::clone(&seen);
-        move || assess(subcommand, usage, &settings, started, &seen)
+        let (seen, outcome) = (Arc::clone(&seen), outcome.clone());
+        move || outcome(assess(subcommand, usage, &settings, started, &seen))
     };
     // The work knows more about a scan that is late than this thread does: it gets the time to tell.
-    let assessment = supervise(started + budget.limit + ANSWER_TIME, work).unwrap_or_else(|interrupted| {
-        let error = match interrupted {
+    let found = supervise(started + budget.limit + ANSWER_TIME, work).unwrap_or_else(|interrupted| {
+        outcome(not_scanned(match interrupted {
             Interrupted::TimedOut => budget.into(),
             Interrupted::Panicked => ScanError::Internal,
             Interrupted::NotStarted => {
                 drain_stdin();
                 ScanError::Internal
             }
-        };
-        Assessment::NotScanned(error.into())
+        }))
     });
-    let call = seen.get().cloned().unwrap_or_else(|| Call::unread(subcommand));
     let assessed = Instant::now();
-    let action = decide(call.event, &assessment, policy);
-    let exit = write_answer(&call, &assessment, action, &fail_mode_problem);
-    record(&log, &call, &assessment, action, Answered { started, assessed, written: Instant::now() });
-    exit
+    let written = found.reply.write();
+    record(&found, Answered { started, assessed, written: Instant::now() }, || {
+        match written.is_on_stderr() {
+            true => log.flush_file_within(LOG_TIME),
+            false => log.flush_within(LOG_TIME),
+        }
+    });
+    written.into()
 }
 
-/// When a call began, when its scan was over, and when its answer was out.
+/// When a call began, when its answer was ready, and when it was out.
 struct Answered {
     started: Instant,
     assessed: Instant,
     written: Instant,
 }
 
-fn record(log: &Log, call: &Call, assessment: &Assessment, action: Action, times: Answered) {
+fn record(found: &Outcome, times: Answered, flush: impl FnOnce()) {
     // Nothing that happens in here may change the exit code, or lead to a second answer: Codex drops two.
     let _ = catch_unwind(AssertUnwindSafe(|| {
         phase::took("answer", times.written.saturating_duration_since(times.assessed));
         phase::took("all", times.written.saturating_duration_since(times.started));
         logging::decided(&Decided {
-            event: call.event,
-            tool_name: call.tool_name.as_deref(),
-            session_id: call.session_id.as_deref(),
-            turn_id: call.turn_id.as_deref(),
-            characters: call.characters,
-            assessment,
-            action,
+            event: found.call.event,
+            tool_name: found.call.tool_name.as_deref(),
+            session_id: found.call.session_id.as_deref(),
+            turn_id: found.call.turn_id.as_deref(),
+            characters: found.call.characters,
+            assessment: &found.assessment,
+            action: found.reply.action,
             duration: times.started.elapsed(),
         });
-        log.flush_within(LOG_TIME);
+        flush();
     }));
 }

@@ -1,42 +1,108 @@
-//! Handing the answer to Codex.
+//! The answer, made ready within the deadline, and handed to Codex.
 
-use std::io::{self, Write};
 use std::process::ExitCode;
+use std::time::Duration;
 
 use super::call::Call;
 use crate::abort;
 use crate::hook::message::{Subject, words};
-use crate::hook::{Action, Assessment, answer};
-use crate::stdio::stdout_is_lost;
+use crate::hook::{Action, Assessment, Event, Policy, answer, decide};
+use crate::stdio::{BlockBy, Stream, stderr_is_stdout, stdout_is_lost, write_within};
 
-/// Writes the answer; where it can't be written, says no by exit code.
-pub fn write_answer(
-    call: &Call,
-    assessment: &Assessment,
-    action: Action,
-    fail_mode_problem: &str,
-) -> ExitCode {
-    let subject = Subject { event: call.event, tool_name: call.tool_name.as_deref(), fail_mode_problem };
-    let words = words(subject, assessment, action);
-    let written = match answer::render(call.event, action, &words) {
-        Ok(None) => Ok(()),
-        Ok(Some(_)) if stdout_is_lost() => Err(io::ErrorKind::NotConnected.into()),
-        Ok(Some(line)) => write_line(&line),
-        Err(error) => Err(error.into()),
-    };
-    if written.is_ok() {
-        abort::answered();
-        return ExitCode::SUCCESS;
-    }
-    // Codex shows this text as the reason where exit code 2 blocks. It must not be empty.
-    let _ = writeln!(io::stderr(), "{} {}", words.notice, words.reason);
-    // For the stop events exit code 2 would send that text to the model as a new prompt, without end.
-    ExitCode::from(if call.event.ends_a_turn() { 1 } else { 2 })
+/// So long each stream is waited for, where nobody takes what is written. An answer fits into an empty pipe.
+const PATIENCE: Duration = Duration::from_millis(250);
+
+/// An answer that only has to be written.
+#[derive(Debug)]
+pub struct Reply {
+    event: Event,
+    pub action: Action,
+    /// Whether the text was scanned.
+    scanned: bool,
+    /// What stdout gets; empty where silence means "go ahead".
+    json: String,
+    /// What stderr gets with exit code 2, and where no JSON can be written.
+    text: String,
 }
 
-fn write_line(line: &str) -> io::Result<()> {
-    let mut stdout = io::stdout().lock();
-    stdout.write_all(line.as_bytes())?;
-    stdout.write_all(b"\n")?;
-    stdout.flush()
+impl Reply {
+    /// Decides, and finds the words.
+    pub fn new(call: &Call, assessment: &Assessment, policy: Policy, fail_mode_problem: &str) -> Self {
+        let event = call.event;
+        let action = decide(event, assessment, policy);
+        let subject = Subject { event, tool_name: call.tool_name.as_deref(), fail_mode_problem };
+        let words = words(subject, assessment, action);
+        let line = |text: String| if text.is_empty() { text } else { text + "\n" };
+        // JSON that could not be made is JSON that can't be written.
+        let json = answer::render(event, action, &words).ok().flatten().unwrap_or_default();
+        let scanned = matches!(assessment, Assessment::Scanned(_));
+        Self { event, action, scanned, json: line(json), text: line(words.whole) }
+    }
+
+    /// Writes the answer, in the way that reaches Codex from here.
+    pub fn write(&self) -> Written {
+        let exit_code = match abort::claim_answer() {
+            Ok(()) => self.hand_over(),
+            Err(exit_code) => exit_code,
+        };
+        abort::answered(exit_code);
+        Written { exit_code }
+    }
+
+    fn hand_over(&self) -> u8 {
+        if self.action == Action::Allow {
+            return 0;
+        }
+        let blocks = self.action == Action::Block && !self.event.ends_a_turn();
+        if blocks && BlockBy::here() == BlockBy::ExitCode && self.write_text() {
+            // Next to exit code 2 Codex takes no notice of it, but a start-up file's `trap 'exit 0' EXIT` takes that
+            // code away.
+            if !stderr_is_stdout() {
+                self.write_json();
+            }
+            return Written::BLOCKED;
+        }
+        if self.write_json() {
+            return 0;
+        }
+        self.write_text();
+        match (self.action, self.event.ends_a_turn(), self.scanned) {
+            // Exit code 2 would send the text to the model as a new prompt, without end.
+            (_, true, _) => 1,
+            // What was not scanned may pass without the notice, what was flagged may not.
+            (Action::Warn, _, false) => 1,
+            _ => Written::BLOCKED,
+        }
+    }
+
+    fn write_json(&self) -> bool {
+        let json = self.json.as_bytes();
+        !json.is_empty() && !stdout_is_lost() && write_within(Stream::Stdout, json, PATIENCE) == json.len()
+    }
+
+    /// Whether Codex gets a reason, be it a part of it.
+    fn write_text(&self) -> bool {
+        write_within(Stream::Stderr, self.text.as_bytes(), PATIENCE) > 0
+    }
+}
+
+/// An answer that is out.
+#[derive(Debug, Clone, Copy)]
+pub struct Written {
+    exit_code: u8,
+}
+
+impl Written {
+    const BLOCKED: u8 = 2;
+
+    /// Whether stderr belongs to the answer, so that nothing else may come out on it.
+    pub fn is_on_stderr(self) -> bool {
+        self.exit_code != 0
+    }
+}
+
+impl From<Written> for ExitCode {
+    fn from(written: Written) -> Self {
+        Self::from(written.exit_code)
+    }
 }

@@ -2,10 +2,22 @@
 
 use std::ffi::OsString;
 
-use clap::error::{ContextKind, ContextValue};
+use clap::error::{ContextKind, ContextValue, ErrorKind};
 
+use crate::cli::hook_event;
+use crate::hook::Event;
 use crate::printable::printable;
 use crate::settings::values::FailMode;
+
+/// The hook that a command line names, in whatever place.
+pub fn named_event(args: &[OsString]) -> Option<Event> {
+    args.iter().skip(1).find_map(|arg| hook_event(arg.to_str()?))
+}
+
+/// Whether somebody asks for help or the version, rather than for something that does not exist.
+pub fn wants_help(error: &clap::Error) -> bool {
+    matches!(error.kind(), ErrorKind::DisplayHelp | ErrorKind::DisplayVersion)
+}
 
 /// The values of every `--fail-mode` on the command line; the strictest counts. So does `closed` in any other
 /// argument: a misspelt flag must not open what its author wanted closed.
@@ -34,7 +46,14 @@ pub fn usage_problem(error: &clap::Error) -> String {
         _ => "",
     };
     let name = printable(argument.split(['=', ' ']).next().unwrap_or_default(), 40);
-    let kind = error.kind();
+    let kind = match error.kind() {
+        ErrorKind::DisplayHelp => return "it asks for help".to_owned(),
+        ErrorKind::DisplayVersion => return "it asks for the version".to_owned(),
+        ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand | ErrorKind::MissingSubcommand => {
+            return "it names no subcommand".to_owned();
+        }
+        kind => kind,
+    };
     if name.starts_with("--") { format!("{kind} ({name})").to_lowercase() } else { kind.to_string() }
 }
 

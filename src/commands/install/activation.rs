@@ -2,18 +2,21 @@
 
 use std::fs;
 use std::path::Path;
+use std::time::Duration;
 
+use crate::codex::System;
 use crate::codex::app_server::{AppServer, AppServerError};
 use crate::codex::layers::{self, HooksFeature, OnlyManaged};
-use crate::codex::listing::{FolderHooks, HookListing};
+use crate::codex::listing::{EventName, FolderHooks, HookListing, Waiting};
 use crate::codex::locate::Codex;
 use crate::codex::trust::{self, Review, Standing, SwitchedOff};
 use crate::commands::setup::{CODEX_TIME, PATIENCE};
-use crate::file_edit::EditLock;
+use crate::hook::Event;
 use crate::installation::{
-    ConfigPlace, Ledger, OurFolder, Surroundings, new_file, remember_trust, source_spellings, state_keys,
+    ConfigPlace, Layer, Ledger, OurFolder, Surroundings, new_file, remember_trust, source_spellings,
+    state_keys_in, user_files,
 };
-use crate::registration::{HookEvent, OurPlaces, Owner, owner_of};
+use crate::registration::{HookDefinition, OurPlaces, Owner, Registration, owner_of};
 
 /// Whether to trust the hooks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -38,7 +41,7 @@ pub enum Activation {
 /// Codex's view, after trust was given where it was.
 #[derive(Debug, Default)]
 pub struct State {
-    /// The four hooks run and are obeyed.
+    /// A hook for every event runs and is obeyed.
     pub protects: bool,
     /// Hooks trusted in this run.
     pub trusted_now: usize,
@@ -48,6 +51,8 @@ pub struct State {
     pub problems: Vec<String>,
     /// Codex's own warnings about its configuration.
     pub warnings: Vec<String>,
+    /// Commands in these files that look like ours, are not, and are trusted all the same.
+    pub trusted_lookalikes: Vec<String>,
 }
 
 /// What is asked about.
@@ -59,6 +64,8 @@ pub struct Question<'a> {
     /// The files that were registered in.
     pub files: &'a [ConfigPlace],
     pub places: &'a OurPlaces,
+    /// What was written there: exactly this is trusted, and nothing that only looks like it.
+    pub registration: &'a Registration,
     pub choice: TrustChoice,
     /// Remembers what Codex writes.
     pub folder: &'a OurFolder,
@@ -100,6 +107,13 @@ impl Question<'_> {
         state.warnings = folder.warnings.clone();
         // One for each hook, in the same words.
         state.warnings.dedup();
+        let poses = folder.hooks.iter().filter(|hook| {
+            let command = hook.command.as_deref();
+            self.is_here(hook)
+                && Standing::of(hook).protects()
+                && owner_of(hook.event.as_str(), command, None, None, self.places) == Owner::Lookalike
+        });
+        state.trusted_lookalikes = poses.filter_map(|hook| hook.command.clone()).collect();
         self.explain(server, &folder, &review, &mut state);
         Ok(state)
     }
@@ -126,7 +140,7 @@ impl Question<'_> {
         }
         let missing = review.missing();
         if !missing.is_empty() && state.problems.is_empty() {
-            let names: Vec<&str> = missing.iter().map(|event| event.as_str()).collect();
+            let names: Vec<&str> = missing.iter().map(|event| event.name()).collect();
             let next = if state.warnings.is_empty() {
                 "look at /hooks in `codex`"
             } else {
@@ -153,35 +167,47 @@ impl Question<'_> {
         }
     }
 
-    /// Ours, in the files of this installation.
+    /// What was just written into the files of this installation, and what the administrator registered of ours.
     fn review(&self, folder: &FolderHooks) -> Review {
-        let sources: Vec<String> = self.files.iter().flat_map(|file| source_spellings(&file.path)).collect();
         Review::of(folder, &|hook| {
-            let source = hook.source_path.to_string_lossy();
-            let here = sources.iter().any(|path| same_path(path, &source));
-            (here || hook.is_managed)
-                && owner_of(hook.command.as_deref(), None, None, self.places) == Owner::Ours
+            if hook.is_managed {
+                let event = hook.event.as_str();
+                return owner_of(event, hook.command.as_deref(), None, None, self.places) == Owner::Ours;
+            }
+            self.is_here(hook) && self.registration.hooks.iter().any(|written| is_exactly(written, hook))
         })
+    }
+
+    fn is_here(&self, hook: &HookListing) -> bool {
+        let source = hook.source_path.to_string_lossy();
+        self.files.iter().flat_map(|file| source_spellings(&file.path)).any(|path| same_path(&path, &source))
     }
 
     fn trust(&self, server: &mut AppServer, hooks: &[HookListing]) -> Result<(), String> {
         let text = |error: &dyn std::fmt::Display| error.to_string();
-        let _lock = EditLock::acquire(&self.folder.lock(), PATIENCE).map_err(|error| text(&error))?;
-        let config_toml = self.surroundings.home.config_toml();
-        let before = fs::read(&config_toml).ok();
-        let trusted = trust::trust(server, &config_toml, self.cwd, hooks, SwitchedOff::Stay);
+        let _lock = self.folder.hold(PATIENCE).map_err(|error| text(&error))?;
+        let before = fs::read(self.surroundings.home.config_toml()).ok();
+        let trusted = trust::trust(server, self.cwd, hooks, SwitchedOff::Stay);
         // Also after a failure: Codex may have written.
-        let [place, _] = crate::installation::user_files(&self.surroundings.home);
-        let mut ledger = Ledger::open(self.folder, new_file(&place));
-        let contents: Vec<(&ConfigPlace, Option<Vec<u8>>)> =
-            self.files.iter().map(|file| (file, fs::read(&file.path).ok())).collect();
-        let borrowed: Vec<(&ConfigPlace, Option<&[u8]>)> =
-            contents.iter().map(|(file, bytes)| (*file, bytes.as_deref())).collect();
-        let keys = state_keys(&borrowed, self.places);
-        remember_trust(&place, before.as_deref(), &keys, &mut ledger, self.places)
-            .map_err(|error| text(&error))?;
-        trusted.map(drop).map_err(|error| text(&error))
+        let user = user_files(&self.surroundings.home);
+        let [place, _] = &user;
+        let mut ledger = Ledger::open(self.folder, new_file(place));
+        let users = self.surroundings.our_places(Layer::User, None);
+        let mut keys = state_keys_in(self.files, self.places);
+        keys.extend(state_keys_in(&user, &users));
+        remember_trust(place, before.as_deref(), &keys, &mut ledger, &users).map_err(|error| text(&error))?;
+        trusted.map_err(|error| text(&error))
     }
+}
+
+/// Whether Codex lists the hook with every part of the definition as it was written, and none beside.
+fn is_exactly(written: &HookDefinition, hook: &HookListing) -> bool {
+    hook.event == EventName::Known(written.event)
+        && hook.command.as_deref() == Some(written.command_on(System::this()))
+        && (!written.event.has_matcher() || hook.matcher == written.matcher)
+        && hook.timeout == Duration::from_secs(written.timeout)
+        && hook.status_message.as_deref() == Some(&written.status_message)
+        && hook.waiting == Waiting::Synchronous
 }
 
 fn same_path(a: &str, b: &str) -> bool {
@@ -190,8 +216,5 @@ fn same_path(a: &str, b: &str) -> bool {
 
 /// The order in which hooks are shown: that of a turn.
 pub fn turn_order(hook: &HookListing) -> usize {
-    HookEvent::ALL
-        .iter()
-        .position(|event| event.name() == hook.event.as_str())
-        .unwrap_or(HookEvent::ALL.len())
+    Event::ALL.iter().position(|event| event.name() == hook.event.as_str()).unwrap_or(Event::ALL.len())
 }

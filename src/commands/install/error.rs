@@ -37,8 +37,16 @@ pub enum InstallError {
     AlreadyManaged(PathBuf),
     #[error("f5-guard is installed in {} already; leave --managed-dir away, or uninstall that first", .0.display())]
     ManagedElsewhere(PathBuf),
-    #[error("{} is no absolute path", .0.display())]
-    RelativeManagedDir(PathBuf),
+    #[error(
+        "--scope system touches no user's folder, and leaves registrations there as they are; to be registered for \
+         yourself too, run `f5-guard install --scope user --also-user` afterwards"
+    )]
+    AlsoUser,
+    #[error(
+        "the registration in this repository carries {0}, which only somebody who has seen it can answer for: give each \
+         of these options again, with the value that you want, or say --keep-options"
+    )]
+    CarriedOptions(String),
     #[error(
         "where a Windows user's f5-guard is can only be told on that machine; use --scope project, or \
          --print requirements-toml"

@@ -1,11 +1,12 @@
-//! A second installation keeps what the first one enforces: run again to upgrade or to mend something, without the
+//! A second installation keeps what the first one enforces: run again to upgrade or to fix something, without the
 //! options of the first time, it must not turn `closed` into `open`.
 
 use std::ffi::OsString;
 
-use crate::cli::{Enforced, HookArgs, hook_line};
+use crate::cli::{HookArgs, InstallArgs, hook_line};
+use crate::installation::RegisteredCommand;
 use crate::printable::printable;
-use crate::registration::hook_call;
+use crate::registration::{MATCH_ALL_TOOLS, hook_call};
 use crate::settings::values::{FailMode, switch};
 
 /// The options that were taken over from registered commands, by flag, with their values.
@@ -13,21 +14,30 @@ use crate::settings::values::{FailMode, switch};
 pub struct Kept(Vec<(&'static str, String)>);
 
 impl Kept {
-    /// Completes `given` with what `commands`, the registered ones of ours, carry.
-    pub fn complete(given: &mut Enforced, commands: &[String]) -> Self {
-        let calls: Vec<HookArgs> = commands.iter().filter_map(|command| arguments(command)).collect();
+    /// Completes `given` with what `registered`, the hooks of ours that are there, carry.
+    pub fn complete(given: &mut InstallArgs, registered: &[RegisteredCommand]) -> Self {
+        let calls: Vec<HookArgs> = registered.iter().filter_map(|hook| arguments(&hook.command)).collect();
         let mut kept = Self::default();
         let first = |read: fn(&HookArgs) -> Option<&OsString>| calls.iter().find_map(read).cloned();
+        let enforced = &mut given.enforced;
         // Where the hooks differ, the strict one of them wins.
         let fail_modes: Vec<&OsString> = calls.iter().filter_map(|call| call.fail_mode.as_ref()).collect();
-        kept.fill("--fail-mode", &mut given.fail_mode, strictest(&fail_modes, is_open, "closed", "open"));
+        kept.fill("--fail-mode", &mut enforced.fail_mode, strictest(&fail_modes, is_open, "closed", "open"));
         let stricts: Vec<&OsString> = calls.iter().filter_map(|call| call.post_strict.as_ref()).collect();
-        kept.fill("--post-strict", &mut given.post_strict, strictest(&stricts, is_lenient, "true", "false"));
-        let service = &mut given.service;
+        kept.fill(
+            "--post-strict",
+            &mut enforced.post_strict,
+            strictest(&stricts, is_lenient, "true", "false"),
+        );
+        let service = &mut enforced.service;
         kept.fill("--base-url", &mut service.base_url, first(|call| call.service.base_url.as_ref()));
         kept.fill("--project-id", &mut service.project_id, first(|call| call.service.project_id.as_ref()));
         kept.fill("--timeout", &mut service.timeout, first(|call| call.service.timeout.as_ref()));
         kept.fill("--ca-bundle", &mut service.ca_bundle, first(|call| call.service.ca_bundle.as_ref()));
+        if given.matcher.is_none() {
+            given.matcher = narrow_matcher(registered);
+            kept.0.extend(given.matcher.iter().map(|matcher| ("--matcher", matcher.clone())));
+        }
         kept
     }
 
@@ -47,19 +57,33 @@ impl Kept {
         self.0.iter().any(|(kept, _)| *kept == flag)
     }
 
+    /// The options as they would be given, to be shown; `None` where nothing was kept.
+    #[must_use]
+    pub fn options(&self) -> Option<String> {
+        let options: Vec<String> =
+            self.0.iter().map(|(flag, value)| format!("{flag} {}", printable(value, 200))).collect();
+        (!options.is_empty()).then(|| options.join(", "))
+    }
+
     /// A sentence for the user; `None` where nothing was kept.
     #[must_use]
     pub fn note(&self) -> Option<String> {
-        let options: Vec<String> =
-            self.0.iter().map(|(flag, value)| format!("{flag} {}", printable(value, 200))).collect();
-        (!options.is_empty()).then(|| {
+        self.options().map(|options| {
             format!(
-                "Kept from the registration that was there: {}. Give an option again to change it; uninstall first \
-                 to be without it.",
-                options.join(", ")
+                "Kept from the registration that was there: {options}. Give an option again to change it; uninstall \
+                 first to be without it."
             )
         })
     }
+}
+
+/// The matcher that all tool hooks have, unless it leaves no tool out. Where they differ, every tool is scanned: no hook
+/// may see less than it did.
+fn narrow_matcher(registered: &[RegisteredCommand]) -> Option<String> {
+    let mut matchers =
+        registered.iter().filter(|hook| hook.event.has_matcher()).map(|hook| hook.matcher.as_deref());
+    let first = matchers.next()?.filter(|matcher| !["", "*", MATCH_ALL_TOOLS].contains(matcher))?;
+    matchers.all(|matcher| matcher == Some(first)).then(|| first.to_owned())
 }
 
 fn arguments(command: &str) -> Option<HookArgs> {
@@ -93,19 +117,29 @@ fn is_lenient(value: &str) -> bool {
 mod tests {
     use super::*;
 
-    fn complete(given: &mut Enforced, commands: &[&str]) -> Kept {
-        Kept::complete(given, &commands.iter().map(|command| (*command).to_owned()).collect::<Vec<_>>())
+    use crate::cli::Enforced;
+    use crate::hook::Event;
+
+    fn complete(given: Enforced, commands: &[&str]) -> (InstallArgs, Kept) {
+        let mut args = InstallArgs { enforced: given, ..InstallArgs::default() };
+        let hook = |command: &&str| RegisteredCommand {
+            event: Event::Stop,
+            command: (*command).to_owned(),
+            matcher: None,
+        };
+        let kept = Kept::complete(&mut args, &commands.iter().map(hook).collect::<Vec<_>>());
+        (args, kept)
     }
 
     #[test]
     fn what_is_not_given_again_is_kept_and_told() {
-        let mut given = Enforced { post_strict: Some("false".into()), ..Enforced::default() };
+        let given = Enforced { post_strict: Some("false".into()), ..Enforced::default() };
         let registered =
             "/g/f5-guard stop --hook-timeout 35 --fail-mode closed --post-strict true --timeout 30";
-        let kept = complete(&mut given, &[registered]);
-        assert_eq!(given.fail_mode, Some("closed".into()));
-        assert_eq!(given.post_strict, Some("false".into()), "what is given wins");
-        assert_eq!(given.service.timeout, Some("30".into()));
+        let (args, kept) = complete(given, &[registered]);
+        assert_eq!(args.enforced.fail_mode, Some("closed".into()));
+        assert_eq!(args.enforced.post_strict, Some("false".into()), "what is given wins");
+        assert_eq!(args.enforced.service.timeout, Some("30".into()));
         let note = kept.note().unwrap();
         assert!(
             note.contains("--fail-mode closed, --timeout 30.") && !note.contains("--post-strict"),
@@ -117,19 +151,38 @@ mod tests {
     fn of_hooks_that_differ_the_strict_one_is_kept() {
         let hooks = ["/g/f5-guard stop --fail-mode open", "/g/f5-guard pre-tool-use --fail-mode=shut"];
         for commands in [&[hooks[0], hooks[1]], &[hooks[1], hooks[0]]] {
-            let mut given = Enforced::default();
-            complete(&mut given, commands);
-            assert_eq!(given.fail_mode, Some("closed".into()));
+            let (args, _) = complete(Enforced::default(), commands);
+            assert_eq!(args.enforced.fail_mode, Some("closed".into()));
         }
-        let mut given = Enforced::default();
-        complete(&mut given, &hooks[..1]);
-        assert_eq!(given.fail_mode, Some("open".into()));
+        let (args, _) = complete(Enforced::default(), &hooks[..1]);
+        assert_eq!(args.enforced.fail_mode, Some("open".into()));
     }
 
     #[test]
     fn without_enforced_options_nothing_is_kept() {
-        let mut given = Enforced::default();
-        assert_eq!(complete(&mut given, &["/g/f5-guard stop --hook-timeout 15"]).note(), None);
-        assert_eq!(given.fail_mode, None);
+        let (args, kept) = complete(Enforced::default(), &["/g/f5-guard stop --hook-timeout 15"]);
+        assert_eq!((kept.note(), args.enforced.fail_mode), (None, None));
+    }
+
+    #[test]
+    fn a_matcher_is_kept_where_all_hooks_have_it_and_never_narrows_one() {
+        let kept = |matchers: [Option<&str>; 2]| {
+            let events = [Event::PreToolUse, Event::PostToolUse].into_iter().zip(matchers);
+            let hooks = events.map(|(event, matcher)| RegisteredCommand {
+                event,
+                command: String::new(),
+                matcher: matcher.map(str::to_owned),
+            });
+            let mut args = InstallArgs::default();
+            let kept = Kept::complete(&mut args, &hooks.collect::<Vec<_>>());
+            assert_eq!(kept.has("--matcher"), args.matcher.is_some());
+            args.matcher
+        };
+        assert_eq!(kept([Some("Bash"), Some("Bash")]).as_deref(), Some("Bash"));
+        for all in
+            [[Some("Bash"), Some(".*")], [Some(".*"), Some(".*")], [None, Some("Bash")], [Some("Bash"), None]]
+        {
+            assert_eq!(kept(all), None, "{all:?}");
+        }
     }
 }

@@ -1,4 +1,4 @@
-//! `f5-guard install`: copies the binary to its place, registers the four hooks, asks Codex whether they run, and says
+//! `f5-guard install`: copies the binary to its place, registers the five hooks, asks Codex whether they run, and says
 //! so.
 //!
 //! This file is the way through; which files say what is known by [`crate::installation`], how they are edited by
@@ -24,15 +24,18 @@ use kept::Kept;
 use scopes::Plan;
 use summary::{FirstScan, Report};
 
-use super::setup::{CODEX_TIME, PATIENCE, find_codex, say, say_error};
+use super::setup::{self, CODEX_TIME, PATIENCE, find_codex, say, say_error};
 use crate::cli::InstallArgs;
+use crate::codex::home::{CodexHome, Origin};
 use crate::codex::listing::HookListing;
 use crate::codex::locate::{self, Codex, LocateError};
-use crate::file_edit::{EditLock, FileEditError, install_binary};
+use crate::file_edit::{install_binary, running_program};
 use crate::installation::{
-    Edit, Ledger, Scope, Surroundings, Witness, carry_out, prepare, protected_folder, python_scripts, stamp,
+    ConfigPlace, Edit, Ledger, Scope, Surroundings, carry_out, managed_folder, prepare, protected_folder,
+    python_scripts, stamp, state_keys_in,
 };
-use crate::registration::MovedHook;
+use crate::printable::printable;
+use crate::registration::trusts_any;
 use crate::settings::Env;
 
 const PROCESS_ENV: Env<'static> = &|name| std::env::var_os(name);
@@ -58,13 +61,26 @@ fn install(args: &InstallArgs) -> Result<(), InstallError> {
         say(&print::document(args, print, &options, &surroundings)?);
         return Ok(());
     }
+    let scope = setup::scope(&args.target, surroundings.system)?;
+    if args.also_user && scope == Scope::System {
+        return Err(InstallError::AlsoUser);
+    }
+    let managed = managed_folder(surroundings.system, &scopes::managed_dir(args, &surroundings)?);
+    setup::places(scope, &surroundings, &args.target, &managed)?;
     let mut args = args.clone();
     let registered = scopes::registered_commands(&args, &surroundings)?;
-    let kept = Kept::complete(&mut args.enforced, &registered);
+    let kept = Kept::complete(&mut args, &registered);
     let args = &args;
+    if scope == Scope::Project {
+        agree_to(&kept, args)?;
+    }
     let options = options::registration_options(args, options::For::ThisMachine, PROCESS_ENV)
         .map_err(|error| InstallError::option(error, &kept))?;
-    let codex = find_codex(args.target.codex.as_deref(), surroundings.system)?;
+    if scope == Scope::System {
+        options::refuse_shared_bundle(&options, surroundings.privilege)
+            .map_err(|error| InstallError::option(error, &kept))?;
+    }
+    let codex = find_codex(args.codex.as_deref(), &surroundings, scope)?;
     let mut plan = Plan::make(args, &options, &surroundings)?;
     // Everything that could be refused is refused before the first byte is written.
     let ledger = Ledger::open(&plan.folder, plan.new_file);
@@ -75,15 +91,22 @@ fn install(args: &InstallArgs) -> Result<(), InstallError> {
     }
     plan.notes.extend(kept.note());
     let mut report = Report::default();
-    write(&mut plan, &codex, &mut report)?;
+    write(&mut plan, &mut report)?;
     let activation = activate(args, &plan, &codex);
     let scan = match &activation {
-        _ if args.skip_smoketest => FirstScan::Skipped,
+        _ if args.skip_smoketest || !plan.scanner_may_be_started(&mut report) => FirstScan::Skipped,
         Activation::Asked(state) if !state.protects => FirstScan::Skipped,
         _ => first_scan::first_scan(plan.scanner(), &options, PROCESS_ENV),
     };
     if let Activation::Asked(state) = &activation {
         report.notes.extend(state.warnings.iter().map(|warning| format!("Codex warns: {warning}")));
+        report.notes.extend(state.trusted_lookalikes.iter().map(|command| {
+            format!(
+                "WARNING: CODEX RUNS WHAT ONLY LOOKS LIKE F5-GUARD: {}. You trusted it, or an older f5-guard did. Remove it \
+                 from its file, or switch it off under /hooks in Codex.",
+                printable(command, 200)
+            )
+        }));
         if state.trusted_now > 0 {
             let config = surroundings.home.config_toml();
             report.notes.push(format!(
@@ -103,8 +126,26 @@ fn install(args: &InstallArgs) -> Result<(), InstallError> {
     Ok(())
 }
 
+/// What a repository's files carry is not the user's word: an address in it is where the token would go. It is kept only
+/// where somebody has seen it and said so.
+fn agree_to(kept: &Kept, args: &InstallArgs) -> Result<(), InstallError> {
+    let Some(options) = kept.options() else { return Ok(()) };
+    if args.keep_options {
+        return Ok(());
+    }
+    let question = format!(
+        "The registration in this repository carries {options}.\nThe hooks of everybody who works here would have that, \
+         and send the API token to any address in it. Keep it? [y/N] "
+    );
+    if has_terminal() && says_yes(&question) { Ok(()) } else { Err(InstallError::CarriedOptions(options)) }
+}
+
+fn has_terminal() -> bool {
+    io::stdin().is_terminal() && io::stdout().is_terminal()
+}
+
 fn dry_run(plan: &Plan<'_>, edits: &[Edit], kept: &Kept) -> Result<(), InstallError> {
-    let mut out: String = edits.iter().map(Edit::diff).collect();
+    let mut out: String = edits.iter().map(Edit::dry_run).collect();
     let same = |binary: &PathBuf| {
         let [there, here] = [binary, &plan.surroundings.executable].map(|path| std::fs::read(path).ok());
         there.is_some() && there == here
@@ -116,7 +157,6 @@ fn dry_run(plan: &Plan<'_>, edits: &[Edit], kept: &Kept) -> Result<(), InstallEr
             binary.display()
         );
     }
-    out += &plan.user_level_diff()?;
     if edits.iter().all(|edit| !edit.changes()) {
         out += "# No file of Codex's would change.\n";
     }
@@ -129,11 +169,7 @@ fn dry_run(plan: &Plan<'_>, edits: &[Edit], kept: &Kept) -> Result<(), InstallEr
 }
 
 /// Writes everything, under the lock of the installation's folder.
-fn write(
-    plan: &mut Plan<'_>,
-    codex: &Result<Codex, LocateError>,
-    report: &mut Report,
-) -> Result<(), InstallError> {
+fn write(plan: &mut Plan<'_>, report: &mut Report) -> Result<(), InstallError> {
     let surroundings = plan.surroundings;
     let mut created: Vec<PathBuf> = Vec::new();
     if plan.scope == Scope::System {
@@ -144,7 +180,7 @@ fn write(
         created.extend(missing.map(PathBuf::from));
         created.reverse();
     }
-    let lock = EditLock::acquire(&plan.folder.lock(), PATIENCE)?;
+    let lock = plan.folder.hold(PATIENCE)?;
     // Again, and now nobody else of ours changes it.
     let mut ledger = Ledger::open(&plan.folder, plan.new_file);
     if let Some(trouble) = &ledger.trouble {
@@ -154,43 +190,62 @@ fn write(
         ));
     }
     let edits = prepare(plan.goals()?, &ledger, &plan.places)?;
-    let moved: Vec<MovedHook> = edits.iter().flat_map(|edit| edit.installed.moved.clone()).collect();
-    let found = codex.as_ref().map_err(ToString::to_string);
-    let witness = Witness::before(&moved, found, &surroundings.home, &plan.cwd, CODEX_TIME);
+    if changes_what_was_trusted(plan, &edits) {
+        report.notes.push(
+            "This replaces a registration that you had trusted. Codex asks for your trust again, once: it trusts exact \
+             commands and timeouts."
+                .into(),
+        );
+    }
     if let Some(binary) = plan.binary() {
-        report.binary = Some((binary.clone(), install_binary(&surroundings.executable, &binary)?));
+        report.binary =
+            Some((binary.clone(), install_binary(running_program(&surroundings.executable), &binary)?));
+        report.notes.extend(source_note(surroundings));
     }
     for folder in created {
         if !ledger.record.created_folders.contains(&folder) {
             ledger.record.created_folders.push(folder);
         }
     }
+    if plan.scope != Scope::Project {
+        for binary in &plan.registration.binaries {
+            if !ledger.record.binaries.contains(binary) {
+                ledger.record.binaries.push(binary.clone());
+            }
+        }
+    }
     let moment = stamp(SystemTime::now());
     report.backups = carry_out(&edits, &mut ledger, &moment)?;
     ledger.save()?;
-    report.edits(&edits, &python_scripts(&surroundings.user_folder()));
-    if let Some(witness) = witness {
-        let before = std::fs::read(surroundings.home.config_toml()).ok();
-        report.bystanders(&witness.after(&surroundings.home.config_toml(), &plan.places));
-        remember_bystanders(plan, before.as_deref(), &mut ledger)?;
-    }
+    let scripts = match plan.scope {
+        Scope::System => Vec::new(),
+        Scope::User | Scope::Project => python_scripts(&surroundings.user_folder()),
+    };
+    report.edits(&edits, &scripts);
     drop(lock);
-    plan.clean_user_level(codex, report)?;
     report.notes.append(&mut plan.notes);
     Ok(())
 }
 
-/// What Codex wrote for other people's hooks belongs to the difference that our part makes.
-fn remember_bystanders(
-    plan: &Plan<'_>,
-    before: Option<&[u8]>,
-    ledger: &mut Ledger,
-) -> Result<(), FileEditError> {
-    if plan.scope != Scope::User {
-        return Ok(());
+/// Whether hooks of ours that the user trusts are about to get other words.
+fn changes_what_was_trusted(plan: &Plan<'_>, edits: &[Edit]) -> bool {
+    if plan.scope == Scope::System {
+        return false;
     }
-    let [place, _] = crate::installation::user_files(&plan.surroundings.home);
-    crate::installation::remember_trust(&place, before, &[], ledger, &plan.places)
+    let changed: Vec<ConfigPlace> =
+        edits.iter().filter(|edit| edit.changes()).map(|edit| edit.place.clone()).collect();
+    let config = std::fs::read(plan.surroundings.home.config_toml()).unwrap_or_default();
+    trusts_any(&config, &state_keys_in(&changed, &plan.places))
+}
+
+/// What is copied with an administrator's rights is what the administrator started; whether that is what they meant to start,
+/// only they can tell.
+fn source_note(surroundings: &Surroundings) -> Option<String> {
+    let shared = surroundings.privilege.may_use(&surroundings.executable).err()?;
+    Some(format!(
+        "The program was copied from {}, and {shared}: make sure that it is the f5-guard that you meant to install.",
+        surroundings.executable.display()
+    ))
 }
 
 fn activate(args: &InstallArgs, plan: &Plan<'_>, codex: &Result<Codex, LocateError>) -> Activation {
@@ -200,13 +255,10 @@ fn activate(args: &InstallArgs, plan: &Plan<'_>, codex: &Result<Codex, LocateErr
             return Activation::NotAsked { why: error.to_string().trim_end_matches('.').to_owned() };
         }
     };
-    if !plan.surroundings.home.path.is_dir() {
-        // Codex refuses to start without it, and nothing of a managed installation needs it.
-        let home = plan.surroundings.home.path.display();
-        return Activation::NotAsked { why: format!("there is no {home} to start it with") };
+    if plan.scope == Scope::System {
+        return activate_system(plan, codex);
     }
-    let terminal = io::stdin().is_terminal() && io::stdout().is_terminal();
-    let choice = match (args.trust, args.no_trust, terminal) {
+    let choice = match (args.trust, args.no_trust, has_terminal()) {
         (true, ..) => TrustChoice::Yes,
         (_, false, true) => TrustChoice::Ask,
         _ => TrustChoice::No,
@@ -217,6 +269,7 @@ fn activate(args: &InstallArgs, plan: &Plan<'_>, codex: &Result<Codex, LocateErr
         cwd: &plan.cwd,
         files: &plan.files,
         places: &plan.places,
+        registration: &plan.registration,
         choice,
         folder: &plan.surroundings.user_folder(),
         ask: &ask,
@@ -224,9 +277,37 @@ fn activate(args: &InstallArgs, plan: &Plan<'_>, codex: &Result<Codex, LocateErr
     question.settle()
 }
 
+/// Managed hooks run whatever the user's folder says: Codex is asked with an empty one, and no user's is touched.
+fn activate_system(plan: &Plan<'_>, codex: &Codex) -> Activation {
+    let home =
+        match tempfile::Builder::new().prefix(".f5-guard-").suffix(".tmp").tempdir_in(&plan.folder.path) {
+            Ok(home) => home,
+            Err(error) => {
+                return Activation::NotAsked { why: format!("no folder could be made for it: {error}") };
+            }
+        };
+    let codex_home = CodexHome { path: home.path().to_owned(), origin: Origin::Variable };
+    let question = Question {
+        surroundings: &Surroundings { home: codex_home, ..plan.surroundings.clone() },
+        codex,
+        cwd: home.path(),
+        files: &plan.files,
+        places: &plan.places,
+        registration: &plan.registration,
+        choice: TrustChoice::No,
+        folder: &plan.folder,
+        ask: &ask,
+    };
+    question.settle()
+}
+
 fn ask(hooks: &[HookListing]) -> bool {
+    says_yes(&summary::question(hooks))
+}
+
+fn says_yes(question: &str) -> bool {
     let mut stdout = io::stdout().lock();
-    let asked = stdout.write_all(summary::question(hooks).as_bytes()).and_then(|()| stdout.flush());
+    let asked = stdout.write_all(question.as_bytes()).and_then(|()| stdout.flush());
     let mut answer = String::new();
     let read = asked.and_then(|()| io::stdin().lock().read_line(&mut answer));
     read.is_ok() && matches!(answer.trim().to_lowercase().as_str(), "y" | "yes")

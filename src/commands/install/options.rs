@@ -4,6 +4,7 @@
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
+use crate::access::Privilege;
 use crate::cli::InstallArgs;
 use crate::registration::RegistrationOptions;
 use crate::settings::values::{FailMode, switch};
@@ -81,8 +82,6 @@ pub fn registration_options(
     if ca_bundle.is_some() && audience == For::ThisMachine {
         load_trust(&settings.tls).map_err(|error| unusable("--ca-bundle", error.to_string()))?;
     }
-    let timeout = settings.timeout.value;
-    let whole_seconds = timeout.as_secs() + u64::from(timeout.subsec_nanos() > 0);
     Ok(RegistrationOptions {
         matcher: matcher.transpose()?,
         fail_mode: fail_mode.transpose()?,
@@ -91,7 +90,6 @@ pub fn registration_options(
         post_strict: post_strict.transpose()?,
         timeout: text("--timeout", given.service.timeout.as_ref())?,
         ca_bundle: ca_bundle.map(|path| path.to_string_lossy().into_owned()),
-        scan_timeout_seconds: Some(whole_seconds),
     })
 }
 
@@ -118,6 +116,20 @@ fn ca_bundle(file: &OsString, audience: For) -> Result<PathBuf, OptionError> {
     }
     let path = std::path::absolute(Path::new(text)).map_err(|error| unusable(flag, error.to_string()))?;
     if path.is_file() { Ok(path) } else { refuse("there is no such file.") }
+}
+
+/// What everybody's hooks trust must not be for one user to change.
+///
+/// # Errors
+/// [`OptionError`] for a CA bundle that others than administrators can change.
+pub fn refuse_shared_bundle(options: &RegistrationOptions, privilege: Privilege) -> Result<(), OptionError> {
+    let Some(file) = &options.ca_bundle else { return Ok(()) };
+    privilege.may_use(Path::new(file)).map_err(|shared| {
+        unusable(
+            "--ca-bundle",
+            format!("{shared}, and it says for everybody whom to trust; copy it to a folder of the administrator's"),
+        )
+    })
 }
 
 #[cfg(test)]
@@ -158,13 +170,13 @@ mod tests {
         let options = options.unwrap();
         assert_eq!(options.fail_mode.as_deref(), Some("closed"));
         assert_eq!(options.post_strict.as_deref(), Some("true"));
-        assert_eq!(options.hook_timeout(), 26);
+        assert_eq!(options.timeout.as_deref(), Some("20.5"));
     }
 
     #[test]
-    fn a_longer_timeout_of_the_environment_gets_a_longer_hook() {
-        let env = |name: &str| (name == "F5_GUARDRAILS_TIMEOUT").then(|| "30".into());
+    fn a_timeout_of_the_environment_has_no_say_in_what_is_registered() {
+        let env = |name: &str| (name == "F5_GUARDRAILS_TIMEOUT").then(|| "120".into());
         let options = registration_options(&InstallArgs::default(), For::ThisMachine, &env).unwrap();
-        assert_eq!((options.hook_timeout(), options.timeout), (35, None));
+        assert_eq!(options, RegistrationOptions::default());
     }
 }

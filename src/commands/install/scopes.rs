@@ -6,13 +6,11 @@ use super::summary::Report;
 use super::{InstallError, print};
 use crate::cli::{Format, InstallArgs};
 use crate::codex::System;
-use crate::codex::locate::{Codex, LocateError};
 use crate::commands::setup::{self, needs_administrator, project_folder};
-use crate::commands::uninstall;
 use crate::file_edit::{FileEditError, NewFile};
 use crate::installation::{
-    ConfigPlace, Goal, Ledger, OurFolder, Scope, Surroundings, is_concerned, is_registered, launcher,
-    managed_folder, our_commands, pair_goals, plain, prepare, project_files, system_files, system_goals,
+    ConfigPlace, Goal, Layer, OurFolder, Privilege, RegisteredCommand, Scope, Surroundings, is_registered,
+    launcher, managed_folder, our_commands, pair_goals, plain, project_files, system_files, system_goals,
     user_files,
 };
 use crate::registration::{
@@ -33,10 +31,9 @@ pub struct Plan<'a> {
     pub new_file: NewFile,
     /// Sentences for the summary.
     pub notes: Vec<String>,
-    registration: Registration,
+    pub registration: Registration,
     managed_dirs: ManagedDirs,
     format: Option<Format>,
-    also_user: bool,
     scanner: PathBuf,
 }
 
@@ -62,8 +59,8 @@ impl<'a> Plan<'a> {
     ) -> Result<Self, InstallError> {
         let managed =
             surroundings.installed_managed_dir().map(|dir| managed_folder(surroundings.system, &dir));
-        let places = surroundings.our_places(managed.as_ref());
-        if let Some(file) = managed_registration(surroundings, &places) {
+        let places = surroundings.our_places(Layer::User, managed.as_ref());
+        if let Some(file) = managed_registration(surroundings) {
             if !args.also_user {
                 return Err(InstallError::AlreadyManaged(file));
             }
@@ -80,7 +77,6 @@ impl<'a> Plan<'a> {
             registration: Registration::new(options, &launcher, None)?,
             managed_dirs: ManagedDirs::default(),
             format: args.format,
-            also_user: args.also_user,
             scanner: folder.binary(),
             folder,
             places,
@@ -95,7 +91,7 @@ impl<'a> Plan<'a> {
         let project = project_folder(args.target.dir.as_deref())?;
         let managed =
             surroundings.installed_managed_dir().map(|dir| managed_folder(surroundings.system, &dir));
-        let places = surroundings.our_places(managed.as_ref());
+        let users = surroundings.our_places(Layer::User, managed.as_ref());
         let mut notes = Vec::new();
         let double = |whose: &str, file: &Path, scope: &str| {
             format!(
@@ -104,11 +100,11 @@ impl<'a> Plan<'a> {
                 file.display()
             )
         };
-        if let Some(file) = managed_registration(surroundings, &places) {
+        if let Some(file) = managed_registration(surroundings) {
             notes.push(double("This machine", &file, "system"));
         }
         for place in user_files(&surroundings.home) {
-            if is_registered(std::slice::from_ref(&place), &places).unwrap_or(false) {
+            if is_registered(std::slice::from_ref(&place), &users).unwrap_or(false) {
                 notes.push(double("Your own Codex", &place.path, "user"));
             }
         }
@@ -121,15 +117,14 @@ impl<'a> Plan<'a> {
             scope: Scope::Project,
             surroundings,
             folder: surroundings.user_folder(),
-            files: project_files(&project).into(),
-            places,
+            files: project_files(&project, &surroundings.home).into(),
+            places: surroundings.our_places(Layer::Project, None),
             cwd: project,
             new_file: NewFile::Private,
             notes,
             registration: print::project_registration(options, false)?,
             managed_dirs: ManagedDirs::default(),
             format: args.format,
-            also_user: true,
             scanner: surroundings.executable.clone(),
         })
     }
@@ -140,18 +135,7 @@ impl<'a> Plan<'a> {
         surroundings: &'a Surroundings,
     ) -> Result<Self, InstallError> {
         needs_administrator(surroundings, args.target.dry_run)?;
-        let there = surroundings.installed_managed_dir();
-        let dir = match (&args.target.managed_dir, there) {
-            (Some(given), _) if !given.is_absolute() => {
-                return Err(InstallError::RelativeManagedDir(given.clone()));
-            }
-            (Some(given), Some(there)) if *given != there => {
-                return Err(InstallError::ManagedElsewhere(there));
-            }
-            (Some(given), _) => given.clone(),
-            (None, Some(there)) => there,
-            (None, None) => surroundings.managed_dir.clone(),
-        };
+        let dir = managed_dir(args, surroundings)?;
         let folder = managed_folder(surroundings.system, &dir);
         let launcher = managed_launcher(surroundings.system, &folder)?;
         let on_windows = matches!(launcher, Launcher::Windows { .. });
@@ -163,22 +147,21 @@ impl<'a> Plan<'a> {
             ManagedDirs { managed_dir: Some(dir), windows_managed_dir: None }
         };
         let notes = vec![
-            "Other users' own registrations are theirs: where there are any, they scan everything a second time \
-             until each of those users runs `f5-guard uninstall --scope user`."
+            "No user's folder was touched. Where users have registered f5-guard for themselves, everything of theirs is \
+             scanned twice until each of them runs `f5-guard uninstall --scope user`."
                 .into(),
         ];
         Ok(Self {
             scope: Scope::System,
             surroundings,
             files: system_files(&surroundings.system_folder).into(),
-            places: surroundings.our_places(Some(&folder)),
-            cwd: surroundings.home.path.clone(),
+            places: surroundings.our_places(Layer::System, Some(&folder)),
+            cwd: folder.path.clone(),
             new_file: NewFile::Public,
             notes,
             registration,
             managed_dirs,
             format: args.format,
-            also_user: args.also_user,
             scanner: folder.binary(),
             folder,
         })
@@ -210,92 +193,54 @@ impl<'a> Plan<'a> {
         &self.scanner
     }
 
-    /// What a managed installation would change in the user's own files.
-    pub fn user_level_diff(&self) -> Result<String, InstallError> {
-        if self.scope != Scope::System {
-            return Ok(String::new());
-        }
-        let user = self.surroundings.user_folder();
-        let ledger = Ledger::open(&user, NewFile::Private);
-        if let Some(goals) = self.user_goals()? {
-            return Ok(prepare(goals, &ledger, &self.places)?
-                .iter()
-                .map(crate::installation::Edit::diff)
-                .collect());
-        }
-        Ok(String::new())
-    }
-
-    /// The user's own files beside a managed registration: ours and the Python integration's go, or with
-    /// `--also-user` ours are there.
-    fn user_goals(&self) -> Result<Option<Vec<Goal>>, FileEditError> {
-        let files = user_files(&self.surroundings.home);
-        if self.also_user {
-            if is_registered(&files, &self.places)? {
-                return Ok(None);
+    /// Whether the scan at the end may be tried; why not goes into the report.
+    pub fn scanner_may_be_started(&self, report: &mut Report) -> bool {
+        let privilege = match self.scope {
+            Scope::System => self.surroundings.privilege,
+            Scope::User | Scope::Project => Privilege::among_users(),
+        };
+        match privilege.may_start(&self.scanner) {
+            Ok(()) => true,
+            Err(shared) => {
+                report.notes.push(format!("No scan was tried with administrator's rights: {shared}."));
+                false
             }
-            return pair_goals(files, Some(&self.registration), self.format.map(Into::into), &self.places)
-                .map(Some);
         }
-        if !is_concerned(&files, &self.places)? {
-            return Ok(None);
-        }
-        pair_goals(files, None, None, &self.places).map(Some)
-    }
-
-    /// After a managed registration was written: no second scan through the user's own files.
-    pub fn clean_user_level(
-        &self,
-        codex: &Result<Codex, LocateError>,
-        report: &mut Report,
-    ) -> Result<(), InstallError> {
-        if self.scope != Scope::System {
-            return Ok(());
-        }
-        let found = codex.as_ref().map_err(ToString::to_string);
-        let files = user_files(&self.surroundings.home);
-        if !self.also_user && is_registered(&files, &self.places)? {
-            let outcome = uninstall::remove_user(self.surroundings, &self.places, found.clone())?;
-            report.notes.push(
-                "Your own registration was removed, because everything would be scanned twice (--also-user keeps it)."
-                    .into(),
-            );
-            report.notes.extend(outcome.notes);
-        }
-        if let Some(goals) = self.user_goals()? {
-            uninstall::edit_user(self.surroundings, &self.places, goals, found, report_into(report))?;
-        }
-        Ok(())
     }
 }
 
-fn report_into(
-    report: &mut Report,
-) -> impl FnMut(&[crate::installation::Edit], Vec<PathBuf>, Vec<String>) + '_ {
-    |edits, backups, notes| {
-        report.edits(edits, &[]);
-        report.backups.extend(backups);
-        report.notes.extend(notes);
+/// The folder of a managed installation: the one that is there, else the one that is given, else the usual one.
+pub fn managed_dir(args: &InstallArgs, surroundings: &Surroundings) -> Result<PathBuf, InstallError> {
+    match (&args.target.managed_dir, surroundings.installed_managed_dir()) {
+        (Some(given), Some(there)) if *given != there => Err(InstallError::ManagedElsewhere(there)),
+        (Some(given), _) => Ok(given.clone()),
+        (None, Some(there)) => Ok(there),
+        (None, None) => Ok(surroundings.managed_dir.clone()),
     }
 }
 
-/// The commands of ours that the scope's files register now.
+/// The hooks of ours that the scope's files register now.
 pub fn registered_commands(
     args: &InstallArgs,
     surroundings: &Surroundings,
-) -> Result<Vec<String>, InstallError> {
+) -> Result<Vec<RegisteredCommand>, InstallError> {
     let managed = surroundings.installed_managed_dir().map(|dir| managed_folder(surroundings.system, &dir));
-    let places = surroundings.our_places(managed.as_ref());
-    let files: Vec<ConfigPlace> = match setup::scope(&args.target, surroundings.system)? {
+    let scope = setup::scope(&args.target, surroundings.system)?;
+    let places = surroundings.our_places(scope.layer(), managed.as_ref());
+    let files: Vec<ConfigPlace> = match scope {
         Scope::User => user_files(&surroundings.home).into(),
-        Scope::Project => project_files(&project_folder(args.target.dir.as_deref())?).into(),
+        Scope::Project => {
+            project_files(&project_folder(args.target.dir.as_deref())?, &surroundings.home).into()
+        }
         Scope::System => system_files(&surroundings.system_folder).into(),
     };
     Ok(our_commands(&files, &places)?)
 }
 
 /// The administrator's file that registers f5-guard, if one does.
-fn managed_registration(surroundings: &Surroundings, places: &OurPlaces) -> Option<PathBuf> {
+fn managed_registration(surroundings: &Surroundings) -> Option<PathBuf> {
+    let managed = surroundings.installed_managed_dir().map(|dir| managed_folder(surroundings.system, &dir));
+    let places = &surroundings.our_places(Layer::System, managed.as_ref());
     // What can't be read says nothing; it is not ours to complain about here.
     let registers = |place: &ConfigPlace| is_registered(std::slice::from_ref(place), places).unwrap_or(false);
     system_files(&surroundings.system_folder).into_iter().find(registers).map(|place| place.path)

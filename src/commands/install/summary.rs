@@ -6,9 +6,8 @@ use std::path::{Path, PathBuf};
 use super::activation::{Activation, State};
 use crate::codex::listing::HookListing;
 use crate::codex::trust::Standing;
-use crate::commands::setup::bystander_notes;
 use crate::file_edit::BinaryInstall;
-use crate::installation::{Bystanders, Edit, Scope};
+use crate::installation::{Edit, Scope};
 use crate::printable::printable;
 use crate::settings::Env;
 
@@ -56,12 +55,14 @@ impl Report {
             }
             for hook in &installed.lookalikes {
                 self.notes.push(format!(
-                    "Left alone, because it only resembles ours: {} {} ({}).",
+                    "WARNING: NOT F5-GUARD'S, THOUGH IT LOOKS LIKE IT, and so neither trusted nor removed: {} {} ({}). \
+                     Read it before you trust anything in Codex.",
                     hook.event,
                     printable(&hook.command, 200),
                     edit.place.path.display()
                 ));
             }
+            self.notes.extend(edit.moved_note());
         }
         if !scripts.is_empty() {
             let names: Vec<String> = scripts.iter().map(|path| path.display().to_string()).collect();
@@ -70,11 +71,6 @@ impl Report {
                 names.join(", ")
             ));
         }
-    }
-
-    /// Adds what became of other people's hooks.
-    pub fn bystanders(&mut self, bystanders: &Bystanders) {
-        self.notes.extend(bystander_notes(bystanders));
     }
 
     /// The lines before the verdict.
@@ -137,7 +133,7 @@ pub fn question(hooks: &[HookListing]) -> String {
 
 fn number(count: usize) -> String {
     match count {
-        4 => "four".to_owned(),
+        5 => "five".to_owned(),
         other => other.to_string(),
     }
 }
@@ -162,17 +158,17 @@ fn running(codex: &str, scan: FirstScan) -> String {
     const START: &str = "NOT ACTIVE YET: do this\n  - ";
     match scan {
         FirstScan::Passed => {
-            format!("PROTECTED: {codex} runs the four hooks, and a test scan was cleared.\n")
+            format!("PROTECTED: {codex} runs the five hooks, and a test scan was cleared.\n")
         }
         FirstScan::Skipped => format!(
-            "PROTECTED: {codex} runs the four hooks. No scan was tried; `f5-guard smoketest` tries one.\n"
+            "PROTECTED: {codex} runs the five hooks. No scan was tried; `f5-guard smoketest` tries one.\n"
         ),
         FirstScan::NoToken => format!(
-            "{START}Set F5_GUARDRAILS_API_TOKEN in the environment that Codex is started from: {codex} runs the four \
+            "{START}Set F5_GUARDRAILS_API_TOKEN in the environment that Codex is started from: {codex} runs the five \
              hooks, but without a token nothing can be scanned.\n"
         ),
         FirstScan::Failed => format!(
-            "{START}Mend what the smoke test above found, and try `f5-guard smoketest`: {codex} runs the four hooks, \
+            "{START}Mend what the smoke test above found, and try `f5-guard smoketest`: {codex} runs the five hooks, \
              but the test scan failed.\n"
         ),
     }
@@ -209,7 +205,7 @@ fn missing_steps(scope: Scope, state: &State) -> Vec<String> {
     }
     steps.extend(state.problems.iter().cloned());
     if steps.is_empty() {
-        steps.push("Look at /hooks in `codex`: not every one of the four hooks runs.".to_owned());
+        steps.push("Look at /hooks in `codex`: not every one of the five hooks runs.".to_owned());
     }
     steps
 }
@@ -223,14 +219,14 @@ mod tests {
     }
 
     #[test]
-    fn only_four_running_hooks_with_a_scan_that_is_not_known_to_fail_are_protection() {
+    fn only_running_hooks_for_every_event_with_a_scan_that_is_not_known_to_fail_are_protection() {
         let protects = || State { protects: true, ..State::default() };
         assert!(asked(protects(), FirstScan::Passed).starts_with("PROTECTED: Codex 0.169.0"));
         assert!(asked(protects(), FirstScan::Skipped).starts_with("PROTECTED"));
         for scan in [FirstScan::NoToken, FirstScan::Failed] {
             assert!(asked(protects(), scan).starts_with("NOT ACTIVE YET: do this\n  - "), "{scan:?}");
         }
-        let waiting = asked(State { waiting: 4, ..State::default() }, FirstScan::Skipped);
+        let waiting = asked(State { waiting: 5, ..State::default() }, FirstScan::Skipped);
         assert!(waiting.starts_with("NOT ACTIVE YET") && waiting.contains("--trust"), "{waiting}");
         let nothing = asked(State::default(), FirstScan::Passed);
         assert!(nothing.starts_with("NOT ACTIVE YET: do this\n  - "), "{nothing}");

@@ -7,6 +7,7 @@ use std::sync::mpsc;
 use std::time::{Duration, Instant};
 
 use super::within;
+use crate::access::Privilege;
 use crate::installation::{Surroundings, SurroundingsError, managed_folder};
 use crate::printable::printable;
 use crate::scan::{Metadata, ScanClient, ScanDirection, ScanError, ScanJob, ScanReport};
@@ -76,23 +77,12 @@ impl<'a> Checks<'a> {
 
     /// The binary that `f5-guard install` puts into Codex's home folder.
     pub fn hook_binary(&self) -> Step {
-        let install = |cause: String| Problem { cause, fix: "Run `f5-guard install`.".to_owned() };
         let result = match installed_binary(self.env) {
             Err(why) => Err(install(format!("It can't be told where the hook binary is: {why}"))),
             Ok(path) if !path.exists() => {
                 Err(install(format!("The hook binary is not installed: {} does not exist.", path.display())))
             }
-            Ok(path) => match version_of(&path) {
-                Ok(version) if version == env!("CARGO_PKG_VERSION") => {
-                    Ok(format!("{}, version {version}", path.display()))
-                }
-                Ok(version) => Err(install(format!(
-                    "The installed hook binary {} is version {version}, this one is {}.",
-                    path.display(),
-                    env!("CARGO_PKG_VERSION")
-                ))),
-                Err(why) => Err(install(format!("The installed hook binary {} {why}.", path.display()))),
-            },
+            Ok(path) => check_binary(&path),
         };
         Step { name: "Hook binary", result, stops_scan: false, notes: Vec::new() }
     }
@@ -205,11 +195,33 @@ fn origin(source: Source) -> String {
 fn installed_binary(env: Env<'_>) -> Result<PathBuf, SurroundingsError> {
     let surroundings = Surroundings::of_this_process(&env)?;
     let user = surroundings.user_folder().binary();
-    if user.exists() {
+    if Privilege::among_users().may_use(&user).is_ok() && user.exists() {
         return Ok(user);
     }
     let managed = surroundings.installed_managed_dir();
     Ok(managed.map_or(user, |folder| managed_folder(surroundings.system, &folder).binary()))
+}
+
+fn install(cause: String) -> Problem {
+    Problem { cause, fix: "Run `f5-guard install`.".to_owned() }
+}
+
+fn check_binary(path: &Path) -> Result<String, Problem> {
+    if let Err(shared) = Privilege::among_users().may_start(path) {
+        return Err(Problem {
+            cause: format!("The installed hook binary was not run, because this is root and {shared}."),
+            fix: "Run `f5-guard smoketest` as the user whose Codex is meant, without sudo.".to_owned(),
+        });
+    }
+    let version = version_of(path);
+    let (path, this) = (path.display(), env!("CARGO_PKG_VERSION"));
+    match version {
+        Ok(version) if version == this => Ok(format!("{path}, version {version}")),
+        Ok(version) => Err(install(format!(
+            "The installed hook binary {path} is version {version}, this one is {this}."
+        ))),
+        Err(why) => Err(install(format!("The installed hook binary {path} {why}."))),
+    }
 }
 
 /// The version that the binary says it is; the words of a failure continue "The binary …".

@@ -29,7 +29,7 @@ const PROCESS_ENV: Env<'static> = &|name| std::env::var_os(name);
 /// Runs the smoke test. Exit code 0 when everything works (or with `--no-fail`), else 1.
 pub fn run(args: &SmoketestArgs) -> ExitCode {
     logging::quiet_panics();
-    let settings = Settings::read(&overrides(args), PROCESS_ENV);
+    let settings = Settings::read(&Overrides::from(args.service.clone()), PROCESS_ENV);
     // The report says what is wrong; the log is for those who asked for one.
     let log = (settings.log.level.source != Source::Default)
         .then(|| logging::init(&settings.log, logging::Stderr::Immediate));
@@ -71,14 +71,6 @@ pub fn run(args: &SmoketestArgs) -> ExitCode {
     // Nothing can be done about a closed terminal.
     let _ = io::stdout().flush();
     if passed || args.no_fail { ExitCode::SUCCESS } else { ExitCode::FAILURE }
-}
-
-/// The flags that registered commands carry too. With `--timeout` the hook's own timeout has no say.
-fn overrides(args: &SmoketestArgs) -> Overrides {
-    Overrides {
-        hook_timeout: args.service.timeout.as_ref().map(|_| "7200".into()),
-        ..args.service.clone().into()
-    }
 }
 
 /// Colour only on a terminal, and not against the user's wish (<https://no-color.org>).

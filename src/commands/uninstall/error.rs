@@ -1,6 +1,5 @@
 //! Why nothing was uninstalled.
 
-use crate::codex::locate::LocateError;
 use crate::commands::setup::TargetError;
 use crate::file_edit::FileEditError;
 use crate::installation::SurroundingsError;
@@ -14,6 +13,4 @@ pub enum UninstallError {
     Target(#[from] TargetError),
     #[error(transparent)]
     File(#[from] FileEditError),
-    #[error(transparent)]
-    Codex(#[from] LocateError),
 }

@@ -6,21 +6,19 @@ mod removal;
 mod system;
 mod user;
 
-use std::path::Path;
 use std::process::ExitCode;
 
 use error::UninstallError;
 use project::remove_project;
 use removal::Outcome;
 use system::{managed_dirs, remove_system};
-pub(super) use user::{edit_user, remove_user};
+use user::remove_user;
 
-use super::setup::{self, find_codex, needs_administrator, project_folder, say, say_error};
+use super::setup::{self, needs_administrator, project_folder, say, say_error};
 use crate::cli::UninstallArgs;
 use crate::file_edit::NewFile;
 use crate::installation::{
-    Ledger, OurFolder, Removal, Scope, Surroundings, managed_folder, prepare_removal, project_files,
-    system_files, user_files,
+    ConfigPlace, Ledger, OurFolder, Removal, Scope, Surroundings, managed_folder, prepare_removal,
 };
 use crate::registration::OurPlaces;
 
@@ -47,21 +45,18 @@ fn uninstall(args: &UninstallArgs) -> Result<String, UninstallError> {
     let surroundings = Surroundings::of_this_process(env)?;
     let target = &args.target;
     let scope = setup::scope(target, surroundings.system)?;
-    let codex = find_codex(target.codex.as_deref(), surroundings.system)?;
-    let found = codex.as_ref().map_err(ToString::to_string);
     let there = surroundings.installed_managed_dir();
     let managed_dir =
         target.managed_dir.clone().or(there).unwrap_or_else(|| surroundings.managed_dir.clone());
     let managed = managed_folder(surroundings.system, &managed_dir);
-    let places = surroundings.our_places(Some(&managed));
+    let (files, folder) = setup::places(scope, &surroundings, target, &managed)?;
+    let places = surroundings.our_places(scope.layer(), Some(&managed));
     if target.dry_run {
-        return dry_run(scope, &surroundings, &managed, &places, target.dir.as_deref());
+        return dry_run(scope, &surroundings, &files, &folder, &managed, &places);
     }
     let outcome = match scope {
-        Scope::User => remove_user(&surroundings, &places, found)?,
-        Scope::Project => {
-            remove_project(&surroundings, &places, &project_folder(target.dir.as_deref())?, &codex)?
-        }
+        Scope::User => remove_user(&surroundings, &places)?,
+        Scope::Project => remove_project(&surroundings, &places, &project_folder(target.dir.as_deref())?)?,
         Scope::System => {
             needs_administrator(&surroundings, false)?;
             remove_system(&surroundings, &places, &managed)?
@@ -93,20 +88,16 @@ fn text(outcome: &Outcome, scope: Scope) -> String {
 fn dry_run(
     scope: Scope,
     surroundings: &Surroundings,
+    files: &[ConfigPlace],
+    folder: &OurFolder,
     managed: &OurFolder,
     places: &OurPlaces,
-    dir: Option<&Path>,
 ) -> Result<String, UninstallError> {
-    let user = surroundings.user_folder();
-    let (folder, files, new_file) = match scope {
-        Scope::User => (&user, user_files(&surroundings.home).to_vec(), NewFile::Private),
-        Scope::Project => (&user, project_files(&project_folder(dir)?).to_vec(), NewFile::Private),
-        Scope::System => (managed, system_files(&surroundings.system_folder).to_vec(), NewFile::Public),
-    };
+    let new_file = if scope == Scope::System { NewFile::Public } else { NewFile::Private };
     let ledger = Ledger::open(folder, new_file);
     let dirs = managed_dirs(surroundings.system, managed);
-    let removals = prepare_removal(&files, &[], &dirs, &ledger, places)?;
-    let mut out: String = removals.iter().map(Removal::diff).collect();
+    let removals = prepare_removal(files, &[], &dirs, &ledger, places)?;
+    let mut out: String = removals.iter().map(Removal::dry_run).collect();
     if scope != Scope::Project && folder.binary().exists() {
         out += &format!("# {} would be deleted.\n", folder.binary().display());
     }

@@ -1,17 +1,14 @@
 //! A repository's registration, and the trust in it that stands in the user's own file.
 
-use std::fs;
 use std::path::{Path, PathBuf};
+use std::time::SystemTime;
 
-use super::removal::{Outcome, finish_folder, moved, remove_files};
-use crate::codex::app_server::AppServer;
-use crate::codex::locate::{Codex, LocateError};
-use crate::codex::trust;
-use crate::commands::setup::{CODEX_TIME, PATIENCE, bystander_notes};
-use crate::file_edit::{EditLock, FileEditError, NewFile};
+use super::removal::{Outcome, finish_folder, remove_files};
+use crate::commands::setup::PATIENCE;
+use crate::file_edit::{FileEditError, NewFile};
 use crate::installation::{
-    ConfigPlace, Ledger, Removal, Surroundings, Witness, is_registered, prepare_removal, project_files,
-    state_keys, user_files,
+    ConfigPlace, Layer, Ledger, Removal, Surroundings, forget_trust, is_registered, prepare_removal,
+    project_files, remember_trust, stamp, state_keys_in, user_files,
 };
 use crate::registration::{ManagedDirs, OurPlaces};
 
@@ -23,10 +20,9 @@ pub fn remove_project(
     surroundings: &Surroundings,
     places: &OurPlaces,
     project: &Path,
-    codex: &Result<Codex, LocateError>,
 ) -> Result<Outcome, FileEditError> {
     let mut outcome = Outcome::default();
-    let files = project_files(project);
+    let files = project_files(project, &surroundings.home);
     let folder = surroundings.user_folder();
     let remembered = Ledger::open(&folder, NewFile::Private);
     let is_remembered = files.iter().any(|place| remembered.record.file(&place.path).is_some());
@@ -35,26 +31,18 @@ pub fn remove_project(
     }
     let mut created: Vec<PathBuf> =
         folder.path.ancestors().take_while(|path| !path.exists()).map(Path::to_path_buf).collect();
-    let lock = EditLock::acquire(&folder.lock(), PATIENCE)?;
+    let lock = folder.hold(PATIENCE)?;
     let mut ledger = Ledger::open(&folder, NewFile::Private);
     let removals = prepare_removal(&files, &[], &ManagedDirs::default(), &ledger, places)?;
-    let found = codex.as_ref().map_err(ToString::to_string);
-    forget_project_trust(surroundings, places, &files, project, found.clone(), &mut outcome);
-    let moved = moved(&removals);
-    let witness = Witness::before(&moved, found, &surroundings.home, project, CODEX_TIME);
+    if let Err(error) = forget_project_trust(surroundings, places, &files, &mut ledger, &mut outcome) {
+        outcome.notes.push(format!(
+            "Your trust in this project's hooks may still be in {} under [hooks.state]; it does nothing any more \
+             ({error}).",
+            surroundings.home.config_toml().display()
+        ));
+    }
     remove_files(&removals, &mut ledger, &mut outcome)?;
-    if let Some(witness) = witness {
-        outcome.notes.extend(bystander_notes(&witness.after(&surroundings.home.config_toml(), places)));
-    }
-    let user = user_files(&surroundings.home);
-    if !is_registered(&user, places)? {
-        // Only a project's trust was ever written there.
-        let removals = prepare_removal(&user, &[], &ManagedDirs::default(), &ledger, places)?;
-        let removals: Vec<Removal> =
-            removals.into_iter().filter(|removal| removal.removed.restored).collect();
-        remove_files(&removals, &mut ledger, &mut outcome)?;
-    }
-    created.extend(ledger.record.created_folders.clone());
+    created.extend(ledger.record.created_above(&[&folder.path]));
     if ledger.record.is_empty() && !folder.binary().exists() {
         finish_folder(&folder, &mut ledger, lock, &created, &mut outcome)?;
     } else {
@@ -64,33 +52,35 @@ pub fn remove_project(
     Ok(outcome)
 }
 
-/// The trust in a project's hooks stands in the user's own file; Codex takes it out.
+/// Takes the user's trust in the project's hooks out of the user's own file; back to the byte where only that was ever
+/// written there.
 fn forget_project_trust(
     surroundings: &Surroundings,
     places: &OurPlaces,
     files: &[ConfigPlace],
-    project: &Path,
-    codex: Result<&Codex, String>,
+    ledger: &mut Ledger,
     outcome: &mut Outcome,
-) {
-    let contents: Vec<_> = files.iter().map(|file| (file, fs::read(&file.path).ok())).collect();
-    let borrowed: Vec<_> = contents.iter().map(|(file, bytes)| (*file, bytes.as_deref())).collect();
-    let keys = state_keys(&borrowed, places);
-    let config = surroundings.home.config_toml();
-    let text = fs::read_to_string(&config).unwrap_or_default();
-    if !text.contains("trusted_hash") {
-        return;
+) -> Result<(), FileEditError> {
+    let user = user_files(&surroundings.home);
+    let [config, _] = &user;
+    let users = &surroundings.our_places(Layer::User, None);
+    let keys = state_keys_in(files, places);
+    let is_registered = is_registered(&user, users)?;
+    if !is_registered {
+        let removals = prepare_removal(&user, &keys, &ManagedDirs::default(), ledger, users)?;
+        let whole: Vec<Removal> = removals.into_iter().filter(|removal| removal.removed.restored).collect();
+        remove_files(&whole, ledger, outcome)?;
     }
-    let forgotten = codex.and_then(|codex| {
-        let mut server = AppServer::start(&codex.program, &surroundings.home, project, CODEX_TIME)
-            .map_err(|error| error.to_string())?;
-        trust::forget(&mut server, &config, project, &keys).map_err(|error| error.to_string())
-    });
-    if let Err(why) = forgotten {
-        outcome.notes.push(format!(
-            "Your trust in this project's hooks may still stand in {} under [hooks.state]; it does nothing any more \
-             ({why}).",
-            config.display()
-        ));
+    let forgotten = forget_trust(config, &keys, &stamp(SystemTime::now()))?;
+    match forgotten {
+        Some(before) if is_registered => {
+            let keys = [keys, state_keys_in(&user, users)].concat();
+            remember_trust(config, Some(&before), &keys, ledger, users)
+        }
+        Some(_) => {
+            ledger.record.forget_file(&config.path);
+            Ok(())
+        }
+        None => Ok(()),
     }
 }

@@ -6,19 +6,12 @@ use std::time::SystemTime;
 
 use crate::file_edit::{BinaryRemoval, EditLock, FileEditError, remove_binary};
 use crate::installation::{Ledger, OurFolder, Removal, carry_out_removal, stamp};
-use crate::registration::MovedHook;
 
 /// What was removed, in lines and sentences.
 #[derive(Debug, Default)]
 pub struct Outcome {
     pub lines: Vec<String>,
     pub notes: Vec<String>,
-}
-
-/// Other people's hooks that stand at another place afterwards.
-#[must_use]
-pub fn moved(removals: &[Removal]) -> Vec<MovedHook> {
-    removals.iter().flat_map(|removal| removal.removed.moved.clone()).collect()
 }
 
 /// Carries the removals out, and tells of each.
@@ -54,6 +47,7 @@ pub fn remove_files(
                 removal.place.path.display()
             ));
         }
+        outcome.notes.extend(removal.moved_note());
     }
     for backup in cleared.backups_left {
         outcome.notes.push(format!("A backup stays: {}.", backup.display()));

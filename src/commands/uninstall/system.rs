@@ -3,7 +3,7 @@
 use super::removal::{Outcome, finish_folder, remove_files};
 use crate::codex::System;
 use crate::commands::setup::PATIENCE;
-use crate::file_edit::{EditLock, FileEditError, NewFile};
+use crate::file_edit::{FileEditError, NewFile};
 use crate::installation::{Ledger, OurFolder, Surroundings, is_registered, prepare_removal, system_files};
 use crate::registration::{ManagedDirs, OurPlaces};
 
@@ -32,11 +32,11 @@ pub fn remove_system(
         return Ok(outcome);
     }
     let existed = managed.path.is_dir();
-    let lock = EditLock::acquire(&managed.lock(), PATIENCE)?;
+    let lock = managed.hold(PATIENCE)?;
     let mut ledger = Ledger::open(managed, NewFile::Public);
     let dirs = managed_dirs(surroundings.system, managed);
     let removals = prepare_removal(&files, &[], &dirs, &ledger, places)?;
-    let mut created = ledger.record.created_folders.clone();
+    let mut created = ledger.record.created_above(&[&managed.path, &surroundings.system_folder]);
     if !existed {
         created.push(managed.path.clone());
     }

@@ -1,27 +1,18 @@
-//! The user's own registration: removed by `uninstall`, and by an installation for the whole machine.
+//! The user's own registration.
 
 use std::path::PathBuf;
-use std::time::SystemTime;
 
-use super::removal::{Outcome, finish_folder, moved, remove_files};
-use crate::codex::locate::Codex;
-use crate::commands::setup::{CODEX_TIME, PATIENCE, bystander_notes};
-use crate::file_edit::{EditLock, FileEditError, NewFile};
-use crate::installation::{
-    Edit, Goal, Ledger, Surroundings, Witness, carry_out, is_registered, prepare, prepare_removal,
-    python_scripts, stamp, user_files,
-};
-use crate::registration::{ManagedDirs, MovedHook, OurPlaces};
+use super::removal::{Outcome, finish_folder, remove_files};
+use crate::commands::setup::PATIENCE;
+use crate::file_edit::{FileEditError, NewFile};
+use crate::installation::{Ledger, Surroundings, is_registered, prepare_removal, python_scripts, user_files};
+use crate::registration::{ManagedDirs, OurPlaces};
 
 /// Removes the user's registration, trust and binary.
 ///
 /// # Errors
 /// [`FileEditError`]; what was not reached is as it was.
-pub fn remove_user(
-    surroundings: &Surroundings,
-    places: &OurPlaces,
-    codex: Result<&Codex, String>,
-) -> Result<Outcome, FileEditError> {
+pub fn remove_user(surroundings: &Surroundings, places: &OurPlaces) -> Result<Outcome, FileEditError> {
     let mut outcome = Outcome::default();
     let files = user_files(&surroundings.home);
     let folder = surroundings.user_folder();
@@ -32,17 +23,13 @@ pub fn remove_user(
     }
     let mut created: Vec<PathBuf> =
         folder.path.ancestors().take_while(|path| !path.exists()).map(PathBuf::from).collect();
-    let lock = EditLock::acquire(&folder.lock(), PATIENCE)?;
+    let lock = folder.hold(PATIENCE)?;
     let mut ledger = Ledger::open(&folder, NewFile::Private);
     if let Some(trouble) = &ledger.trouble {
         outcome.notes.push(format!("What was remembered of the installation is lost: {trouble}."));
     }
     let removals = prepare_removal(&files, &[], &ManagedDirs::default(), &ledger, places)?;
-    let witness = Witness::before(&moved(&removals), codex, home, &home.path, CODEX_TIME);
     remove_files(&removals, &mut ledger, &mut outcome)?;
-    if let Some(witness) = witness {
-        outcome.notes.extend(bystander_notes(&witness.after(&home.config_toml(), places)));
-    }
     let scripts = python_scripts(&folder);
     if !scripts.is_empty() {
         let names: Vec<String> = scripts.iter().map(|path| path.display().to_string()).collect();
@@ -58,33 +45,7 @@ pub fn remove_user(
             path.display()
         ));
     }
-    created.extend(ledger.record.created_folders.clone());
+    created.extend(ledger.record.created_above(&[&folder.path]));
     finish_folder(&folder, &mut ledger, lock, &created, &mut outcome)?;
     Ok(outcome)
-}
-
-/// Edits the user's own files beside an installation for the whole machine.
-///
-/// # Errors
-/// [`FileEditError`].
-pub fn edit_user(
-    surroundings: &Surroundings,
-    places: &OurPlaces,
-    goals: Vec<Goal>,
-    codex: Result<&Codex, String>,
-    mut tell: impl FnMut(&[Edit], Vec<PathBuf>, Vec<String>),
-) -> Result<(), FileEditError> {
-    let folder = surroundings.user_folder();
-    let home = &surroundings.home;
-    let lock = EditLock::acquire(&folder.lock(), PATIENCE)?;
-    let mut ledger = Ledger::open(&folder, NewFile::Private);
-    let edits = prepare(goals, &ledger, places)?;
-    let moved: Vec<MovedHook> = edits.iter().flat_map(|edit| edit.installed.moved.clone()).collect();
-    let witness = Witness::before(&moved, codex, home, &home.path, CODEX_TIME);
-    let backups = carry_out(&edits, &mut ledger, &stamp(SystemTime::now()))?;
-    let notes = witness.map(|witness| bystander_notes(&witness.after(&home.config_toml(), places)));
-    tell(&edits, backups, notes.unwrap_or_default());
-    // Left behind, an administrator's lock file would keep the user out.
-    lock.remove();
-    Ok(())
 }

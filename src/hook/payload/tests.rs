@@ -52,7 +52,18 @@ fn a_missing_or_mistyped_field_is_unreadable_and_not_blank() {
         (r#"{"hook_event_name":"UserPromptSubmit","prompt":null}"#, "prompt"),
         (r#"{"hook_event_name":"PreToolUse","tool_input":{}}"#, "tool_name"),
         (r#"{"hook_event_name":"PreToolUse","tool_name":"Bash"}"#, "tool_input"),
+        (r#"{"hook_event_name":"PreToolUse","tool_name":"mcp__a__b","tool_input":null}"#, "tool_input"),
+        (
+            r#"{"hook_event_name":"PreToolUse","tool_name":"Bash","tool_input":{},"command":"x"}"#,
+            "tool_input",
+        ),
+        (r#"{"hook_event_name":"PreToolUse","tool_name":"t","tool_input":{},"tool_input":{}}"#, "tool_input"),
         (r#"{"hook_event_name":"PostToolUse","tool_name":"Bash","tool_output":"x"}"#, "tool_response"),
+        (r#"{"hook_event_name":"PostToolUse","tool_name":"Bash","tool_response":null}"#, "tool_response"),
+        (
+            r#"{"hook_event_name":"Stop","last_assistant_message":null,"last_assistant_message":null}"#,
+            "last_assistant_message",
+        ),
         (r#"{"hook_event_name":"Stop"}"#, "last_assistant_message"),
         (r#"{"hook_event_name":"SubagentStop","last_assistant_message":["x"]}"#, "last_assistant_message"),
     ] {
@@ -63,6 +74,34 @@ fn a_missing_or_mistyped_field_is_unreadable_and_not_blank() {
 #[test]
 fn a_null_final_message_is_blank() {
     assert_eq!(prompt(r#"{"hook_event_name":"Stop","last_assistant_message":null}"#).unwrap(), "");
+}
+
+#[test]
+fn only_ascii_white_space_is_blank() {
+    let is_blank = |prompt: &str| {
+        let json = serde_json::json!({"hook_event_name": "UserPromptSubmit", "prompt": prompt});
+        parse(json.to_string().as_bytes()).unwrap().is_blank()
+    };
+    assert!(is_blank("") && is_blank(" \t\r\n\u{C}"));
+    for text in
+        ["\u{a0}", "\u{200b}", "\u{3000}", "\u{feff}", "\0", "\u{1}", "\u{85}", "\u{2028}", " \u{e0041} "]
+    {
+        assert!(!is_blank(text), "{text:?}");
+    }
+}
+
+#[test]
+fn unknown_fields_are_named_in_a_bounded_and_printable_way() {
+    let payload =
+        parse(br#"{"hook_event_name":"Stop","last_assistant_message":"x","turn_id":1,"a\u001b[31m":"EVIL"}"#)
+            .unwrap();
+    assert_eq!(payload.unknown_fields, ["a[31m"]);
+    let many: String = (0..50).map(|n| format!(r#""{}{n}":[{{}}],"#, "n".repeat(300))).collect();
+    let json = format!(r#"{{{many}"hook_event_name":"UserPromptSubmit","prompt":"x"}}"#);
+    let unknown = parse(json.as_bytes()).unwrap().unknown_fields;
+    assert_eq!(unknown.len(), MAX_UNKNOWN + 1);
+    assert_eq!(unknown.last().map(String::as_str), Some("and 42 more"));
+    assert!(unknown.iter().all(|name| name.chars().count() <= MAX_NAME + 1));
 }
 
 #[test]

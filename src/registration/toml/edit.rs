@@ -3,6 +3,7 @@
 use std::ops::Range;
 
 use serde_json::Value as Json;
+use toml_edit::Value;
 
 use super::super::definition::HookDefinition;
 use super::super::error::DocumentError;
@@ -10,23 +11,24 @@ use super::super::model::{group_pairs, handler_settings};
 use super::super::plan::{Change, Step};
 use super::super::sequence::{Empty, Layout};
 use super::super::text::{Splice, indent_of, is_blank, line_start, newline_of, next_line};
-use super::layout::{self, Section};
-use super::tree::{self, Held, Node, Table};
+use super::place::{Node, Place, header, inline_table, last_entry};
 
 /// The splices that carry out `change`.
 ///
 /// # Errors
 /// [`DocumentError::NotEquivalent`] where the place of the change can't be found; the text is left alone then.
 pub fn splices(text: &str, change: &Change) -> Result<Vec<Splice>, DocumentError> {
-    let sections = layout::read(text)?;
-    let root = tree::build(&sections)?;
-    let editor = Editor { text, newline: newline_of(text), sections: &sections, root: &root };
-    match change {
+    let document = super::parse(text)?;
+    let editor = Editor { text, newline: newline_of(text), root: Place::root(document.as_table()) };
+    let done = match change {
         Change::Append(hook) => editor.append(hook),
         Change::Set { table, key, value } => editor.set(table, key, value),
         Change::Unset { table, key } => editor.unset(table, key),
         Change::Remove { array, index } => editor.remove(array, *index),
-    }
+    };
+    done.ok_or_else(|| {
+        DocumentError::not_equivalent("the place of a change could not be found in the TOML text")
+    })
 }
 
 /// Adds lines at the end of the text, an empty line before them.
@@ -52,68 +54,67 @@ fn append_block(text: &str, lines: &[String]) -> Splice {
 struct Editor<'a> {
     text: &'a str,
     newline: &'static str,
-    sections: &'a [Section],
-    root: &'a Node<'a>,
+    root: Place<'a>,
 }
 
+/// `None` is for a place that can't be found.
 impl Editor<'_> {
     fn layout(&self, empty: Empty) -> Layout<'_> {
         Layout { newline: self.newline, unit: "  ", empty }
     }
 
-    fn append(&self, hook: &HookDefinition) -> Result<Vec<Splice>, DocumentError> {
+    fn append(&self, hook: &HookDefinition) -> Option<Vec<Splice>> {
         let event = hook.event.name();
-        let hooks = self.root.find(&[Step::from("hooks")]);
-        if let Some(Node::Array { sequence, .. }) = hooks.and_then(|hooks| hooks.find(&[Step::from(event)])) {
-            return Ok(sequence.append(self.text, &inline_group(hook), &self.layout(Empty::Tight)));
+        let hooks = self.root.child("hooks");
+        let groups = hooks.as_ref().and_then(|hooks| hooks.child(event));
+        if let Some(sequence) = groups.as_ref().and_then(|groups| groups.node.array()) {
+            return Some(sequence.append(self.text, &inline_group(hook), &self.layout(Empty::Tight)));
         }
-        let table = hooks.and_then(Node::as_table);
-        let line = format!("{event} = [{}]", inline_group(hook));
-        if let Some(table) = table.filter(|table| table.child(event).is_none()) {
-            if table.inline.is_some() || (table.dotted.is_some() && table.header.is_none()) {
-                return self.insert(table, &line);
+        match hooks.filter(|_| groups.is_none()) {
+            Some(hooks) if !hooks.dotted.is_empty() || matches!(hooks.node, Node::Value(_)) => {
+                self.insert(&hooks, &format!("{event} = [{}]", inline_group(hook)))
             }
+            _ => Some(vec![append_block(self.text, &block(hook))]),
         }
-        Ok(vec![append_block(self.text, &block(hook))])
     }
 
-    fn set(&self, path: &[Step], key: &str, value: &Json) -> Result<Vec<Splice>, DocumentError> {
+    fn set(&self, path: &[Step], key: &str, value: &Json) -> Option<Vec<Splice>> {
         let literal = literal(value);
-        let table = self.root.find(path).and_then(Node::as_table);
-        if let Some(child) = table.and_then(|table| table.child(key)) {
-            let held = child.held.ok_or_else(lost)?;
-            return Ok(vec![Splice::replace(held.entry.value.range.clone(), literal)]);
+        let table = self.root.find(path);
+        if let Some(child) = table.as_ref().and_then(|table| table.child(key)) {
+            let Node::Value(old) = child.node else { return None };
+            return Some(vec![Splice::replace(old.span()?, literal)]);
         }
         let line = format!("{key} = {literal}");
-        match table {
-            Some(table) if !is_implied(table) => self.insert(table, &line),
+        match (table, path) {
+            (Some(table), _) if !is_implied(&table) => self.insert(&table, &line),
             // Only `features` and `hooks` are ever new.
-            _ => match path {
-                [Step::Key(name)] => Ok(vec![append_block(self.text, &[format!("[{name}]"), line])]),
-                _ => Err(lost()),
-            },
+            (_, [Step::Key(name)]) => Some(vec![append_block(self.text, &[format!("[{name}]"), line])]),
+            _ => None,
         }
     }
 
     /// Adds `key = value` to a table that has a place of its own in the text.
-    fn insert(&self, table: &Table<'_>, line: &str) -> Result<Vec<Splice>, DocumentError> {
-        if let Some(sequence) = table.inline {
-            return Ok(sequence.append(self.text, line, &self.layout(Empty::Spaced)));
+    fn insert(&self, table: &Place<'_>, line: &str) -> Option<Vec<Splice>> {
+        let mut prefix = String::new();
+        for key in &table.dotted {
+            prefix += self.text.get(key.span()?)?;
+            prefix.push('.');
         }
-        if let Some(section) = table.header.and_then(|index| self.sections.get(index)) {
-            let header = section.header.as_ref().ok_or_else(lost)?;
-            let last = section.entries.last().map_or(&header.range, |entry| &entry.range);
-            return Ok(vec![self.line_after(last, line)]);
+        let line = format!("{prefix}{line}");
+        let inline = match table.node {
+            Node::Value(Value::InlineTable(inline)) if !inline.is_dotted() => Some(inline),
+            _ => table.within,
+        };
+        if let Some(inline) = inline {
+            let sequence = inline_table(inline)?;
+            return Some(sequence.append(self.text, &line, &self.layout(Empty::Spaced)));
         }
-        let (held, part) = table.dotted.ok_or_else(lost)?;
-        let start = held.entry.range.start;
-        let end = held.entry.key.get(part).ok_or_else(lost)?.1.end;
-        let prefix = self.text.get(start..end).ok_or_else(lost)?;
-        let line = format!("{prefix}.{line}");
-        Ok(match held.within {
-            Some((sequence, _)) => sequence.append(self.text, &line, &self.layout(Empty::Spaced)),
-            None => vec![self.line_after(&held.entry.range, &line)],
-        })
+        let last = match table.node {
+            Node::Table(table) if !table.is_dotted() => last_entry(table, header(table)?),
+            node => node.values().into_iter().max_by_key(|value| value.end)?,
+        };
+        Some(vec![self.line_after(&last, &line)])
     }
 
     fn line_after(&self, range: &Range<usize>, line: &str) -> Splice {
@@ -126,74 +127,66 @@ impl Editor<'_> {
         }
     }
 
-    fn unset(&self, path: &[Step], key: &str) -> Result<Vec<Splice>, DocumentError> {
-        let table = self.root.find(path).and_then(Node::as_table).ok_or_else(lost)?;
-        let child = table.child(key).ok_or_else(lost)?;
-        if let Node::Array { sequence, .. } = &child.node {
+    fn unset(&self, path: &[Step], key: &str) -> Option<Vec<Splice>> {
+        let child = self.root.find(path)?.child(key)?;
+        if let Some(sequence) = child.node.array() {
             if let [item] = sequence.items.as_slice() {
                 let gaps = [sequence.open..item.range.start, item.range.end..sequence.close];
                 if gaps.into_iter().any(|gap| self.text.get(gap).is_some_and(|gap| gap.contains('#'))) {
-                    // Somebody's comments stand in the array: only the item goes.
-                    return Ok(sequence.remove(self.text, 0));
+                    // Somebody's comments are in the array: only the item goes.
+                    return Some(sequence.remove(self.text, 0));
                 }
             }
         }
-        match child.held {
-            Some(held) => Ok(self.remove_entry(held)),
-            None => self.remove_sections(&child.node),
+        let values = child.node.values();
+        if let Some(inline) = child.within {
+            // Of dotted keys one at a time: as long as the table is there, this change is the next again.
+            let value = values.last()?;
+            let sequence = inline_table(inline)?;
+            let index = sequence.items.iter().position(|item| item.range.end == value.end)?;
+            return Some(sequence.remove(self.text, index));
         }
+        let lines = values
+            .into_iter()
+            .map(|value| Splice::delete(line_start(self.text, value.start)..next_line(self.text, value.end)));
+        let splices: Vec<Splice> = lines.chain(self.remove_sections(child.node)).collect();
+        (!splices.is_empty()).then_some(splices)
     }
 
-    fn remove_entry(&self, held: Held<'_>) -> Vec<Splice> {
-        match held.within {
-            Some((sequence, index)) => sequence.remove(self.text, index),
-            None => {
-                let start = line_start(self.text, held.entry.range.start);
-                vec![Splice::delete(start..next_line(self.text, held.entry.range.end))]
-            }
-        }
-    }
-
-    fn remove(&self, path: &[Step], index: usize) -> Result<Vec<Splice>, DocumentError> {
-        match self.root.find(path).ok_or_else(lost)? {
-            Node::Array { sequence, .. } => Ok(sequence.remove(self.text, index)),
-            Node::Tables(tables) => self.remove_sections(tables.get(index).ok_or_else(lost)?),
-            _ => Err(lost()),
+    fn remove(&self, path: &[Step], index: usize) -> Option<Vec<Splice>> {
+        let list = self.root.find(path)?.node;
+        match list {
+            Node::Tables(tables) => Some(self.remove_sections(Node::Table(tables.get(index)?))),
+            _ => Some(list.array()?.remove(self.text, index)),
         }
     }
 
     /// Takes the sections that make up `node` out, each with the empty line before it. Comments before a header and
     /// behind the last entry stay: they may be about something else.
-    fn remove_sections(&self, node: &Node<'_>) -> Result<Vec<Splice>, DocumentError> {
-        let mut indexes = Vec::new();
-        node.sections(&mut indexes);
-        if indexes.is_empty() {
-            return Err(lost());
-        }
-        indexes.sort_unstable();
+    fn remove_sections(&self, node: Node<'_>) -> Vec<Splice> {
+        let mut sections = Vec::new();
+        node.sections(&mut sections);
+        sections.sort_unstable_by_key(|section| section.start);
         let mut splices: Vec<Splice> = Vec::new();
-        for index in indexes {
-            let section = self.sections.get(index).ok_or_else(lost)?;
-            let header = section.header.as_ref().ok_or_else(lost)?;
-            let last = section.entries.last().map_or(header.range.end, |entry| entry.range.end);
-            let mut start = line_start(self.text, header.range.start);
+        for section in sections {
+            let mut start = line_start(self.text, section.start);
             let before = line_start(self.text, start.saturating_sub(1));
             if before < start && is_blank(self.text, before..start) {
                 start = before;
             }
-            let end = next_line(self.text, last);
+            let end = next_line(self.text, section.end);
             match splices.last_mut() {
                 Some(previous) if previous.range.end >= start => previous.range.end = end,
                 _ => splices.push(Splice::delete(start..end)),
             }
         }
-        Ok(splices)
+        splices
     }
 }
 
 /// Whether the table exists only because of tables below it.
-fn is_implied(table: &Table<'_>) -> bool {
-    table.inline.is_none() && table.header.is_none() && table.dotted.is_none()
+fn is_implied(table: &Place<'_>) -> bool {
+    matches!(table.node, Node::Table(found) if found.is_implicit() && !found.is_dotted())
 }
 
 /// A group as `[[hooks.…]]` tables.
@@ -230,8 +223,4 @@ fn literal(value: &Json) -> String {
         }
         other => other.to_string(),
     }
-}
-
-fn lost() -> DocumentError {
-    DocumentError::not_equivalent("the place of a change could not be found in the TOML text")
 }

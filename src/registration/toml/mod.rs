@@ -1,8 +1,7 @@
 //! `config.toml` and `requirements.toml`: reads their values, and turns changes into splices of their text.
 
 mod edit;
-mod layout;
-mod tree;
+mod place;
 
 pub use edit::splices;
 
@@ -18,11 +17,14 @@ use super::text::Position;
 /// # Errors
 /// [`DocumentError::Syntax`] with line and column.
 pub fn value(text: &str) -> Result<Json, DocumentError> {
-    let document = Document::parse(text).map_err(|error| {
+    Ok(table(parse(text)?.as_table()))
+}
+
+fn parse(text: &str) -> Result<Document<&str>, DocumentError> {
+    Document::parse(text).map_err(|error| {
         let at = Position::of(text, error.span().map_or(0, |span| span.start));
         DocumentError::Syntax { at, format: "TOML", message: error.message().trim().replace('\n', "; ") }
-    })?;
-    Ok(table(document.as_table()))
+    })
 }
 
 fn table(table: &dyn TableLike) -> Json {

@@ -38,6 +38,13 @@ impl Offer {
         self.resources.insert(uri.to_owned(), contents);
         self
     }
+
+    /// A binary resource, in base64.
+    pub fn blob(mut self, uri: &str, base64: &str) -> Self {
+        let contents = json!({ "uri": uri, "mimeType": "application/octet-stream", "blob": base64 });
+        self.resources.insert(uri.to_owned(), contents);
+        self
+    }
 }
 
 impl Mcp {

@@ -90,6 +90,7 @@ fn other_fields_have_to_have_their_types() {
         ("verbose", json!("yes")),
         ("flagOnly", json!(1)),
         ("disabled", json!("secret")),
+        ("configOverrides", json!([])),
     ] {
         let answer = ask(&json!({"input": "x", field: value}));
         assert_eq!(answer.location(), format!(r#"["body","{field}"]"#));

@@ -93,6 +93,13 @@ impl Contract {
                 return Some(Complaint::about(&[name], "Input should be a valid list", "list_type"));
             }
         }
+        if !matches!(fields.get("configOverrides"), None | Some(Value::Object(_))) {
+            return Some(Complaint::about(
+                &["configOverrides"],
+                "Input should be a valid dictionary",
+                "dict_type",
+            ));
+        }
         fields.get("externalMetadata").and_then(metadata_complaint)
     }
 }

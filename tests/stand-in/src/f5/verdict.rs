@@ -78,6 +78,7 @@ impl Scanner {
 
     fn body(&self, number: usize, direction: &str) -> Value {
         let mut data = Map::from_iter([("type".to_owned(), json!(self.kind))]);
+        data.extend(required_details(&self.kind).map(|(key, value)| (key.to_owned(), value)));
         data.extend(self.details.clone());
         let mut body = json!({
             "scannerId": format!("01915be4-70f2-71c8-9b2d-{number:012}"),
@@ -92,6 +93,17 @@ impl Scanner {
             body["message"] = json!(message);
         }
         body
+    }
+}
+
+/// What the vendor's schema demands in `data` of a scanner of this type, with nothing found.
+fn required_details(kind: &str) -> Option<(&'static str, Value)> {
+    match kind {
+        "regex" => Some(("matches", json!([]))),
+        "keyword" | "secret" | "source_code" => Some(("matches", json!({}))),
+        "pii_detection" | "topics" => Some(("detections", json!({}))),
+        "legal" | "prompt_injection" => Some(("scores", json!({}))),
+        _ => None,
     }
 }
 
@@ -125,7 +137,7 @@ impl Verdict {
     pub fn cleared() -> Self {
         Self::new(Outcome::Cleared)
             .scanner(Scanner::passed("prompt_injection").detail("scores", json!({"malicious": [0.2]})))
-            .scanner(Scanner::passed("regex").detail("matches", json!([])))
+            .scanner(Scanner::passed("regex"))
     }
 
     /// The prompt injection scanner found something.
@@ -152,13 +164,13 @@ impl Verdict {
         Self::new(Outcome::Unknown(word)).scanner(Scanner::passed("prompt_injection"))
     }
 
-    /// Any outcome, without scanners.
+    /// Any outcome, without scanners: the list is empty, as where a project has none.
     pub fn new(outcome: Outcome) -> Self {
         Self { outcome, scanners: Vec::new(), id: Id::Counted, redacting: None, detail: Detail::Whole }
     }
 
     fn hit(outcome: Outcome) -> Self {
-        Self::new(outcome).scanner(Scanner::passed("regex").detail("matches", json!([]))).scanner(
+        Self::new(outcome).scanner(Scanner::passed("regex")).scanner(
             Scanner::failed("prompt_injection")
                 .message("Company policy forbids this ")
                 .detail("scores", json!({"malicious": [97.5]})),

@@ -16,7 +16,7 @@ pub enum Item {
         /// The argument object.
         arguments: Value,
     },
-    /// A call of a tool that takes free text: `apply_patch`.
+    /// A call of a tool that takes free text: `apply_patch`, `exec`.
     Custom {
         /// The tool's name.
         name: String,
@@ -44,6 +44,12 @@ impl Item {
     /// A patch in Codex's `*** Begin Patch` format.
     pub fn apply_patch(patch: impl Into<String>) -> Self {
         Self::Custom { name: "apply_patch".to_owned(), input: patch.into() }
+    }
+
+    /// A script in JavaScript that calls tools, as models in Codex's "code mode" do: `await tools.exec_command({cmd})`,
+    /// and `text(…)` for what the model gets.
+    pub fn script(code: impl Into<String>) -> Self {
+        Self::Custom { name: "exec".to_owned(), input: code.into() }
     }
 
     /// A call of an MCP server's tool; hooks know it as `mcp__<server>__<tool>`.

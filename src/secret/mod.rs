@@ -3,7 +3,11 @@
 //! The type keeps a secret out of `Debug` output and therefore out of logs, panics and test failures.
 //! It does not wipe memory: the token is in the process's environment anyway.
 
+mod finder;
+
 use std::fmt;
+
+pub use finder::SecretFinder;
 
 /// A secret string. `Debug` prints its length only; there is no `Display`.
 #[derive(Clone, PartialEq, Eq)]

@@ -28,6 +28,42 @@ pub enum Token<'a> {
     Scalar(&'a str),
 }
 
+/// What an object holds under a name. Of two values with the same name nobody can say which one its writer meant, and
+/// no two readers agree.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Field<'a> {
+    Missing,
+    Once(Json<'a>),
+    Repeated,
+}
+
+impl<'a> Field<'a> {
+    /// The value of a field that is there exactly once.
+    #[must_use]
+    pub fn once(self) -> Option<Json<'a>> {
+        match self {
+            Self::Once(value) => Some(value),
+            Self::Missing | Self::Repeated => None,
+        }
+    }
+
+    /// The decoded text of a string that is there exactly once.
+    #[must_use]
+    pub fn as_string(self) -> Option<Cow<'a, str>> {
+        self.once().and_then(Json::as_string)
+    }
+
+    /// Whether it is missing, or null.
+    #[must_use]
+    pub fn is_absent(self) -> bool {
+        match self {
+            Self::Missing => true,
+            Self::Once(value) => value.is_null(),
+            Self::Repeated => false,
+        }
+    }
+}
+
 impl<'a> Json<'a> {
     /// The value that `text` holds; `None` where it is not exactly one.
     #[must_use]
@@ -39,7 +75,12 @@ impl<'a> Json<'a> {
     /// The decoded text of a string.
     #[must_use]
     pub fn as_string(self) -> Option<Cow<'a, str>> {
-        self.0.starts_with('"').then(|| decode(self.0))
+        self.is_string().then(|| decode(self.0))
+    }
+
+    #[must_use]
+    pub fn is_string(self) -> bool {
+        self.0.starts_with('"')
     }
 
     #[must_use]
@@ -64,6 +105,21 @@ impl<'a> Json<'a> {
             let key = inside.value()?;
             Some((decode(key), Self(inside.value()?)))
         })
+    }
+
+    /// The fields with these names, found in one pass.
+    #[must_use]
+    pub fn pick<const N: usize>(self, names: [&str; N]) -> [Field<'a>; N] {
+        let mut found = [Field::Missing; N];
+        for (key, value) in self.fields() {
+            if let Some(place) = names.iter().position(|name| *name == key).and_then(|at| found.get_mut(at)) {
+                *place = match place {
+                    Field::Missing => Field::Once(value),
+                    Field::Once(_) | Field::Repeated => Field::Repeated,
+                };
+            }
+        }
+        found
     }
 
     /// An array's items; nothing for any other value.
@@ -211,6 +267,29 @@ fn without_lone_surrogates(literal: &str) -> String {
 }
 
 #[cfg(test)]
+pub mod testing {
+    use proptest::prelude::*;
+    use serde_json::Value;
+
+    /// Any JSON value, for property tests.
+    pub fn any_json() -> impl Strategy<Value = Value> {
+        let leaf = prop_oneof![
+            Just(Value::Null),
+            any::<bool>().prop_map(Value::from),
+            any::<i64>().prop_map(Value::from),
+            any::<String>().prop_map(Value::from),
+        ];
+        leaf.prop_recursive(4, 32, 5, |inner| {
+            prop_oneof![
+                proptest::collection::vec(inner.clone(), 0..5).prop_map(Value::from),
+                proptest::collection::vec((any::<String>(), inner), 0..5)
+                    .prop_map(|fields| Value::Object(fields.into_iter().collect())),
+            ]
+        })
+    }
+}
+
+#[cfg(test)]
 mod tests {
     use proptest::prelude::*;
     use serde_json::Value;
@@ -224,6 +303,16 @@ mod tests {
         assert_eq!(fields, [("a".into(), "1"), ("a".into(), r#"[2,{"b":"x"}]"#), ("a".to_owned(), "null")]);
         let deep = format!("{}{}", "[".repeat(1_000_000), "]".repeat(1_000_000));
         assert_eq!(Json::parse(&deep).unwrap().tokens().count(), 2_000_000);
+    }
+
+    #[test]
+    fn a_field_is_picked_where_it_is_there_exactly_once() {
+        let json = Json::parse(r#"{"a":"x","b":null,"c":1,"\u0063":2,"d":{"a":"y"}}"#).unwrap();
+        let [a, b, c, missing] = json.pick(["a", "b", "c", "e"]);
+        assert_eq!(a.as_string().as_deref(), Some("x"));
+        assert!(b.is_absent() && missing.is_absent() && !c.is_absent());
+        assert_eq!((c, missing), (Field::Repeated, Field::Missing));
+        assert_eq!(Json::parse("[1]").unwrap().pick(["a"]), [Field::Missing]);
     }
 
     #[test]
@@ -265,7 +354,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn the_tokens_are_those_of_the_tree(value in super::super::any_json()) {
+        fn the_tokens_are_those_of_the_tree(value in super::testing::any_json()) {
             let mut tree = Vec::new();
             expected(&value, &mut tree);
             for text in [value.to_string(), serde_json::to_string_pretty(&value).unwrap()] {

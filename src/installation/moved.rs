@@ -1,0 +1,39 @@
+//! Other tools' hooks that an edit moves. Codex's key for the trust in a hook holds its position in the file: it skips a
+//! moved hook in silence, and only the user may trust it again.
+
+use super::places::ConfigPlace;
+use crate::printable::printable;
+use crate::registration::{ConfigFile, NamedHook};
+
+/// Hooks that are named; a file can hold any number.
+const MOST_NAMED: usize = 20;
+
+/// What to say about an edit that moves `hooks` in the file. Managed hooks need no trust.
+pub(super) fn moved_note(place: &ConfigPlace, hooks: &[NamedHook]) -> Option<String> {
+    if hooks.is_empty() || place.file == ConfigFile::RequirementsToml {
+        return None;
+    }
+    let named = hooks.iter().take(MOST_NAMED);
+    let mut names: Vec<String> = named
+        .map(|hook| format!("{} `{}`", printable(&hook.event, 40), printable(&hook.command, 200)))
+        .collect();
+    if hooks.len() > MOST_NAMED {
+        names.push(format!("and {} more", hooks.len() - MOST_NAMED));
+    }
+    let (whose, it) =
+        if hooks.len() == 1 { ("a hook of another tool", "it") } else { ("hooks of other tools", "them") };
+    Some(format!(
+        "WARNING: This moves {whose} in {}: {}. Codex ties trust to a hook's place in the file and skips a moved hook in \
+         silence: start `codex` and trust {it} again under /hooks.",
+        place.path.display(),
+        names.join("; ")
+    ))
+}
+
+/// A change as a dry run shows it.
+pub(super) fn dry_run(diff: String, note: Option<String>) -> String {
+    match note {
+        Some(note) => format!("{diff}# {note}\n"),
+        None => diff,
+    }
+}

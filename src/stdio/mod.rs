@@ -1,0 +1,47 @@
+//! What stdin, stdout and stderr are connected to, and writing to them without waiting for ever. Stdout belongs to the
+//! answer alone: one byte more, and Codex drops the answer.
+
+#[cfg(unix)]
+mod unix;
+#[cfg(windows)]
+mod windows;
+
+use std::time::Duration;
+
+#[cfg(unix)]
+use unix as platform;
+#[cfg(windows)]
+use windows as platform;
+
+pub use platform::{is_stdout, is_systems_name, json_waits_on_stdin, stderr_is_stdout, stdout_is_lost};
+
+/// What an answer is written to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Stream {
+    Stdout,
+    Stderr,
+}
+
+/// How a block can reach Codex from here.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum BlockBy {
+    /// Exit code 2 and a reason on stderr.
+    ExitCode,
+    /// JSON on stdout and exit code 0.
+    Json,
+}
+
+impl BlockBy {
+    /// Exit code 2, wherever Codex reads our stderr: it survives what a shell's start-up file writes to stdout, which
+    /// JSON does not. With nothing on stderr it counts for nothing, so elsewhere it is JSON. Async-signal-safe.
+    #[must_use]
+    pub fn here() -> Self {
+        platform::block_by()
+    }
+}
+
+/// Writes to a stream within `limit`, as far as somebody takes it, and returns how many bytes were taken.
+/// Async-signal-safe on Unix.
+pub fn write_within(stream: Stream, bytes: &[u8], limit: Duration) -> usize {
+    platform::write_within(stream, bytes, limit)
+}
