@@ -114,7 +114,7 @@ fn a_key_log_is_a_warning_that_says_whether_it_is_written() {
     let good = words(folder.path().join("keys.log").to_str().unwrap());
     assert!(good.starts_with("WARNING") && good.contains("are written there"), "{good}");
     let bad = words("/nowhere/keys.log");
-    assert!(bad.contains("but nothing is written there: it does not exist"), "{bad}");
+    assert!(bad.contains("but nothing is written there: "), "{bad}");
 }
 
 #[test]

@@ -222,14 +222,14 @@ fn openssl_that_demands_a_client_certificate_is_understood_in_both_versions_of_t
 #[ignore = "needs openssl"]
 fn openssl_signs_with_algorithms_that_are_named_where_they_can_not_be_checked() {
     for (ca_key, options, words) in [
-        (P521, "-sha512", "ECDSA with SHA-512 by a P-521 key"),
-        (P256, "-sha512", "ECDSA with SHA-512 by a P-256 key"),
-        (P384, "-sha512", "ECDSA with SHA-512 by a P-384 key"),
-        ("-algorithm ED448", "", "Ed448 by a Ed448 key"),
+        (P521, "-sha512", "ECDSA with SHA-512 by a key of the kind P-521"),
+        (P256, "-sha512", "ECDSA with SHA-512 by a key of the kind P-256"),
+        (P384, "-sha512", "ECDSA with SHA-512 by a key of the kind P-384"),
+        ("-algorithm ED448", "", "with Ed448, "),
         (
             "-algorithm RSA -pkeyopt rsa_keygen_bits:2048",
             "-sha256 -sigopt rsa_padding_mode:pss -sigopt rsa_pss_saltlen:20",
-            "RSASSA-PSS by a RSA 2048 key",
+            "RSASSA-PSS by a key of the kind RSA 2048",
         ),
     ] {
         let workshop = Workshop::new();

@@ -206,7 +206,7 @@ fn certificates(connection: &Connection) -> SettingRow {
                 id: FindingId::Certificates,
                 severity: Severity::Warning,
                 text: notes.join(" "),
-                fix: "Correct the path, or remove the variable.".to_owned(),
+                fix: "Correct what is named here, or remove the variable; expired certificates in the system's store are replaced by an update of the system.".to_owned(),
             });
             row
         }

@@ -8,21 +8,16 @@ use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
 use futures_util::stream::{FuturesUnordered, StreamExt as _};
-use http::{HeaderValue, Method, Request, header};
-use http_body_util::Empty;
-use hyper::body::Bytes;
-use hyper_util::rt::TokioIo;
 use rustls::ClientConfig;
 use rustls::pki_types::ServerName;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::{TcpStream, lookup_host};
 use tokio_rustls::TlsConnector;
-use tokio_socks::tcp::{Socks4Stream, Socks5Stream};
 
 use super::Peer;
-use super::exchange::user_agent;
 use super::fault::{Fault, Stage};
 use super::proxy::{Proxy, Scheme};
+use super::tunnel;
 use super::verifier::Handshakes;
 use super::watch::{Address, AddressOutcome, Session, Watched};
 
@@ -97,13 +92,13 @@ async fn through(
     if !tls && !address.scheme.is_socks() {
         return Ok(wire);
     }
-    let tunnel = async {
+    let through = async {
         match address.scheme {
-            Scheme::Http | Scheme::Https => connect(proxy, target, wire).await,
-            _ => socks(proxy, target, resolved, wire).await,
+            Scheme::Http | Scheme::Https => tunnel::connect(proxy, target, wire).await,
+            _ => tunnel::socks(proxy, target, resolved, wire).await,
         }
     };
-    watched.step(Stage::Proxy, &at, tunnel).await
+    watched.step(Stage::Proxy, &at, through).await
 }
 
 async fn addresses(peer: &Peer) -> Result<Vec<SocketAddr>, Fault> {
@@ -214,7 +209,8 @@ pub(super) async fn shake_hands(
     is_target: bool,
 ) -> Result<Wire, Fault> {
     let name = ServerName::try_from(peer.host.clone()).map_err(|_| Fault::NoSuchName)?;
-    let wire = Heard { wire, watched: is_target.then(|| watched.clone()) };
+    watched.listen_anew();
+    let wire = Heard { wire, watched: Some(watched.clone()) };
     let connected = TlsConnector::from(config).connect(name, wire).await;
     let mut stream = connected.map_err(|error| watched.fault(&error))?;
     if is_target {
@@ -225,38 +221,6 @@ pub(super) async fn shake_hands(
     Ok(Box::new(stream))
 }
 
-/// CONNECT (RFC 9110). hyper reads the answer, as it reads the server's.
-async fn connect(proxy: &Proxy, target: &Peer, wire: Wire) -> Result<Wire, Fault> {
-    let authority = target.to_string();
-    let mut request = Request::builder()
-        .method(Method::CONNECT)
-        .uri(&authority)
-        .header(header::HOST, &authority)
-        .header(header::USER_AGENT, user_agent());
-    let login = proxy.address.login.as_ref().and_then(|login| login.basic());
-    if let Some(login) = &login {
-        request = request.header(header::PROXY_AUTHORIZATION, login);
-    }
-    let request = request.body(Empty::<Bytes>::new()).map_err(|_| Fault::NoSuchName)?;
-    let failed = |error: hyper::Error| Fault::of(&error, super::fault::Context::default());
-    let (mut sender, connection) = lenient().handshake(TokioIo::new(wire)).await.map_err(failed)?;
-    tokio::spawn(connection.with_upgrades());
-    let answer = sender.send_request(request).await.map_err(failed)?;
-    match answer.status().as_u16() {
-        200..=299 => {
-            let tunnel = hyper::upgrade::on(answer).await.map_err(failed)?;
-            Ok(Box::new(TokioIo::new(tunnel)))
-        }
-        407 => Err(Fault::ProxyLogin { sent: login.is_some(), offers: offers(answer.headers()) }),
-        302 | 303 | 307 | 511 => Err(Fault::SignIn),
-        status => {
-            let retry_after = answer.headers().get(header::RETRY_AFTER);
-            let retry_after = retry_after.and_then(|value| value.to_str().ok()).map(str::to_owned);
-            Err(Fault::ProxyStatus { status, retry_after })
-        }
-    }
-}
-
 /// As lenient with heads as curl is: a blank before a colon, a folded line, a line that is none.
 pub(super) fn lenient() -> hyper::client::conn::http1::Builder {
     let mut builder = hyper::client::conn::http1::Builder::new();
@@ -265,60 +229,6 @@ pub(super) fn lenient() -> hyper::client::conn::http1::Builder {
         .allow_obsolete_multiline_headers_in_responses(true)
         .ignore_invalid_headers_in_responses(true);
     builder
-}
-
-/// The schemes of all challenges (RFC 9110, section 11.6.1): of a proxy's words only those of a known list.
-fn offers(headers: &http::HeaderMap<HeaderValue>) -> Vec<&'static str> {
-    const KNOWN: [&str; 6] = ["Basic", "Digest", "NTLM", "Negotiate", "Kerberos", "Bearer"];
-    let mut found = Vec::new();
-    for value in headers.get_all(header::PROXY_AUTHENTICATE) {
-        let text = String::from_utf8_lossy(value.as_bytes());
-        // A scheme is a word that no `=` follows, at the start or after a comma that is not within quotes.
-        let outside: String = text.split('"').step_by(2).collect();
-        for challenge in outside.split(',') {
-            let word = challenge.split_whitespace().next().unwrap_or_default();
-            match KNOWN.into_iter().find(|known| known.eq_ignore_ascii_case(word)) {
-                Some(known) if !found.contains(&known) => found.push(known),
-                _ => {}
-            }
-        }
-    }
-    found
-}
-
-async fn socks(
-    proxy: &Proxy,
-    target: &Peer,
-    resolved: Option<SocketAddr>,
-    wire: Wire,
-) -> Result<Wire, Fault> {
-    let login = proxy.address.login.as_ref().and_then(|login| login.for_socks());
-    let failed = |error: tokio_socks::Error| Fault::of_socks(&error, login.is_some());
-    let to = match resolved {
-        Some(address) => tokio_socks::TargetAddr::Ip(address),
-        None => tokio_socks::TargetAddr::Domain(target.host.as_str().into(), target.port),
-    };
-    match proxy.address.scheme {
-        Scheme::Socks4 | Scheme::Socks4a => {
-            if resolved.is_some_and(|address| address.is_ipv6()) {
-                return Err(Fault::Socks4Ipv6);
-            }
-            let stream = match login {
-                Some((user, _)) => Socks4Stream::connect_with_userid_and_socket(wire, to, user).await,
-                None => Socks4Stream::connect_with_socket(wire, to).await,
-            };
-            Ok(stream.map_err(failed)?.into_inner())
-        }
-        _ => {
-            let stream = match login {
-                Some((user, password)) => {
-                    Socks5Stream::connect_with_password_and_socket(wire, to, user, password).await
-                }
-                None => Socks5Stream::connect_with_socket(wire, to).await,
-            };
-            Ok(stream.map_err(failed)?.into_inner())
-        }
-    }
 }
 
 /// Remembers the first bytes that came, to tell what speaks where TLS was due.
@@ -361,20 +271,6 @@ impl AsyncWrite for Heard {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn all_offers_of_a_proxy_are_read_and_nothing_else_of_it() {
-        let mut headers = http::HeaderMap::new();
-        for value in [
-            "Negotiate",
-            "NTLM",
-            "Basic realm=\"a, Digest b\", charset=\"UTF-8\"",
-            "Evil words, Digest qop=auth",
-        ] {
-            headers.append(header::PROXY_AUTHENTICATE, HeaderValue::from_static(value));
-        }
-        assert_eq!(offers(&headers), ["Negotiate", "NTLM", "Basic", "Digest"]);
-    }
 
     #[test]
     fn the_families_of_addresses_take_turns() {

@@ -1,7 +1,14 @@
 //! Whether a certificate may issue others, by the rules that OpenSSL applies to every issuer, roots included.
 
 use rustls::pki_types::UnixTime;
-use x509_parser::certificate::X509Certificate;
+use x509_parser::asn1_rs::Oid;
+use x509_parser::certificate::{X509Certificate, X509CertificateParser};
+use x509_parser::error::X509Error;
+use x509_parser::extensions::{BasicConstraints, ExtendedKeyUsage, KeyUsage};
+use x509_parser::nom::Parser as _;
+use x509_parser::oid_registry::{
+    OID_X509_EXT_BASIC_CONSTRAINTS, OID_X509_EXT_EXTENDED_KEY_USAGE, OID_X509_EXT_KEY_USAGE,
+};
 use x509_parser::prelude::FromDer;
 use x509_parser::x509::X509Version;
 
@@ -9,44 +16,58 @@ use super::certificate_problem::Obstacle;
 
 /// Whether a trusted certificate may issue a chain with so many intermediates below it.
 pub(super) fn may_issue(der: &[u8], below: usize, now: UnixTime) -> Result<(), Obstacle> {
-    let Ok((_, certificate)) = X509Certificate::from_der(der) else { return Err(Obstacle::Unreadable) };
+    let certificate = parse(der)?;
     validity(&certificate, now)?;
     // Version 1 has no extensions: such roots are old, and trusted because they are where they are.
     if certificate.version() == X509Version::V1 {
         return Ok(());
     }
-    let constraints = certificate.basic_constraints().map_err(|_| Obstacle::Unreadable)?;
-    let Some(constraints) = constraints.filter(|found| found.value.ca) else { return Err(Obstacle::NotCa) };
-    if constraints
-        .value
-        .path_len_constraint
-        .is_some_and(|most| usize::try_from(most).is_ok_and(|most| below > most))
-    {
+    let constraints = extension::<BasicConstraints>(&certificate, &OID_X509_EXT_BASIC_CONSTRAINTS)?;
+    let Some(constraints) = constraints.filter(|found| found.ca) else { return Err(Obstacle::NotCa) };
+    let most = constraints.path_len_constraint.and_then(|most| usize::try_from(most).ok());
+    if most.is_some_and(|most| below > most) {
         return Err(Obstacle::PathLength);
     }
     key_usage(&certificate)?;
-    match certificate.extended_key_usage() {
-        Ok(None) => Ok(()),
-        Ok(Some(usage)) if usage.value.server_auth => Ok(()),
-        Ok(Some(_)) => Err(Obstacle::Purpose),
-        Err(_) => Err(Obstacle::Unreadable),
+    match extension::<ExtendedKeyUsage<'_>>(&certificate, &OID_X509_EXT_EXTENDED_KEY_USAGE)? {
+        Some(usage) if !usage.server_auth => Err(Obstacle::Purpose),
+        _ => Ok(()),
     }
 }
 
 /// Whether an intermediate, whose other rights webpki has checked, may sign certificates; and whether it bears its own
 /// name as its issuer's, as where a root changes its key.
 pub(super) fn may_sign_certificates(der: &[u8]) -> Result<bool, Obstacle> {
-    let Ok((_, certificate)) = X509Certificate::from_der(der) else { return Err(Obstacle::Unreadable) };
+    let certificate = parse(der)?;
     key_usage(&certificate)?;
     Ok(certificate.subject().as_raw() == certificate.issuer().as_raw())
 }
 
 fn key_usage(certificate: &X509Certificate<'_>) -> Result<(), Obstacle> {
-    match certificate.key_usage() {
-        Ok(None) => Ok(()),
-        Ok(Some(usage)) if usage.value.key_cert_sign() => Ok(()),
-        Ok(Some(_)) => Err(Obstacle::KeyUsage),
-        Err(_) => Err(Obstacle::Unreadable),
+    match extension::<KeyUsage>(certificate, &OID_X509_EXT_KEY_USAGE)? {
+        Some(usage) if !usage.key_cert_sign() => Err(Obstacle::KeyUsage),
+        _ => Ok(()),
+    }
+}
+
+/// Without a look into the extensions: most do not matter here, and every hook pays for it.
+fn parse(der: &[u8]) -> Result<X509Certificate<'_>, Obstacle> {
+    let parsed = X509CertificateParser::new().with_deep_parse_extensions(false).parse(der);
+    parsed.map(|(_, certificate)| certificate).map_err(|_| Obstacle::Unreadable)
+}
+
+/// One extension, if it is there. One that is there twice can't be read.
+fn extension<'a, T: FromDer<'a, X509Error>>(
+    certificate: &X509Certificate<'a>,
+    oid: &Oid<'_>,
+) -> Result<Option<T>, Obstacle> {
+    let mut found = certificate.extensions().iter().filter(|extension| extension.oid == *oid);
+    match (found.next(), found.next()) {
+        (None, _) => Ok(None),
+        (Some(one), None) => {
+            T::from_der(one.value).map(|(_, value)| Some(value)).map_err(|_| Obstacle::Unreadable)
+        }
+        (Some(_), Some(_)) => Err(Obstacle::Unreadable),
     }
 }
 

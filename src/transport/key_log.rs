@@ -49,6 +49,9 @@ fn open(path: &Path) -> io::Result<File> {
         no_follow::open(path, &mut options)
     };
     let file = match file {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {
+            return Err(io::Error::new(io::ErrorKind::InvalidInput, "its folder does not exist"));
+        }
         // A pipe that nobody reads from.
         #[cfg(unix)]
         Err(error) if error.raw_os_error() == Some(libc::ENXIO) => {

@@ -20,6 +20,7 @@ mod record;
 mod retry;
 pub mod roots;
 mod trust;
+mod tunnel;
 mod verifier;
 pub mod watch;
 

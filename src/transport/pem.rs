@@ -6,7 +6,6 @@ use base64::alphabet::STANDARD;
 use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
 use rustls::pki_types::CertificateDer;
 use x509_parser::asn1_rs::{Any, Oid, Sequence};
-use x509_parser::certificate::X509Certificate;
 use x509_parser::prelude::FromDer;
 
 const LENIENT: GeneralPurpose = GeneralPurpose::new(
@@ -59,18 +58,17 @@ impl Contents {
 
     fn add(&mut self, label: &str, der: &[u8]) {
         match label {
-            "CERTIFICATE" | "X509 CERTIFICATE" | "TRUSTED CERTIFICATE" => {
-                match X509Certificate::from_der(der) {
-                    Ok((rest, _)) if !serves_servers(rest) => {
-                        self.unread.push("a certificate marked as not for servers")
-                    }
-                    Ok((rest, _)) => {
-                        let certificate = der.get(..der.len() - rest.len()).unwrap_or(der);
-                        self.certificates.push(CertificateDer::from(certificate.to_vec()));
-                    }
-                    Err(_) => self.unread.push("a damaged certificate"),
+            // What is inside is for those to judge who use it: a hook has a hundred of them to read.
+            "CERTIFICATE" | "X509 CERTIFICATE" | "TRUSTED CERTIFICATE" => match Sequence::from_der(der) {
+                Ok((rest, _)) if !serves_servers(rest) => {
+                    self.unread.push("a certificate marked as not for servers")
                 }
-            }
+                Ok((rest, _)) => {
+                    let certificate = der.get(..der.len() - rest.len()).unwrap_or(der);
+                    self.certificates.push(CertificateDer::from(certificate.to_vec()));
+                }
+                Err(_) => self.unread.push("a damaged certificate"),
+            },
             "PKCS7" | "CMS" => self.unread.push("a PKCS#7 container"),
             "X509 CRL" => self.unread.push("a revocation list"),
             "CERTIFICATE REQUEST" | "NEW CERTIFICATE REQUEST" => self.unread.push("a certificate request"),

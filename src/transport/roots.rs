@@ -189,7 +189,7 @@ impl RootSet {
             Error::UnsupportedSignatureAlgorithmForPublicKeyContext(context) => {
                 CertificateProblem::Algorithm {
                     algorithm: format!(
-                        "{} by a {} key",
+                        "{} by a key of the kind {}",
                         algorithms::name(&context.signature_algorithm_id),
                         algorithms::name(&context.public_key_algorithm_id)
                     ),
@@ -323,8 +323,10 @@ impl<'a> Chain<'a> {
         let name = algorithms::name(id);
         let signed = self.shown.iter().find(|shown| algorithms::signature_name(shown) == name);
         match signed.and_then(|signed| self.issuers_of(signed).next()) {
-            Some(issuer) => format!("{name} by a {} key", algorithms::key_name(issuer)),
-            None => name.to_owned(),
+            Some(issuer) if algorithms::key_name(issuer) != name => {
+                format!("{name} by a key of the kind {}", algorithms::key_name(issuer))
+            }
+            _ => name.to_owned(),
         }
     }
 }

@@ -96,7 +96,7 @@ pub fn load_trust(settings: &TlsSettings) -> Result<Trust, TlsMaterialError> {
         let words = plural(survey.expired, "has expired and is", "have expired and are");
         trust.notes.push(format!("{words} ignored: {}.", trust.source));
     }
-    if survey.pins > 0 {
+    if survey.pins > 0 && matches!(trust.source, TrustSource::CaBundle(_)) {
         let words = plural(survey.pins, "is not a CA's: it is", "are not a CA's: they are");
         trust.notes.push(format!("{words} trusted as a server's certificate only, and issues no others."));
     }

@@ -137,6 +137,11 @@ impl Watched {
         result
     }
 
+    /// Another handshake begins.
+    pub(super) fn listen_anew(&self) {
+        self.lock().heard.clear();
+    }
+
     pub(super) fn heard(&self, bytes: &[u8]) {
         let heard = &mut self.lock().heard;
         let room = HEARD_BYTES.saturating_sub(heard.len()).min(bytes.len());

@@ -67,9 +67,9 @@ fn healthy() {
     let (user, run) = User::new().run();
     let report = run.json();
     assert_eq!((run.code, &report["verdict"]), (Some(0), &json!("protected")), "{report:#}");
-    // A folder of this machine may be open to others, and desktop apps differ; nothing else may be found.
+    // Desktop apps differ, and this machine's own store may hold roots that have expired; nothing else may be found.
     let findings: Vec<_> = report["findings"].as_array().unwrap().iter().map(|f| &f["id"]).collect();
-    assert!(findings.iter().all(|id| **id == "desktop-apps"), "{findings:?}");
+    assert!(findings.iter().all(|id| **id == "desktop-apps" || **id == "certificates"), "{findings:?}");
     for hook in report["hooks"].as_array().unwrap() {
         assert_eq!((&hook["trial"]["result"], &hook["binary"]), (&json!("passed"), &json!("this f5-guard")));
     }

@@ -94,3 +94,67 @@ fn a_proxy_that_speaks_tls_is_verified_like_the_service_before_it_learns_anythin
     assert_eq!(stranger.connections(), 1);
     assert!(stranger.requests().is_empty(), "neither CONNECT nor the login may be sent");
 }
+
+#[cfg(unix)]
+#[test]
+fn the_lower_case_spelling_wins_and_an_empty_one_is_unset() {
+    let dead = f5_stand_in::f5::refusing_url().expect("a port");
+    for (upper, lower_is_good) in [("", true), (&*dead, true), ("good", false)] {
+        let (api, proxy) = (F5::builder().tls().start(), Proxy::start());
+        let (upper, lower) =
+            if lower_is_good { (upper.to_owned(), proxy.url()) } else { (proxy.url(), String::new()) };
+        let hook =
+            Hook::pre_tool_use().closed().env("HTTPS_PROXY", upper).env("https_proxy", lower).against(&api);
+        hook.run().allowed();
+        assert_eq!(proxy.targets().len(), 1);
+    }
+    let (api, proxy) = (F5::builder().tls().start(), Proxy::start());
+    let hook = Hook::pre_tool_use().closed().env("HTTPS_PROXY", proxy.url()).against(&api);
+    hook.env("NO_PROXY", "").env("no_proxy", "127.0.0.1").run().allowed();
+    assert_eq!(proxy.targets(), Vec::<String>::new());
+}
+
+#[test]
+fn an_asterisk_in_a_list_exempts_nobody() {
+    let (api, proxy) = (F5::builder().tls().start(), Proxy::start());
+    let hook = Hook::pre_tool_use().closed().env("HTTPS_PROXY", proxy.url()).against(&api);
+    hook.env("NO_PROXY", "a.example,*").run().allowed();
+    assert_eq!(proxy.targets().len(), 1);
+}
+
+#[test]
+fn a_login_may_hold_any_character() {
+    for (name, password) in
+        [(r"CORP\jd", "pw"), ("jd", "a^b|c"), ("jd", "x\"y"), ("jd", "pö"), ("jd", "p@ss"), ("jd", "100%")]
+    {
+        let (api, proxy) = (F5::builder().tls().start(), Proxy::builder().login(name, password).start());
+        for url in [
+            proxy.url_with_login(name, password),
+            proxy.url_with_login(name, password).replace("http://", ""),
+        ] {
+            let hook = Hook::pre_tool_use().closed().env("HTTPS_PROXY", format!(" {url} ")).against(&api);
+            hook.run().allowed();
+        }
+    }
+}
+
+#[test]
+fn a_proxy_that_can_not_be_used_is_a_scan_error_that_shows_nothing_of_it() {
+    for value in [
+        "http://jdoe:Winter#2026@127.0.0.1:3128",
+        "ftp://jdoe:Winter@127.0.0.1",
+        "http://jdoe:Winter@",
+        "jdoe:Winter",
+    ] {
+        let api = F5::builder().tls().never_called().start();
+        let hook =
+            Hook::pre_tool_use().closed().env("HTTPS_PROXY", value).env("F5_GUARDRAILS_LOG_LEVEL", "debug");
+        let answer = hook
+            .against(&api)
+            .run()
+            .blocked()
+            .says(&["HTTPS_PROXY is set, but not to a usable proxy address"]);
+        let all = format!("{answer:?}{}", answer.log());
+        assert!(!all.contains("Winter") && !all.contains("jdoe"), "{all}");
+    }
+}

@@ -305,3 +305,53 @@ fn the_session_keys_do_not_go_into_the_sessions_folder() {
     let answer = Hook::pre_tool_use().closed().against(&api).env("SSLKEYLOGFILE", "keys.txt").run().allowed();
     assert!(!answer.home().join("keys.txt").exists());
 }
+
+#[cfg(unix)]
+#[test]
+fn a_key_log_that_nobody_reads_is_not_waited_for() {
+    let api = F5::builder().tls().start();
+    let hook = Hook::pre_tool_use().closed().against(&api);
+    let pipe = hook.home().join("keys");
+    assert!(std::process::Command::new("mkfifo").arg(&pipe).status().expect("mkfifo is there").success());
+    hook.env("SSLKEYLOGFILE", &pipe).run().allowed().notes(&["SSLKEYLOGFILE can't be written"]);
+}
+
+#[test]
+fn openssls_file_and_folder_count_together() {
+    let api = F5::builder().tls().start();
+    let hook = with_system_store(Hook::pre_tool_use().closed().against(&api), "company");
+    api.write_ca(&hook.home().join("company").join("ca.pem"));
+    let public = hook.file("public.pem", Authority::new().pem());
+    hook.env("SSL_CERT_FILE", public).run().allowed();
+}
+
+#[test]
+fn codexs_own_certificates_count_besides_the_systems() {
+    let api = F5::builder().tls().start();
+    let hook = Hook::pre_tool_use().closed().against(&api).without("F5_GUARDRAILS_CA_BUNDLE");
+    let bundle = hook.home().join("ca.pem");
+    hook.env("CODEX_CA_CERTIFICATE", bundle).run().allowed();
+    // A bundle replaces the system's store, and them with it.
+    let api = F5::builder().tls().start();
+    let hook = Hook::pre_tool_use().closed().against(&api);
+    let (codex, other) = (hook.home().join("ca.pem"), hook.file("other.pem", Authority::new().pem()));
+    let hook = hook.env("CODEX_CA_CERTIFICATE", codex).env("F5_GUARDRAILS_CA_BUNDLE", other);
+    hook.run().blocked().says(&["certificate"]);
+}
+
+#[test]
+fn a_client_key_of_another_certificate_is_told_before_anything_is_sent() {
+    let api = F5::builder().tls().never_called().start();
+    let (own, other) = (Authority::new().client("own"), Authority::new().client("other"));
+    for (certificate, words) in [
+        (other.certificate_pem.clone(), "its private key is of another certificate"),
+        (
+            format!("{}{}", other.certificate_pem, own.certificate_pem),
+            "its first certificate is not the client's own",
+        ),
+    ] {
+        let hook = Hook::pre_tool_use().closed().against(&api);
+        let file = hook.file("client.pem", format!("{certificate}{}", own.key_pem));
+        hook.env("F5_GUARDRAILS_CLIENT_CERT", file).run().blocked().says(&[words]);
+    }
+}

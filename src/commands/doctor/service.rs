@@ -19,6 +19,7 @@ pub fn connection(settings: &Settings, screen: &Screen) -> Connection {
     let way = settings.base_url.as_ref().ok().map(|url| route(url.url(), &settings.proxies));
     let proxy = match way {
         Some(Ok(Route::Through(proxy))) => Some(screen.text(&proxy.to_string())),
+        Some(Err(_)) => Some("set, but not usable".to_owned()),
         _ => None,
     };
     let tls = settings.tls.clone();
