@@ -13,6 +13,7 @@ use crate::installation::{
     launcher, managed_folder, our_commands, pair_goals, plain, project_files, system_files, system_goals,
     user_files,
 };
+use crate::printable::printable;
 use crate::registration::{
     Launcher, ManagedDirs, OurPlaces, Registration, RegistrationOptions, is_windows_safe,
 };
@@ -73,7 +74,7 @@ impl<'a> Plan<'a> {
             files: user_files(&surroundings.home).into(),
             cwd: surroundings.home.path.clone(),
             new_file: NewFile::Private,
-            notes: Vec::new(),
+            notes: sudo_note(surroundings).into_iter().collect(),
             registration: Registration::new(options, &launcher, None)?,
             managed_dirs: ManagedDirs::default(),
             format: args.format,
@@ -207,6 +208,17 @@ impl<'a> Plan<'a> {
             }
         }
     }
+}
+
+/// For somebody who ran `sudo` and meant their own Codex.
+fn sudo_note(surroundings: &Surroundings) -> Option<String> {
+    let user = std::env::var_os("SUDO_USER").filter(|user| !user.is_empty() && user != "root")?;
+    (surroundings.privilege == Privilege::Administrator).then(|| {
+        format!(
+            "This was registered for root. For {} run it again without sudo.",
+            printable(&user.to_string_lossy(), 60)
+        )
+    })
 }
 
 /// The folder of a managed installation: the one that is there, else the one that is given, else the usual one.
