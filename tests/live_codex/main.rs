@@ -18,4 +18,6 @@ mod messages;
 mod outputs;
 mod prompts;
 mod stage;
+#[cfg(unix)] // the files are scripts for Unix shells
+mod start_up;
 mod tools;
