@@ -25,7 +25,7 @@ pub struct Cli {
 /// What to do.
 #[derive(Debug, Subcommand)]
 pub enum Command {
-    /// Hook for the user's prompt: reads Codex's payload on stdin, answers on stdout
+    /// Hook for the user's prompt: reads Codex's payload on stdin and answers it
     #[command(after_help = ENVIRONMENT)]
     UserPromptSubmit(HookArgs),
     /// Hook for a tool's input

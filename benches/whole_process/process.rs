@@ -25,6 +25,7 @@ pub struct Run {
     /// The largest resident set, in bytes. On Linux it is never less than that of the process that forked.
     pub peak: Option<u64>,
     pub stdout: String,
+    /// It ended with exit code 0, or blocked with exit code 2.
     pub success: bool,
 }
 
@@ -61,14 +62,16 @@ impl Program {
     pub fn run(&self) -> io::Result<Run> {
         let mut command = Command::new(&self.path);
         command.args(&self.args).env_clear().envs(self.env.iter().map(|(name, value)| (name, value)));
-        command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::null());
+        // Pipes, as Codex has them: what is said on stderr counts.
+        command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
         let started = Instant::now();
         let mut child = command.spawn()?;
-        let (input, output) = (child.stdin.take(), child.stdout.take());
+        let (input, output, errors) = (child.stdin.take(), child.stdout.take(), child.stderr.take());
         // The input is taken whole before anything is answered, and an answer fits into the pipe, so that no
         // second thread is needed. A process that reads nothing (`--version`) may close its end early.
         let _ = input.map(|mut pipe| pipe.write_all(&self.stdin));
         let mut run = wait(child, started)?;
+        drop(errors);
         if let Some(mut pipe) = output {
             pipe.read_to_string(&mut run.stdout)?;
         }
@@ -120,7 +123,7 @@ fn wait(child: Child, started: Instant) -> io::Result<Run> {
         cpu: Some(time(usage.ru_utime) + time(usage.ru_stime)),
         peak: u64::try_from(usage.ru_maxrss).ok().map(|size| size * unit),
         stdout: String::new(),
-        success: libc::WIFEXITED(status) && libc::WEXITSTATUS(status) == 0,
+        success: libc::WIFEXITED(status) && matches!(libc::WEXITSTATUS(status), 0 | 2),
     })
 }
 

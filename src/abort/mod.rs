@@ -123,16 +123,16 @@ mod unix {
     }
 
     fn install() {
-        for signal in (1..=last_signal()).filter(|signal| !LEFT_ALONE.contains(signal)) {
-            // SAFETY: the structure is valid when it is all zero. The handler calls only async-signal-safe functions,
-            // and reads and writes atomics. On the stack that Rust's library has set up for it, a handler runs even
-            // where the thread's own is used up.
-            unsafe {
-                let mut action: libc::sigaction = std::mem::zeroed();
-                action.sa_sigaction = on_end as extern "C" fn(libc::c_int) as libc::sighandler_t;
-                action.sa_flags = libc::SA_ONSTACK | libc::SA_RESTART;
-                libc::sigfillset(&raw mut action.sa_mask);
-                let mut before: libc::sigaction = std::mem::zeroed();
+        // SAFETY: the structures are valid when they are all zero. The handler calls only async-signal-safe functions,
+        // and reads and writes atomics. On the stack that Rust's library has set up for it, a handler runs even where
+        // the thread's own is used up.
+        unsafe {
+            let mut action: libc::sigaction = std::mem::zeroed();
+            action.sa_sigaction = on_end as extern "C" fn(libc::c_int) as libc::sighandler_t;
+            action.sa_flags = libc::SA_ONSTACK | libc::SA_RESTART;
+            libc::sigfillset(&raw mut action.sa_mask);
+            let mut before: libc::sigaction = std::mem::zeroed();
+            for signal in (1..=last_signal()).filter(|signal| !LEFT_ALONE.contains(signal)) {
                 libc::sigaction(signal, &raw const action, &raw mut before);
                 // What the parent had ignored (nohup does) stays so.
                 if before.sa_sigaction == libc::SIG_IGN && !FATAL.contains(&signal) {

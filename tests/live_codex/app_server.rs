@@ -66,7 +66,7 @@ struct App {
 
 impl App {
     fn start(stage: &Stage) -> Self {
-        let mut command = codex::command(stage.home(), stage.work(), stage.variables());
+        let mut command = codex::command(stage.home(), stage.work(), stage.variables(), stage.starter());
         command.arg("app-server").stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::null());
         let mut codex = Running::start(&mut command);
         let input = codex.child.stdin.take().expect("a piped stdin");

@@ -12,7 +12,7 @@ use std::time::Duration;
 pub const KILL_AFTER: Duration = Duration::from_secs(120);
 
 /// The variable that names the Codex to test with.
-const VARIABLE: &str = "F5_GUARD_TEST_CODEX";
+pub const VARIABLE: &str = "F5_GUARD_TEST_CODEX";
 
 /// The Codex to test with. These tests are ignored unless they are asked for; whoever asks has to say which Codex, so
 /// that a missing one is never taken for a pass.
@@ -28,9 +28,11 @@ fn program() -> PathBuf {
 const OF_THE_SYSTEM: [&str; 8] =
     ["SystemRoot", "SystemDrive", "windir", "ComSpec", "PATHEXT", "ProgramData", "TEMP", "TMP"];
 
-/// A Codex with a home of its own and nothing of this machine's environment but the search path.
-pub fn command(home: &Path, work: &Path, variables: &[(String, String)]) -> Command {
-    let mut command = Command::new(program());
+/// A Codex with a home of its own and nothing of this machine's environment but the search path. A `starter` is a script
+/// that starts it, and gets its path in the variable.
+pub fn command(home: &Path, work: &Path, variables: &[(String, String)], starter: Option<&Path>) -> Command {
+    let codex = program();
+    let mut command = Command::new(starter.unwrap_or(&codex));
     command
         .current_dir(work)
         .env_clear()
@@ -38,6 +40,7 @@ pub fn command(home: &Path, work: &Path, variables: &[(String, String)]) -> Comm
         .env("HOME", home)
         .env("CODEX_HOME", home)
         .env("STUB_KEY", "not a secret")
+        .env(VARIABLE, &codex)
         .envs(variables.iter().map(|(name, value)| (name, value)));
     if cfg!(windows) {
         command.env("USERPROFILE", home);

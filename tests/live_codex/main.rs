@@ -21,4 +21,6 @@ mod prompts;
 mod stage;
 #[cfg(target_os = "linux")] // the hook is found below /proc
 mod stall;
+#[cfg(unix)] // the files are scripts for Unix shells
+mod start_up;
 mod tools;

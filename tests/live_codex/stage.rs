@@ -40,6 +40,7 @@ pub struct Stage {
     model_name: &'static str,
     /// Seconds after which Codex gives up on a hook, and what a command carries because of that.
     timeout: (u32, &'static str),
+    starter: Option<PathBuf>,
 }
 
 impl Stage {
@@ -73,6 +74,7 @@ impl Stage {
             variables,
             model_name: CLASSIC,
             timeout: HOOK_TIMEOUT,
+            starter: None,
         }
     }
 
@@ -126,6 +128,17 @@ impl Stage {
         self
     }
 
+    /// This script starts Codex.
+    #[cfg(unix)]
+    pub fn started_by(mut self, script: PathBuf) -> Self {
+        self.starter = Some(script);
+        self
+    }
+
+    pub fn starter(&self) -> Option<&Path> {
+        self.starter.as_deref()
+    }
+
     /// A path in the folder that Codex works in.
     pub fn file(&self, name: &str) -> PathBuf {
         self.work.path().join(name)
@@ -159,15 +172,23 @@ impl Stage {
     /// # Panics
     /// Where a hook's answer was not accepted by Codex, or where Codex was in a loop: no row of the table may do that.
     pub fn exec(&self, prompt: &str) -> Seen {
+        let seen = self.exec_in_noise(prompt);
+        assert!(!seen.hooks().iter().any(|(_, status)| status == "Failed"), "a hook failed\n{}", seen.told());
+        seen
+    }
+
+    /// The same where a start-up file writes to stdout, so that an answer of JSON is lost.
+    ///
+    /// # Panics
+    /// Where Codex was in a loop.
+    pub fn exec_in_noise(&self, prompt: &str) -> Seen {
         self.write_config();
-        let mut command = codex::command(self.home(), self.work(), &self.variables);
+        let mut command = codex::command(self.home(), self.work(), &self.variables, self.starter());
         command.args(["exec", "--skip-git-repo-check", "--dangerously-bypass-hook-trust"]);
         command.args(["-s", "danger-full-access", "-C"]).arg(self.work()).arg(prompt);
         let seen = Seen { output: codex::run(&mut command) };
-        let told = format!("stdout:\n{}\nstderr:\n{}", seen.output.stdout, seen.output.stderr);
-        assert!(seen.output.status.success(), "Codex ended with {}\n{told}", seen.output.status);
-        assert!(!seen.hooks().iter().any(|(_, status)| status == "Failed"), "a hook failed\n{told}");
-        assert!(!self.model.overran(), "Codex called the model again and again\n{told}");
+        assert!(seen.output.status.success(), "Codex ended with {}\n{}", seen.output.status, seen.told());
+        assert!(!self.model.overran(), "Codex called the model again and again\n{}", seen.told());
         seen
     }
 
@@ -216,6 +237,10 @@ pub struct Seen {
 }
 
 impl Seen {
+    fn told(&self) -> String {
+        format!("stdout:\n{}\nstderr:\n{}", self.output.stdout, self.output.stderr)
+    }
+
     /// Every finished hook with the word that Codex has for it: `Completed`, `Blocked`, `Stopped` or `Failed`.
     pub fn hooks(&self) -> Vec<(String, String)> {
         let lines = self.output.stderr.lines().filter_map(|line| line.strip_prefix("hook: "));
