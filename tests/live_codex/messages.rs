@@ -7,6 +7,9 @@ use f5_stand_in::f5::{F5, Verdict};
 #[cfg(unix)]
 use f5_stand_in::{f5::refusing_url, model::Item};
 
+/// What is shown of a block: next to an exit code there is one text for everything.
+const BLOCK: &[&str] = if cfg!(unix) { &["feedback"] } else { &["warning", "feedback"] };
+
 fn one<'a>(hooks: &'a [HookRun], event: &str) -> &'a HookRun {
     hooks.iter().find(|hook| hook.event == event).unwrap_or_else(|| panic!("no {event} among {hooks:?}"))
 }
@@ -31,12 +34,7 @@ fn the_user_is_told_why_a_prompt_was_blocked() {
 
     let hooks = stage.app("FORBIDDEN-PROMPT");
 
-    assert_shown(
-        "shown: prompt not cleared",
-        one(&hooks, "userPromptSubmit"),
-        "blocked",
-        &["warning", "feedback"],
-    );
+    assert_shown("shown: prompt not cleared", one(&hooks, "userPromptSubmit"), "blocked", BLOCK);
     assert_eq!(stage.model.calls(), 0);
 }
 
@@ -50,12 +48,7 @@ fn the_user_is_told_why_a_command_was_refused_and_why_the_turn_ended() {
 
     let hooks = stage.app("Please do it");
 
-    assert_shown(
-        "shown: command not cleared",
-        one(&hooks, "preToolUse"),
-        "blocked",
-        &["warning", "feedback"],
-    );
+    assert_shown("shown: command not cleared", one(&hooks, "preToolUse"), "blocked", BLOCK);
     assert_shown("shown: answer not cleared", one(&hooks, "stop"), "stopped", &["warning", "stop"]);
     assert!(!stage.file("marker").exists());
     assert_eq!(stage.model.calls(), 2);
@@ -66,8 +59,8 @@ fn the_user_is_told_why_a_command_was_refused_and_why_the_turn_ended() {
 #[ignore = "needs the real Codex: set F5_GUARD_TEST_CODEX to its path and run with --ignored"]
 fn the_user_is_told_of_a_flagged_output() {
     for (strict, row, status, kinds) in [
-        ("false", "shown: output not cleared, default", "completed", ["warning", "context"]),
-        ("true", "shown: output not cleared, strict", "blocked", ["warning", "feedback"]),
+        ("false", "shown: output not cleared, default", "completed", &["warning", "context"][..]),
+        ("true", "shown: output not cleared, strict", "blocked", BLOCK),
     ] {
         let api = F5::builder().when("POISONED-OUTPUT", Verdict::flagged()).tls().start();
         let turns = [vec![Item::exec("printf 'POISONED-%s' OUTPUT")], vec![Item::message("Done.")]];
@@ -75,7 +68,7 @@ fn the_user_is_told_of_a_flagged_output() {
 
         let hooks = stage.app("Please do it");
 
-        assert_shown(row, one(&hooks, "postToolUse"), status, &kinds);
+        assert_shown(row, one(&hooks, "postToolUse"), status, kinds);
     }
 }
 

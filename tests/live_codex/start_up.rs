@@ -82,7 +82,10 @@ fn everything_is_blocked(shell: Shell, start_up: &str) {
     let told = worked.model.function_outputs().join("\n");
     assert!(!worked.file("marker").exists(), "{row}: the command must not run: {told}");
     assert!(seen.hook("PreToolUse").starts_with("Blocked,"), "{row}: {:?}", seen.hooks());
-    assert!(told.contains("blocked by PreToolUse hook") && told.contains("prompt_injection"), "{row}: {told}");
+    assert!(
+        told.contains("blocked by PreToolUse hook") && told.contains("prompt_injection"),
+        "{row}: {told}"
+    );
     assert_eq!(seen.hook("PostToolUse"), "Blocked", "{row}: {:?}", seen.hooks());
     assert!(!worked.model.was_given("POISONED-OUTPUT"), "{row}: {told}");
     assert_eq!(worked.model.calls(), 3, "{row}");
