@@ -5,7 +5,8 @@ mod error;
 mod pieces;
 mod report;
 mod request;
-mod response;
+#[doc(hidden)] // for examples/fuzz
+pub mod response;
 
 pub use client::{MAX_CHARACTERS, ScanClient, ScanJob};
 pub use error::{ScanError, StatusError, seconds};

@@ -212,8 +212,14 @@ fn two_files_in_one_folder_and_a_broken_one_are_warned_about() {
 fn hooks_of_the_administrators_requirements_need_no_trust() {
     use f5_guard::codex::listing::Source;
     let mut setup = Setup::new(OURS);
-    setup.codex.program =
-        std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/live_codex_trust/managed-codex.sh");
+    // Root's Codex gets next to nothing of the environment, so that the script has to be told in another way.
+    let script = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/live_codex_trust/managed-codex.sh");
+    let real = setup.codex.program.display();
+    let start = format!("#!/bin/sh\nF5_GUARD_TEST_CODEX='{real}' exec '{script}' \"$@\"\n");
+    let program = setup.home().path.join("managed-codex");
+    fs::write(&program, start).unwrap();
+    fs::set_permissions(&program, std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
+    setup.codex.program = program;
     let managed = format!("allow_managed_hooks_only = false\n[hooks]\nmanaged_dir = \"/opt/f5\"\n{OURS}");
     let requirements = setup.home().path.join("requirements.toml");
     fs::write(&requirements, &managed).unwrap();
