@@ -2,6 +2,8 @@
 //!
 //! `cleared` counts only where nothing else in the answer says that the scanners did not all run and pass.
 
+use std::borrow::Cow;
+
 use super::error::ScanError;
 use super::report::{Outcome, ScannerOutcome, ScannerResult};
 use crate::json::{Field, Json};
@@ -43,6 +45,10 @@ pub fn parse(bytes: &[u8]) -> Result<Verdict, ScanError> {
     results.once().into_iter().flat_map(Json::items).for_each(|result| listed.add(result));
     let outcome = match said {
         Outcome::Cleared if listed.failed > 0 => Outcome::Contradicted,
+        // Bytes that had to be replaced may have said something else. A hit counts all the same.
+        Outcome::Cleared if matches!(text, Cow::Owned(_)) => {
+            return Err(ScanError::BadBody("it is not valid UTF-8"));
+        }
         Outcome::Cleared => {
             listed.prove_a_pass(results)?;
             Outcome::Cleared
@@ -196,6 +202,16 @@ mod tests {
     #[test]
     fn a_body_with_nothing_but_the_outcome_is_enough() {
         assert_eq!(parse(br#"{"result":{"outcome":"cleared"}}"#).unwrap().outcome, Outcome::Cleared);
+    }
+
+    #[test]
+    fn bytes_that_are_not_utf8_clear_nothing_and_hide_no_hit() {
+        let body = |outcome: &str| {
+            [br#"{"id":""#, b"\xFF".as_slice(), br#"","result":{"outcome":""#, outcome.as_bytes(), b"\"}}"]
+                .concat()
+        };
+        assert!(matches!(parse(&body("cleared")), Err(ScanError::BadBody(_))));
+        assert_eq!(parse(&body("flagged")).unwrap().outcome, Outcome::Flagged);
     }
 
     #[test]
