@@ -100,6 +100,9 @@ pub struct ServiceArgs {
     /// PEM file with the only root certificates to trust
     #[arg(long, value_name = "FILE")]
     pub ca_bundle: Option<OsString>,
+    /// File with the API token, instead of every other source of it
+    #[arg(long, value_name = "FILE")]
+    pub token_file: Option<OsString>,
 }
 
 /// Options of the hook subcommands. An unusable value falls to the safe side instead of ending the process.
@@ -165,6 +168,7 @@ impl From<ServiceArgs> for Overrides {
             project_id: args.project_id,
             timeout: args.timeout,
             ca_bundle: args.ca_bundle,
+            token_file: args.token_file,
             ..Self::default()
         }
     }

@@ -28,5 +28,6 @@ pub mod secret;
 pub mod settings;
 pub mod stdio;
 pub mod supervise;
+pub mod token;
 pub mod transport;
 pub mod windows;

@@ -158,7 +158,7 @@ fn token(setting: &Setting<Option<Secret>>) -> SettingRow {
     let error = match setting.value.as_ref() {
         None => Some(ScanError::NoToken),
         Some(token) if !token.expose().bytes().all(|byte| byte.is_ascii_graphic()) => {
-            Some(ScanError::UnusableToken)
+            Some(ScanError::UnusableToken { from: setting.source })
         }
         Some(_) => None,
     };

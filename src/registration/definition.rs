@@ -86,6 +86,7 @@ pub struct RegistrationOptions {
     /// Seconds, as the user wrote them.
     pub timeout: Option<String>,
     pub ca_bundle: Option<String>,
+    pub token_file: Option<String>,
     /// The timeout of a scan in effect, in whole seconds rounded up, wherever it was set: it decides how long Codex
     /// has to wait. `None` for the default, which fits [`DEFAULT_HOOK_TIMEOUT`].
     pub scan_timeout_seconds: Option<u64>,
@@ -111,6 +112,7 @@ impl RegistrationOptions {
             ("--post-strict", &self.post_strict),
             ("--timeout", &self.timeout),
             ("--ca-bundle", &self.ca_bundle),
+            ("--token-file", &self.token_file),
         ];
         for (name, value) in given {
             if let Some(value) = value {

@@ -13,7 +13,7 @@ use super::pieces::{byte_offset, pieces};
 use super::report::ScanReport;
 use super::request::{Metadata, ScanDirection, ScanRequest};
 use super::response::{self, Verdict};
-use crate::settings::{BaseUrlError, Budget, PlainHttp, Settings};
+use crate::settings::{BaseUrlError, Budget, PlainHttp, Settings, Source};
 use crate::transport::proxy::exposes_plain_http;
 use crate::transport::{ExchangeLog, Transport, with_retries};
 
@@ -45,6 +45,8 @@ struct Endpoint {
     transport: Transport,
     url: Url,
     authorization: HeaderValue,
+    /// Where the token came from.
+    token: Source,
     project: Option<String>,
     deadline: Instant,
     /// Older services refuse the field; once one did, no further piece sends it.
@@ -70,11 +72,12 @@ impl ScanClient {
         log: Option<ExchangeLog>,
     ) -> Result<Self, ScanError> {
         let token = settings.api_token.as_ref().ok_or(ScanError::NoToken)?;
+        let unusable = || ScanError::UnusableToken { from: settings.api_token.source };
         if !token.expose().bytes().all(|byte| byte.is_ascii_graphic()) {
-            return Err(ScanError::UnusableToken);
+            return Err(unusable());
         }
-        let mut authorization = HeaderValue::try_from(format!("Bearer {}", token.expose()))
-            .map_err(|_| ScanError::UnusableToken)?;
+        let mut authorization =
+            HeaderValue::try_from(format!("Bearer {}", token.expose())).map_err(|_| unusable())?;
         authorization.set_sensitive(true);
         let url = settings.base_url.as_ref().map_err(|error| *error)?.endpoint("scans");
         if *settings.plain_http == PlainHttp::LoopbackOnly && exposes_plain_http(&url) {
@@ -86,6 +89,7 @@ impl ScanClient {
             transport: Transport::new(&settings.tls)?.recording(log),
             url,
             authorization,
+            token: settings.api_token.source,
             project: settings.project_id.value.clone(),
             deadline,
             omit_direction: AtomicBool::new(false),
@@ -210,11 +214,10 @@ impl Endpoint {
             {
                 Err(Refused::Direction)
             }
-            status => Err(Refused::Error(ScanError::Status(StatusError::new(
-                status,
-                response.header("location"),
-                &response.body,
-            )))),
+            status => {
+                let error = StatusError::new(status, response.header("location"), &response.body);
+                Err(Refused::Error(ScanError::Status(error.with_token_from(self.token))))
+            }
         }
     }
 }

@@ -42,6 +42,7 @@ pub struct Overrides {
     pub post_strict: Option<OsString>,
     pub timeout: Option<OsString>,
     pub ca_bundle: Option<OsString>,
+    pub token_file: Option<OsString>,
     /// The timeout that the hook is registered with, in seconds.
     pub hook_timeout: Option<OsString>,
 }
@@ -49,7 +50,10 @@ pub struct Overrides {
 /// Everything that a scan and its answer depend on.
 #[derive(Debug, Clone)]
 pub struct Settings {
+    /// The token of the environment. Where there is none, [`crate::token::complete`] looks further.
     pub api_token: Setting<Option<Secret>>,
+    /// A file with the token. Where a registered command names one, no variable has a say.
+    pub token_file: Setting<Option<PathBuf>>,
     pub base_url: Setting<Result<BaseUrl, BaseUrlError>>,
     pub plain_http: Setting<PlainHttp>,
     pub project_id: Setting<Option<String>>,
@@ -107,7 +111,15 @@ impl Settings {
         )
         .map(PlainHttp::from_switch);
         Self {
-            api_token: text("F5_GUARDRAILS_API_TOKEN", None, env).map(|token| token.map(Secret::new)),
+            api_token: match &overrides.token_file {
+                Some(_) => Setting::default_value(None),
+                None => text("F5_GUARDRAILS_API_TOKEN", None, env).map(|token| token.map(Secret::new)),
+            },
+            token_file: path(
+                "F5_GUARDRAILS_API_TOKEN_FILE",
+                overrides.token_file.as_ref().map(|t| ("--token-file", t)),
+                env,
+            ),
             base_url: base_url(overrides.base_url.as_ref(), *plain_http, env),
             plain_http,
             project_id: text(
@@ -230,8 +242,8 @@ impl TlsSettings {
                 "auto, true or false",
                 "auto is used",
             ),
-            client_cert: path("F5_GUARDRAILS_CLIENT_CERT", env),
-            client_key: path("F5_GUARDRAILS_CLIENT_KEY", env),
+            client_cert: path("F5_GUARDRAILS_CLIENT_CERT", None, env),
+            client_key: path("F5_GUARDRAILS_CLIENT_KEY", None, env),
             key_log: env("SSLKEYLOGFILE").is_some_and(|value| !value.is_empty()),
         }
     }
@@ -306,8 +318,12 @@ fn text(
     }
 }
 
-fn path(variable: &'static str, env: Env<'_>) -> Setting<Option<PathBuf>> {
-    match env_setting(variable, env) {
+fn path(
+    variable: &'static str,
+    flag: Option<(&'static str, &OsString)>,
+    env: Env<'_>,
+) -> Setting<Option<PathBuf>> {
+    match Given::find(flag, variable, env) {
         Some(given) => {
             Setting { value: Some(home_relative(&given.text, env)), source: given.source, problem: None }
         }
