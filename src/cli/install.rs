@@ -114,6 +114,9 @@ pub struct Enforced {
 pub struct UninstallArgs {
     #[command(flatten)]
     pub target: Target,
+    /// Also remove every token that you stored with `f5-guard login`
+    #[arg(long)]
+    pub purge: bool,
 }
 
 impl From<Scope> for installation::Scope {

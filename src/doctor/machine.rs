@@ -66,10 +66,10 @@ fn desktop(facts: &Facts, findings: &mut Vec<Finding>) {
     };
     let fix = match facts.program.system {
         System::Windows => {
-            "Set it in the user environment (Settings, \"Edit environment variables for your account\"), then quit the app whole and start it again."
+            "Run `f5-guard login`, which stores the token where they find it; or set it in the user environment (Settings, \"Edit environment variables for your account\"), then quit the app whole and start it again."
         }
         System::MacOs | System::Unix => {
-            "Run `launchctl setenv F5_GUARDRAILS_API_TOKEN \"$F5_GUARDRAILS_API_TOKEN\"` (after each login; the same for other F5_GUARDRAILS_ variables), then quit the app and relaunch it."
+            "Run `f5-guard login`, which stores the token where they find it; or run `launchctl setenv F5_GUARDRAILS_API_TOKEN \"$F5_GUARDRAILS_API_TOKEN\"` (after each login; the same for other F5_GUARDRAILS_ variables), then quit the app and relaunch it."
         }
     };
     findings.push(Finding::new(FindingId::DesktopApps, Severity::Note, text, fix));

@@ -22,7 +22,8 @@ const SECOND: Duration = Duration::from_secs(1);
 
 fn settings(variables: &[(&str, &str)]) -> Vec<super::settings::SettingRow> {
     let env = |name: &str| variables.iter().find(|(key, _)| *key == name).map(|(_, value)| value.into());
-    let connection = Connection { proxy: None, trust: Ok(("the system's certificate store".into(), vec![])) };
+    let connection =
+        Connection { proxy: None, trust: Ok(("the system's certificate store".into(), vec![])), token: None };
     rows(&Settings::read(&Overrides::default(), &env), &connection, &Screen::new([]))
 }
 

@@ -123,7 +123,7 @@ pub fn completed<'a>(
 /// [`TokenError`] where a source is there and can't be used. No source at all is no error here: what needs a token
 /// says so.
 pub fn complete(settings: &mut Settings, env: Env<'_>, deadline: Instant) -> Result<(), TokenError> {
-    complete_from(settings, env, deadline, Manner::Silent, &store::system())
+    complete_from(settings, env, deadline, Manner::Silent, &store::system(env))
 }
 
 /// [`complete`] with another manner of asking, or another store.

@@ -1,27 +1,34 @@
 //! Gathers the facts, in the order in which one needs the other.
 
 use std::path::PathBuf;
+use std::time::Instant;
 
 use super::{background, codex, desktop, files, hooks, log, service, writers};
 use crate::cli::DoctorArgs;
 use crate::codex::System;
 use crate::doctor::Facts;
-use crate::doctor::facts::{BinaryFacts, HookFacts, Layer, Runner, ThisProgram, WritableFacts};
+use crate::doctor::facts::{BinaryFacts, DesktopToken, HookFacts, Layer, Runner, ThisProgram, WritableFacts};
 use crate::doctor::screen::Screen;
 use crate::doctor::settings::rows;
 use crate::secret::Secret;
-use crate::settings::{Env, Settings};
+use crate::settings::{Env, Settings, Source};
+use crate::token;
 
 /// Every variable that can hold a token.
 const TOKENS: [&str; 3] = ["F5_GUARDRAILS_API_TOKEN", "F5_GLOBAL_API_TOKEN", "CALYPSOAI_TOKEN"];
 
+fn tokens(env: Env<'_>) -> impl Iterator<Item = Secret> {
+    TOKENS.iter().filter_map(move |name| env(name)).map(|token| Secret::new(token.to_string_lossy().trim()))
+}
+
 pub fn collect(args: &DoctorArgs, env: Env<'_>) -> Facts {
     let folder = std::env::current_dir().unwrap_or_else(|_| PathBuf::from("."));
-    let tokens = TOKENS.iter().filter_map(|name| env(name));
-    let screen = Screen::new(tokens.map(|token| Secret::new(token.to_string_lossy().trim())));
+    let first = Settings::read(&crate::settings::Overrides::default(), env);
+    let stored = token::completed(&first, env, Instant::now() + token::STORE_TIME).ok();
+    let stored = stored.and_then(|settings| settings.api_token.value.clone());
+    let screen = Screen::new(tokens(env).chain(stored));
 
     // Before anything is run that could write to it.
-    let first = Settings::read(&crate::settings::Overrides::default(), env);
     let log = log::examine(first.log.file.value.clone(), &screen);
 
     let answers = codex::ask(args.codex.as_deref(), &folder, env, &screen);
@@ -32,8 +39,10 @@ pub fn collect(args: &DoctorArgs, env: Env<'_>) -> Facts {
     };
     let examined = hooks::examine(registered, &folder, answers.home.as_ref().ok(), env, &screen);
 
-    let settings = Settings::read(&examined.overrides, env);
-    let connection = service::connection(&settings, &screen);
+    let mut settings = Settings::read(&examined.overrides, env);
+    let token = token::complete(&mut settings, env, Instant::now() + token::STORE_TIME).err();
+    let screen = Screen::new(tokens(env).chain(settings.api_token.value.clone()));
+    let connection = service::connection(&settings, token, &screen);
     let settings_rows = rows(&settings, &connection, &screen);
     let possible = settings_rows.iter().all(|row| {
         row.problem.as_ref().is_none_or(|problem| problem.severity < crate::doctor::Severity::Problem)
@@ -51,7 +60,11 @@ pub fn collect(args: &DoctorArgs, env: Env<'_>) -> Facts {
         files: files.facts,
         hooks: examined.hooks,
         log,
-        desktop: desktop::token(System::this()),
+        desktop: match settings.api_token.source {
+            // Apps find it there, too.
+            Source::Stored(_) | Source::Flag(_) => DesktopToken::NotApplicable,
+            Source::Environment(_) | Source::Default => desktop::token(System::this()),
+        },
         background: background::examine(answers.home.as_ref().ok(), &examined.overrides, &settings, &screen),
         service: service::ask(args.offline, possible, &settings, &screen),
     }

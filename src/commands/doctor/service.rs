@@ -8,12 +8,13 @@ use crate::doctor::screen::Screen;
 use crate::doctor::settings::Connection;
 use crate::settings::Settings;
 use crate::supervise::supervise;
+use crate::token::TokenError;
 use crate::transport::{client_identity, load_trust, proxy};
 
 /// Time for reading the trust store: a keychain can be slow at first.
 const TRUST_TIME: Duration = Duration::from_secs(60);
 
-pub fn connection(settings: &Settings, screen: &Screen) -> Connection {
+pub fn connection(settings: &Settings, token: Option<TokenError>, screen: &Screen) -> Connection {
     let proxy = settings.base_url.as_ref().ok().and_then(|url| proxy::shown_proxy_for(url.url()));
     let proxy = proxy.map(|proxy| screen.text(&proxy));
     let tls = settings.tls.clone();
@@ -35,7 +36,7 @@ pub fn connection(settings: &Settings, screen: &Screen) -> Connection {
             "Set F5_GUARDRAILS_CA_BUNDLE to a PEM file, which spares the system's store.".to_owned(),
         )),
     };
-    Connection { proxy, trust }
+    Connection { proxy, trust, token }
 }
 
 /// One scan of the smoke test's greeting. Not tried where a setting has a problem of its own.

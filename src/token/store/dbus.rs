@@ -13,6 +13,7 @@ use std::os::unix::net::{SocketAddr, UnixStream};
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
+use crate::settings::Env;
 pub use wire::{Body, Cursor, Malformed};
 use wire::{Kind, Message};
 
@@ -57,7 +58,7 @@ pub enum Address {
 
 /// The addresses to try, in order: `DBUS_SESSION_BUS_ADDRESS`, else the usual place of a systemd session. Apps that the
 /// desktop starts have the variable, what runs under `su`, `cron` or a server often has not.
-pub fn addresses(env: &dyn Fn(&str) -> Option<OsString>, uid: u32) -> Vec<Address> {
+pub fn addresses(env: Env<'_>, uid: u32) -> Vec<Address> {
     if let Some(text) = env("DBUS_SESSION_BUS_ADDRESS").filter(|text| !text.is_empty()) {
         return parse_addresses(text.as_bytes());
     }

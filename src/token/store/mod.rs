@@ -15,6 +15,7 @@ use std::time::{Duration, Instant};
 use super::Entry;
 use crate::scan::seconds;
 use crate::secret::Secret;
+use crate::settings::Env;
 
 /// Whether the store may talk to the user.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -91,15 +92,19 @@ pub trait Store: Sync {
     fn entries(&self, deadline: Instant) -> Result<Vec<Entry>, StoreError>;
 }
 
-/// This system's.
+/// This system's, as a process with this environment finds it.
 #[must_use]
-pub fn system() -> impl Store + Clone + Send + 'static {
+#[cfg_attr(
+    any(target_os = "macos", windows),
+    expect(unused_variables, reason = "the system knows its user's store")
+)]
+pub fn system(env: Env<'_>) -> impl Store + 'static {
     #[cfg(target_os = "macos")]
     return keychain::Keychain;
     #[cfg(windows)]
     return credential_manager::CredentialManager;
     #[cfg(all(unix, not(target_os = "macos")))]
-    return secret_service::SecretService::of_this_session();
+    return secret_service::SecretService::of_session(env);
 }
 
 /// How long a store that refuses is left alone before it is asked again.

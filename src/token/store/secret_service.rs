@@ -3,12 +3,12 @@
 //! With a plain session: what goes over the socket is seen by nobody but this user, the bus and the service, and those
 //! can read the token anyway.
 
-use std::ffi::OsString;
 use std::time::{Duration, Instant};
 
 use super::dbus::{Address, Body, Bus, BusError, Cursor, Malformed, Method, addresses};
 use super::{Entry, Manner, Store, StoreError};
 use crate::secret::Secret;
+use crate::settings::Env;
 use crate::token::Kind;
 
 const NAME: &str = "the Secret Service";
@@ -26,11 +26,7 @@ pub struct SecretService {
 }
 
 impl SecretService {
-    pub fn of_this_session() -> Self {
-        Self::on(&|name| std::env::var_os(name))
-    }
-
-    pub fn on(env: &dyn Fn(&str) -> Option<OsString>) -> Self {
+    pub fn of_session(env: Env<'_>) -> Self {
         let uid = nix::unistd::geteuid().as_raw();
         Self { addresses: addresses(env, uid), uid }
     }
