@@ -72,6 +72,13 @@ pub struct InstallArgs {
     /// Don't ask, and leave the hooks untrusted
     #[arg(long)]
     pub no_trust: bool,
+    /// Keep the variables that hold tokens from the commands that the model runs: [shell_environment_policy] exclude
+    /// of your config.toml
+    #[arg(long, conflicts_with = "no_hide_token")]
+    pub hide_token: bool,
+    /// Don't ask, and leave those variables as they are
+    #[arg(long)]
+    pub no_hide_token: bool,
     /// Don't try a scan at the end
     #[arg(long)]
     pub skip_smoketest: bool,

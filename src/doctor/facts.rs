@@ -25,6 +25,7 @@ pub struct Facts {
     pub writable: Vec<WritableFacts>,
     pub log: LogFacts,
     pub desktop: DesktopToken,
+    pub visible: VisibleTokens,
     pub background: BackgroundServer,
     pub service: ServiceFacts,
 }
@@ -257,6 +258,15 @@ pub enum LogFile {
     None,
     Writable(PathBuf),
     NotWritable(PathBuf, String),
+}
+
+/// Which of the variables that hold tokens a command of the model sees.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum VisibleTokens {
+    /// Codex ran a command as it runs the model's, and it saw these.
+    Seen(Vec<&'static str>),
+    /// Codex could not be asked to run one.
+    CannotTell,
 }
 
 /// Whether programs that the desktop starts see the token.

@@ -82,6 +82,7 @@ finding_ids! {
     Writable => "writable",
     Setting => "setting",
     Token => "token",
+    TokenVisible => "token-visible",
     FailOpen => "fail-open",
     Certificates => "certificates",
     KeyLog => "key-log",

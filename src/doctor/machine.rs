@@ -1,6 +1,6 @@
 //! Findings about what surrounds the hooks: who can change managed files, the log, desktop apps, the service.
 
-use super::facts::{BackgroundServer, DesktopToken, Facts, LogFile, ServiceFacts, Writers};
+use super::facts::{BackgroundServer, DesktopToken, Facts, LogFile, ServiceFacts, VisibleTokens, Writers};
 use super::finding::{Finding, FindingId, Severity};
 use super::settings::is_decisive;
 use crate::codex::System;
@@ -9,6 +9,7 @@ pub(super) fn judge(facts: &Facts, findings: &mut Vec<Finding>) {
     writable(facts, findings);
     log(facts, findings);
     desktop(facts, findings);
+    visible(facts, findings);
     background(facts, findings);
     service(facts, findings);
 }
@@ -73,6 +74,23 @@ fn desktop(facts: &Facts, findings: &mut Vec<Finding>) {
         }
     };
     findings.push(Finding::new(FindingId::DesktopApps, Severity::Note, text, fix));
+}
+
+/// The fix is for the layer that decides: of several lists Codex takes the strongest layer's.
+fn visible(facts: &Facts, findings: &mut Vec<Finding>) {
+    let VisibleTokens::Seen(names) = &facts.visible else { return };
+    let Some(first) = names.first() else { return };
+    let all = names.join(" and ");
+    findings.push(Finding::new(
+        FindingId::TokenVisible,
+        Severity::Warning,
+        format!("Every command that the model runs can read {all}: Codex hands it on."),
+        format!(
+            "Run `f5-guard install --scope user --hide-token`, or store the token with `f5-guard login` and unset \
+             {first}. Where a project or a profile has an `exclude` of its own below [shell_environment_policy], add \
+             \"{first}\" there: that list replaces the user's."
+        ),
+    ));
 }
 
 fn background(facts: &Facts, findings: &mut Vec<Finding>) {

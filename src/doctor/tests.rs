@@ -72,6 +72,7 @@ fn healthy() -> Facts {
         writable: vec![],
         log: LogFacts { file: LogFile::Writable("/h/logs/f5.log".into()), problems: vec![] },
         desktop: DesktopToken::NotApplicable,
+        visible: VisibleTokens::Seen(vec![]),
         background: BackgroundServer::Same,
         service: ServiceFacts::Cleared { took: SECOND },
     }
@@ -326,7 +327,7 @@ fn every_finding_has_a_case_and_a_fix() {
 #[test]
 fn unusable_certificates_are_a_problem_and_skipped_ones_a_warning() {
     let with = |trust| {
-        let connection = Connection { proxy: None, trust };
+        let connection = Connection { proxy: None, trust, token: None };
         let env = |name: &str| (name == "F5_GUARDRAILS_API_TOKEN").then(|| "planted-token".into());
         let rows = rows(&Settings::read(&Overrides::default(), &env), &connection, &Screen::new([]));
         let diagnosis = after(|facts| facts.settings = rows);

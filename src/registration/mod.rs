@@ -12,6 +12,7 @@ mod definition;
 mod diff;
 mod document;
 mod error;
+mod exclusion;
 mod foreign;
 mod json;
 mod model;
@@ -32,8 +33,8 @@ pub use definition::{
 };
 pub use diff::unified_diff;
 pub use document::{
-    ConfigFile, Installed, NamedHook, RemovalScope, Removed, has_foreign_hooks, install, our_trust_keys,
-    registered, remove, renew_record,
+    ConfigFile, Installed, NamedHook, RemovalScope, Removed, SECRET_VARIABLES, has_foreign_hooks,
+    hidden_names, hides, install, our_trust_keys, registered, remove, renew_record,
 };
 pub use error::DocumentError;
 pub use model::{EventGroups, Group, Handler};

@@ -3,13 +3,14 @@
 use std::path::Path;
 use std::time::Duration;
 
+use super::visible_tokens;
 use crate::codex::System;
 use crate::codex::app_server::AppServer;
 use crate::codex::home::{CodexHome, Origin};
 use crate::codex::layers::{self, ConfigVerdict, HookSwitches, HooksFeature, Strictness};
 use crate::codex::listing::HookListing;
 use crate::codex::locate;
-use crate::doctor::facts::{CodexFacts, Existence, HomeFacts, ListingFacts};
+use crate::doctor::facts::{CodexFacts, Existence, HomeFacts, ListingFacts, VisibleTokens};
 use crate::doctor::screen::Screen;
 use crate::settings::Env;
 
@@ -22,6 +23,7 @@ pub struct Answers {
     pub home: Result<CodexHome, String>,
     /// All hooks that Codex sees; `None` where it could not be asked.
     pub hooks: Option<Vec<HookListing>>,
+    pub visible: VisibleTokens,
 }
 
 pub fn ask(explicit: Option<&Path>, folder: &Path, env: Env<'_>, screen: &Screen) -> Answers {
@@ -39,6 +41,7 @@ pub fn ask(explicit: Option<&Path>, folder: &Path, env: Env<'_>, screen: &Screen
         listing: Err("it was not asked".to_owned()),
     };
     let mut hooks = None;
+    let mut visible = VisibleTokens::CannotTell;
     if let Ok(codex) = &found {
         facts.version = locate::version(codex, LIMIT)
             .map(|version| screen.text(&version))
@@ -53,6 +56,7 @@ pub fn ask(explicit: Option<&Path>, folder: &Path, env: Env<'_>, screen: &Screen
                         facts.switches = told.switches;
                         facts.listing = Ok(told.notes);
                         hooks = Some(told.hooks);
+                        visible = told.visible;
                     }
                     Err(why) => facts.listing = Err(why),
                 }
@@ -61,13 +65,14 @@ pub fn ask(explicit: Option<&Path>, folder: &Path, env: Env<'_>, screen: &Screen
             Err(why) => facts.listing = Err(why.clone()),
         }
     }
-    Answers { facts, home, hooks }
+    Answers { facts, home, hooks, visible }
 }
 
 struct Told {
     switches: Option<HookSwitches>,
     notes: ListingFacts,
     hooks: Vec<HookListing>,
+    visible: VisibleTokens,
 }
 
 fn conversation(program: &Path, home: &CodexHome, folder: &Path, screen: &Screen) -> Result<Told, String> {
@@ -82,7 +87,8 @@ fn conversation(program: &Path, home: &CodexHome, folder: &Path, screen: &Screen
         errors: listed.errors.iter().map(|error| screen.parser_message(&error.message)).collect(),
         unreadable: listed.unreadable.iter().map(|entry| screen.parser_message(entry)).collect(),
     };
-    Ok(Told { switches, notes, hooks: listed.hooks })
+    let visible = visible_tokens::ask(&mut server, folder);
+    Ok(Told { switches, notes, hooks: listed.hooks, visible })
 }
 
 fn shown(verdict: ConfigVerdict, screen: &Screen) -> ConfigVerdict {

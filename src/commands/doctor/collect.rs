@@ -65,6 +65,7 @@ pub fn collect(args: &DoctorArgs, env: Env<'_>) -> Facts {
             Source::Stored(_) | Source::Flag(_) => DesktopToken::NotApplicable,
             Source::Environment(_) | Source::Default => desktop::token(System::this()),
         },
+        visible: answers.visible,
         background: background::examine(answers.home.as_ref().ok(), &examined.overrides, &settings, &screen),
         service: service::ask(args.offline, possible, &settings, &screen),
     }

@@ -13,6 +13,7 @@ mod json;
 mod log;
 mod service;
 mod text;
+mod visible_tokens;
 mod writers;
 
 use std::io::{self, Write};

@@ -7,6 +7,7 @@
 mod activation;
 mod error;
 mod first_scan;
+mod hide_token;
 mod kept;
 mod options;
 mod print;
@@ -25,14 +26,14 @@ use scopes::Plan;
 use summary::{FirstScan, Report};
 
 use super::setup::{CODEX_TIME, PATIENCE, find_codex, say, say_error};
-use crate::cli::InstallArgs;
+use crate::cli::{InstallArgs, LoginArgs, TokenService};
 use crate::codex::listing::HookListing;
 use crate::codex::locate::{self, Codex, LocateError};
 use crate::file_edit::{EditLock, FileEditError, install_binary};
 use crate::installation::{
     Edit, Ledger, Scope, Surroundings, Witness, carry_out, prepare, protected_folder, python_scripts, stamp,
 };
-use crate::registration::MovedHook;
+use crate::registration::{MovedHook, RegistrationOptions};
 use crate::settings::Env;
 
 const PROCESS_ENV: Env<'static> = &|name| std::env::var_os(name);
@@ -65,7 +66,9 @@ fn install(args: &InstallArgs) -> Result<(), InstallError> {
     let options = options::registration_options(args, options::For::ThisMachine, PROCESS_ENV)
         .map_err(|error| InstallError::option(error, &kept))?;
     let codex = find_codex(args.target.codex.as_deref(), surroundings.system)?;
+    offer_login(args, &options);
     let mut plan = Plan::make(args, &options, &surroundings)?;
+    plan.hidden = hide_token::decide(args, &plan)?;
     // Everything that could be refused is refused before the first byte is written.
     let ledger = Ledger::open(&plan.folder, plan.new_file);
     let edits = prepare(plan.goals()?, &ledger, &plan.places)?;
@@ -93,6 +96,7 @@ fn install(args: &InstallArgs) -> Result<(), InstallError> {
             ));
         }
     }
+    report.notes.extend(hide_token::note(&plan, PROCESS_ENV));
     report.notes.extend(plan.binary().and_then(|binary| summary::path_note(&binary, PROCESS_ENV)));
     let version = codex.as_ref().ok().and_then(|codex| locate::version(codex, CODEX_TIME).ok());
     say(&format!(
@@ -224,10 +228,36 @@ fn activate(args: &InstallArgs, plan: &Plan<'_>, codex: &Result<Codex, LocateErr
     question.settle()
 }
 
+/// Without a token nothing would be scanned: where somebody can be asked for it, that comes first.
+fn offer_login(args: &InstallArgs, options: &RegistrationOptions) {
+    let terminal = io::stdin().is_terminal() && io::stdout().is_terminal();
+    if args.target.dry_run || !terminal || first_scan::has_token(options, PROCESS_ENV) {
+        return;
+    }
+    if yes("No API token is set or stored, and without one nothing is scanned. Log in now? [Y/n] ", true) {
+        let service = TokenService {
+            base_url: options.base_url.clone().map(Into::into),
+            project_id: options.project_id.clone().map(Into::into),
+            ca_bundle: options.ca_bundle.clone().map(Into::into),
+            global: false,
+        };
+        // It says itself what went wrong, and the last lines of the installation say what is still to do.
+        let _ = super::login::run(&LoginArgs { service, ..LoginArgs::default() });
+    }
+}
+
 fn ask(hooks: &[HookListing]) -> bool {
+    yes(&summary::question(hooks), false)
+}
+
+/// A question on the terminal. Nothing but Enter is the usual answer.
+fn yes(question: &str, usual: bool) -> bool {
     let mut stdout = io::stdout().lock();
-    let asked = stdout.write_all(summary::question(hooks).as_bytes()).and_then(|()| stdout.flush());
+    let asked = stdout.write_all(question.as_bytes()).and_then(|()| stdout.flush());
     let mut answer = String::new();
     let read = asked.and_then(|()| io::stdin().lock().read_line(&mut answer));
-    read.is_ok() && matches!(answer.trim().to_lowercase().as_str(), "y" | "yes")
+    match answer.trim().to_lowercase().as_str() {
+        "" if answer.ends_with('\n') => read.is_ok() && usual,
+        answer => read.is_ok() && matches!(answer, "y" | "yes"),
+    }
 }

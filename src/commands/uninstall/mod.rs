@@ -4,6 +4,7 @@ mod error;
 mod project;
 mod removal;
 mod system;
+mod tokens;
 mod user;
 
 use std::path::Path;
@@ -57,7 +58,7 @@ fn uninstall(args: &UninstallArgs) -> Result<String, UninstallError> {
     if target.dry_run {
         return dry_run(scope, &surroundings, &managed, &places, target.dir.as_deref());
     }
-    let outcome = match scope {
+    let mut outcome = match scope {
         Scope::User => remove_user(&surroundings, &places, found)?,
         Scope::Project => {
             remove_project(&surroundings, &places, &project_folder(target.dir.as_deref())?, &codex)?
@@ -67,6 +68,9 @@ fn uninstall(args: &UninstallArgs) -> Result<String, UninstallError> {
             remove_system(&surroundings, &places, &managed)?
         }
     };
+    if scope != Scope::Project || args.purge {
+        tokens::settle(args.purge, env, &mut outcome);
+    }
     Ok(text(&outcome, scope))
 }
 

@@ -24,6 +24,7 @@ pub fn splices(text: &str, change: &Change) -> Result<Vec<Splice>, DocumentError
     match change {
         Change::Append(hook) => editor.append(hook),
         Change::Set { table, key, value } => editor.set(table, key, value),
+        Change::Add { array, value } => editor.add(array, value),
         Change::Unset { table, key } => editor.unset(table, key),
         Change::Remove { array, index } => editor.remove(array, *index),
     }
@@ -87,11 +88,20 @@ impl Editor<'_> {
         let line = format!("{key} = {literal}");
         match table {
             Some(table) if !is_implied(table) => self.insert(table, &line),
-            // Only `features` and `hooks` are ever new.
+            // Only tables of the root are ever new.
             _ => match path {
                 [Step::Key(name)] => Ok(vec![append_block(self.text, &[format!("[{name}]"), line])]),
                 _ => Err(lost()),
             },
+        }
+    }
+
+    fn add(&self, path: &[Step], value: &Json) -> Result<Vec<Splice>, DocumentError> {
+        match self.root.find(path).ok_or_else(lost)? {
+            Node::Array { sequence, .. } => {
+                Ok(sequence.append(self.text, &literal(value), &self.layout(Empty::Tight)))
+            }
+            _ => Err(lost()),
         }
     }
 
@@ -228,6 +238,7 @@ fn literal(value: &Json) -> String {
                 value.to_string().replace('\u{7f}', "\\u007F")
             }
         }
+        Json::Array(items) => format!("[{}]", items.iter().map(literal).collect::<Vec<_>>().join(", ")),
         other => other.to_string(),
     }
 }
