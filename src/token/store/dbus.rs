@@ -56,15 +56,13 @@ pub enum Address {
     Abstract(Vec<u8>),
 }
 
-/// The addresses to try, in order: `DBUS_SESSION_BUS_ADDRESS`, else the usual place of a systemd session. Apps that the
-/// desktop starts have the variable, what runs under `su`, `cron` or a server often has not.
-pub fn addresses(env: Env<'_>, uid: u32) -> Vec<Address> {
+/// The addresses to try, in order: `DBUS_SESSION_BUS_ADDRESS`, else the place of a systemd session, as libdbus has it.
+pub fn addresses(env: Env<'_>) -> Vec<Address> {
     if let Some(text) = env("DBUS_SESSION_BUS_ADDRESS").filter(|text| !text.is_empty()) {
         return parse_addresses(text.as_bytes());
     }
     let folder = env("XDG_RUNTIME_DIR").filter(|folder| !folder.is_empty());
-    let folder = folder.map_or_else(|| PathBuf::from(format!("/run/user/{uid}")), PathBuf::from);
-    vec![Address::Path(folder.join("bus"))]
+    folder.map(|folder| Address::Path(PathBuf::from(folder).join("bus"))).into_iter().collect()
 }
 
 /// Those of a list that are local sockets; others (TCP, a command to run) are passed over.

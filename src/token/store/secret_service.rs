@@ -28,7 +28,7 @@ pub struct SecretService {
 impl SecretService {
     pub fn of_session(env: Env<'_>) -> Self {
         let uid = nix::unistd::geteuid().as_raw();
-        Self { addresses: addresses(env, uid), uid }
+        Self { addresses: addresses(env), uid }
     }
 
     fn conversation(&self, deadline: Instant) -> Result<Conversation, StoreError> {
