@@ -14,6 +14,8 @@ mod app_server;
 mod codex;
 #[cfg(unix)] // the command is a line for a Unix shell
 mod faults;
+#[cfg(unix)] // the command is a line for a Unix shell
+mod login;
 mod messages;
 mod outputs;
 mod prompts;

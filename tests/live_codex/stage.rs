@@ -33,6 +33,8 @@ pub struct Stage {
     mcp: Option<Mcp>,
     features: Vec<&'static str>,
     variables: Vec<(String, String)>,
+    codex_model: &'static str,
+    more_config: String,
 }
 
 impl Stage {
@@ -55,13 +57,45 @@ impl Stage {
             ("NO_PROXY", "127.0.0.1".to_owned()),
         ];
         let variables = variables.into_iter().map(|(name, value)| (name.to_owned(), value)).collect();
-        Self { home, work, api, elsewhere: BTreeMap::new(), model, mcp: None, features: vec![], variables }
+        Self {
+            home,
+            work,
+            api,
+            elsewhere: BTreeMap::new(),
+            model,
+            mcp: None,
+            features: vec![],
+            variables,
+            codex_model: "gpt-5.5",
+            more_config: String::new(),
+        }
     }
 
     /// Sets a variable of the environment that Codex, and with it the hooks, run in.
     pub fn set(mut self, name: &str, value: &str) -> Self {
         self.variables.retain(|(known, _)| known != name);
         self.variables.push((name.to_owned(), value.to_owned()));
+        self
+    }
+
+    /// Takes a variable out of that environment.
+    #[cfg(unix)] // only of use with a command that runs
+    pub fn without(mut self, name: &str) -> Self {
+        self.variables.retain(|(known, _)| known != name);
+        self
+    }
+
+    /// The model that Codex believes to talk to: it decides which tools there are.
+    #[cfg(unix)] // only of use with a command that runs
+    pub fn codex_model(mut self, name: &'static str) -> Self {
+        self.codex_model = name;
+        self
+    }
+
+    /// Lines for the end of `config.toml`.
+    #[cfg(unix)] // only of use with a command that runs
+    pub fn more_config(mut self, lines: &str) -> Self {
+        self.more_config = lines.to_owned();
         self
     }
 
@@ -143,7 +177,7 @@ impl Stage {
     /// Writes `config.toml`.
     pub fn write_config(&self) {
         let mut config = format!(
-            r#"model = "gpt-5.5"
+            r#"model = "{}"
 model_provider = "stand_in"
 [model_providers.stand_in]
 name = "stand-in"
@@ -153,6 +187,7 @@ env_key = "STUB_KEY"
 request_max_retries = 0
 stream_max_retries = 0
 "#,
+            self.codex_model,
             self.model.base_url()
         );
         if let Some(server) = &self.mcp {
@@ -174,6 +209,7 @@ stream_max_retries = 0
                  command = '{command}'\ntimeout = {HOOK_TIMEOUT}\n"
             );
         }
+        config += &self.more_config;
         std::fs::write(self.home().join("config.toml"), config).expect("config.toml can be written");
     }
 }
