@@ -265,8 +265,10 @@ pub enum LogFile {
 pub enum VisibleTokens {
     /// Codex ran a command as it runs the model's, and it saw these.
     Seen(Vec<&'static str>),
-    /// Codex could not be asked to run one.
-    CannotTell,
+    /// One of them is set here, and Codex could not be asked to run a command.
+    NotProven,
+    /// None is set here, and Codex could not be asked.
+    NotAsked,
 }
 
 /// Whether programs that the desktop starts see the token.

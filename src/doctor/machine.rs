@@ -78,7 +78,20 @@ fn desktop(facts: &Facts, findings: &mut Vec<Finding>) {
 
 /// The fix is for the layer that decides: of several lists Codex takes the strongest layer's.
 fn visible(facts: &Facts, findings: &mut Vec<Finding>) {
-    let VisibleTokens::Seen(names) = &facts.visible else { return };
+    let names = match &facts.visible {
+        VisibleTokens::Seen(names) => names,
+        VisibleTokens::NotAsked => return,
+        VisibleTokens::NotProven => {
+            findings.push(Finding::new(
+                FindingId::TokenVisible,
+                Severity::Note,
+                "Whether commands of the model can read the token could not be proven: Codex did not run one for it.",
+                "Run `f5-guard install --scope user --hide-token`, or store the token with `f5-guard login` and unset \
+                 the variable.",
+            ));
+            return;
+        }
+    };
     let Some(first) = names.first() else { return };
     let all = names.join(" and ");
     findings.push(Finding::new(

@@ -242,6 +242,10 @@ const CASES: &[Case] = {
         (Setting, Problem, NotProtected, |f| with(f, "F5_GUARDRAILS_BASE_URL", "http://h.example")),
         (Token, Problem, NotProtected, |f| with(f, "F5_GUARDRAILS_API_TOKEN", "")),
         (Token, Problem, NotProtected, |f| with(f, "F5_GUARDRAILS_API_TOKEN", "with a blank")),
+        (TokenVisible, Warning, Protected, |f| {
+            f.visible = VisibleTokens::Seen(vec!["F5_GUARDRAILS_API_TOKEN"]);
+        }),
+        (TokenVisible, Note, Protected, |f| f.visible = VisibleTokens::NotProven),
         (FailOpen, Note, Protected, |f| with(f, "F5_GUARDRAILS_FAIL_MODE", "open")),
         (KeyLog, Warning, Protected, |f| with(f, "SSLKEYLOGFILE", "/tmp/keys")),
         (LogFile, Warning, Protected, |f| {

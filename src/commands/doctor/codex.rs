@@ -41,7 +41,7 @@ pub fn ask(explicit: Option<&Path>, folder: &Path, env: Env<'_>, screen: &Screen
         listing: Err("it was not asked".to_owned()),
     };
     let mut hooks = None;
-    let mut visible = VisibleTokens::CannotTell;
+    let mut visible = None;
     if let Ok(codex) = &found {
         facts.version = locate::version(codex, LIMIT)
             .map(|version| screen.text(&version))
@@ -65,6 +65,7 @@ pub fn ask(explicit: Option<&Path>, folder: &Path, env: Env<'_>, screen: &Screen
             Err(why) => facts.listing = Err(why.clone()),
         }
     }
+    let visible = visible.unwrap_or_else(|| visible_tokens::unasked(env));
     Answers { facts, home, hooks, visible }
 }
 
@@ -72,7 +73,7 @@ struct Told {
     switches: Option<HookSwitches>,
     notes: ListingFacts,
     hooks: Vec<HookListing>,
-    visible: VisibleTokens,
+    visible: Option<VisibleTokens>,
 }
 
 fn conversation(program: &Path, home: &CodexHome, folder: &Path, screen: &Screen) -> Result<Told, String> {

@@ -8,10 +8,11 @@ use serde_json::{Value, json};
 use crate::codex::app_server::AppServer;
 use crate::doctor::facts::VisibleTokens;
 use crate::registration::SECRET_VARIABLES;
+use crate::settings::Env;
 
 /// Asks Codex (`command/exec`), which applies the `shell_environment_policy` that holds in `folder`. No model is asked,
 /// nothing is written.
-pub fn ask(server: &mut AppServer, folder: &Path) -> VisibleTokens {
+pub fn ask(server: &mut AppServer, folder: &Path) -> Option<VisibleTokens> {
     let read_only = json!({"type": "readOnly"});
     let asked = server.call(
         "command/exec",
@@ -20,8 +21,14 @@ pub fn ask(server: &mut AppServer, folder: &Path) -> VisibleTokens {
     match asked {
         Ok(answer) => read(&answer),
         // A Codex without the call, or a system without its sandbox.
-        Err(_) => VisibleTokens::CannotTell,
+        Err(_) => None,
     }
+}
+
+/// What is known where Codex could not be asked.
+pub fn unasked(env: Env<'_>) -> VisibleTokens {
+    let set = |name: &&str| env(name).is_some_and(|value| !value.is_empty());
+    if SECRET_VARIABLES.iter().any(set) { VisibleTokens::NotProven } else { VisibleTokens::NotAsked }
 }
 
 /// Prints a line to know that it ran, and the name of each variable that is set. Never a value.
@@ -37,32 +44,32 @@ fn command() -> Vec<String> {
 
 const RAN: &str = "f5-guard-ran";
 
-fn read(answer: &Value) -> VisibleTokens {
+fn read(answer: &Value) -> Option<VisibleTokens> {
     let stdout = answer.get("stdout").and_then(Value::as_str).unwrap_or_default();
     let has = |line: &str| stdout.lines().any(|found| found.trim() == line);
     if !has(RAN) {
-        return VisibleTokens::CannotTell;
+        return None;
     }
-    VisibleTokens::Seen(SECRET_VARIABLES.into_iter().filter(|name| has(name)).collect())
+    Some(VisibleTokens::Seen(SECRET_VARIABLES.into_iter().filter(|name| has(name)).collect()))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn said(stdout: &str) -> VisibleTokens {
+    fn said(stdout: &str) -> Option<VisibleTokens> {
         read(&json!({"exitCode": 0, "stdout": stdout, "stderr": ""}))
     }
 
     #[test]
     fn only_a_command_that_ran_proves_that_nothing_is_seen() {
-        assert_eq!(said("f5-guard-ran\r\n"), VisibleTokens::Seen(vec![]));
+        assert_eq!(said("f5-guard-ran\r\n"), Some(VisibleTokens::Seen(vec![])));
         assert_eq!(
             said("f5-guard-ran\nF5_GLOBAL_API_TOKEN\n"),
-            VisibleTokens::Seen(vec!["F5_GLOBAL_API_TOKEN"])
+            Some(VisibleTokens::Seen(vec!["F5_GLOBAL_API_TOKEN"]))
         );
-        assert_eq!(said(""), VisibleTokens::CannotTell);
-        assert_eq!(read(&Value::Null), VisibleTokens::CannotTell);
+        assert_eq!(said(""), None);
+        assert_eq!(read(&Value::Null), None);
     }
 
     #[cfg(unix)]

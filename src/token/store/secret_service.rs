@@ -312,6 +312,19 @@ fn unreadable(_: Malformed) -> StoreError {
     StoreError::Failed("its answer could not be read".to_owned())
 }
 
+/// Errors whose names help.
+const KNOWN: [&str; 9] = [
+    "org.freedesktop.DBus.Error.AccessDenied",
+    "org.freedesktop.DBus.Error.Disconnected",
+    "org.freedesktop.DBus.Error.Failed",
+    "org.freedesktop.DBus.Error.NotSupported",
+    "org.freedesktop.DBus.Error.Spawn.ChildExited",
+    "org.freedesktop.DBus.Error.Spawn.ExecFailed",
+    "org.freedesktop.DBus.Error.UnknownMethod",
+    "org.freedesktop.Secret.Error.NoSession",
+    "org.freedesktop.Secret.Error.NoSuchObject",
+];
+
 fn failure(error: BusError, limit: Duration) -> StoreError {
     match error {
         BusError::NoBus(why) => StoreError::Absent { why },
@@ -327,7 +340,11 @@ fn failure(error: BusError, limit: Duration) -> StoreError {
             "org.freedesktop.DBus.Error.NoReply" | "org.freedesktop.DBus.Error.TimedOut" => {
                 StoreError::Silent { limit }
             }
-            name => StoreError::Failed(format!("it refused with {}", crate::printable::printable(name, 80))),
+            // Names that are not known could hold anything.
+            name => StoreError::Failed(match KNOWN.iter().find(|known| **known == name) {
+                Some(known) => format!("it refused with {known}"),
+                None => "it refused".to_owned(),
+            }),
         },
     }
 }
