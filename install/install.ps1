@@ -33,7 +33,7 @@ Accepted for those who come from the Python integration. f5-guard never deletes 
 
 .PARAMETER FailMode
 open or closed. Stands in the registered commands and wins over every user's environment, as do -BaseUrl, -ProjectId,
--PostStrict, -TimeoutSeconds and -CaBundle.
+-PostStrict, -TimeoutSeconds, -CaBundle and -TokenFile.
 
 .PARAMETER Trust
 Trust the hooks without asking (scopes user and project; managed hooks need no trust).
@@ -67,6 +67,8 @@ param(
     [switch] $PostStrict,
     [double] $TimeoutSeconds,
     [string] $CaBundle,
+    [string] $TokenFile,
+    [switch] $HideToken,
     [switch] $Trust,
     [switch] $DryRun,
     [string] $Binary
@@ -179,6 +181,9 @@ if ($PSBoundParameters.ContainsKey('ProjectId')) {
 if ($PSBoundParameters.ContainsKey('CaBundle')) {
     $arguments += ConvertTo-Argument '--ca-bundle' $CaBundle
 }
+if ($PSBoundParameters.ContainsKey('TokenFile')) {
+    $arguments += ConvertTo-Argument '--token-file' $TokenFile
+}
 if ($PSBoundParameters.ContainsKey('TimeoutSeconds')) {
     # 7.5 and not 7,5, whatever the language of this Windows is.
     $arguments += ConvertTo-Argument '--timeout' $TimeoutSeconds.ToString([Globalization.CultureInfo]::InvariantCulture)
@@ -191,6 +196,9 @@ if ($SkipSmokeTest) {
 }
 if ($PostStrict) {
     $arguments += '--post-strict'
+}
+if ($HideToken) {
+    $arguments += '--hide-token'
 }
 if ($Trust) {
     $arguments += '--trust'
