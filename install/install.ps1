@@ -35,6 +35,9 @@ Accepted for those who come from the Python integration. f5-guard never deletes 
 open or closed. Stands in the registered commands and wins over every user's environment, as do -BaseUrl, -ProjectId,
 -PostStrict, -TimeoutSeconds, -CaBundle and -TokenFile.
 
+.PARAMETER HideToken
+Keep the variables that hold tokens from the commands that the model runs (scope user).
+
 .PARAMETER Trust
 Trust the hooks without asking (scopes user and project; managed hooks need no trust).
 

@@ -1,7 +1,7 @@
 //! As much of a D-Bus client as the Secret Service takes: connect, call methods, wait for one signal.
 //!
-//! Of our own because the libraries cost too much for what is asked (docs/performance.md): zbus brings an executor and
-//! over a megabyte, libdbus is C, and rustbus waits without end for a bus that says nothing. Everything here ends at a
+//! Of our own because the libraries cost too much for what is asked (docs/performance.md): zbus a megabyte and a half,
+//! libdbus a C library; and rustbus waits without end for a bus that says nothing. Everything here ends at a
 //! deadline, and no answer can make it panic or take much memory.
 
 mod wire;
