@@ -71,7 +71,11 @@ impl ScanClient {
         started: Instant,
         log: Option<ExchangeLog>,
     ) -> Result<Self, ScanError> {
-        let token = settings.api_token.as_ref().ok_or(ScanError::NoToken)?;
+        let token = settings.api_token.as_ref().ok_or_else(|| match settings.base_url.as_ref() {
+            // Stored tokens are found by the address.
+            Err(error) => ScanError::BaseUrl(*error),
+            Ok(_) => ScanError::NoToken,
+        })?;
         let unusable = || ScanError::UnusableToken { from: settings.api_token.source };
         if !token.expose().bytes().all(|byte| byte.is_ascii_graphic()) {
             return Err(unusable());

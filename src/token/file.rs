@@ -12,6 +12,8 @@ const MOST_BYTES: u64 = 64 * 1024;
 /// Why a file with a secret can't be used; the words continue "… can't be used: ".
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum FileProblem {
+    #[error("its path is not absolute, and so names another file in every folder")]
+    Relative,
     #[error("it does not exist")]
     Missing,
     #[error("it can't be read ({0})")]
@@ -38,6 +40,7 @@ impl FileProblem {
     pub fn fix(&self, path: &Path) -> String {
         let path = path.display();
         match self {
+            Self::Relative => "Name it by its whole path.".to_owned(),
             Self::Missing => {
                 "Check the path; a token file is one line with nothing but the token.".to_owned()
             }
@@ -63,6 +66,10 @@ impl FileProblem {
 /// # Errors
 /// [`FileProblem`]; the file is not read then, or what was read is thrown away.
 pub fn read(path: &Path) -> Result<Secret, FileProblem> {
+    // Hooks run in the session's folder: a repository must not be able to choose the token.
+    if !path.is_absolute() {
+        return Err(FileProblem::Relative);
+    }
     let text = read_text(path)?;
     let token = text.trim_start_matches('\u{feff}').trim();
     if token.is_empty() { Err(FileProblem::Empty) } else { Ok(Secret::new(token)) }
@@ -179,6 +186,11 @@ mod tests {
             private(&path, text.as_bytes());
             assert_eq!(read(&path), Ok(Secret::new("tok-1")), "{text:?}");
         }
+    }
+
+    #[test]
+    fn a_relative_path_is_not_followed_into_whatever_folder_this_is() {
+        assert_eq!(read(Path::new("Cargo.toml")), Err(FileProblem::Relative));
     }
 
     #[test]

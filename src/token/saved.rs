@@ -116,6 +116,9 @@ impl SavedTokens {
 
     fn write(&self, content: &Content) -> Result<(), SaveError> {
         if let Some(folder) = self.path.parent() {
+            if !platform::is_own(folder) {
+                return Err(SaveError::ForeignFolder(self.path.clone()));
+            }
             platform::private_folder(folder)
                 .map_err(|source| FileEditError::Write { path: folder.to_owned(), source })?;
         }
@@ -132,11 +135,14 @@ pub enum SaveError {
     Token(#[from] TokenError),
     #[error("{0}.")]
     File(#[from] FileEditError),
+    /// As with `sudo`, which leaves the user's folder in the environment.
+    #[error("{} would be in another user's folder. Run this as that user.", .0.display())]
+    ForeignFolder(PathBuf),
 }
 
 #[cfg(unix)]
 mod platform {
-    use std::os::unix::fs::DirBuilderExt;
+    use std::os::unix::fs::{DirBuilderExt, MetadataExt};
 
     use super::*;
 
@@ -146,6 +152,12 @@ mod platform {
             nix::unistd::User::from_uid(nix::unistd::geteuid()).ok().flatten().map(|user| user.dir)
         })?;
         home.is_absolute().then(|| home.join(".config"))
+    }
+
+    /// Whether the folder, or the first above it that exists, belongs to this user.
+    pub fn is_own(folder: &Path) -> bool {
+        let existing = folder.ancestors().find_map(|folder| folder.metadata().ok());
+        existing.is_some_and(|folder| folder.uid() == nix::unistd::geteuid().as_raw())
     }
 
     pub fn private_folder(folder: &Path) -> std::io::Result<()> {
@@ -161,6 +173,11 @@ mod platform {
         let set = |name: &str| env(name).filter(|value| !value.is_empty()).map(PathBuf::from);
         let folder = set("APPDATA").or_else(|| Some(set("USERPROFILE")?.join("AppData").join("Roaming")))?;
         folder.is_absolute().then_some(folder)
+    }
+
+    /// Elevation keeps the user.
+    pub fn is_own(_folder: &Path) -> bool {
+        true
     }
 
     /// A folder of the user's own has the user's access list.

@@ -79,16 +79,28 @@ impl Service {
         format!("{whose} for {} (it is not shown): ", self.address.host())
     }
 
-    /// The source that would be taken before a stored token.
+    /// What comes before a stored token, in a sentence.
     pub fn source_before_the_store(&self, env: Env<'_>) -> Option<String> {
-        let set = |name: &&str| env(name).is_some_and(|value| !value.to_string_lossy().trim().is_empty());
-        match self.entry.kind {
-            Kind::Scan if self.settings.token_file.is_some() => {
-                Some(self.settings.token_file.source.to_string())
-            }
-            Kind::Scan => ["F5_GUARDRAILS_API_TOKEN"].iter().find(|name| set(name)).map(ToString::to_string),
-            Kind::Global => ["F5_GLOBAL_API_TOKEN"].iter().find(|name| set(name)).map(ToString::to_string),
+        let variable = match self.entry.kind {
+            Kind::Scan => "F5_GUARDRAILS_API_TOKEN",
+            Kind::Global => "F5_GLOBAL_API_TOKEN",
+        };
+        let file = match self.entry.kind {
+            Kind::Scan if self.settings.token_file.is_some() => Some(self.settings.token_file.source),
+            Kind::Scan | Kind::Global => None,
+        };
+        if let Some(Source::Flag(flag)) = file {
+            return Some(format!(
+                "The registered hooks carry {flag}, whose file comes before a stored token."
+            ));
         }
+        if env(variable).is_some_and(|value| !value.to_string_lossy().trim().is_empty()) {
+            return Some(format!(
+                "{variable} is set here and comes before a stored token. Remove it from where it is set: commands of the \
+                 model can read it."
+            ));
+        }
+        file.map(|source| format!("{source} is set here, and its file comes before a stored token."))
     }
 }
 

@@ -161,10 +161,7 @@ fn check(token: &Secret) -> Result<(), String> {
 /// Says which other source comes before the stored token.
 fn say_others(service: &Service) {
     if let Some(first) = service.source_before_the_store(PROCESS_ENV) {
-        say(&format!(
-            "Note     {first} is set here and comes before a stored token. Unset it, and remove it from where it is set, \
-             so that commands of the model can't read it."
-        ));
+        say(&format!("Note     {first}"));
     }
 }
 

@@ -8,10 +8,14 @@ mod wire;
 
 use std::ffi::OsString;
 use std::io::{self, Read, Write};
+use std::os::fd::AsRawFd;
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
-use std::os::unix::net::{SocketAddr, UnixStream};
+use std::os::unix::net::UnixStream;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
+
+use nix::sys::socket::{self, AddressFamily, SockFlag, SockType, UnixAddr, setsockopt, socket, sockopt};
+use nix::sys::time::{TimeVal, TimeValLike};
 
 use crate::settings::Env;
 pub use wire::{Body, Cursor, Malformed};
@@ -110,7 +114,7 @@ impl Bus {
     pub fn connect(addresses: &[Address], uid: u32, deadline: Instant) -> Result<Self, BusError> {
         let mut why = "no session bus is known to this process".to_owned();
         for address in addresses {
-            match connect(address) {
+            match connect(address, deadline) {
                 Ok(stream) => {
                     let mut bus =
                         Self { stream, deadline, serial: 0, unread: Vec::new(), waiting: Vec::new() };
@@ -119,6 +123,7 @@ impl Bus {
                 }
                 Err(error) => {
                     why = match error.kind() {
+                        io::ErrorKind::WouldBlock => return Err(BusError::TimedOut),
                         io::ErrorKind::NotFound | io::ErrorKind::ConnectionRefused => {
                             "no session bus is running".to_owned()
                         }
@@ -255,20 +260,27 @@ impl Bus {
     }
 }
 
-fn connect(address: &Address) -> io::Result<UnixStream> {
-    match address {
-        Address::Path(path) => UnixStream::connect(path),
-        Address::Abstract(name) => UnixStream::connect_addr(&abstract_address(name)?),
-    }
+/// Connects in time: the call waits for ever on a socket whose owner accepts nobody any more.
+fn connect(address: &Address, deadline: Instant) -> io::Result<UnixStream> {
+    let left = deadline.saturating_duration_since(Instant::now());
+    let left = i64::try_from(left.as_micros()).unwrap_or(i64::MAX).max(1);
+    let address = match address {
+        Address::Path(path) => UnixAddr::new(path)?,
+        Address::Abstract(name) => abstract_address(name)?,
+    };
+    let stream = socket(AddressFamily::Unix, SockType::Stream, SockFlag::SOCK_CLOEXEC, None)?;
+    setsockopt(&stream, sockopt::SendTimeout, &TimeVal::microseconds(left))?;
+    socket::connect(stream.as_raw_fd(), &address)?;
+    Ok(stream.into())
 }
 
 #[cfg(any(target_os = "linux", target_os = "android"))]
-fn abstract_address(name: &[u8]) -> io::Result<SocketAddr> {
-    <SocketAddr as std::os::linux::net::SocketAddrExt>::from_abstract_name(name)
+fn abstract_address(name: &[u8]) -> io::Result<UnixAddr> {
+    Ok(UnixAddr::new_abstract(name)?)
 }
 
 #[cfg(not(any(target_os = "linux", target_os = "android")))]
-fn abstract_address(_name: &[u8]) -> io::Result<SocketAddr> {
+fn abstract_address(_name: &[u8]) -> io::Result<UnixAddr> {
     Err(io::ErrorKind::NotFound.into())
 }
 

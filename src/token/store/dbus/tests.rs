@@ -66,3 +66,25 @@ fn a_bus_that_refuses_closes_or_talks_nonsense_is_an_error() {
     let (_folder, huge) = bus(answers);
     assert!(matches!(Bus::connect(&huge, 0, soon()), Err(BusError::Broken(_))));
 }
+
+#[test]
+fn a_bus_that_accepts_nobody_any_more_is_given_up() {
+    use nix::sys::socket::{Backlog, bind, listen};
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("bus");
+    let listener = socket(AddressFamily::Unix, SockType::Stream, SockFlag::empty(), None).unwrap();
+    bind(listener.as_raw_fd(), &UnixAddr::new(&path).unwrap()).unwrap();
+    listen(&listener, Backlog::new(0).unwrap()).unwrap();
+    // Until nobody fits into the queue any more.
+    let mut waiting = Vec::new();
+    let full = loop {
+        match connect(&Address::Path(path.clone()), Instant::now() + Duration::from_millis(50)) {
+            Ok(stream) => waiting.push(stream),
+            Err(error) => break error,
+        }
+        assert!(waiting.len() < 100);
+    };
+    assert_eq!(full.kind(), io::ErrorKind::WouldBlock);
+    let deadline = Instant::now() + Duration::from_millis(50);
+    assert!(matches!(Bus::connect(&[Address::Path(path)], 0, deadline), Err(BusError::TimedOut)));
+}
