@@ -26,8 +26,12 @@ pub struct LoginArgs {
 /// Options of `logout`.
 #[derive(Debug, Clone, Default, Args)]
 pub struct LogoutArgs {
-    #[command(flatten)]
-    pub service: TokenService,
+    /// The administrator's token for `dump-config`, instead of the one for scans
+    #[arg(long)]
+    pub global: bool,
+    /// Address of the F5 service, with or without /backend/v1 [default: that of the registered hooks]
+    #[arg(long, value_name = "URL")]
+    pub base_url: Option<OsString>,
 }
 
 /// Which token is meant, and the service that it is for.

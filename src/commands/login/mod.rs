@@ -19,7 +19,7 @@ use keep::Keeper;
 use report::{say, say_error};
 use verify::Verified;
 
-use crate::cli::{LoginArgs, LogoutArgs};
+use crate::cli::{LoginArgs, LogoutArgs, TokenService};
 use crate::logging;
 use crate::secret::Secret;
 use crate::settings::Env;
@@ -48,7 +48,9 @@ pub fn run(args: &LoginArgs) -> ExitCode {
 /// Removes the stored token; 0 also where there was none.
 pub fn logout(args: &LogoutArgs) -> ExitCode {
     logging::quiet_panics();
-    let done = Service::of(&args.service, PROCESS_ENV).and_then(|service| {
+    let asked =
+        TokenService { global: args.global, base_url: args.base_url.clone(), ..TokenService::default() };
+    let done = Service::of(&asked, PROCESS_ENV).and_then(|service| {
         let removed = keep::remove(&service.entry, PROCESS_ENV, Instant::now() + PATIENCE)?;
         if removed.is_empty() {
             say(&format!("No token is stored for {}.", service.entry.origin));
