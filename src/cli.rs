@@ -257,9 +257,9 @@ NO_COLOR is honoured. The variables are those of the hooks: see
 const ENVIRONMENT: &str = "\
 Environment:
   F5_GUARDRAILS_API_TOKEN    token of the F5 project; without it the one in the
-                             next file, or that `f5-guard login` stored
+                             next file, or the one that login stored
   F5_GUARDRAILS_API_TOKEN_FILE
-                             file with the token that others can't write
+                             file with the token, which nobody else can write to
   F5_GUARDRAILS_BASE_URL     address of the service
                              [https://www.us1.calypsoai.app]
   F5_GUARDRAILS_PROJECT_ID   project: uuid or friendly id
