@@ -34,6 +34,7 @@ impl Kept {
         kept.fill("--project-id", &mut service.project_id, first(|call| call.service.project_id.as_ref()));
         kept.fill("--timeout", &mut service.timeout, first(|call| call.service.timeout.as_ref()));
         kept.fill("--ca-bundle", &mut service.ca_bundle, first(|call| call.service.ca_bundle.as_ref()));
+        kept.fill("--token-file", &mut service.token_file, first(|call| call.service.token_file.as_ref()));
         if given.matcher.is_none() {
             given.matcher = narrow_matcher(registered);
             kept.0.extend(given.matcher.iter().map(|matcher| ("--matcher", matcher.clone())));
