@@ -1,9 +1,10 @@
 //! A file that holds a secret: read only where nobody else can have written it, written so that nobody else can read it.
 
-use std::fs::File;
+use std::fs::{File, OpenOptions};
 use std::io::{self, Read};
 use std::path::Path;
 
+use crate::file_edit::no_follow;
 use crate::secret::Secret;
 
 /// A file that is larger holds no token.
@@ -18,6 +19,8 @@ pub enum FileProblem {
     Missing,
     #[error("it can't be read ({0})")]
     Unreadable(String),
+    #[error("it is a link, which is not followed here")]
+    Link,
     #[error("it is not a regular file")]
     NotRegular,
     #[error("it belongs to another user")]
@@ -44,6 +47,7 @@ impl FileProblem {
             Self::Missing => {
                 "Check the path; a token file is one line with nothing but the token.".to_owned()
             }
+            Self::Link => format!("Put the file itself at {path}, or delete the link."),
             Self::Unreadable(_) => format!("Let the user who runs Codex read {path}."),
             Self::NotRegular | Self::TooLarge | Self::Empty | Self::NotText => {
                 "Name a text file that holds nothing but the token, in one line.".to_owned()
@@ -70,17 +74,26 @@ pub fn read(path: &Path) -> Result<Secret, FileProblem> {
     if !path.is_absolute() {
         return Err(FileProblem::Relative);
     }
-    let text = read_text(path)?;
+    let text = text_of(path, platform::open(path))?;
     let token = text.trim_start_matches('\u{feff}').trim();
     if token.is_empty() { Err(FileProblem::Empty) } else { Ok(Secret::new(token)) }
 }
 
-/// The text of a private file.
+/// The text of a private file of f5-guard's own, which is never opened through a link.
 ///
 /// # Errors
 /// As [`read`].
-pub fn read_text(path: &Path) -> Result<String, FileProblem> {
-    let file = platform::open(path).map_err(|error| match error.kind() {
+pub fn read_own(path: &Path) -> Result<String, FileProblem> {
+    let opened = no_follow::open(path, OpenOptions::new().read(true));
+    // For the words only.
+    if opened.is_err() && path.is_symlink() {
+        return Err(FileProblem::Link);
+    }
+    text_of(path, opened)
+}
+
+fn text_of(path: &Path, opened: io::Result<File>) -> Result<String, FileProblem> {
+    let file = opened.map_err(|error| match error.kind() {
         io::ErrorKind::NotFound => FileProblem::Missing,
         _ => FileProblem::Unreadable(plain(&error)),
     })?;
@@ -110,10 +123,10 @@ fn plain(error: &io::Error) -> String {
 
 #[cfg(unix)]
 mod platform {
-    use std::fs::OpenOptions;
-    use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
+    use std::os::unix::fs::OpenOptionsExt;
 
     use super::*;
+    use crate::file_edit::no_follow::NotOwn;
 
     /// Opens without waiting: a named pipe without a writer would hold the hook up until its deadline.
     pub fn open(path: &Path) -> io::Result<File> {
@@ -126,15 +139,10 @@ mod platform {
     /// Judges the file that was opened, so that nobody can exchange it after the look.
     pub fn check(file: &File, _path: &Path) -> Result<(), FileProblem> {
         let metadata = file.metadata().map_err(|error| FileProblem::Unreadable(plain(&error)))?;
-        let owner = metadata.uid();
-        if owner != 0 && owner != nix::unistd::geteuid().as_raw() {
-            return Err(FileProblem::ForeignOwner);
-        }
-        let mode = metadata.mode() & 0o777;
-        if mode & 0o022 != 0 {
-            return Err(FileProblem::Writable(format!("mode {mode:04o}")));
-        }
-        Ok(())
+        no_follow::check_own(&metadata).map_err(|problem| match problem {
+            NotOwn::Owner(_) => FileProblem::ForeignOwner,
+            NotOwn::Writable(mode) => FileProblem::Writable(format!("mode {mode:04o}")),
+        })
     }
 }
 

@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use super::file::{self, FileProblem};
 use super::{Entry, TokenError};
+use crate::access::Privilege;
 use crate::file_edit::{FileEditError, NewFile, write_own};
 use crate::secret::Secret;
 use crate::settings::Env;
@@ -83,8 +84,9 @@ impl SavedTokens {
     /// Deletes the file, whatever is in it, and the folder if nothing else is.
     ///
     /// # Errors
-    /// [`FileEditError::Delete`].
+    /// [`FileEditError::Delete`]; for root, another user's folder.
     pub fn delete(&self) -> Result<(), SaveError> {
+        self.check_place()?;
         match std::fs::remove_file(&self.path) {
             Err(source) if source.kind() != std::io::ErrorKind::NotFound => {
                 Err(FileEditError::Delete { path: self.path.clone(), source }.into())
@@ -99,7 +101,7 @@ impl SavedTokens {
 
     fn content(&self) -> Result<Content, TokenError> {
         let refuse = |problem| TokenError::Saved { path: self.path.clone(), problem };
-        let text = match file::read_text(&self.path) {
+        let text = match file::read_own(&self.path) {
             Ok(text) => text,
             Err(FileProblem::Missing) => return Ok(Content::default()),
             Err(problem) => return Err(refuse(problem)),
@@ -114,8 +116,15 @@ impl SavedTokens {
         Ok(content)
     }
 
+    /// Root changes nothing in a place that somebody else can change, who could lead it elsewhere.
+    fn check_place(&self) -> Result<(), SaveError> {
+        let place = Privilege::among_users().may_use(&self.path);
+        place.map_err(|_| SaveError::ForeignFolder(self.path.clone()))
+    }
+
     fn write(&self, content: &Content) -> Result<(), SaveError> {
         if let Some(folder) = self.path.parent() {
+            self.check_place()?;
             if !platform::is_own(folder) {
                 return Err(SaveError::ForeignFolder(self.path.clone()));
             }
@@ -136,7 +145,7 @@ pub enum SaveError {
     #[error("{0}.")]
     File(#[from] FileEditError),
     /// As with `sudo`, which leaves the user's folder in the environment.
-    #[error("{} would be in another user's folder. Run this as that user.", .0.display())]
+    #[error("{} is in another user's folder. Run this as that user.", .0.display())]
     ForeignFolder(PathBuf),
 }
 
@@ -232,16 +241,17 @@ mod tests {
 
     #[cfg(unix)]
     #[test]
-    fn a_link_in_the_files_place_is_replaced_and_its_target_stays() {
+    fn a_link_in_the_files_place_is_neither_read_nor_written_through() {
         let folder = tempfile::tempdir().unwrap();
         let saved = saved(&folder);
         fs::create_dir(saved.path().parent().unwrap()).unwrap();
         let target = folder.path().join("theirs");
         fs::write(&target, "{\"version\":1,\"tokens\":{}}").unwrap();
         std::os::unix::fs::symlink(&target, saved.path()).unwrap();
-        saved.set(&entry("https://one.example"), &Secret::new("t-1")).unwrap();
+        let error = saved.get(&entry("https://one.example")).unwrap_err().to_string();
+        assert!(error.contains("it is a link"), "{error}");
+        assert!(saved.set(&entry("https://one.example"), &Secret::new("t-1")).is_err());
         assert_eq!(fs::read_to_string(&target).unwrap(), "{\"version\":1,\"tokens\":{}}");
-        assert!(!saved.path().is_symlink());
     }
 
     #[test]

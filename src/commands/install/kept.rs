@@ -135,15 +135,15 @@ mod tests {
     #[test]
     fn what_is_not_given_again_is_kept_and_told() {
         let given = Enforced { post_strict: Some("false".into()), ..Enforced::default() };
-        let registered =
-            "/g/f5-guard stop --hook-timeout 35 --fail-mode closed --post-strict true --timeout 30";
+        let registered = "/g/f5-guard stop --hook-timeout 35 --fail-mode closed --post-strict true --timeout 30 --token-file /t";
         let (args, kept) = complete(given, &[registered]);
         assert_eq!(args.enforced.fail_mode, Some("closed".into()));
         assert_eq!(args.enforced.post_strict, Some("false".into()), "what is given wins");
         assert_eq!(args.enforced.service.timeout, Some("30".into()));
         let note = kept.note().unwrap();
         assert!(
-            note.contains("--fail-mode closed, --timeout 30.") && !note.contains("--post-strict"),
+            note.contains("--fail-mode closed, --timeout 30, --token-file /t.")
+                && !note.contains("--post-strict"),
             "{note}"
         );
     }
