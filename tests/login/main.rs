@@ -351,8 +351,8 @@ fn an_installation_keeps_the_registered_token_file() {
         user.home.run(&arguments).succeeds("install");
         user.home.read("config.toml").matches("--token-file").count()
     };
-    assert_eq!(install(&["--token-file", &file]), 4);
-    assert_eq!(install(&[]), 4);
+    assert_eq!(install(&["--token-file", &file]), 5);
+    assert_eq!(install(&[]), 5);
     let refused = user.home.run(&["install", "--token-file", "no-such-file"]).refuses();
     assert!(refused.contains("--token-file can't be used: there is no such file"), "{refused}");
 }

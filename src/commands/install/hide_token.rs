@@ -3,7 +3,6 @@
 
 use std::io::{self, IsTerminal};
 
-use super::InstallError;
 use super::says_yes;
 use super::scopes::Plan;
 use crate::cli::InstallArgs;
@@ -14,9 +13,9 @@ use crate::settings::Env;
 
 /// The variables to hide: those of `--hide-token`, or of a yes on the terminal. Only in the user's own file: of several
 /// layers' lists Codex takes one, so that another would uncover what the user hides.
-pub fn decide(args: &InstallArgs, plan: &Plan<'_>) -> Result<Vec<String>, InstallError> {
+pub fn decide(args: &InstallArgs, plan: &Plan<'_>) -> Vec<String> {
     if plan.scope != Scope::User {
-        return if args.hide_token { Err(InstallError::HideTokenScope) } else { Ok(Vec::new()) };
+        return Vec::new();
     }
     let terminal = io::stdin().is_terminal() && io::stdout().is_terminal();
     let asks = terminal && !args.no_hide_token && !args.target.dry_run && !is_hidden(plan);
@@ -32,7 +31,7 @@ pub fn decide(args: &InstallArgs, plan: &Plan<'_>) -> Result<Vec<String>, Instal
                 ),
                 true,
             ));
-    Ok(if wanted { hidden_names() } else { Vec::new() })
+    if wanted { hidden_names() } else { Vec::new() }
 }
 
 /// What to say afterwards, where a token in the environment is still to be seen.

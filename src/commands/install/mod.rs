@@ -66,6 +66,9 @@ fn install(args: &InstallArgs) -> Result<(), InstallError> {
     if args.also_user && scope == Scope::System {
         return Err(InstallError::AlsoUser);
     }
+    if args.hide_token && scope != Scope::User {
+        return Err(InstallError::HideTokenScope);
+    }
     let managed = managed_folder(surroundings.system, &scopes::managed_dir(args, &surroundings)?);
     setup::places(scope, &surroundings, &args.target, &managed)?;
     let mut args = args.clone();
@@ -84,7 +87,7 @@ fn install(args: &InstallArgs) -> Result<(), InstallError> {
     let codex = find_codex(args.codex.as_deref(), &surroundings, scope)?;
     offer_login(args, &options);
     let mut plan = Plan::make(args, &options, &surroundings)?;
-    plan.hidden = hide_token::decide(args, &plan)?;
+    plan.hidden = hide_token::decide(args, &plan);
     // Everything that could be refused is refused before the first byte is written.
     let ledger = Ledger::open(&plan.folder, plan.new_file);
     let edits = prepare(plan.goals()?, &ledger, &plan.places)?;

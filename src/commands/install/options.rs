@@ -165,6 +165,7 @@ mod tests {
             ("--project-id", options(|given| given.service.project_id = Some(" ".into()))),
             ("--ca-bundle", options(|given| given.service.ca_bundle = Some("ca.pem".into()))),
             ("--token-file", options(|given| given.service.token_file = Some("token".into()))),
+            ("--token-file", options(|given| given.service.token_file = Some("token".into()))),
         ] {
             let error = error.expect_err(flag).to_string();
             assert!(error.starts_with(flag) && !error.ends_with('.'), "{error}");
