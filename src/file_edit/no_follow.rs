@@ -23,6 +23,7 @@ pub fn read_own(path: &Path, limit: u64) -> io::Result<Option<Vec<u8>>> {
 
 /// Why a file is not this user's alone.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[cfg_attr(windows, allow(dead_code, reason = "nothing is found out about a file itself there"))]
 pub enum NotOwn {
     #[error("it belongs to user {0}")]
     Owner(u32),
