@@ -33,7 +33,10 @@ Accepted for those who come from the Python integration. f5-guard never deletes 
 
 .PARAMETER FailMode
 open or closed. Stands in the registered commands and wins over every user's environment, as do -BaseUrl, -ProjectId,
--PostStrict, -TimeoutSeconds and -CaBundle.
+-PostStrict, -TimeoutSeconds, -CaBundle and -TokenFile.
+
+.PARAMETER HideToken
+Keep the variables that hold tokens from the commands that the model runs (scope user).
 
 .PARAMETER Trust
 Trust the hooks without asking (scopes user and project; managed hooks need no trust).
@@ -70,6 +73,8 @@ param(
     [switch] $PostStrict,
     [double] $TimeoutSeconds,
     [string] $CaBundle,
+    [string] $TokenFile,
+    [switch] $HideToken,
     [switch] $Trust,
     [switch] $KeepOptions,
     [switch] $DryRun,
@@ -183,6 +188,9 @@ if ($PSBoundParameters.ContainsKey('ProjectId')) {
 if ($PSBoundParameters.ContainsKey('CaBundle')) {
     $arguments += ConvertTo-Argument '--ca-bundle' $CaBundle
 }
+if ($PSBoundParameters.ContainsKey('TokenFile')) {
+    $arguments += ConvertTo-Argument '--token-file' $TokenFile
+}
 if ($PSBoundParameters.ContainsKey('TimeoutSeconds')) {
     # 7.5 and not 7,5, whatever the language of this Windows is.
     $arguments += ConvertTo-Argument '--timeout' $TimeoutSeconds.ToString([Globalization.CultureInfo]::InvariantCulture)
@@ -195,6 +203,9 @@ if ($SkipSmokeTest) {
 }
 if ($PostStrict) {
     $arguments += '--post-strict'
+}
+if ($HideToken) {
+    $arguments += '--hide-token'
 }
 if ($Trust) {
     $arguments += '--trust'

@@ -1,6 +1,7 @@
 //! The command line: structs for clap, no behaviour.
 
 mod install;
+mod login;
 mod reference;
 
 use std::ffi::OsString;
@@ -12,6 +13,7 @@ use crate::hook::Event;
 use crate::settings::Overrides;
 
 pub use install::{Enforced, Format, InstallArgs, Print, Scope, Target, UninstallArgs};
+pub use login::{LoginArgs, LogoutArgs, TokenService};
 pub use reference::{CompletionsArgs, ManArgs};
 
 /// Puts F5 AI Guardrails between OpenAI Codex and your machine.
@@ -42,6 +44,11 @@ pub enum Command {
     Install(InstallArgs),
     /// Takes the hooks, their trust and the binary out again
     Uninstall(UninstallArgs),
+    /// Stores the API token where every Codex of yours finds it, and says whether it works
+    #[command(after_help = login::LOGIN_HELP)]
+    Login(LoginArgs),
+    /// Removes a token that `login` stored
+    Logout(LogoutArgs),
     /// Writes the service's configuration, without its secrets, to a file for support
     #[command(after_help = DUMP_ENVIRONMENT)]
     DumpConfig(DumpConfigArgs),
@@ -100,6 +107,9 @@ pub struct ServiceArgs {
     /// PEM file with the only root certificates to trust
     #[arg(long, value_name = "FILE")]
     pub ca_bundle: Option<OsString>,
+    /// File with the API token, instead of every other source of it
+    #[arg(long, value_name = "FILE")]
+    pub token_file: Option<OsString>,
 }
 
 /// Options of the hook subcommands. An unusable value falls to the safe side instead of ending the process.
@@ -165,6 +175,7 @@ impl From<ServiceArgs> for Overrides {
             project_id: args.project_id,
             timeout: args.timeout,
             ca_bundle: args.ca_bundle,
+            token_file: args.token_file,
             ..Self::default()
         }
     }
@@ -209,8 +220,9 @@ pub fn hook_event(subcommand: &str) -> Option<Event> {
 
 const DUMP_ENVIRONMENT: &str = "\
 Environment:
-  F5_GLOBAL_API_TOKEN        global token; else F5_GUARDRAILS_API_TOKEN, else
-                             CALYPSOAI_TOKEN
+  F5_GLOBAL_API_TOKEN        global token; else the one that `f5-guard login
+                             --global` stored, else F5_GUARDRAILS_API_TOKEN,
+                             else CALYPSOAI_TOKEN
   F5_GUARDRAILS_BASE_URL     address of the service [https://us1.calypsoai.app]
 
 The variables for TLS, proxies and the log are those of the hooks: see
@@ -239,8 +251,10 @@ NO_COLOR is honoured. The variables are those of the hooks: see
 
 const ENVIRONMENT: &str = "\
 Environment:
-  F5_GUARDRAILS_API_TOKEN    token of the F5 project (required; never put it
-                             in a file)
+  F5_GUARDRAILS_API_TOKEN    token of the F5 project; without it the one in the
+                             next file, or the one that login stored
+  F5_GUARDRAILS_API_TOKEN_FILE
+                             file with the token, which nobody else can write to
   F5_GUARDRAILS_BASE_URL     address of the service
                              [https://www.us1.calypsoai.app]
   F5_GUARDRAILS_PROJECT_ID   project: uuid or friendly id

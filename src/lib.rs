@@ -32,5 +32,6 @@ pub mod settings;
 pub mod stdio;
 pub mod supervise;
 pub mod tls_diagnostics;
+pub mod token;
 pub mod transport;
 pub mod windows;

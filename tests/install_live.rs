@@ -209,7 +209,7 @@ fn every_file_of_the_corpus_comes_back_to_the_byte_also_with_trust() {
         let _ = file;
         let home = Home::with_codex(real_codex());
         home.write(name, &bytes);
-        let said = home.run(&["install", "--scope", "user", "--trust", "--skip-smoketest"]);
+        let said = home.run(&["install", "--scope", "user", "--trust", "--hide-token", "--skip-smoketest"]);
         let said = said.succeeds(&path.display().to_string());
         if !said.contains("PROTECTED") {
             refused.push(format!("{}: {said}", path.display()));

@@ -222,6 +222,31 @@ fn untrusted_hooks_do_not_run() {
 
 #[test]
 #[ignore = "needs the real Codex; set F5_GUARD_TEST_CODEX"]
+fn a_token_that_commands_see_is_found_and_a_hidden_one_is_no_finding() {
+    let machine = Machine::trusted();
+    let found = |machine: &Machine| {
+        let (_, report) = machine.doctor();
+        let findings = report["findings"].as_array().unwrap().clone();
+        findings.into_iter().find(|finding| finding["id"] == "token-visible")
+    };
+    let finding = found(&machine).expect("the model's commands see the variable");
+    assert!(finding["text"].as_str().unwrap().contains("F5_GUARDRAILS_API_TOKEN"), "{finding}");
+    assert!(finding["fix"].as_str().unwrap().contains("--hide-token"), "{finding}");
+    machine.edit(|config| config + "\n[shell_environment_policy]\nexclude = [\"F5_*_API_TOKEN\"]\n");
+    assert_eq!(found(&machine), None);
+    // A project's list takes the place of the user's, once the project is trusted.
+    fs::create_dir_all(machine.work().join(".codex")).unwrap();
+    fs::create_dir_all(machine.work().join(".git")).unwrap();
+    let policy = "[shell_environment_policy]\nexclude = [\"OTHER\"]\n";
+    fs::write(machine.work().join(".codex/config.toml"), policy).unwrap();
+    let work = machine.work().canonicalize().unwrap();
+    machine
+        .edit(|config| config + &format!("\n[projects.\"{}\"]\ntrust_level = \"trusted\"\n", work.display()));
+    assert!(found(&machine).is_some(), "the project uncovers it");
+}
+
+#[test]
+#[ignore = "needs the real Codex; set F5_GUARD_TEST_CODEX"]
 fn trusted_hooks_run() {
     Machine::trusted().agrees(0, None, Some("trusted"));
 }

@@ -5,7 +5,8 @@ use std::path::{Path, PathBuf};
 use f5_guard::hook::Event;
 use f5_guard::registration::{
     ConfigFile, EditRecord, Launcher, ManagedDirs, OurPlaces, Owner, Python, Registration,
-    RegistrationOptions, RemovalScope, Wanted, install, our_trust_keys, registered, remove, renew_record,
+    RegistrationOptions, RemovalScope, Wanted, hidden_names, install, our_trust_keys, registered, remove,
+    renew_record,
 };
 
 const SOURCE: &str = "/home/ann/.codex/config.toml";
@@ -27,6 +28,7 @@ fn wanted(file: ConfigFile, options: &RegistrationOptions) -> Wanted {
             managed_dir: dir("/opt/F5 Guardrails"),
             windows_managed_dir: dir(r"C:\ProgramData\F5"),
         },
+        hidden: if file == ConfigFile::ConfigToml { hidden_names() } else { Vec::new() },
     }
 }
 

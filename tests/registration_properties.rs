@@ -3,7 +3,7 @@
 use f5_guard::hook::Event;
 use f5_guard::registration::{
     ConfigFile, EventGroups, Launcher, OurPlaces, Owner, Python, Registration, RegistrationOptions,
-    RemovalScope, Wanted, install, registered, remove, renew_record,
+    RemovalScope, Wanted, hidden_names, install, registered, remove, renew_record,
 };
 use proptest::prelude::*;
 
@@ -61,6 +61,7 @@ struct Config {
     style: Style,
     events: Vec<(&'static str, Vec<Group>)>,
     features: &'static str,
+    policy: &'static str,
     noise: Vec<&'static str>,
     crlf: bool,
     bom: bool,
@@ -104,6 +105,17 @@ fn config(ours: bool) -> impl Strategy<Value = Config> {
         "[features]\n",
         "[features.multi]\nenabled = true\n",
     ]);
+    let policy = prop::sample::select(vec![
+        "",
+        "shell_environment_policy.exclude = ['A_*',] # mine\n",
+        "shell_environment_policy.inherit = \"core\"\n",
+        "shell_environment_policy = { exclude = [], set = { A = \"1\" } }\n",
+        "shell_environment_policy = {}\n",
+        "[shell_environment_policy]\n",
+        "[shell_environment_policy]\nexclude = [\"f5_guardrails_api_token\"]\n",
+        "[shell_environment_policy]\nexclude = [\n\t\"A\", # a\n\t# none yet\n\t'*SECRET*' # last\n]\nset.B = '2'\n",
+        "[shell_environment_policy.set]\nA = \"1\"\n",
+    ]);
     let noise = prop::sample::select(vec![
         "# a comment\n",
         "\n",
@@ -113,8 +125,8 @@ fn config(ours: bool) -> impl Strategy<Value = Config> {
         "[text]\nt = \"\"\"\n[[hooks.Stop]]\n\"\"\"\n",
     ]);
     let rest = (prop::collection::vec(noise, 0..6), any::<bool>(), any::<bool>(), any::<bool>());
-    (style, events(ours), features, rest).prop_map(
-        |(style, events, features, (mut noise, crlf, bom, final_newline))| {
+    (style, events(ours), features, policy, rest).prop_map(
+        |(style, events, features, policy, (mut noise, crlf, bom, final_newline))| {
             let mut seen = Vec::new();
             noise.retain(|text| {
                 !text.contains("[mcp") && !text.contains("[prof") && !text.contains("[text") || {
@@ -123,7 +135,7 @@ fn config(ours: bool) -> impl Strategy<Value = Config> {
                     new
                 }
             });
-            Config { style, events, features, noise, crlf, bom, final_newline }
+            Config { style, events, features, policy, noise, crlf, bom, final_newline }
         },
     )
 }
@@ -202,13 +214,17 @@ fn toml(config: &Config) -> String {
     }
     let in_root = config.features.starts_with("features");
     let (first, later) = if in_root { (config.features, "") } else { ("", config.features) };
+    let policy_in_root = config.policy.starts_with("shell");
+    let (first_policy, later_policy) = if policy_in_root { (config.policy, "") } else { ("", config.policy) };
     let half = config.noise.len() / 2;
     let text = [
         "model = \"x\"\n",
         first,
+        first_policy,
         &root,
         &config.noise[..half].concat(),
         later,
+        later_policy,
         &hooks,
         &config.noise[half..].concat(),
     ]
@@ -265,6 +281,7 @@ fn wanted(file: ConfigFile, mode: &str) -> Wanted {
     Wanted {
         registration: Some(Registration::new(&options, &launcher, None).unwrap()),
         hooks_feature: file == ConfigFile::ConfigToml,
+        hidden: if file == ConfigFile::ConfigToml { hidden_names() } else { Vec::new() },
         ..Wanted::default()
     }
 }

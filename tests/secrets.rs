@@ -18,8 +18,27 @@ const LEVELS: [&str; 6] = ["off", "error", "warn", "info", "debug", "trace"];
 
 /// Runs the program and looks for the planted words in all that it leaves behind.
 fn leaves_no_secret(arguments: &[&str], stdin: &str, environment: &[(&str, &str)]) {
+    let environment = [&[("F5_GUARDRAILS_API_TOKEN", TOKEN)], environment].concat();
+    leaves_secrets_only_in("", "", arguments, stdin, &environment);
+}
+
+/// The same in a home where this is the file of `login --file`; what stays there is what was put there.
+fn leaves_secrets_only_in(
+    saved: &str,
+    content: &str,
+    arguments: &[&str],
+    stdin: &str,
+    environment: &[(&str, &str)],
+) {
     for level in LEVELS {
         let home = tempfile::tempdir().unwrap();
+        let saved = home.path().join(saved);
+        if !content.is_empty() {
+            fs::create_dir_all(saved.parent().unwrap()).unwrap();
+            fs::write(&saved, content).unwrap();
+            #[cfg(unix)]
+            fs::set_permissions(&saved, std::os::unix::fs::PermissionsExt::from_mode(0o600)).unwrap();
+        }
         let mut command = Command::new(env!("CARGO_BIN_EXE_f5-guard"));
         command
             .args(arguments)
@@ -28,7 +47,7 @@ fn leaves_no_secret(arguments: &[&str], stdin: &str, environment: &[(&str, &str)
             .env("HOME", home.path())
             .env("USERPROFILE", home.path())
             .env("CODEX_HOME", home.path())
-            .env("F5_GUARDRAILS_API_TOKEN", TOKEN)
+            .env("APPDATA", home.path().join(".config"))
             .env("F5_GUARDRAILS_LOG_LEVEL", level)
             .envs(environment.iter().copied())
             .current_dir(home.path())
@@ -41,6 +60,7 @@ fn leaves_no_secret(arguments: &[&str], stdin: &str, environment: &[(&str, &str)
         let output = child.wait_with_output().unwrap();
         let mut texts = vec![("stdout".to_owned(), output.stdout), ("stderr".to_owned(), output.stderr)];
         read_files(home.path(), &mut texts);
+        texts.retain(|(place, _)| Path::new(place) != saved);
         for (place, bytes) in texts {
             let text = String::from_utf8_lossy(&bytes);
             for secret in [TOKEN, PASSWORD, CONTENT] {
@@ -171,4 +191,142 @@ fn dump_config_leaves_no_token_of_its_own_nor_any_that_the_service_knows() {
     let environment = [("F5_GUARDRAILS_BASE_URL", url.as_str())];
     leaves_no_secret(&["dump-config"], "", &environment);
     leaves_no_secret(&["dump-config", "--output", "-"], "", &environment);
+}
+
+/// Where `login --file` keeps tokens.
+const SAVED: &str = ".config/f5-guard/tokens.json";
+
+fn saved_for(address: &str) -> String {
+    let tokens = serde_json::json!({format!("scan {address}"): TOKEN, format!("global {address}"): TOKEN});
+    serde_json::json!({"version": 1, "tokens": tokens}).to_string()
+}
+
+#[test]
+fn login_and_logout_leave_the_token_in_its_file_alone() {
+    let echo = format!(r#"{{"detail":"{TOKEN}"}}"#);
+    for reply in [
+        Fault::body(r#"{"result":{"outcome":"cleared","scannerResults":[{"outcome":"passed"}]}}"#),
+        Fault::Answer(f5_stand_in::f5::Response::new(401).body(echo.clone())),
+        Fault::Answer(f5_stand_in::f5::Response::new(422).body(echo)),
+    ] {
+        let api = F5::builder().token(TOKEN).always(reply).start();
+        let url = api.base_url();
+        let environment = [("F5_GUARDRAILS_BASE_URL", url.as_str())];
+        let kept = saved_for(&url);
+        let login = |content: &str, arguments: &[&str], stdin: &str| {
+            leaves_secrets_only_in(SAVED, content, arguments, stdin, &environment);
+        };
+        login("", &["login", "--stdin", "--file"], TOKEN);
+        login("", &["login", "--stdin", "--file", "--no-verify"], TOKEN);
+        login("", &["login", "--stdin", "--file", "--global"], TOKEN);
+        login("", &["login", "--stdin", "--file"], &format!("two words {TOKEN}"));
+        login(&kept, &["login", "--status"], "");
+        login(&kept, &["login", "--status", "--global"], "");
+        login(&kept, &["logout"], "");
+        login(&kept, &["uninstall", "--scope", "user"], "");
+        login(&kept, &["smoketest", "--verbose-http=body"], "");
+        login(&kept, &["doctor", "--json"], "");
+        login(&kept, &["dump-config", "--output", "-"], "");
+        login(&kept, &["pre-tool-use"], &payload("PreToolUse"));
+    }
+}
+
+#[test]
+fn a_damaged_file_of_tokens_is_named_without_its_content() {
+    let damaged = format!("{{\"version\": 1, \"tokens\": {{\"{TOKEN}\": {TOKEN}}}}}");
+    for arguments in [
+        &["pre-tool-use"][..],
+        &["login", "--status"],
+        &["smoketest"],
+        &["logout"],
+        &["uninstall", "--purge", "--scope", "user"],
+    ] {
+        leaves_secrets_only_in(SAVED, &damaged, arguments, &payload("PreToolUse"), &[]);
+    }
+}
+
+#[test]
+fn a_file_that_holds_more_than_a_token_is_not_quoted() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("token");
+    fs::write(&file, format!("export TOKEN={TOKEN}\n{CONTENT}\n")).unwrap();
+    let path = file.to_str().unwrap();
+    leaves_secrets_only_in("", "", &["pre-tool-use", "--token-file", path], &payload("PreToolUse"), &[]);
+    let environment = [("F5_GUARDRAILS_API_TOKEN_FILE", path)];
+    for arguments in [&["smoketest"][..], &["login", "--status"], &["doctor"]] {
+        leaves_secrets_only_in("", "", arguments, "", &environment);
+    }
+}
+
+/// A session bus whose service refuses everything with words that hold the token.
+#[cfg(all(unix, not(target_os = "macos")))]
+#[test]
+fn what_the_secret_service_says_is_not_repeated() {
+    use std::io::Read;
+    use std::os::unix::net::UnixListener;
+
+    fn message(kind: u8, reply_to: u32, error: &str, text: &str) -> Vec<u8> {
+        let mut fields = vec![5, 1, b'u', 0];
+        fields.extend(reply_to.to_le_bytes());
+        let pad = |bytes: &mut Vec<u8>| bytes.resize(bytes.len().next_multiple_of(8), 0);
+        if !error.is_empty() {
+            fields.extend([4, 1, b's', 0]);
+            fields.extend(u32::try_from(error.len()).unwrap().to_le_bytes());
+            fields.extend(error.bytes().chain([0]));
+            pad(&mut fields);
+        }
+        fields.extend([8, 1, b'g', 0, 1, b's', 0]);
+        let mut body = u32::try_from(text.len()).unwrap().to_le_bytes().to_vec();
+        body.extend(text.bytes().chain([0]));
+        let mut bytes = vec![b'l', kind, 1, 1];
+        bytes.extend(u32::try_from(body.len()).unwrap().to_le_bytes());
+        bytes.extend(reply_to.to_le_bytes());
+        bytes.extend(u32::try_from(fields.len()).unwrap().to_le_bytes());
+        bytes.extend(fields);
+        pad(&mut bytes);
+        bytes.extend(body);
+        bytes
+    }
+
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("bus");
+    let listener = UnixListener::bind(&path).unwrap();
+    std::thread::spawn(move || {
+        for stream in listener.incoming() {
+            let Ok(mut stream) = stream else { return };
+            std::thread::spawn(move || {
+                let mut bytes = [0; 4096];
+                let _ = stream.read(&mut bytes);
+                let _ = stream.write_all(b"OK 00\r\n");
+                let _ = stream.read(&mut bytes);
+                let _ = stream.write_all(&message(2, 1, "", ":1.1"));
+                let name = format!("org.example.{TOKEN}").replace('-', "_");
+                let replies: Vec<u8> = (2..9)
+                    .flat_map(|serial| message(3, serial, &name, &format!("{TOKEN} {PASSWORD}")))
+                    .collect();
+                let _ = stream.write_all(&replies);
+                while stream.read(&mut bytes).is_ok_and(|count| count > 0) {}
+            });
+        }
+    });
+    let address = format!("unix:path={}", path.display());
+    let environment =
+        [("DBUS_SESSION_BUS_ADDRESS", address.as_str()), ("F5_GUARDRAILS_BASE_URL", "http://127.0.0.1:9")];
+    for arguments in [
+        &["pre-tool-use"][..],
+        &["login", "--status"],
+        &["login", "--stdin", "--no-verify"],
+        &["logout"],
+        &["uninstall", "--purge", "--scope", "user"],
+        &["doctor", "--offline"],
+        &["smoketest"],
+        &["dump-config"],
+    ] {
+        leaves_secrets_only_in("", "", arguments, TOKEN, &environment);
+    }
+    let mut command = Command::new(env!("CARGO_BIN_EXE_f5-guard"));
+    command.arg("smoketest").env_clear().env("HOME", folder.path()).envs(environment);
+    let said = String::from_utf8(command.output().unwrap().stdout).unwrap();
+    assert!(said.contains("could not be read from the Secret Service: it refused."), "{said}");
+    assert!(!said.contains("planted_token"), "{said}");
 }

@@ -72,6 +72,13 @@ pub struct InstallArgs {
     /// Don't ask, and leave the hooks untrusted
     #[arg(long)]
     pub no_trust: bool,
+    /// Keep the variables that hold tokens from the commands that the model runs: [shell_environment_policy] exclude
+    /// of your config.toml
+    #[arg(long, conflicts_with = "no_hide_token")]
+    pub hide_token: bool,
+    /// Don't ask, and leave those variables as they are
+    #[arg(long)]
+    pub no_hide_token: bool,
     /// Don't try a scan at the end
     #[arg(long)]
     pub skip_smoketest: bool,
@@ -119,6 +126,9 @@ pub struct UninstallArgs {
     /// Accepted as for `install`, and ignored: no Codex is asked
     #[arg(long, value_name = "FILE")]
     pub codex: Option<PathBuf>,
+    /// Also remove every token that you stored with `f5-guard login`
+    #[arg(long)]
+    pub purge: bool,
 }
 
 impl From<Scope> for installation::Scope {

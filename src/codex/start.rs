@@ -26,6 +26,7 @@ mod unix {
     use std::process::Command;
 
     use crate::access::{Privilege, guarded_path};
+    use crate::registration::SECRET_VARIABLES;
 
     /// How a program speaks and tells the time.
     const KEPT: [&str; 5] = ["LANG", "LC_ALL", "LC_CTYPE", "TERM", "TZ"];
@@ -33,6 +34,9 @@ mod unix {
     pub(super) fn reduce(command: &mut Command) {
         command.env_clear().env("PATH", guarded_path());
         command.envs(KEPT.into_iter().filter_map(|name| Some((name, std::env::var_os(name)?))));
+        // Whether commands of the model see them is to be found out, and their values have no part in that.
+        let set = SECRET_VARIABLES.into_iter().filter(|name| std::env::var_os(name).is_some());
+        command.envs(set.map(|name| (name, "set")));
         // Without one Codex takes root's from the user database.
         let home = std::env::var_os("HOME").filter(|home| !home.is_empty());
         if let Some(home) = home.filter(|home| Privilege::Administrator.may_use(home.as_ref()).is_ok()) {

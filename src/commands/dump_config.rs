@@ -14,12 +14,17 @@ use crate::printable::printable;
 use crate::redact::Redactor;
 use crate::secret::Secret;
 use crate::settings::{BaseUrl, Env, Overrides, PlainHttp, Settings, Source};
+use crate::token::store::{self, Manner};
+use crate::token::{self, Entry, Kind, TokenError};
 use crate::transport::Transport;
 
 /// Where the configuration is read from when nobody says otherwise; not the host that scans go to.
-const DEFAULT_BASE_URL: &str = "https://us1.calypsoai.app";
-/// The first of these that is set holds the token.
+pub(super) const DEFAULT_BASE_URL: &str = "https://us1.calypsoai.app";
+/// The first of these that is set holds the token. What `login --global` stored comes behind the first of them: the
+/// others hold a project's as a rule, which can't read everything.
 const TOKEN_VARIABLES: [&str; 3] = ["F5_GLOBAL_API_TOKEN", "F5_GUARDRAILS_API_TOKEN", "CALYPSOAI_TOKEN"];
+/// What stands for a variable's name where the token was stored.
+const STORED: &str = "f5-guard login --global";
 /// Progress is told when the reading takes longer than this, and then as often.
 const PROGRESS_INTERVAL: Duration = Duration::from_secs(2);
 /// So many failures are told one by one; the file lists them all.
@@ -53,11 +58,16 @@ fn dump(
     env: Env<'_>,
     started: Instant,
 ) -> Result<Outcome, String> {
-    let (token_env, token) = find_token(env).ok_or_else(|| {
-        let variables = TOKEN_VARIABLES.join(", ");
-        format!("No API token is set. Set one of {variables}; only a global token can read the whole configuration.")
-    })?;
     let base_url = base_url(settings)?;
+    let found = global_token(&base_url, env, started + token::STORE_TIME)
+        .map_err(|error| format!("{error} {}", error.fix()))?;
+    let GlobalToken { name: token_env, token } = found.ok_or_else(|| {
+        let variables = TOKEN_VARIABLES.join(", ");
+        format!(
+            "No API token is set. Run `f5-guard login --global`, or set one of {variables}; only a global token can \
+             read the whole configuration."
+        )
+    })?;
     let to_stdout = args.output.as_os_str() == "-";
     if !to_stdout {
         dump::check_place(&args.output).map_err(|error| error.to_string())?;
@@ -65,7 +75,7 @@ fn dump(
     let transport = Transport::new(&settings.tls, &settings.proxies, settings.base_url.source)
         .map_err(|error| format!("{error} {}", error.fix()))?;
     let service = Service::new(transport, base_url.clone(), &token)
-        .map_err(|error| format!("{error} Copy the token again from the F5 console into {token_env}."))?;
+        .map_err(|error| format!("{error} Copy the token again from the F5 console{}.", into(token_env)))?;
 
     let redactor = Redactor::new([token.expose().to_owned()]);
     let contents = read(&service, &redactor, started)?;
@@ -94,12 +104,55 @@ fn dump(
     Ok(outcome)
 }
 
-fn find_token(env: Env<'_>) -> Option<(&'static str, Secret)> {
-    TOKEN_VARIABLES.into_iter().find_map(|name| {
+/// A token, and the variable that holds it or the command that stored it.
+pub(super) struct GlobalToken {
+    pub name: &'static str,
+    pub token: Secret,
+}
+
+/// The token for the service at `address`; the store has until `deadline`.
+pub(super) fn global_token(
+    address: &BaseUrl,
+    env: Env<'_>,
+    deadline: Instant,
+) -> Result<Option<GlobalToken>, TokenError> {
+    let stored = || {
+        let entry = Entry::new(Kind::Global, address);
+        let found = token::stored(&entry, env, deadline, Manner::Silent, &store::system(env))?;
+        Ok(found.map(|found| found.token))
+    };
+    find_token(env, stored)
+}
+
+fn find_token(
+    env: Env<'_>,
+    stored: impl FnOnce() -> Result<Option<Secret>, TokenError>,
+) -> Result<Option<GlobalToken>, TokenError> {
+    let variable = |name: &'static str| {
         // What is not Unicode turns into characters that no token has, and is refused where it is used.
         let token = env(name)?.to_string_lossy().trim().to_owned();
-        (!token.is_empty()).then(|| (name, Secret::new(token)))
-    })
+        (!token.is_empty()).then(|| GlobalToken { name, token: Secret::new(token) })
+    };
+    let [global, others @ ..] = TOKEN_VARIABLES;
+    if let Some(found) = variable(global) {
+        return Ok(Some(found));
+    }
+    match stored() {
+        Ok(Some(token)) => Ok(Some(GlobalToken { name: STORED, token })),
+        // A store that can't be read is told where nothing else has a token.
+        otherwise => match others.into_iter().find_map(variable) {
+            Some(found) => Ok(Some(found)),
+            None => otherwise.map(|_| None),
+        },
+    }
+}
+
+/// Where a new token goes.
+fn into(token_env: &str) -> String {
+    match token_env {
+        STORED => format!(", and run `{STORED}`"),
+        variable => format!(" into {variable}"),
+    }
 }
 
 fn base_url(settings: &Settings) -> Result<BaseUrl, String> {
@@ -152,11 +205,14 @@ fn tell_failures(contents: &Contents, token_env: &str) {
     }
     let any = |status| failures.iter().any(|failure| failure.status == Some(status));
     if any(401) {
-        tell(&format!("[FIX] Check {token_env}: the token may be expired, revoked or of another F5 region."));
+        tell(&match token_env {
+            STORED => format!("[FIX] Run `{STORED}`: the stored token may be expired or revoked."),
+            name => format!("[FIX] Check {name}: the token may be expired, revoked or of another F5 region."),
+        });
     }
     if any(403) {
         tell(&format!(
-            "[FIX] Only a global token of an administrator may read everything: put one into F5_GLOBAL_API_TOKEN ({token_env} was used)."
+            "[FIX] Only a global token of an administrator may read everything: store one with `{STORED}`, or put it into F5_GLOBAL_API_TOKEN ({token_env} was used)."
         ));
     }
 }
@@ -219,19 +275,42 @@ mod tests {
 
     use super::*;
 
-    fn token(variables: &[(&str, &str)]) -> Option<(&'static str, String)> {
+    fn token(stored: Option<&str>, variables: &[(&str, &str)]) -> Option<(&'static str, String)> {
         let env =
             |name: &str| variables.iter().find(|(n, _)| *n == name).map(|(_, value)| OsString::from(value));
-        find_token(&env).map(|(name, token)| (name, token.expose().to_owned()))
+        let found = find_token(&env, || Ok(stored.map(Secret::new))).unwrap();
+        found.map(|found| (found.name, found.token.expose().to_owned()))
     }
 
     #[test]
     fn the_global_token_comes_first_and_an_empty_one_counts_as_not_set() {
         let all =
             [("CALYPSOAI_TOKEN", "c"), ("F5_GUARDRAILS_API_TOKEN", " g "), ("F5_GLOBAL_API_TOKEN", "a")];
-        assert_eq!(token(&all), Some(("F5_GLOBAL_API_TOKEN", "a".to_owned())));
-        assert_eq!(token(&all[..2]), Some(("F5_GUARDRAILS_API_TOKEN", "g".to_owned())));
-        assert_eq!(token(&[("F5_GLOBAL_API_TOKEN", " "), all[0]]), Some(("CALYPSOAI_TOKEN", "c".to_owned())));
-        assert_eq!(token(&[]), None);
+        assert_eq!(token(None, &all), Some(("F5_GLOBAL_API_TOKEN", "a".to_owned())));
+        assert_eq!(token(None, &all[..2]), Some(("F5_GUARDRAILS_API_TOKEN", "g".to_owned())));
+        assert_eq!(
+            token(None, &[("F5_GLOBAL_API_TOKEN", " "), all[0]]),
+            Some(("CALYPSOAI_TOKEN", "c".to_owned()))
+        );
+        assert_eq!(token(None, &[]), None);
+    }
+
+    #[test]
+    fn a_stored_global_token_comes_before_a_projects_variable() {
+        let project = [("F5_GUARDRAILS_API_TOKEN", "g")];
+        assert_eq!(token(Some("s"), &project), Some((STORED, "s".to_owned())));
+        assert_eq!(
+            token(Some("s"), &[("F5_GLOBAL_API_TOKEN", "a")]),
+            Some(("F5_GLOBAL_API_TOKEN", "a".to_owned()))
+        );
+    }
+
+    #[test]
+    fn a_store_that_cannot_be_read_is_told_where_no_variable_has_a_token() {
+        let error =
+            || TokenError::Store { name: "the store", error: store::StoreError::Locked { fix: "unlock it" } };
+        let project = |name: &str| (name == "CALYPSOAI_TOKEN").then(|| OsString::from("c"));
+        assert!(find_token(&project, || Err(error())).unwrap().is_some());
+        assert_eq!(find_token(&|_| None, || Err(error())).err(), Some(error()));
     }
 }

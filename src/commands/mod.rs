@@ -4,6 +4,7 @@ mod doctor;
 mod dump_config;
 mod hook;
 pub mod install;
+mod login;
 mod reference;
 mod setup;
 mod smoketest;
@@ -48,6 +49,8 @@ fn run(command: Command, started: Instant) -> ExitCode {
         Command::Stop(args) => hook(Event::Stop, args),
         Command::Install(args) => install::run(&args),
         Command::Uninstall(args) => uninstall::run(&args),
+        Command::Login(args) => login::run(&args),
+        Command::Logout(args) => login::logout(&args),
         Command::DumpConfig(args) => dump_config::run(&args, started),
         Command::Doctor(args) => doctor::run(&args),
         Command::Smoketest(args) => smoketest::run(&args),

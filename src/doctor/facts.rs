@@ -30,6 +30,7 @@ pub struct Facts {
     pub writable: Vec<WritableFacts>,
     pub log: LogFacts,
     pub desktop: DesktopToken,
+    pub visible: VisibleTokens,
     pub background: BackgroundServer,
     pub service: ServiceFacts,
 }
@@ -273,6 +274,17 @@ pub enum LogFile {
     None,
     Writable(PathBuf),
     NotWritable(PathBuf, String),
+}
+
+/// Which of the variables that hold tokens a command of the model sees.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum VisibleTokens {
+    /// Codex ran a command as it runs the model's, and it saw these.
+    Seen(Vec<&'static str>),
+    /// One of them is set here, and Codex could not be asked to run a command.
+    NotProven,
+    /// None is set here, and Codex could not be asked.
+    NotAsked,
 }
 
 /// Whether programs that the desktop starts see the token.

@@ -83,6 +83,7 @@ finding_ids! {
     Writable => "writable",
     Setting => "setting",
     Token => "token",
+    TokenVisible => "token-visible",
     FailOpen => "fail-open",
     Certificates => "certificates",
     KeyLog => "key-log",

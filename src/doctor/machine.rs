@@ -1,6 +1,6 @@
 //! Findings about what surrounds the hooks: who can change managed files, the log, desktop apps, the service.
 
-use super::facts::{BackgroundServer, DesktopToken, Facts, LogFile, ServiceFacts};
+use super::facts::{BackgroundServer, DesktopToken, Facts, LogFile, ServiceFacts, VisibleTokens};
 use super::finding::{Finding, FindingId, Severity};
 use super::settings::is_decisive;
 use crate::access::Writers;
@@ -10,6 +10,7 @@ pub(super) fn judge(facts: &Facts, findings: &mut Vec<Finding>) {
     writable(facts, findings);
     log(facts, findings);
     desktop(facts, findings);
+    visible(facts, findings);
     background(facts, findings);
     service(facts, findings);
 }
@@ -67,13 +68,43 @@ fn desktop(facts: &Facts, findings: &mut Vec<Finding>) {
     };
     let fix = match facts.program.system {
         System::Windows => {
-            "Set it in the user environment (Settings, \"Edit environment variables for your account\"), then quit the app whole and start it again."
+            "Run `f5-guard login`, which stores the token where they find it; or set it in the user environment (Settings, \"Edit environment variables for your account\"), then quit the app whole and start it again."
         }
         System::MacOs | System::Unix => {
-            "Run `launchctl setenv F5_GUARDRAILS_API_TOKEN \"$F5_GUARDRAILS_API_TOKEN\"` (after each login; the same for other F5_GUARDRAILS_ variables), then quit the app and relaunch it."
+            "Run `f5-guard login`, which stores the token where they find it; or run `launchctl setenv F5_GUARDRAILS_API_TOKEN \"$F5_GUARDRAILS_API_TOKEN\"` (after each login; the same for other F5_GUARDRAILS_ variables), then quit the app and relaunch it."
         }
     };
     findings.push(Finding::new(FindingId::DesktopApps, Severity::Note, text, fix));
+}
+
+/// The fix is for the layer that decides: of several lists Codex takes the strongest layer's.
+fn visible(facts: &Facts, findings: &mut Vec<Finding>) {
+    let names = match &facts.visible {
+        VisibleTokens::Seen(names) => names,
+        VisibleTokens::NotAsked => return,
+        VisibleTokens::NotProven => {
+            findings.push(Finding::new(
+                FindingId::TokenVisible,
+                Severity::Note,
+                "Whether commands of the model can read the token could not be proven: Codex did not run one for it.",
+                "Run `f5-guard install --scope user --hide-token`, or store the token with `f5-guard login` and unset \
+                 the variable.",
+            ));
+            return;
+        }
+    };
+    let Some(first) = names.first() else { return };
+    let all = names.join(" and ");
+    findings.push(Finding::new(
+        FindingId::TokenVisible,
+        Severity::Warning,
+        format!("Every command that the model runs can read {all}: Codex hands it on."),
+        format!(
+            "Run `f5-guard install --scope user --hide-token`, or store the token with `f5-guard login` and unset \
+             {first}. Where a project or a profile has an `exclude` of its own below [shell_environment_policy], add \
+             \"{first}\" there: that list replaces the user's."
+        ),
+    ));
 }
 
 fn background(facts: &Facts, findings: &mut Vec<Finding>) {

@@ -7,6 +7,7 @@ use crate::scan::ScanError;
 use crate::secret::Secret;
 use crate::settings::values::{FailMode, FlaggedOutput};
 use crate::settings::{BaseUrl, PlainHttp, Setting, Settings, Source};
+use crate::token::TokenError;
 
 /// A setting for the report.
 #[derive(Debug, Clone)]
@@ -36,6 +37,8 @@ pub struct Connection {
     pub proxy: Option<String>,
     /// The roots in force, with what was skipped on the way; or the cause and its fix.
     pub trust: Result<(String, Vec<String>), (String, String)>,
+    /// Why a source of tokens that is there gave none.
+    pub token: Option<TokenError>,
 }
 
 /// The rows of the report.
@@ -43,7 +46,7 @@ pub struct Connection {
 pub fn rows(settings: &Settings, connection: &Connection, screen: &Screen) -> Vec<SettingRow> {
     let seconds = |setting: &Setting<std::time::Duration>| format!("{} s", setting.value.as_secs_f64());
     let mut rows = vec![
-        token(&settings.api_token),
+        token(&settings.api_token, connection.token.as_ref()),
         base_url(&settings.base_url),
         row(PROJECT, &settings.project_id, |id| {
             id.as_ref().map_or_else(|| "not set".to_owned(), |id| screen.text(id))
@@ -103,7 +106,7 @@ pub fn rows(settings: &Settings, connection: &Connection, screen: &Screen) -> Ve
 /// What hooks with the settings `there` have otherwise than hooks with `here`. The connection is not compared.
 #[must_use]
 pub fn differences(here: &Settings, there: &Settings, screen: &Screen) -> Vec<Difference> {
-    let nothing = Connection { proxy: None, trust: Ok((String::new(), Vec::new())) };
+    let nothing = Connection { proxy: None, trust: Ok((String::new(), Vec::new())), token: None };
     let [here_rows, there_rows] = [here, there].map(|settings| rows(settings, &nothing, screen));
     let value = |rows: &[SettingRow], name| -> Vec<String> {
         rows.iter().filter(|row| row.name == name).map(|row| row.value.clone()).collect()
@@ -161,11 +164,11 @@ fn row<T>(name: &'static str, setting: &Setting<T>, show: impl FnOnce(&T) -> Str
     row
 }
 
-fn token(setting: &Setting<Option<Secret>>) -> SettingRow {
+fn token(setting: &Setting<Option<Secret>>, problem_of_source: Option<&TokenError>) -> SettingRow {
     let error = match setting.value.as_ref() {
-        None => Some(ScanError::NoToken),
+        None => Some(problem_of_source.map_or(ScanError::NoToken, |error| error.clone().into())),
         Some(token) if !token.expose().bytes().all(|byte| byte.is_ascii_graphic()) => {
-            Some(ScanError::UnusableToken)
+            Some(ScanError::UnusableToken { from: setting.source })
         }
         Some(_) => None,
     };

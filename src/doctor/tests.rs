@@ -23,7 +23,8 @@ const SECOND: Duration = Duration::from_secs(1);
 
 fn settings(variables: &[(&str, &str)]) -> Vec<super::settings::SettingRow> {
     let env = |name: &str| variables.iter().find(|(key, _)| *key == name).map(|(_, value)| value.into());
-    let connection = Connection { proxy: None, trust: Ok(("the system's certificate store".into(), vec![])) };
+    let connection =
+        Connection { proxy: None, trust: Ok(("the system's certificate store".into(), vec![])), token: None };
     rows(&Settings::read(&Overrides::default(), &env), &connection, &Screen::new([]))
 }
 
@@ -74,6 +75,7 @@ fn healthy() -> Facts {
         writable: vec![],
         log: LogFacts { file: LogFile::Writable("/h/logs/f5.log".into()), problems: vec![] },
         desktop: DesktopToken::NotApplicable,
+        visible: VisibleTokens::Seen(vec![]),
         background: BackgroundServer::Same,
         service: ServiceFacts::Cleared { took: SECOND },
     }
@@ -256,6 +258,10 @@ const CASES: &[Case] = {
         (Setting, Problem, NotProtected, |f| with(f, "F5_GUARDRAILS_BASE_URL", "http://h.example")),
         (Token, Problem, NotProtected, |f| with(f, "F5_GUARDRAILS_API_TOKEN", "")),
         (Token, Problem, NotProtected, |f| with(f, "F5_GUARDRAILS_API_TOKEN", "with a blank")),
+        (TokenVisible, Warning, Protected, |f| {
+            f.visible = VisibleTokens::Seen(vec!["F5_GUARDRAILS_API_TOKEN"]);
+        }),
+        (TokenVisible, Note, Protected, |f| f.visible = VisibleTokens::NotProven),
         (FailOpen, Note, Protected, |f| with(f, "F5_GUARDRAILS_FAIL_MODE", "open")),
         (KeyLog, Warning, Protected, |f| with(f, "SSLKEYLOGFILE", "/tmp/keys")),
         (LogFile, Warning, Protected, |f| {
@@ -347,7 +353,7 @@ fn every_finding_has_a_case_and_a_fix() {
 #[test]
 fn unusable_certificates_are_a_problem_and_skipped_ones_a_warning() {
     let with = |trust| {
-        let connection = Connection { proxy: None, trust };
+        let connection = Connection { proxy: None, trust, token: None };
         let env = |name: &str| (name == "F5_GUARDRAILS_API_TOKEN").then(|| "planted-token".into());
         let rows = rows(&Settings::read(&Overrides::default(), &env), &connection, &Screen::new([]));
         let diagnosis = after(|facts| facts.settings = rows);

@@ -9,7 +9,7 @@ use serde_json::Value;
 use super::source::{FetchError, PageSource, Query};
 use crate::scan::{ScanError, StatusError};
 use crate::secret::Secret;
-use crate::settings::BaseUrl;
+use crate::settings::{BaseUrl, Source};
 use crate::transport::{Transport, with_retries};
 
 /// The time for one page, retries and the waits that `Retry-After` asks for included.
@@ -29,13 +29,14 @@ impl Service {
     /// Prepares the requests; nothing is sent yet.
     ///
     /// # Errors
-    /// [`ScanError::UnusableToken`].
+    /// [`ScanError::UnusableToken`]; the caller knows where the token came from.
     pub fn new(transport: Transport, base_url: BaseUrl, token: &Secret) -> Result<Self, ScanError> {
+        let unusable = || ScanError::UnusableToken { from: Source::Default };
         if !token.expose().bytes().all(|byte| byte.is_ascii_graphic()) {
-            return Err(ScanError::UnusableToken);
+            return Err(unusable());
         }
-        let mut authorization = HeaderValue::try_from(format!("Bearer {}", token.expose()))
-            .map_err(|_| ScanError::UnusableToken)?;
+        let mut authorization =
+            HeaderValue::try_from(format!("Bearer {}", token.expose())).map_err(|_| unusable())?;
         authorization.set_sensitive(true);
         Ok(Self { transport, base_url, authorization })
     }

@@ -18,10 +18,28 @@ pub fn open(path: &Path, options: &mut OpenOptions) -> io::Result<File> {
 /// # Errors
 /// Those of [`read_regular`], and one for a file that is somebody else's or that others may write to.
 pub fn read_own(path: &Path, limit: u64) -> io::Result<Option<Vec<u8>>> {
-    read(path, limit, |metadata| {
-        platform::check_owner(metadata)?;
-        platform::check_mode(metadata)
-    })
+    read(path, limit, |metadata| check_own(metadata).map_err(io::Error::other))
+}
+
+/// Why a file is not this user's alone.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[cfg_attr(windows, allow(dead_code, reason = "nothing is found out about a file itself there"))]
+pub enum NotOwn {
+    #[error("it belongs to user {0}")]
+    Owner(u32),
+    /// With the permission bits.
+    #[error("others may write to it")]
+    Writable(u32),
+}
+
+/// Whether the file is this user's or root's, and nobody else may write to it. On Windows a file inherits the access list
+/// of its folder, which is the user's or the administrators'.
+///
+/// # Errors
+/// See [`NotOwn`].
+pub fn check_own(metadata: &fs::Metadata) -> Result<(), NotOwn> {
+    platform::check_owner(metadata)?;
+    platform::check_mode(metadata)
 }
 
 /// Reads a regular file of at most `limit` bytes; `None` where there is none.
@@ -69,7 +87,7 @@ pub fn check_own_folder(folder: &Path) -> io::Result<()> {
     if !metadata.is_dir() {
         return Err(io::Error::other("it is not a folder"));
     }
-    platform::check_owner(&metadata)
+    platform::check_owner(&metadata).map_err(io::Error::other)
 }
 
 fn link() -> io::Error {
@@ -83,6 +101,8 @@ mod platform {
     use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
     use std::path::Path;
 
+    use super::NotOwn;
+
     pub(super) fn open(path: &Path, options: &mut OpenOptions) -> io::Result<File> {
         // The standard library adds O_CLOEXEC.
         options
@@ -91,19 +111,15 @@ mod platform {
             .map_err(|error| if error.raw_os_error() == Some(libc::ELOOP) { super::link() } else { error })
     }
 
-    pub(super) fn check_owner(metadata: &Metadata) -> io::Result<()> {
+    pub(super) fn check_owner(metadata: &Metadata) -> Result<(), NotOwn> {
         let owner = metadata.uid();
-        if owner != 0 && owner != nix::unistd::geteuid().as_raw() {
-            return Err(io::Error::other(format!("it belongs to user {owner}")));
-        }
-        Ok(())
+        let is_own = owner == 0 || owner == nix::unistd::geteuid().as_raw();
+        if is_own { Ok(()) } else { Err(NotOwn::Owner(owner)) }
     }
 
-    pub(super) fn check_mode(metadata: &Metadata) -> io::Result<()> {
-        if metadata.mode() & 0o022 != 0 {
-            return Err(io::Error::other("others may write to it"));
-        }
-        Ok(())
+    pub(super) fn check_mode(metadata: &Metadata) -> Result<(), NotOwn> {
+        let mode = metadata.mode() & 0o777;
+        if mode & 0o022 == 0 { Ok(()) } else { Err(NotOwn::Writable(mode)) }
     }
 }
 
@@ -116,17 +132,18 @@ mod platform {
 
     use windows_sys::Win32::Storage::FileSystem::FILE_FLAG_OPEN_REPARSE_POINT;
 
+    use super::NotOwn;
+
     pub(super) fn open(path: &Path, options: &mut OpenOptions) -> io::Result<File> {
         let file = options.custom_flags(FILE_FLAG_OPEN_REPARSE_POINT).open(path)?;
         if file.metadata()?.file_type().is_symlink() { Err(super::link()) } else { Ok(file) }
     }
 
-    /// A file inherits the access list of its folder, which is the user's or the administrators'.
-    pub(super) fn check_owner(_metadata: &Metadata) -> io::Result<()> {
+    pub(super) fn check_owner(_metadata: &Metadata) -> Result<(), NotOwn> {
         Ok(())
     }
 
-    pub(super) fn check_mode(_metadata: &Metadata) -> io::Result<()> {
+    pub(super) fn check_mode(_metadata: &Metadata) -> Result<(), NotOwn> {
         Ok(())
     }
 }

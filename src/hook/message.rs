@@ -293,7 +293,7 @@ mod tests {
         );
         assert!(
             words.reason.starts_with(
-                "F5 AI Guardrails: not scanned. No API token is set. Set F5_GUARDRAILS_API_TOKEN"
+                "F5 AI Guardrails: not scanned. No API token is set. Run `f5-guard login`, or set F5_GUARDRAILS_API_TOKEN"
             )
         );
     }

@@ -48,7 +48,12 @@ pub fn system_goals(
     registration: &Registration,
     managed_dirs: ManagedDirs,
 ) -> Vec<Goal> {
-    let wanted = Wanted { registration: Some(registration.clone()), hooks_feature: true, managed_dirs };
+    let wanted = Wanted {
+        registration: Some(registration.clone()),
+        hooks_feature: true,
+        managed_dirs,
+        ..Wanted::default()
+    };
     let others = [config, hooks].map(|place| Goal { place, wanted: Wanted::default() });
     [Goal { place: requirements, wanted }].into_iter().chain(others).collect()
 }

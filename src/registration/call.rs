@@ -167,6 +167,7 @@ mod tests {
             "--post-strict",
             "--post-strict --fail-mode=open",
             "--hook-timeout=15",
+            "--token-file /etc/f5-guard/token",
         ] {
             assert!(is_ours(flags), "{flags}");
         }
@@ -177,6 +178,7 @@ mod tests {
             "--fail-mode --timeout 5",
             "--fail-mode ''",
             "--timeout 5 --timeout 6",
+            "--token-file",
             "--help",
             "--",
             "-h",

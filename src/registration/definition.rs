@@ -9,7 +9,7 @@ use crate::settings::{DEFAULT_TIMEOUT, HOOK_TIMEOUT, STALL_ROOM};
 /// The matcher that leaves no tool out.
 pub const MATCH_ALL_TOOLS: &str = ".*";
 /// Every flag that a registered command can carry, in the order in which they are written; the first is older versions'.
-pub(super) const FLAGS: [&str; 7] = [
+pub(super) const FLAGS: [&str; 8] = [
     "--hook-timeout",
     "--fail-mode",
     "--base-url",
@@ -17,6 +17,7 @@ pub(super) const FLAGS: [&str; 7] = [
     "--post-strict",
     "--timeout",
     "--ca-bundle",
+    "--token-file",
 ];
 
 /// What `install` was told. The values are those of f5-guard's own flags, already checked; the registered command
@@ -32,6 +33,7 @@ pub struct RegistrationOptions {
     /// Seconds, as the user wrote them.
     pub timeout: Option<String>,
     pub ca_bundle: Option<String>,
+    pub token_file: Option<String>,
 }
 
 impl RegistrationOptions {
@@ -53,6 +55,7 @@ impl RegistrationOptions {
             ("--post-strict", &self.post_strict),
             ("--timeout", &self.timeout),
             ("--ca-bundle", &self.ca_bundle),
+            ("--token-file", &self.token_file),
         ];
         for (name, value) in given {
             if let Some(value) = value {

@@ -3,6 +3,7 @@
 use serde_json::{Map, Value};
 
 use super::error::DocumentError;
+use super::exclusion;
 use super::foreign::{Ignored, foreign_part, is_empty_document};
 use super::model::{self, EventGroups};
 use super::owner::{OurPlaces, Owner};
@@ -97,7 +98,8 @@ pub fn install(
     let text = reach(file, before, wanted, places)?;
     let after_value = file.value(&text)?;
     let after_events = model::read(&after_value, places)?;
-    let dirs = Ignored { managed_dirs: file == ConfigFile::RequirementsToml, trust: &[] };
+    let dirs =
+        Ignored { managed_dirs: file == ConfigFile::RequirementsToml, trust: &[], hidden: &wanted.hidden };
     if foreign_part(&before_value, places, &dirs) != foreign_part(&after_value, places, &dirs) {
         return Err(DocumentError::not_equivalent("it would have changed something that is not ours"));
     }
@@ -165,6 +167,24 @@ pub struct RemovalScope<'a> {
     pub managed_dirs: ManagedDirs,
 }
 
+/// The variables that hold secrets, which the model's commands need not see. Not the settings: a Codex that is started
+/// by a command would lose its fail mode.
+pub const SECRET_VARIABLES: [&str; 2] = ["F5_GUARDRAILS_API_TOKEN", "F5_GLOBAL_API_TOKEN"];
+
+/// Their names, as a document holds them.
+#[must_use]
+pub fn hidden_names() -> Vec<String> {
+    SECRET_VARIABLES.map(str::to_owned).to_vec()
+}
+
+/// Whether a user's `config.toml` keeps all of them from commands.
+///
+/// # Errors
+/// As [`install`].
+pub fn hides(file: ConfigFile, current: &[u8]) -> Result<bool, DocumentError> {
+    Ok(exclusion::change(&file.value(decode(current)?)?, &hidden_names())?.is_none())
+}
+
 /// Takes our part out of a document: back to what it was before, where the record still fits, else exactly our hooks.
 ///
 /// # Errors
@@ -220,6 +240,10 @@ pub fn renew_record(
     let mut record = EditRecord::between(base.as_deref(), after);
     let has_feature = |text: &str| Ok(file.value(text)?.pointer("/features/hooks").is_some());
     record.added_feature = has_feature(after)? && !has_feature(base.as_deref().unwrap_or(""))?;
+    if file == ConfigFile::ConfigToml {
+        let base = file.value(base.as_deref().unwrap_or(""))?;
+        record.added_exclusion = exclusion::added(&base, &file.value(after)?, &hidden_names());
+    }
     Ok(record)
 }
 
@@ -272,7 +296,8 @@ fn is_removal(
 ) -> bool {
     let Ok(undone) = file.value(undone) else { return false };
     let Ok(events) = model::read(&undone, places) else { return false };
-    let ignored = Ignored { managed_dirs: true, trust: scope.trust_keys };
+    let hidden = hidden_names();
+    let ignored = Ignored { managed_dirs: true, trust: scope.trust_keys, hidden: &hidden };
     named(&events, Owner::Ours).is_empty()
         && present_trust(&undone, scope.trust_keys).next().is_none()
         && foreign_part(current, places, &ignored) == foreign_part(&undone, places, &ignored)
@@ -293,7 +318,8 @@ fn take_out(
         let events = python_stays.read(&value)?;
         let Some(change) = next_removal(&value, &events, scope)? else {
             let managed_dirs = scope.managed_dirs != ManagedDirs::default();
-            let ignored = Ignored { managed_dirs, trust: scope.trust_keys };
+            let hidden = hidden_names();
+            let ignored = Ignored { managed_dirs, trust: scope.trust_keys, hidden: &hidden };
             if foreign_part(&before, places, &ignored) != foreign_part(&value, places, &ignored) {
                 return Err(DocumentError::not_equivalent(
                     "it would have changed something that is not ours",
@@ -321,6 +347,10 @@ fn next_removal(
         if let Some(change) = feature_removal(value) {
             return Ok(Some(change));
         }
+    }
+    let added = scope.record.and_then(|record| record.added_exclusion.as_ref());
+    if let Some(change) = added.and_then(|added| exclusion::removal(value, added)) {
+        return Ok(Some(change));
     }
     Ok(managed_dir_removal(value, events, &scope.managed_dirs))
 }

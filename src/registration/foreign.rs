@@ -2,6 +2,7 @@
 
 use serde_json::{Map, Value};
 
+use super::exclusion;
 use super::model;
 use super::owner::OurPlaces;
 
@@ -9,6 +10,8 @@ use super::owner::OurPlaces;
 pub(super) struct Ignored<'a> {
     pub managed_dirs: bool,
     pub trust: &'a [String],
+    /// Variables that commands may have been kept from seeing.
+    pub hidden: &'a [String],
 }
 
 /// All that a document says apart from what an installation or removal is about. It must be equal before and after.
@@ -19,6 +22,7 @@ pub(super) fn foreign_part(document: &Value, places: &OurPlaces, ignored: &Ignor
         features.shift_remove("hooks");
         features.shift_remove("codex_hooks");
     });
+    exclusion::disregard(root, ignored.hidden);
     prune(root, "hooks", |hooks| {
         prune(hooks, "state", |state| state.retain(|key, _| !ignored.trust.contains(key)));
         if ignored.managed_dirs {

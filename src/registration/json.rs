@@ -75,6 +75,8 @@ pub fn splices(text: &str, change: &Change) -> Result<Vec<Splice>, DocumentError
     match change {
         Change::Append(hook) => editor.append(hook),
         Change::Set { table, key, value } => editor.set(table, key, value),
+        // hooks.json has no list to add to.
+        Change::Add { .. } => Err(lost()),
         Change::Unset { table, key } => {
             let object = editor.object(table)?;
             let index = position(object, key).ok_or_else(lost)?;

@@ -12,6 +12,7 @@ mod definition;
 mod diff;
 mod document;
 mod error;
+mod exclusion;
 mod foreign;
 mod json;
 mod model;
@@ -30,8 +31,9 @@ pub use command::{Argument, CommandError, Launcher, is_windows_safe, quote_unix}
 pub use definition::{HookDefinition, MATCH_ALL_TOOLS, Registration, RegistrationOptions};
 pub use diff::unified_diff;
 pub use document::{
-    ConfigFile, Installed, NamedHook, RemovalScope, Removed, document, has_foreign_hooks, install,
-    our_trust_keys, registered, remove, renew_record, trusts_any, without_trust,
+    ConfigFile, Installed, NamedHook, RemovalScope, Removed, SECRET_VARIABLES, document, has_foreign_hooks,
+    hidden_names, hides, install, our_trust_keys, registered, remove, renew_record, trusts_any,
+    without_trust,
 };
 pub use error::DocumentError;
 pub use model::{EventGroups, Group, Handler};

@@ -7,6 +7,7 @@ use serde_json::{Map, Value};
 
 use super::definition::{HookDefinition, Registration};
 use super::error::DocumentError;
+use super::exclusion;
 use super::model::{COMMAND_WINDOWS, EventGroups, Group, group_pairs, handler_settings, table, unexpected};
 use super::owner::Owner;
 use crate::hook::Event;
@@ -31,6 +32,8 @@ pub enum Change {
     Append(HookDefinition),
     /// Gives a key of an existing (or, for `features` and `hooks`, new) table a value.
     Set { table: Vec<Step>, key: String, value: Value },
+    /// A new element behind the others of an array of values.
+    Add { array: Vec<Step>, value: Value },
     /// Takes a key out of a table.
     Unset { table: Vec<Step>, key: String },
     /// Takes an element out of an array, with all that is in it.
@@ -46,6 +49,8 @@ pub struct Wanted {
     pub hooks_feature: bool,
     /// The folders that managed commands live in (`requirements.toml` only).
     pub managed_dirs: ManagedDirs,
+    /// Variables that the model's commands shall not see (`config.toml` only). None leaves the list as it is.
+    pub hidden: Vec<String>,
 }
 
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -76,6 +81,9 @@ pub fn next_change(
         if let Some(change) = feature_change(document)? {
             return Ok(Some(change));
         }
+    }
+    if let Some(change) = exclusion::change(document, &wanted.hidden)? {
+        return Ok(Some(change));
     }
     if let Some(change) = managed_dir_change(document, events, &wanted.managed_dirs)? {
         return Ok(Some(change));

@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use similar::DiffTag;
 
 use super::diff::{lines, operations};
+use super::exclusion;
 
 /// Lines kept on either side of a change, to tell two equal places apart.
 const CONTEXT: usize = 3;
@@ -22,6 +23,9 @@ pub struct EditRecord {
     /// `[features] hooks` was not there before.
     #[serde(default)]
     pub(super) added_feature: bool,
+    /// The variables that are kept from commands since.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) added_exclusion: Option<exclusion::Added>,
     changes: Vec<LineChange>,
 }
 
@@ -54,7 +58,13 @@ impl EditRecord {
             }
         });
         let changes = changes.collect();
-        Self { created: original.is_none(), edited_len: edited.len(), added_feature: false, changes }
+        Self {
+            created: original.is_none(),
+            edited_len: edited.len(),
+            added_feature: false,
+            added_exclusion: None,
+            changes,
+        }
     }
 
     /// Whether there was no file before the edit.

@@ -38,6 +38,7 @@ pub fn render(
         registration: Some(registration.clone()),
         hooks_feature: file != ConfigFile::HooksJson,
         managed_dirs: if managed { managed_dirs.clone() } else { ManagedDirs::default() },
+        ..Wanted::default()
     };
     let text = install(file, None, &wanted, &OurPlaces::default())?.text.unwrap_or_default();
     Ok(match format {

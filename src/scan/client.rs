@@ -16,7 +16,7 @@ use super::report::{Outcome, ScanReport};
 use super::request::{Metadata, ScanDirection, ScanRequest};
 use super::response::{self, Verdict};
 use crate::secret::SecretFinder;
-use crate::settings::{BaseUrlError, Budget, PlainHttp, Settings};
+use crate::settings::{BaseUrlError, Budget, PlainHttp, Settings, Source};
 use crate::transport::proxy::exposes_plain_http;
 use crate::transport::watch::Watch;
 use crate::transport::{ExchangeLog, Transport, with_retries};
@@ -56,6 +56,8 @@ struct Endpoint {
     authorization: HeaderValue,
     /// Looks for the token in what the service says.
     token: SecretFinder,
+    /// Where the token came from.
+    token_source: Source,
     project: Option<String>,
     deadline: Instant,
     /// Older services refuse the field; once one did, no further piece sends it.
@@ -84,12 +86,17 @@ impl ScanClient {
         if let Some(path) = settings.refused_path() {
             return Err(path.into());
         }
-        let token = settings.api_token.as_ref().ok_or(ScanError::NoToken)?;
+        let token = settings.api_token.as_ref().ok_or_else(|| match settings.base_url.as_ref() {
+            // Stored tokens are found by the address.
+            Err(error) => ScanError::BaseUrl(*error),
+            Ok(_) => ScanError::NoToken,
+        })?;
+        let unusable = || ScanError::UnusableToken { from: settings.api_token.source };
         if !token.expose().bytes().all(|byte| byte.is_ascii_graphic()) {
-            return Err(ScanError::UnusableToken);
+            return Err(unusable());
         }
-        let mut authorization = HeaderValue::try_from(format!("Bearer {}", token.expose()))
-            .map_err(|_| ScanError::UnusableToken)?;
+        let mut authorization =
+            HeaderValue::try_from(format!("Bearer {}", token.expose())).map_err(|_| unusable())?;
         authorization.set_sensitive(true);
         let url = settings.base_url.as_ref().map_err(|error| *error)?.endpoint("scans");
         if *settings.plain_http == PlainHttp::LoopbackOnly && exposes_plain_http(&url, &settings.proxies) {
@@ -103,6 +110,7 @@ impl ScanClient {
             url,
             authorization,
             token: SecretFinder::new(token),
+            token_source: settings.api_token.source,
             project: settings.project_id.value.clone(),
             deadline,
             omit_direction: AtomicBool::new(false),
@@ -233,11 +241,10 @@ impl Endpoint {
             {
                 Err(Refused::Direction)
             }
-            status => Err(self.without_token(ScanError::Status(StatusError::new(
-                status,
-                response.header("location"),
-                &response.body,
-            )))),
+            status => {
+                let error = StatusError::new(status, response.header("location"), &response.body);
+                Err(self.without_token(ScanError::Status(error.with_token_from(self.token_source))))
+            }
         }
     }
 

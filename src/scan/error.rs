@@ -8,7 +8,8 @@ use std::time::Duration;
 use thiserror::Error;
 
 use crate::printable::printable;
-use crate::settings::{BaseUrlError, Budget, RelativePath};
+use crate::settings::{BaseUrlError, Budget, RelativePath, Source};
+use crate::token::TokenError;
 use crate::transport::{Failure, TlsMaterialError, TransportError};
 
 /// A scan that did not happen, or that proves nothing.
@@ -16,10 +17,12 @@ use crate::transport::{Failure, TlsMaterialError, TransportError};
 pub enum ScanError {
     #[error("No API token is set.")]
     NoToken,
+    #[error("{0}")]
+    Token(#[from] TokenError),
     #[error(
         "The API token holds characters that no token can have (a line break, blank or non-ASCII character)."
     )]
-    UnusableToken,
+    UnusableToken { from: Source },
     #[error("{0}")]
     BaseUrl(#[from] BaseUrlError),
     #[error("{0}")]
@@ -73,6 +76,8 @@ pub struct StatusError {
     pub code: u16,
     /// Where a redirect pointed (its origin only), or which fields a 422 refused; made printable.
     pub detail: Option<String>,
+    /// Where the token came from.
+    pub token: Source,
 }
 
 impl StatusError {
@@ -115,8 +120,13 @@ impl ScanError {
     #[must_use]
     pub fn fix(&self) -> String {
         match self {
-            Self::NoToken => "Set F5_GUARDRAILS_API_TOKEN in the environment that Codex is started from (a desktop app does not read your shell's start-up files; a Codex that still runs in the background keeps the old environment).".into(),
-            Self::UnusableToken => "Copy the token again from the F5 console into F5_GUARDRAILS_API_TOKEN.".into(),
+            Self::NoToken => "Run `f5-guard login`, or set F5_GUARDRAILS_API_TOKEN in the environment that Codex is started from (a desktop app does not read your shell's start-up files; a Codex that still runs in the background keeps the old environment).".into(),
+            Self::Token(error) => error.fix(),
+            Self::UnusableToken { from } => match from {
+                Source::Stored(_) => "Copy the token again from the F5 console, and run `f5-guard login`.".into(),
+                Source::Flag(name) | Source::Environment(name @ "F5_GUARDRAILS_API_TOKEN_FILE") => format!("Copy the token again from the F5 console into the file that {name} names."),
+                Source::Environment(_) | Source::Default => "Copy the token again from the F5 console into F5_GUARDRAILS_API_TOKEN.".into(),
+            },
             Self::BaseUrl(BaseUrlError::PlainHttp) => "Use https in F5_GUARDRAILS_BASE_URL (or set F5_GUARDRAILS_ALLOW_HTTP=true if you accept the risk).".into(),
             Self::BaseUrl(BaseUrlError::PlainHttpProxy) => "Exempt this machine from the proxy (NO_PROXY=localhost,127.0.0.1), or use https.".into(),
             Self::BaseUrl(_) => "Set F5_GUARDRAILS_BASE_URL to an address such as https://www.us1.calypsoai.app.".into(),
@@ -142,7 +152,8 @@ impl ScanError {
     pub fn kind(&self) -> &'static str {
         match self {
             Self::NoToken => "no_token",
-            Self::UnusableToken => "unusable_token",
+            Self::Token(error) => error.kind(),
+            Self::UnusableToken { .. } => "unusable_token",
             Self::BaseUrl(_) => "unusable_url",
             Self::RelativePath(_) => "relative_path",
             Self::TlsMaterial(_) => "tls_material",
@@ -176,12 +187,22 @@ impl StatusError {
             }
             _ => None,
         };
-        Self { code, detail }
+        Self { code, detail, token: Source::Environment("F5_GUARDRAILS_API_TOKEN") }
+    }
+
+    /// The same, about a token from elsewhere than the environment.
+    #[must_use]
+    pub fn with_token_from(self, token: Source) -> Self {
+        Self { token, ..self }
     }
 
     fn fix(&self) -> String {
         match self.code {
-            401 => "Check F5_GUARDRAILS_API_TOKEN: it may be expired, revoked, or of another F5 region than F5_GUARDRAILS_BASE_URL.".into(),
+            401 => match self.token {
+                Source::Stored(_) => "Run `f5-guard login`: the stored token may be expired or revoked.".into(),
+                Source::Flag(name) | Source::Environment(name @ "F5_GUARDRAILS_API_TOKEN_FILE") => format!("Put a new token into the file that {name} names: the one in it may be expired, revoked, or of another F5 region than F5_GUARDRAILS_BASE_URL."),
+                Source::Environment(_) | Source::Default => "Check F5_GUARDRAILS_API_TOKEN: it may be expired, revoked, or of another F5 region than F5_GUARDRAILS_BASE_URL.".into(),
+            },
             403 => "Check that the token may use this project, and that no firewall or proxy in between blocks the request.".into(),
             404 => "Check F5_GUARDRAILS_BASE_URL and F5_GUARDRAILS_PROJECT_ID.".into(),
             407 => "Give the proxy's user and password in HTTPS_PROXY (http://user:password@proxy:port).".into(),

@@ -51,6 +51,7 @@ pub struct Overrides {
     pub post_strict: Option<OsString>,
     pub timeout: Option<OsString>,
     pub ca_bundle: Option<OsString>,
+    pub token_file: Option<OsString>,
     /// The timeout that an older version registered the hook with, in seconds.
     pub hook_timeout: Option<OsString>,
 }
@@ -58,7 +59,10 @@ pub struct Overrides {
 /// Everything that a scan and its answer depend on.
 #[derive(Debug, Clone)]
 pub struct Settings {
+    /// The token of the environment. Where there is none, [`crate::token::complete`] looks further.
     pub api_token: Setting<Option<Secret>>,
+    /// A file with the token. Where a registered command names one, no variable has a say.
+    pub token_file: Setting<Option<PathBuf>>,
     pub base_url: Setting<Result<BaseUrl, BaseUrlError>>,
     pub plain_http: Setting<PlainHttp>,
     pub project_id: Setting<Option<String>>,
@@ -127,7 +131,11 @@ impl Settings {
         .map(PlainHttp::from_switch);
         let mut relative_paths = Vec::new();
         Self {
-            api_token: text("F5_GUARDRAILS_API_TOKEN", None, env).map(|token| token.map(Secret::new)),
+            api_token: match &overrides.token_file {
+                Some(_) => Setting::default_value(None),
+                None => text("F5_GUARDRAILS_API_TOKEN", None, env).map(|token| token.map(Secret::new)),
+            },
+            token_file: token_file(overrides, env),
             base_url: base_url(overrides.base_url.as_ref(), *plain_http, env),
             plain_http,
             project_id: text(
@@ -188,7 +196,9 @@ impl Settings {
                 hook.saturating_sub(reserve).saturating_sub(ANSWER_TIME)
             }
             (None, Source::Flag(_)) => Duration::MAX,
-            (None, Source::Environment(_) | Source::Default) => LONGEST_UNREGISTERED_TIMEOUT,
+            (None, Source::Environment(_) | Source::Stored(_) | Source::Default) => {
+                LONGEST_UNREGISTERED_TIMEOUT
+            }
         };
         Budget { limit: (*self.timeout).min(most), cut_by_hook: *self.timeout > most }
     }
@@ -374,6 +384,18 @@ fn text(
             source: given.source,
             problem: None,
         },
+        None => Setting::default_value(None),
+    }
+}
+
+/// The path as it was given, with the home folder in it. One that is not absolute is kept, so that it is an error in
+/// open mode too: ignored, it would leave the choice of the token to what comes next.
+fn token_file(overrides: &Overrides, env: Env<'_>) -> Setting<Option<PathBuf>> {
+    let flag = overrides.token_file.as_ref().map(|text| ("--token-file", text));
+    match Given::find(flag, "F5_GUARDRAILS_API_TOKEN_FILE", env) {
+        Some(given) => {
+            Setting { value: Some(home_relative(&given.text, env)), source: given.source, problem: None }
+        }
         None => Setting::default_value(None),
     }
 }

@@ -17,13 +17,15 @@ pub enum Source {
     Environment(&'static str),
     /// A command-line flag, by name with its dashes.
     Flag(&'static str),
+    /// What `f5-guard login` stored, by the name of the store.
+    Stored(&'static str),
 }
 
 impl fmt::Display for Source {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Default => f.write_str("default"),
-            Self::Environment(name) | Self::Flag(name) => f.write_str(name),
+            Self::Environment(name) | Self::Flag(name) | Self::Stored(name) => f.write_str(name),
         }
     }
 }

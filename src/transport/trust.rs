@@ -289,7 +289,7 @@ fn must_exist(from: Source, strict: bool) -> bool {
         Source::Environment(name) => {
             strict && matches!(name, "F5_GUARDRAILS_CA_BUNDLE" | "CODEX_CA_CERTIFICATE")
         }
-        Source::Default => false,
+        Source::Stored(_) | Source::Default => false,
     }
 }
 

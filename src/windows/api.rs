@@ -225,13 +225,13 @@ pub fn delete_at_next_start(path: &Path) -> io::Result<()> {
     checked(unsafe { MoveFileExW(name.as_ptr(), null(), MOVEFILE_DELAY_UNTIL_REBOOT) })
 }
 
-/// From here on Ctrl-C does not end this process. Ctrl-Break and closing the window still do.
+/// Whether from here on Ctrl-C is ignored. Ctrl-Break and closing the window still end the process.
 ///
 /// # Errors
 /// The system refuses.
-pub fn ignore_ctrl_c() -> io::Result<()> {
+pub fn ignore_ctrl_c(ignore: bool) -> io::Result<()> {
     // SAFETY: without a handler the call sets the process's own "ignore" mark.
-    checked(unsafe { SetConsoleCtrlHandler(None, 1) })
+    checked(unsafe { SetConsoleCtrlHandler(None, i32::from(ignore)) })
 }
 
 /// Whether this process has a console, shown or not.

@@ -10,6 +10,8 @@ pub mod access;
 pub mod api;
 #[cfg(windows)]
 pub mod console;
+#[cfg(windows)]
+pub mod credentials;
 pub mod plain_path;
 #[cfg(windows)]
 pub mod protected_folder;

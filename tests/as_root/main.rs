@@ -297,13 +297,41 @@ fn what_is_registered_for_everybody_is_roots_alone() {
 fn what_everybodys_hooks_trust_is_roots_alone() {
     let machine = Machine::new();
     f5_stand_in::f5::F5::builder().tls().never_called().start().write_ca(&machine.path("ca.pem"));
-    fs::copy(machine.path("ca.pem"), machine.path("alice/ca.pem")).unwrap();
+    fs::write(machine.path("token"), "token\n").unwrap();
+    for file in ["ca.pem", "token"] {
+        fs::copy(machine.path(file), machine.path(&format!("alice/{file}"))).unwrap();
+    }
     machine.give("alice", ALICE);
-    let install = "$G install --scope system --skip-smoketest --ca-bundle";
-    machine.leaves_alice_alone(&format!("{install} $A/ca.pem")).ends_with(1, &["--ca-bundle", "user 4711"]);
+    for (option, file) in [("--ca-bundle", "ca.pem"), ("--token-file", "token")] {
+        let install = format!("$G install --scope system --skip-smoketest {option}");
+        machine.leaves_alice_alone(&format!("{install} $A/{file}")).ends_with(1, &[option, "user 4711"]);
+        machine
+            .leaves_alice_alone(&format!("{install} $T/{file}"))
+            .ends_with(0, &["is registered for everybody"]);
+    }
+}
+
+#[test]
+#[ignore = "needs root and unshare"]
+fn tokens_in_a_users_folder_are_neither_added_to_nor_removed() {
+    const LOGIN: &str = "printf t | $G login --stdin --file --no-verify";
+    let machine = Machine::new();
+    fs::create_dir_all(machine.path("alice/.config")).unwrap();
+    machine.give("alice", ALICE);
+    machine.leaves_alice_alone(LOGIN).ends_with(1, &["another user's folder"]);
+    // Where it leads is hers, although root's is what is there.
+    fs::create_dir(machine.path("roots")).unwrap();
+    std::os::unix::fs::symlink(machine.path("roots"), machine.path("alice/.config/f5-guard")).unwrap();
+    std::os::unix::fs::lchown(machine.path("alice/.config/f5-guard"), Some(ALICE), Some(ALICE)).unwrap();
+    machine.leaves_alice_alone(LOGIN).ends_with(1, &["another user's folder"]);
+    assert!(!machine.path("roots/tokens.json").exists());
+    fs::remove_file(machine.path("alice/.config/f5-guard")).unwrap();
+    machine.write("alice/.config/f5-guard/tokens.json", "{\"version\":1,\"tokens\":{}}");
+    machine.give("alice", ALICE);
+    machine.leaves_alice_alone(LOGIN).ends_with(1, &["belongs to another user"]);
     machine
-        .leaves_alice_alone(&format!("{install} $T/ca.pem"))
-        .ends_with(0, &["is registered for everybody"]);
+        .leaves_alice_alone("$G uninstall --scope system --purge")
+        .ends_with(0, &["could not be removed", "another user's folder"]);
 }
 
 #[test]

@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 const SCRIPT: &str = "fake.json";
 
 /// What the fake says from now on: `hooks` (an array, or null for a Codex without the call), `warnings`, `errors`,
-/// `layers`, `requirements`, `refusal` (its answer to a configuration that it does not take), and `touches` (a
+/// `layers`, `requirements`, `seen` (by a command), `refusal` (its answer to a configuration that it does not take), and `touches` (a
 /// file to make).
 pub fn script(home: &Path, script: &Value) {
     std::fs::write(home.join(SCRIPT), script.to_string()).unwrap();
@@ -106,6 +106,9 @@ fn app_server(script: &Value) -> ! {
                 json!({"data": [{"cwd": request["params"]["cwds"][0],
                 "hooks": script["hooks"], "warnings": list("warnings"), "errors": list("errors")}]})
             }
+            // A command that is run as the model's are: it sees what the script says.
+            "command/exec" => json!({"exitCode": 0, "stderr": "", "stdout":
+                format!("f5-guard-ran\n{}", script["seen"].as_str().unwrap_or_default())}),
             "configRequirements/read" => json!({"requirements": script["requirements"]}),
             "config/read" => json!({"config": {}, "layers": list("layers")}),
             _ => Value::Null,

@@ -38,6 +38,7 @@ const TESTS: &[(&str, fn())] = &[
     ("a_command_that_fails_in_codexs_shell_is_found", failing_command),
     ("a_timeout_shorter_than_the_scan_is_found", short_timeout),
     ("the_flags_of_the_registered_command_are_the_settings", flags_win),
+    ("a_token_that_commands_see_is_named_with_what_hides_it", token_visible),
     ("a_codex_without_the_call_leaves_the_question_open", old_codex),
     ("no_codex_and_no_registration_is_no_protection", nothing_there),
     ("hooks_switched_off_are_found_with_the_file_that_does_it", switched_off),
@@ -474,6 +475,14 @@ fn relative_log() {
         assert_eq!((run.code, severity.as_str()), (Some(code), expected), "{}", run.stdout);
         assert!(text.contains("F5_GUARDRAILS_LOG_FILE is not an absolute path"), "{text}");
     }
+}
+
+fn token_visible() {
+    let user = User::new();
+    user.codex_says(json!({"hooks": user.entries("trusted"), "seen": "F5_GUARDRAILS_API_TOKEN\n"}));
+    let (_, run) = user.run();
+    assert_eq!(run.code, Some(0), "{}", run.stdout);
+    assert!(run.stdout.contains("token-visible") && run.stdout.contains("--hide-token"), "{}", run.stdout);
 }
 
 fn no_secrets() {

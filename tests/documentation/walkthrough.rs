@@ -11,16 +11,14 @@ use tempfile::TempDir;
 
 use crate::markdown::{Document, root};
 
-/// The commands of the section, in order, with the placeholder's and the address's true values.
+/// The commands of the section, in order, with the address's true value.
 fn commands(api: &F5) -> Vec<String> {
     let quickstart = Document::read("QUICKSTART.md");
     let section =
         Document { name: "QUICKSTART.md".into(), text: quickstart.section("macOS and Linux").into() };
     let blocks = section.blocks().into_iter().filter(|block| block.language == "sh");
-    let placed = |text: String| {
-        let text = text.replace("paste the token here", TOKEN);
-        text.replace("https://www.us1.calypsoai.app", &api.base_url()).trim().to_owned()
-    };
+    let placed =
+        |text: String| text.replace("https://www.us1.calypsoai.app", &api.base_url()).trim().to_owned();
     blocks.map(|block| placed(block.text)).collect()
 }
 
@@ -71,7 +69,7 @@ fn the_quickstart_leads_from_nothing_to_a_blocked_prompt_and_away_again() {
     let scanner = Scanner::failed("prompt_injection");
     let api = F5::builder().when("Ignore all previous", Verdict::flagged().scanner(scanner)).start();
     let commands = commands(&api);
-    let [token, address, archive, checkout, path, smoketest, prompt, uninstall, serve] = commands.as_slice()
+    let [address, login, archive, checkout, path, smoketest, prompt, uninstall, serve] = commands.as_slice()
     else {
         panic!("the quickstart has other steps now: {commands:#?}");
     };
@@ -81,11 +79,15 @@ fn the_quickstart_leads_from_nothing_to_a_blocked_prompt_and_away_again() {
         "the same from a checkout"
     );
 
+    // There is nobody here to ask, and no store.
+    assert_eq!(login, "./f5-guard login");
+    let login = &format!("echo {TOKEN} | {login} --stdin --file");
+
     assert!(serve.ends_with("--serve"), "a service of its own stands in for that one here");
 
     let machine = Machine::new();
     let installed = machine.home.path().join(".codex/hooks/f5_guardrails/f5-guard");
-    let said = machine.run(&[token, address, archive, path, smoketest, prompt]);
+    let said = machine.run(&[address, login, archive, path, smoketest, prompt]);
     assert!(installed.exists(), "{said:?}");
     // There is no Codex here that could be asked.
     assert!(

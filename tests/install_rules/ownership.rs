@@ -159,6 +159,22 @@ fn new_project_registration() -> String {
 }
 
 #[test]
+fn a_repositorys_token_file_is_kept_only_where_somebody_agrees() {
+    let project = Project::new();
+    let token = project.home.path().join("token");
+    std::fs::write(&token, "planted\n").unwrap();
+    let option = ["--token-file", token.to_str().unwrap()];
+    project.install(&option).succeeds("install");
+    let before = project.read("config.toml");
+    let said = project.install(&[]).refuses();
+    assert!(said.contains("--token-file ") && said.contains("--keep-options"), "{said}");
+    assert!(!said.contains("planted"), "{said}");
+    assert_eq!(project.read("config.toml"), before);
+    project.install(&["--keep-options"]).succeeds("agreed");
+    assert_eq!(project.read("config.toml").matches("--token-file").count(), 2 * Event::ALL.len());
+}
+
+#[test]
 fn a_repositorys_matcher_is_an_option_too() {
     let project = Project::new();
     project.install(&["--matcher", "Bash"]).succeeds("install");

@@ -126,3 +126,12 @@ fn read(pipe: Option<impl Read + Send + 'static>) -> mpsc::Receiver<String> {
 pub fn report(row: &str, seen: &str) {
     let _ = writeln!(std::io::stdout(), "live: {row}: {seen}");
 }
+
+/// The built f5-guard, in the environment that Codex would give it.
+#[cfg(unix)] // only of use with a command that runs
+pub fn f5_guard(home: &Path, variables: &[(String, String)]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_f5-guard"));
+    command.env_clear().env("HOME", home).env("CODEX_HOME", home);
+    command.envs(variables.iter().map(|(name, value)| (name, value)));
+    command
+}

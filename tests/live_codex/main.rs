@@ -15,6 +15,8 @@ mod code_mode;
 mod codex;
 #[cfg(unix)] // the command is a line for a Unix shell
 mod faults;
+#[cfg(unix)] // the command is a line for a Unix shell
+mod login;
 mod messages;
 mod outputs;
 mod prompts;

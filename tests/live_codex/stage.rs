@@ -41,6 +41,7 @@ pub struct Stage {
     /// Seconds after which Codex gives up on a hook, and what a command carries because of that.
     timeout: (u32, &'static str),
     starter: Option<PathBuf>,
+    more_config: String,
 }
 
 impl Stage {
@@ -75,6 +76,7 @@ impl Stage {
             model_name: CLASSIC,
             timeout: HOOK_TIMEOUT,
             starter: None,
+            more_config: String::new(),
         }
     }
 
@@ -82,6 +84,27 @@ impl Stage {
     pub fn set(mut self, name: &str, value: &str) -> Self {
         self.variables.retain(|(known, _)| known != name);
         self.variables.push((name.to_owned(), value.to_owned()));
+        self
+    }
+
+    /// Takes a variable out of that environment.
+    #[cfg(unix)] // only of use with a command that runs
+    pub fn without(mut self, name: &str) -> Self {
+        self.variables.retain(|(known, _)| known != name);
+        self
+    }
+
+    /// The model that Codex believes to talk to: it decides which tools there are.
+    #[cfg(unix)] // only of use with a command that runs
+    pub fn codex_model(mut self, name: &'static str) -> Self {
+        self.model_name = name;
+        self
+    }
+
+    /// Lines for the end of `config.toml`.
+    #[cfg(unix)] // only of use with a command that runs
+    pub fn more_config(mut self, lines: &str) -> Self {
+        self.more_config = lines.to_owned();
         self
     }
 
@@ -227,6 +250,7 @@ stream_max_retries = 0
                  command = '{command}'\ntimeout = {timeout}\n"
             );
         }
+        config += &self.more_config;
         std::fs::write(self.home().join("config.toml"), config).expect("config.toml can be written");
     }
 }

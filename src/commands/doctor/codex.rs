@@ -3,6 +3,7 @@
 use std::path::Path;
 use std::time::Duration;
 
+use super::visible_tokens;
 use crate::access::Privilege;
 use crate::codex::System;
 use crate::codex::app_server::AppServer;
@@ -10,7 +11,7 @@ use crate::codex::home::{CodexHome, Origin};
 use crate::codex::layers::{self, ConfigVerdict, HookSwitches, HooksFeature, Strictness};
 use crate::codex::listing::HookListing;
 use crate::codex::locate;
-use crate::doctor::facts::{CodexFacts, Existence, HomeFacts, ListingFacts};
+use crate::doctor::facts::{CodexFacts, Existence, HomeFacts, ListingFacts, VisibleTokens};
 use crate::doctor::screen::Screen;
 use crate::settings::Env;
 
@@ -23,6 +24,7 @@ pub struct Answers {
     pub home: Result<CodexHome, String>,
     /// All hooks that Codex sees; `None` where it could not be asked.
     pub hooks: Option<Vec<HookListing>>,
+    pub visible: VisibleTokens,
 }
 
 pub fn ask(
@@ -45,6 +47,7 @@ pub fn ask(
         listing: Err("it was not asked".to_owned()),
     };
     let mut hooks = None;
+    let mut visible = None;
     if let Ok(codex) = &found {
         facts.version = locate::version(codex, LIMIT)
             .map(|version| screen.text(&version))
@@ -59,6 +62,7 @@ pub fn ask(
                         facts.switches = told.switches;
                         facts.listing = Ok(told.notes);
                         hooks = Some(told.hooks);
+                        visible = told.visible;
                     }
                     Err(why) => facts.listing = Err(why),
                 }
@@ -67,13 +71,15 @@ pub fn ask(
             Err(why) => facts.listing = Err(why.clone()),
         }
     }
-    Answers { facts, home, hooks }
+    let visible = visible.unwrap_or_else(|| visible_tokens::unasked(env));
+    Answers { facts, home, hooks, visible }
 }
 
 struct Told {
     switches: Option<HookSwitches>,
     notes: ListingFacts,
     hooks: Vec<HookListing>,
+    visible: Option<VisibleTokens>,
 }
 
 fn conversation(program: &Path, home: &CodexHome, folder: &Path, screen: &Screen) -> Result<Told, String> {
@@ -88,7 +94,8 @@ fn conversation(program: &Path, home: &CodexHome, folder: &Path, screen: &Screen
         errors: listed.errors.iter().map(|error| screen.parser_message(&error.message)).collect(),
         unreadable: listed.unreadable.iter().map(|entry| screen.parser_message(entry)).collect(),
     };
-    Ok(Told { switches, notes, hooks: listed.hooks })
+    let visible = visible_tokens::ask(&mut server, folder);
+    Ok(Told { switches, notes, hooks: listed.hooks, visible })
 }
 
 fn shown(verdict: ConfigVerdict, screen: &Screen) -> ConfigVerdict {

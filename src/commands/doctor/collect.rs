@@ -1,6 +1,7 @@
 //! Gathers the facts, in the order in which one needs the other.
 
 use std::path::PathBuf;
+use std::time::Instant;
 
 use super::left_out::LeftOut;
 use super::runner::Known;
@@ -10,25 +11,31 @@ use crate::cli::DoctorArgs;
 use crate::codex::System;
 use crate::codex::home::CodexHome;
 use crate::doctor::Facts;
-use crate::doctor::facts::{BinaryFacts, HookFacts, Layer, Runner, ThisProgram, WritableFacts};
+use crate::doctor::facts::{BinaryFacts, DesktopToken, HookFacts, Layer, Runner, ThisProgram, WritableFacts};
 use crate::doctor::screen::Screen;
 use crate::doctor::settings::rows;
 use crate::secret::Secret;
-use crate::settings::{Env, Settings};
+use crate::settings::{Env, Settings, Source};
+use crate::token;
 
 /// Every variable that can hold a token.
 const TOKENS: [&str; 3] = ["F5_GUARDRAILS_API_TOKEN", "F5_GLOBAL_API_TOKEN", "CALYPSOAI_TOKEN"];
+
+fn tokens(env: Env<'_>) -> impl Iterator<Item = Secret> {
+    TOKENS.iter().filter_map(move |name| env(name)).map(|token| Secret::new(token.to_string_lossy().trim()))
+}
 
 pub fn collect(args: &DoctorArgs, env: Env<'_>) -> Facts {
     let mut left_out = LeftOut::new();
     let folder = left_out.folder(std::env::current_dir().unwrap_or_else(|_| PathBuf::from(".")));
     let home = CodexHome::find(System::this(), env).map_err(|error| error.to_string());
     let home = left_out.home(home);
-    let tokens = TOKENS.iter().filter_map(|name| env(name));
-    let screen = Screen::new(tokens.map(|token| Secret::new(token.to_string_lossy().trim())));
+    let first = Settings::read(&crate::settings::Overrides::default(), env);
+    let stored = token::completed(&first, env, Instant::now() + token::STORE_TIME).ok();
+    let stored = stored.and_then(|settings| settings.api_token.value.clone());
+    let screen = Screen::new(tokens(env).chain(stored));
 
     // Before anything is run that could write to it.
-    let first = Settings::read(&crate::settings::Overrides::default(), env);
     let log = log::examine(first.log.file.value.clone(), &screen);
 
     let answers = codex::ask(args.codex.as_deref(), home, &folder, env, &screen);
@@ -42,8 +49,10 @@ pub fn collect(args: &DoctorArgs, env: Env<'_>) -> Facts {
     let here = hooks::Here { known: &known, folder: &folder, home, privilege: left_out.privilege };
     let examined = hooks::examine(registered, &files.registered, &here, env, &screen);
 
-    let settings = Settings::read(&examined.overrides, env);
-    let connection = service::connection(&settings, &screen);
+    let mut settings = Settings::read(&examined.overrides, env);
+    let token = token::complete(&mut settings, env, Instant::now() + token::STORE_TIME).err();
+    let screen = Screen::new(tokens(env).chain(settings.api_token.value.clone()));
+    let connection = service::connection(&settings, token, &screen);
     let settings_rows = rows(&settings, &connection, &screen);
     let possible = settings_rows.iter().all(|row| {
         row.problem.as_ref().is_none_or(|problem| problem.severity < crate::doctor::Severity::Problem)
@@ -63,7 +72,12 @@ pub fn collect(args: &DoctorArgs, env: Env<'_>) -> Facts {
         hooks: examined.hooks,
         lookalikes: examined.lookalikes,
         log,
-        desktop: desktop::token(System::this()),
+        desktop: match settings.api_token.source {
+            // Apps find it there, too.
+            Source::Stored(_) | Source::Flag(_) => DesktopToken::NotApplicable,
+            Source::Environment(_) | Source::Default => desktop::token(System::this()),
+        },
+        visible: answers.visible,
         background: background::examine(home, &examined.overrides, &settings, &screen),
         service: service::ask(args.offline, possible, &settings, &screen),
     }

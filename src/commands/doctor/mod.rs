@@ -15,6 +15,7 @@ mod log;
 mod runner;
 mod service;
 mod text;
+mod visible_tokens;
 
 use std::io::{self, Write};
 use std::process::ExitCode;

@@ -8,6 +8,7 @@ use crate::doctor::screen::Screen;
 use crate::doctor::settings::Connection;
 use crate::settings::Settings;
 use crate::supervise::supervise;
+use crate::token::TokenError;
 use crate::transport::proxy::{Route, route};
 use crate::transport::watch::Watch;
 use crate::transport::{client_identity, load_trust};
@@ -15,7 +16,7 @@ use crate::transport::{client_identity, load_trust};
 /// Time for reading the trust store: a keychain can be slow at first.
 const TRUST_TIME: Duration = Duration::from_secs(60);
 
-pub fn connection(settings: &Settings, screen: &Screen) -> Connection {
+pub fn connection(settings: &Settings, token: Option<TokenError>, screen: &Screen) -> Connection {
     let way = settings.base_url.as_ref().ok().map(|url| route(url.url(), &settings.proxies));
     let proxy = match way {
         Some(Ok(Route::Through(proxy))) => Some(screen.text(&proxy.to_string())),
@@ -41,7 +42,7 @@ pub fn connection(settings: &Settings, screen: &Screen) -> Connection {
             "Set F5_GUARDRAILS_CA_BUNDLE to a PEM file, which spares the system's store.".to_owned(),
         )),
     };
-    Connection { proxy, trust }
+    Connection { proxy, trust, token }
 }
 
 /// One scan of the smoke test's greeting. Not tried where a setting has a problem of its own.

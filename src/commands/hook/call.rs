@@ -9,7 +9,8 @@ use crate::hook::payload::{self, MAX_PAYLOAD};
 use crate::hook::{Assessment, Event, Failure, Payload, PayloadError};
 use crate::phase;
 use crate::scan::{Metadata, ScanClient, ScanDirection, ScanError, ScanJob, ScanReport};
-use crate::settings::Settings;
+use crate::settings::{Env, Settings};
+use crate::token;
 
 /// What is known about the call once its payload was looked at.
 #[derive(Debug, Clone)]
@@ -80,7 +81,9 @@ pub fn assess(
 }
 
 fn scan(payload: &Payload, settings: &Settings, started: Instant) -> Result<ScanReport, ScanError> {
-    let client = ScanClient::new(settings, started)?;
+    let env: Env<'_> = &|name| std::env::var_os(name);
+    let settings = token::completed(settings, env, started + settings.budget().limit)?;
+    let client = ScanClient::new(&settings, started)?;
     let job = ScanJob {
         content: &payload.content,
         direction: if payload.event.ends_a_turn() { ScanDirection::Response } else { ScanDirection::Request },

@@ -52,6 +52,12 @@ pub enum InstallError {
          --print requirements-toml"
     )]
     NoWindowsUser,
+    #[error(
+        "--hide-token is for --scope user: a list in a project's or the administrator's file would replace the user's \
+         own, and uncover what that hides. Each user can run `f5-guard install --scope user --hide-token`, or put the \
+         names into their own config.toml"
+    )]
+    HideTokenScope,
     #[error("{0}")]
     Codex(#[from] crate::codex::locate::LocateError),
 }

@@ -3,15 +3,28 @@
 
 use std::path::Path;
 use std::process::Command;
+use std::time::Instant;
 
 use super::summary::FirstScan;
 use crate::registration::RegistrationOptions;
-use crate::settings::Env;
+use crate::settings::{Env, Overrides, Settings};
+use crate::token;
+
+/// Whether hooks with these options find a token. One that is there and can't be used is for the smoke test to explain.
+pub fn has_token(options: &RegistrationOptions, env: Env<'_>) -> bool {
+    let overrides = Overrides {
+        base_url: options.base_url.clone().map(Into::into),
+        token_file: options.token_file.clone().map(Into::into),
+        ..Overrides::default()
+    };
+    let settings = Settings::read(&overrides, env);
+    let deadline = Instant::now() + token::STORE_TIME;
+    token::completed(&settings, env, deadline).map_or(true, |settings| settings.api_token.is_some())
+}
 
 /// Runs the smoke test if a token is set; what it finds goes to stdout.
 pub fn first_scan(binary: &Path, options: &RegistrationOptions, env: Env<'_>) -> FirstScan {
-    let is_set = |text: std::ffi::OsString| !text.to_string_lossy().trim().is_empty();
-    if !env("F5_GUARDRAILS_API_TOKEN").is_some_and(is_set) {
+    if !has_token(options, env) {
         return FirstScan::NoToken;
     }
     let mut command = Command::new(binary);
@@ -21,6 +34,7 @@ pub fn first_scan(binary: &Path, options: &RegistrationOptions, env: Env<'_>) ->
         ("--project-id", &options.project_id),
         ("--timeout", &options.timeout),
         ("--ca-bundle", &options.ca_bundle),
+        ("--token-file", &options.token_file),
     ] {
         if let Some(value) = value {
             command.args([flag, value]);

@@ -34,6 +34,7 @@ impl Kept {
         kept.fill("--project-id", &mut service.project_id, first(|call| call.service.project_id.as_ref()));
         kept.fill("--timeout", &mut service.timeout, first(|call| call.service.timeout.as_ref()));
         kept.fill("--ca-bundle", &mut service.ca_bundle, first(|call| call.service.ca_bundle.as_ref()));
+        kept.fill("--token-file", &mut service.token_file, first(|call| call.service.token_file.as_ref()));
         if given.matcher.is_none() {
             given.matcher = narrow_matcher(registered);
             kept.0.extend(given.matcher.iter().map(|matcher| ("--matcher", matcher.clone())));
@@ -134,15 +135,15 @@ mod tests {
     #[test]
     fn what_is_not_given_again_is_kept_and_told() {
         let given = Enforced { post_strict: Some("false".into()), ..Enforced::default() };
-        let registered =
-            "/g/f5-guard stop --hook-timeout 35 --fail-mode closed --post-strict true --timeout 30";
+        let registered = "/g/f5-guard stop --hook-timeout 35 --fail-mode closed --post-strict true --timeout 30 --token-file /t";
         let (args, kept) = complete(given, &[registered]);
         assert_eq!(args.enforced.fail_mode, Some("closed".into()));
         assert_eq!(args.enforced.post_strict, Some("false".into()), "what is given wins");
         assert_eq!(args.enforced.service.timeout, Some("30".into()));
         let note = kept.note().unwrap();
         assert!(
-            note.contains("--fail-mode closed, --timeout 30.") && !note.contains("--post-strict"),
+            note.contains("--fail-mode closed, --timeout 30, --token-file /t.")
+                && !note.contains("--post-strict"),
             "{note}"
         );
     }

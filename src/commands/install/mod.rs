@@ -7,6 +7,7 @@
 mod activation;
 mod error;
 mod first_scan;
+mod hide_token;
 mod kept;
 mod options;
 mod print;
@@ -25,7 +26,7 @@ use scopes::Plan;
 use summary::{FirstScan, Report};
 
 use super::setup::{self, CODEX_TIME, PATIENCE, find_codex, say, say_error};
-use crate::cli::InstallArgs;
+use crate::cli::{InstallArgs, LoginArgs, TokenService};
 use crate::codex::home::{CodexHome, Origin};
 use crate::codex::listing::HookListing;
 use crate::codex::locate::{self, Codex, LocateError};
@@ -35,7 +36,7 @@ use crate::installation::{
     python_scripts, stamp, state_keys_in,
 };
 use crate::printable::printable;
-use crate::registration::trusts_any;
+use crate::registration::{RegistrationOptions, trusts_any};
 use crate::settings::Env;
 
 const PROCESS_ENV: Env<'static> = &|name| std::env::var_os(name);
@@ -65,6 +66,9 @@ fn install(args: &InstallArgs) -> Result<(), InstallError> {
     if args.also_user && scope == Scope::System {
         return Err(InstallError::AlsoUser);
     }
+    if args.hide_token && scope != Scope::User {
+        return Err(InstallError::HideTokenScope);
+    }
     let managed = managed_folder(surroundings.system, &scopes::managed_dir(args, &surroundings)?);
     setup::places(scope, &surroundings, &args.target, &managed)?;
     let mut args = args.clone();
@@ -77,11 +81,13 @@ fn install(args: &InstallArgs) -> Result<(), InstallError> {
     let options = options::registration_options(args, options::For::ThisMachine, PROCESS_ENV)
         .map_err(|error| InstallError::option(error, &kept))?;
     if scope == Scope::System {
-        options::refuse_shared_bundle(&options, surroundings.privilege)
+        options::refuse_shared_files(&options, surroundings.privilege)
             .map_err(|error| InstallError::option(error, &kept))?;
     }
     let codex = find_codex(args.codex.as_deref(), &surroundings, scope)?;
+    offer_login(args, &options);
     let mut plan = Plan::make(args, &options, &surroundings)?;
+    plan.hidden = hide_token::decide(args, &plan);
     // Everything that could be refused is refused before the first byte is written.
     let ledger = Ledger::open(&plan.folder, plan.new_file);
     let edits = prepare(plan.goals()?, &ledger, &plan.places)?;
@@ -116,6 +122,7 @@ fn install(args: &InstallArgs) -> Result<(), InstallError> {
             ));
         }
     }
+    report.notes.extend(hide_token::note(&plan, PROCESS_ENV));
     report.notes.extend(plan.binary().and_then(|binary| summary::path_note(&binary, PROCESS_ENV)));
     let version = codex.as_ref().ok().and_then(|codex| locate::version(codex, CODEX_TIME).ok());
     say(&format!(
@@ -137,7 +144,11 @@ fn agree_to(kept: &Kept, args: &InstallArgs) -> Result<(), InstallError> {
         "The registration in this repository carries {options}.\nThe hooks of everybody who works here would have that, \
          and send the API token to any address in it. Keep it? [y/N] "
     );
-    if has_terminal() && says_yes(&question) { Ok(()) } else { Err(InstallError::CarriedOptions(options)) }
+    if has_terminal() && says_yes(&question, false) {
+        Ok(())
+    } else {
+        Err(InstallError::CarriedOptions(options))
+    }
 }
 
 fn has_terminal() -> bool {
@@ -301,14 +312,36 @@ fn activate_system(plan: &Plan<'_>, codex: &Codex) -> Activation {
     question.settle()
 }
 
-fn ask(hooks: &[HookListing]) -> bool {
-    says_yes(&summary::question(hooks))
+/// Without a token nothing would be scanned: where somebody can be asked for it, that comes first.
+fn offer_login(args: &InstallArgs, options: &RegistrationOptions) {
+    if args.target.dry_run || !has_terminal() || first_scan::has_token(options, PROCESS_ENV) {
+        return;
+    }
+    if says_yes("No API token is set or stored, and without one nothing is scanned. Log in now? [Y/n] ", true)
+    {
+        let service = TokenService {
+            base_url: options.base_url.clone().map(Into::into),
+            project_id: options.project_id.clone().map(Into::into),
+            ca_bundle: options.ca_bundle.clone().map(Into::into),
+            global: false,
+        };
+        // It says itself what went wrong, and the last lines of the installation say what is still to do.
+        let _ = super::login::run(&LoginArgs { service, ..LoginArgs::default() });
+    }
 }
 
-fn says_yes(question: &str) -> bool {
+fn ask(hooks: &[HookListing]) -> bool {
+    says_yes(&summary::question(hooks), false)
+}
+
+/// A question on the terminal. Nothing but Enter is the usual answer.
+fn says_yes(question: &str, usual: bool) -> bool {
     let mut stdout = io::stdout().lock();
     let asked = stdout.write_all(question.as_bytes()).and_then(|()| stdout.flush());
     let mut answer = String::new();
     let read = asked.and_then(|()| io::stdin().lock().read_line(&mut answer));
-    read.is_ok() && matches!(answer.trim().to_lowercase().as_str(), "y" | "yes")
+    match answer.trim().to_lowercase().as_str() {
+        "" if answer.ends_with('\n') => read.is_ok() && usual,
+        answer => read.is_ok() && matches!(answer, "y" | "yes"),
+    }
 }

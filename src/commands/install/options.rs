@@ -69,7 +69,14 @@ pub fn registration_options(
             .map(|strict| strict.to_string())
             .ok_or_else(|| unusable("--post-strict", "it is neither true nor false."))
     });
-    let ca_bundle = given.service.ca_bundle.as_ref().map(|file| ca_bundle(file, audience)).transpose()?;
+    let ca_bundle =
+        given.service.ca_bundle.as_ref().map(|file| named_file("--ca-bundle", file, audience)).transpose()?;
+    let token_file = given
+        .service
+        .token_file
+        .as_ref()
+        .map(|file| named_file("--token-file", file, audience))
+        .transpose()?;
     let overrides =
         Overrides { ca_bundle: ca_bundle.clone().map(PathBuf::into_os_string), ..Overrides::from(given) };
     let settings = Settings::read(&overrides, env);
@@ -90,6 +97,7 @@ pub fn registration_options(
         post_strict: post_strict.transpose()?,
         timeout: text("--timeout", given.service.timeout.as_ref())?,
         ca_bundle: ca_bundle.map(|path| path.to_string_lossy().into_owned()),
+        token_file: token_file.map(|path| path.to_string_lossy().into_owned()),
     })
 }
 
@@ -100,8 +108,7 @@ fn text(flag: &'static str, value: Option<&OsString>) -> Result<Option<String>, 
 }
 
 /// The hooks run in the session's folder, so that only an absolute path names the same file everywhere.
-fn ca_bundle(file: &OsString, audience: For) -> Result<PathBuf, OptionError> {
-    let flag = "--ca-bundle";
+fn named_file(flag: &'static str, file: &OsString, audience: For) -> Result<PathBuf, OptionError> {
     let refuse = |problem: &str| Err(unusable(flag, problem));
     let Some(text) = file.to_str().filter(|text| !text.is_empty()) else {
         return refuse("its path is empty or not Unicode.");
@@ -118,18 +125,22 @@ fn ca_bundle(file: &OsString, audience: For) -> Result<PathBuf, OptionError> {
     if path.is_file() { Ok(path) } else { refuse("there is no such file.") }
 }
 
-/// What everybody's hooks trust must not be for one user to change.
+/// What everybody's hooks read must not be for one user to change.
 ///
 /// # Errors
-/// [`OptionError`] for a CA bundle that others than administrators can change.
-pub fn refuse_shared_bundle(options: &RegistrationOptions, privilege: Privilege) -> Result<(), OptionError> {
-    let Some(file) = &options.ca_bundle else { return Ok(()) };
-    privilege.may_use(Path::new(file)).map_err(|shared| {
-        unusable(
-            "--ca-bundle",
-            format!("{shared}, and it says for everybody whom to trust; copy it to a folder of the administrator's"),
-        )
-    })
+/// [`OptionError`] for a CA bundle or token file that others than administrators can change.
+pub fn refuse_shared_files(options: &RegistrationOptions, privilege: Privilege) -> Result<(), OptionError> {
+    let files = [
+        ("--ca-bundle", &options.ca_bundle, "it says for everybody whom to trust"),
+        ("--token-file", &options.token_file, "it says for everybody which token is sent"),
+    ];
+    for (flag, file, why) in files {
+        let Some(file) = file else { continue };
+        privilege.may_use(Path::new(file)).map_err(|shared| {
+            unusable(flag, format!("{shared}, and {why}; copy it to a folder of the administrator's"))
+        })?;
+    }
+    Ok(())
 }
 
 #[cfg(test)]
@@ -153,6 +164,8 @@ mod tests {
             ("--timeout", options(|given| given.service.timeout = Some("0".into()))),
             ("--project-id", options(|given| given.service.project_id = Some(" ".into()))),
             ("--ca-bundle", options(|given| given.service.ca_bundle = Some("ca.pem".into()))),
+            ("--token-file", options(|given| given.service.token_file = Some("token".into()))),
+            ("--token-file", options(|given| given.service.token_file = Some("token".into()))),
         ] {
             let error = error.expect_err(flag).to_string();
             assert!(error.starts_with(flag) && !error.ends_with('.'), "{error}");

@@ -32,6 +32,8 @@ pub struct Plan<'a> {
     pub new_file: NewFile,
     /// Sentences for the summary.
     pub notes: Vec<String>,
+    /// Variables that the model's commands shall not see.
+    pub hidden: Vec<String>,
     pub registration: Registration,
     managed_dirs: ManagedDirs,
     format: Option<Format>,
@@ -75,6 +77,7 @@ impl<'a> Plan<'a> {
             cwd: surroundings.home.path.clone(),
             new_file: NewFile::Private,
             notes: sudo_note(surroundings).into_iter().collect(),
+            hidden: Vec::new(),
             registration: Registration::new(options, &launcher, None)?,
             managed_dirs: ManagedDirs::default(),
             format: args.format,
@@ -123,6 +126,7 @@ impl<'a> Plan<'a> {
             cwd: project,
             new_file: NewFile::Private,
             notes,
+            hidden: Vec::new(),
             registration: print::project_registration(options, false)?,
             managed_dirs: ManagedDirs::default(),
             format: args.format,
@@ -160,6 +164,7 @@ impl<'a> Plan<'a> {
             cwd: folder.path.clone(),
             new_file: NewFile::Public,
             notes,
+            hidden: Vec::new(),
             registration,
             managed_dirs,
             format: args.format,
@@ -173,7 +178,12 @@ impl<'a> Plan<'a> {
         let format = self.format.map(Into::into);
         match self.files.as_slice() {
             [config, hooks] => {
-                pair_goals([config.clone(), hooks.clone()], Some(&self.registration), format, &self.places)
+                let files = [config.clone(), hooks.clone()];
+                let mut goals = pair_goals(files, Some(&self.registration), format, &self.places)?;
+                if let Some(config) = goals.first_mut() {
+                    config.wanted.hidden.clone_from(&self.hidden);
+                }
+                Ok(goals)
             }
             [requirements, config, hooks] => Ok(system_goals(
                 [requirements.clone(), config.clone(), hooks.clone()],

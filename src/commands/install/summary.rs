@@ -27,7 +27,7 @@ pub struct Report {
 pub enum FirstScan {
     Passed,
     Failed,
-    /// No token is set here.
+    /// Nothing here has a token.
     NoToken,
     /// Not wanted, or pointless.
     Skipped,
@@ -164,8 +164,8 @@ fn running(codex: &str, scan: FirstScan) -> String {
             "PROTECTED: {codex} runs the five hooks. No scan was tried; `f5-guard smoketest` tries one.\n"
         ),
         FirstScan::NoToken => format!(
-            "{START}Set F5_GUARDRAILS_API_TOKEN in the environment that Codex is started from: {codex} runs the five \
-             hooks, but without a token nothing can be scanned.\n"
+            "{START}Run `f5-guard login` (or set F5_GUARDRAILS_API_TOKEN in the environment that Codex is started from): \
+             {codex} runs the five hooks, but without a token nothing can be scanned.\n"
         ),
         FirstScan::Failed => format!(
             "{START}Mend what the smoke test above found, and try `f5-guard smoketest`: {codex} runs the five hooks, \

@@ -12,6 +12,7 @@ use crate::installation::{Surroundings, SurroundingsError, managed_folder};
 use crate::printable::printable;
 use crate::scan::{Metadata, ScanClient, ScanDirection, ScanError, ScanJob, ScanReport};
 use crate::settings::{Env, Settings, Source};
+use crate::token::TokenError;
 use crate::transport::proxy::{self, route};
 use crate::transport::watch::Watch;
 use crate::transport::{ExchangeLog, client_identity, key_log_note, load_trust};
@@ -65,12 +66,16 @@ impl<'a> Checks<'a> {
         Self { settings, env, possible: true }
     }
 
-    pub fn token(&mut self) -> Step {
-        let result = match self.settings.api_token.as_ref() {
-            Some(token) => {
-                Ok(format!("{} is set ({} characters)", self.settings.api_token.source, token.length()))
-            }
-            None => Err(self.impossible(&ScanError::NoToken)),
+    /// `problem` is why a source of tokens gave none.
+    pub fn token(&mut self, problem: Option<TokenError>) -> Step {
+        let api_token = &self.settings.api_token;
+        let result = match (api_token.as_ref(), problem) {
+            (Some(token), _) => Ok(match api_token.source {
+                Source::Stored(place) => format!("from {place} ({} characters)", token.length()),
+                source => format!("{source} is set ({} characters)", token.length()),
+            }),
+            (None, Some(problem)) => Err(self.impossible(&problem.into())),
+            (None, None) => Err(self.impossible(&ScanError::NoToken)),
         };
         Step { name: "Token", result, stops_scan: true, notes: Vec::new() }
     }

@@ -17,6 +17,7 @@ use report::{Format, Report};
 use crate::cli::{SmoketestArgs, VerboseHttp};
 use crate::logging;
 use crate::settings::{Env, Overrides, Settings, Source};
+use crate::token;
 use crate::transport::watch::Watch;
 use crate::transport::{Bodies, ExchangeLog};
 
@@ -29,7 +30,9 @@ const PROCESS_ENV: Env<'static> = &|name| std::env::var_os(name);
 /// Runs the smoke test. Exit code 0 when everything works (or with `--no-fail`), else 1.
 pub fn run(args: &SmoketestArgs) -> ExitCode {
     logging::quiet_panics();
-    let settings = Settings::read(&Overrides::from(args.service.clone()), PROCESS_ENV);
+    let mut settings = Settings::read(&Overrides::from(args.service.clone()), PROCESS_ENV);
+    let deadline = Instant::now() + settings.budget().limit;
+    let token_problem = token::complete(&mut settings, PROCESS_ENV, deadline).err();
     // The report says what is wrong; the log is for those who asked for one.
     let log = (settings.log.level.source != Source::Default)
         .then(|| logging::init(&settings.log, logging::Stderr::Immediate));
@@ -45,7 +48,7 @@ pub fn run(args: &SmoketestArgs) -> ExitCode {
     let mut report = Report::start(format);
     let mut checks = Checks::new(&settings, PROCESS_ENV);
     settings.problems().for_each(|problem| report.warn(problem));
-    report.step(checks.token());
+    report.step(checks.token(token_problem));
     report.step(checks.hook_binary());
     report.step(checks.base_url());
     report.step(checks.trust());

@@ -4,6 +4,7 @@ mod error;
 mod project;
 mod removal;
 mod system;
+mod tokens;
 mod user;
 
 use std::process::ExitCode;
@@ -54,7 +55,7 @@ fn uninstall(args: &UninstallArgs) -> Result<String, UninstallError> {
     if target.dry_run {
         return dry_run(scope, &surroundings, &files, &folder, &managed, &places);
     }
-    let outcome = match scope {
+    let mut outcome = match scope {
         Scope::User => remove_user(&surroundings, &places)?,
         Scope::Project => remove_project(&surroundings, &places, &project_folder(target.dir.as_deref())?)?,
         Scope::System => {
@@ -62,6 +63,9 @@ fn uninstall(args: &UninstallArgs) -> Result<String, UninstallError> {
             remove_system(&surroundings, &places, &managed)?
         }
     };
+    if scope != Scope::Project || args.purge {
+        tokens::settle(args.purge, env, &mut outcome);
+    }
     Ok(text(&outcome, scope))
 }
 

@@ -23,6 +23,7 @@ pub fn splices(text: &str, change: &Change) -> Result<Vec<Splice>, DocumentError
     let done = match change {
         Change::Append(hook) => editor.append(hook),
         Change::Set { table, key, value } => editor.set(table, key, value),
+        Change::Add { array, value } => editor.add(array, value),
         Change::Unset { table, key } => editor.unset(table, key),
         Change::Remove { array, index } => editor.remove(array, *index),
     };
@@ -88,10 +89,15 @@ impl Editor<'_> {
         let line = format!("{key} = {literal}");
         match (table, path) {
             (Some(table), _) if !is_implied(&table) => self.insert(&table, &line),
-            // Only `features` and `hooks` are ever new.
+            // Only tables of the root are ever new.
             (_, [Step::Key(name)]) => Some(vec![append_block(self.text, &[format!("[{name}]"), line])]),
             _ => None,
         }
+    }
+
+    fn add(&self, path: &[Step], value: &Json) -> Option<Vec<Splice>> {
+        let sequence = self.root.find(path)?.node.array()?;
+        Some(sequence.append(self.text, &literal(value), &self.layout(Empty::Tight)))
     }
 
     /// Adds `key = value` to a table that has a place of its own in the text.
@@ -221,6 +227,7 @@ fn literal(value: &Json) -> String {
                 value.to_string().replace('\u{7f}', "\\u007F")
             }
         }
+        Json::Array(items) => format!("[{}]", items.iter().map(literal).collect::<Vec<_>>().join(", ")),
         other => other.to_string(),
     }
 }

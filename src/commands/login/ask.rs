@@ -1,0 +1,58 @@
+//! Takes the token from a terminal, without showing it, or from stdin.
+
+use std::io::{self, BufRead, IsTerminal, Read, Write};
+
+use crate::interrupt;
+use crate::secret::Secret;
+
+/// More than any token has.
+const MOST_BYTES: u64 = 64 * 1024;
+
+/// Whether somebody can be asked.
+pub fn is_interactive() -> bool {
+    io::stdin().is_terminal() && io::stdout().is_terminal()
+}
+
+/// Asks on the terminal. The terminal is as before afterwards, also after Ctrl-C.
+pub fn without_echo(question: &str) -> Result<Secret, String> {
+    // While nothing is shown Ctrl-C must not end the process, which would leave the terminal so: it arrives as a
+    // character then, and as this error.
+    interrupt::hold_off();
+    let typed = rpassword::prompt_password(question);
+    interrupt::let_through();
+    match typed {
+        Ok(text) => Ok(token_in(&text)),
+        Err(error) if error.kind() == io::ErrorKind::Interrupted => {
+            Err("interrupted; nothing was stored.".into())
+        }
+        Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => {
+            Err("no token was given, and nothing was stored.".into())
+        }
+        Err(_) => Err("the terminal can't be asked without showing what is typed. Give the token on stdin: \
+                       `f5-guard login --stdin <FILE`."
+            .into()),
+    }
+}
+
+/// The token on stdin, to its end.
+pub fn from_stdin() -> Result<Secret, String> {
+    let mut bytes = Vec::new();
+    let read = io::stdin().lock().take(MOST_BYTES).read_to_end(&mut bytes);
+    read.map_err(|_| "stdin can't be read; nothing was stored.".to_owned())?;
+    let text = String::from_utf8(bytes).map_err(|_| "stdin holds no text; nothing was stored.".to_owned())?;
+    Ok(token_in(&text))
+}
+
+/// A question on the terminal; no is the answer where there is none.
+pub fn yes(question: &str) -> bool {
+    let mut stdout = io::stdout().lock();
+    let asked = stdout.write_all(question.as_bytes()).and_then(|()| stdout.flush());
+    let mut answer = String::new();
+    let read = asked.and_then(|()| io::stdin().lock().read_line(&mut answer));
+    read.is_ok() && matches!(answer.trim().to_lowercase().as_str(), "y" | "yes")
+}
+
+/// Without what people copy along: white space, and a byte order mark.
+fn token_in(text: &str) -> Secret {
+    Secret::new(text.trim_start_matches('\u{feff}').trim())
+}

@@ -1,0 +1,173 @@
+//! `f5-guard login` and `logout`: the token where every Codex of this user finds it.
+//!
+//! The address, and where it comes from, is shown before the token is asked for: a token goes to the service of that
+//! address and to no other, so whoever chose the address could have chosen it to get the token.
+
+mod address;
+mod ask;
+mod keep;
+mod report;
+mod status;
+mod verify;
+
+use std::io::{self, IsTerminal};
+use std::process::ExitCode;
+use std::time::{Duration, Instant};
+
+use address::Service;
+use keep::Keeper;
+use report::{say, say_error};
+use verify::Verified;
+
+use crate::cli::{LoginArgs, LogoutArgs, TokenService};
+use crate::logging;
+use crate::secret::Secret;
+use crate::settings::Env;
+use crate::token::Kind;
+
+const PROCESS_ENV: Env<'static> = &|name| std::env::var_os(name);
+/// How long the user may take to answer the store's own question.
+const PATIENCE: Duration = Duration::from_secs(300);
+
+/// Logs in, or says how things stand. Exit code 0: the token is stored, or works.
+pub fn run(args: &LoginArgs) -> ExitCode {
+    logging::quiet_panics();
+    let done = Service::of(&args.service, PROCESS_ENV).and_then(|service| {
+        if args.status { status::report(&service, PROCESS_ENV) } else { login(args, &service) }
+    });
+    match done {
+        Ok(true) => ExitCode::SUCCESS,
+        Ok(false) => ExitCode::FAILURE,
+        Err(why) => {
+            say_error(&format!("f5-guard login: {why}"));
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// Removes the stored token; 0 also where there was none.
+pub fn logout(args: &LogoutArgs) -> ExitCode {
+    logging::quiet_panics();
+    let asked =
+        TokenService { global: args.global, base_url: args.base_url.clone(), ..TokenService::default() };
+    let done = Service::of(&asked, PROCESS_ENV).and_then(|service| {
+        let removed = keep::remove(&service.entry, PROCESS_ENV, Instant::now() + PATIENCE)?;
+        if removed.is_empty() {
+            say(&format!("No token is stored for {}.", service.entry.origin));
+        }
+        for place in removed {
+            say(&format!("Removed the token for {} from {place}.", service.entry.origin));
+        }
+        say_others(&service);
+        Ok(())
+    });
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(why) => {
+            say_error(&format!("f5-guard logout: {why}"));
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn login(args: &LoginArgs, service: &Service) -> Result<bool, String> {
+    let terminal = ask::is_interactive();
+    if !terminal && !args.stdin {
+        return Err(
+            "there is no terminal to ask on. Give the token on stdin: `f5-guard login --stdin <FILE`.".into(),
+        );
+    }
+    say(&format!("Service  {} ({})", service.shown(), service.from));
+    let keeper = match Keeper::choose(args.file, PROCESS_ENV) {
+        Ok(keeper) => keeper,
+        // Before a token was typed for nothing.
+        Err(why) if terminal && !args.stdin => {
+            say(&format!("There is no secret store to keep the token in: {why}."));
+            if !ask::yes(&format!("Keep it in a file instead? {} [y/N] ", keep::WHAT_A_FILE_MEANS)) {
+                return Err("nothing was stored.".into());
+            }
+            Keeper::choose(true, PROCESS_ENV)?
+        }
+        Err(why) => {
+            return Err(format!(
+                "there is no secret store to keep the token in: {why}. `f5-guard login --file` keeps it in a file. {}",
+                keep::WHAT_A_FILE_MEANS
+            ));
+        }
+    };
+    say(&format!("Kept in  {}, for this address only", keeper.place()));
+    if args.file {
+        say(&format!("         {}", keep::WHAT_A_FILE_MEANS));
+    }
+    let token = if args.stdin { ask::from_stdin()? } else { ask::without_echo(&service.question())? };
+    check(&token)?;
+    if !args.no_verify {
+        let asks = terminal && !args.stdin;
+        if !is_worth_keeping(&verify::verify(service, &token), asks) {
+            return Err("nothing was stored. With --no-verify the token is stored untried.".into());
+        }
+    }
+    keeper.keep(&service.entry, &token, Instant::now() + PATIENCE)?;
+    say(&format!("Stored: {}", stored_words(service)));
+    say_others(service);
+    Ok(true)
+}
+
+fn stored_words(service: &Service) -> &'static str {
+    match service.entry.kind {
+        Kind::Scan => {
+            "Codex's hooks find it in the terminal, in the desktop app and in IDEs, from their next call on."
+        }
+        Kind::Global => "`f5-guard dump-config` uses it.",
+    }
+}
+
+/// Whether a token is stored after this. What is doubtful is asked about, where somebody can be asked.
+fn is_worth_keeping(verified: &Verified, asks: bool) -> bool {
+    match verified {
+        Verified::Works(words) => {
+            say(&format!("[ok]     {words}"));
+            true
+        }
+        Verified::Objected(words) => {
+            say(&format!("[warn]   {words}"));
+            true
+        }
+        Verified::Refused(words) => {
+            say(&format!("[FAIL]   {words}"));
+            false
+        }
+        Verified::Unknown(words) => {
+            say(&format!("[FAIL]   {words}"));
+            asks && ask::yes("The token could not be tried. Store it all the same? [y/N] ")
+        }
+    }
+}
+
+/// Refuses what can be no token before it is sent anywhere.
+fn check(token: &Secret) -> Result<(), String> {
+    let text = token.expose();
+    if text.is_empty() {
+        return Err("no token was given, and nothing was stored.".into());
+    }
+    if text.len() > 2_500 || !text.bytes().all(|byte| byte.is_ascii_graphic()) {
+        return Err(
+            "that is not a token: it is too long, or holds a blank or another character that no token has. \
+                    Nothing was stored."
+                .into(),
+        );
+    }
+    Ok(())
+}
+
+/// Says which other source comes before the stored token.
+fn say_others(service: &Service) {
+    if let Some(first) = service.source_before_the_store(PROCESS_ENV) {
+        say(&format!("Note     {first}"));
+    }
+}
+
+/// Whether a dialog of the store's would be seen.
+fn may_ask() -> bool {
+    io::stdout().is_terminal()
+}

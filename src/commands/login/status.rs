@@ -1,0 +1,69 @@
+//! `login --status`: where the token comes from and whether it works. Never what it is.
+
+use std::time::Instant;
+
+use super::address::Service;
+use super::report::say;
+use super::verify::{self, Verified};
+use super::{PATIENCE, may_ask};
+use crate::commands::dump_config::global_token;
+use crate::scan::ScanError;
+use crate::secret::Secret;
+use crate::settings::{Env, Source};
+use crate::token::store::{self, Manner};
+use crate::token::{self, Kind, STORE_TIME};
+
+/// Whether the token works.
+pub fn report(service: &Service, env: Env<'_>) -> Result<bool, String> {
+    say(&format!("Service  {} ({})", service.shown(), service.from));
+    // On a terminal macOS may ask for the permission that hooks can't ask for.
+    let (manner, patience) =
+        if may_ask() { (Manner::MayAsk, PATIENCE) } else { (Manner::Silent, STORE_TIME) };
+    let found = match service.entry.kind {
+        Kind::Scan => scan_token(service, env, manner, Instant::now() + patience),
+        Kind::Global => global(service, env, Instant::now() + patience),
+    };
+    let (token, from) = match found {
+        Ok(found) => found,
+        Err((cause, fix)) => {
+            say(&format!("[FAIL]   {cause}\n         Fix: {fix}"));
+            return Ok(false);
+        }
+    };
+    say(&format!("Token    {from} ({} characters)", token.length()));
+    let (mark, words, works) = match verify::verify(service, &token) {
+        Verified::Works(words) => ("[ok]  ", words, true),
+        Verified::Objected(words) => ("[warn]", words, true),
+        Verified::Refused(words) | Verified::Unknown(words) => ("[FAIL]", words, false),
+    };
+    say(&format!("{mark}   {words}"));
+    Ok(works)
+}
+
+type Found = Result<(Secret, String), (String, String)>;
+
+fn scan_token(service: &Service, env: Env<'_>, manner: Manner, deadline: Instant) -> Found {
+    let mut settings = service.settings.clone();
+    let store = store::system(env);
+    let done = token::complete_from(&mut settings, env, deadline, manner, &store);
+    done.map_err(|error| (error.to_string(), error.fix()))?;
+    let from = match settings.api_token.source {
+        Source::Stored(place) => format!("stored by `f5-guard login` in {place}"),
+        source => format!("from {source}, which comes before a stored one"),
+    };
+    match settings.api_token.value {
+        Some(token) => Ok((token, from)),
+        None => Err((ScanError::NoToken.to_string(), ScanError::NoToken.fix())),
+    }
+}
+
+fn global(service: &Service, env: Env<'_>, deadline: Instant) -> Found {
+    match global_token(&service.address, env, deadline) {
+        Ok(Some(found)) => Ok((found.token, format!("from {}", found.name))),
+        Ok(None) => Err((
+            "No API token is set.".to_owned(),
+            "Run `f5-guard login --global`, or set F5_GLOBAL_API_TOKEN.".to_owned(),
+        )),
+        Err(error) => Err((error.to_string(), error.fix())),
+    }
+}
