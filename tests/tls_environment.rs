@@ -49,11 +49,13 @@ fn the_certificates_of_a_bundle_are_counted() {
 }
 
 #[test]
-fn a_folder_of_certificates_is_counted_through_all_its_files() {
+fn a_folder_of_certificates_is_counted_by_its_hash_names() {
     let folder = TempDir::new().unwrap();
     for name in ["one", "two"] {
-        fs::write(folder.path().join(name), pem("CERTIFICATE", root(name).der())).unwrap();
+        let file = if name == "one" { "0123abcd.0" } else { "0123abcd.1" };
+        fs::write(folder.path().join(file), pem("CERTIFICATE", root(name).der())).unwrap();
     }
+    fs::write(folder.path().join("not-hashed.pem"), pem("CERTIFICATE", root("three").der())).unwrap();
     fs::write(folder.path().join("readme"), "nothing").unwrap();
     fs::create_dir(folder.path().join("sub")).unwrap();
     let found = report(&[("SSL_CERT_DIR", folder.path().to_str().unwrap())]);

@@ -10,7 +10,7 @@ use crate::printable::printable;
 use crate::settings::home_relative;
 use crate::transport::proxy::{Address, shown_exceptions};
 use crate::transport::roots::RootSet;
-use crate::transport::{Contents, key_log_note, private_key};
+use crate::transport::{Contents, is_hash_name, key_log_note, private_key};
 
 /// The longest value shown.
 const VALUE_CHARS: usize = 200;
@@ -197,7 +197,8 @@ fn directory(value: &Path) -> FileState {
             }
             Err(error) => return unreadable(&error),
         };
-        for entry in entries.take(MOST_FILES).flatten() {
+        let named = entries.flatten().filter(|entry| is_hash_name(&entry.file_name()));
+        for entry in named.take(MOST_FILES) {
             if let Ok(FileState::Certificates { count, unusable, .. }) =
                 read(&entry.path()).map(|pem| count(&pem))
             {

@@ -4,10 +4,11 @@ use rustls::pki_types::UnixTime;
 use x509_parser::asn1_rs::Oid;
 use x509_parser::certificate::{X509Certificate, X509CertificateParser};
 use x509_parser::error::X509Error;
-use x509_parser::extensions::{BasicConstraints, ExtendedKeyUsage, KeyUsage};
+use x509_parser::extensions::{BasicConstraints, ExtendedKeyUsage, KeyUsage, NSCertType};
 use x509_parser::nom::Parser as _;
 use x509_parser::oid_registry::{
-    OID_X509_EXT_BASIC_CONSTRAINTS, OID_X509_EXT_EXTENDED_KEY_USAGE, OID_X509_EXT_KEY_USAGE,
+    OID_X509_EXT_BASIC_CONSTRAINTS, OID_X509_EXT_CERT_TYPE, OID_X509_EXT_EXTENDED_KEY_USAGE,
+    OID_X509_EXT_KEY_USAGE,
 };
 use x509_parser::prelude::FromDer;
 use x509_parser::x509::X509Version;
@@ -18,9 +19,11 @@ use super::certificate_problem::Obstacle;
 pub(super) fn may_issue(der: &[u8], below: usize, now: UnixTime) -> Result<(), Obstacle> {
     let certificate = parse(der)?;
     validity(&certificate, now)?;
-    // Version 1 has no extensions: such roots are old, and trusted because they are where they are.
+    // Version 1 has no extensions: such roots are old, and trusted because they are where they are. One that another
+    // has issued is no root.
     if certificate.version() == X509Version::V1 {
-        return Ok(());
+        let is_root = certificate.subject().as_raw() == certificate.issuer().as_raw();
+        return if is_root { Ok(()) } else { Err(Obstacle::NotCa) };
     }
     let constraints = extension::<BasicConstraints>(&certificate, &OID_X509_EXT_BASIC_CONSTRAINTS)?;
     let Some(constraints) = constraints.filter(|found| found.ca) else { return Err(Obstacle::NotCa) };
@@ -41,6 +44,20 @@ pub(super) fn may_sign_certificates(der: &[u8]) -> Result<bool, Obstacle> {
     let certificate = parse(der)?;
     key_usage(&certificate)?;
     Ok(certificate.subject().as_raw() == certificate.issuer().as_raw())
+}
+
+/// Whether a server's certificate is one by its key usage and, where an old one has it, Netscape's type; webpki looks at
+/// the extended key usage only.
+pub(super) fn may_serve(der: &[u8]) -> Result<(), Obstacle> {
+    let certificate = parse(der)?;
+    let usage = extension::<KeyUsage>(&certificate, &OID_X509_EXT_KEY_USAGE)?;
+    let serves =
+        |usage: &KeyUsage| usage.digital_signature() || usage.key_encipherment() || usage.key_agreement();
+    let kind = extension::<NSCertType>(&certificate, &OID_X509_EXT_CERT_TYPE)?;
+    if usage.as_ref().is_some_and(|usage| !serves(usage)) || kind.is_some_and(|kind| !kind.ssl_server()) {
+        return Err(Obstacle::Purpose);
+    }
+    Ok(())
 }
 
 fn key_usage(certificate: &X509Certificate<'_>) -> Result<(), Obstacle> {

@@ -38,7 +38,7 @@ pub use material::{TlsMaterialError, client_identity, private_key};
 pub use pem::Contents;
 pub use record::{Bodies, Exchange, ExchangeLog, ExchangeResult, Message};
 pub use retry::with_retries;
-pub use trust::{Trust, TrustSource, alternatives, load_trust};
+pub use trust::{Trust, TrustSource, alternatives, is_hash_name, load_trust};
 
 /// The other end of a connection.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]

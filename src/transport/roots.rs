@@ -17,7 +17,7 @@ use x509_parser::prelude::FromDer;
 
 use super::algorithms::{self, rsa_bits};
 use super::certificate_problem::{Algorithmic, CertificateProblem, Obstacle};
-use super::issuing::{may_issue, may_sign_certificates, validity};
+use super::issuing::{may_issue, may_serve, may_sign_certificates, validity};
 
 /// Fewer bits are refused by the library that checks the signatures.
 const LEAST_RSA_BITS: usize = 2048;
@@ -135,7 +135,7 @@ impl RootSet {
             Some(&issuers_may),
         );
         match (checked, obstacle.take()) {
-            (Ok(_), _) => Ok(()),
+            (Ok(_), _) => may_serve(leaf).map_err(|_| CertificateProblem::Purpose),
             (Err(Error::UnknownIssuer), Some(problem)) => Err(problem),
             (Err(error), _) => Err(self.explain(&error, leaf, intermediates)),
         }
@@ -246,10 +246,11 @@ fn check_pin(leaf: &CertificateDer<'_>, now: UnixTime) -> Result<(), Certificate
         _ => CertificateProblem::Expired,
     })?;
     match parsed.extended_key_usage() {
-        Ok(None) => Ok(()),
-        Ok(Some(usage)) if usage.value.server_auth => Ok(()),
-        _ => Err(CertificateProblem::Purpose),
+        Ok(None) => {}
+        Ok(Some(usage)) if usage.value.server_auth => {}
+        _ => return Err(CertificateProblem::Purpose),
     }
+    may_serve(leaf).map_err(|_| CertificateProblem::Purpose)
 }
 
 /// Only names in the extension for them count.

@@ -1,5 +1,6 @@
 //! Which roots to trust, and from where.
 
+use std::ffi::OsStr;
 use std::fmt;
 use std::fs;
 use std::io::{self, ErrorKind};
@@ -293,18 +294,26 @@ fn must_exist(from: Source, strict: bool) -> bool {
     }
 }
 
-/// All files of a folder, as OpenSSL's `c_rehash` fills it. What is no certificate there is no matter.
+/// The files of a folder that OpenSSL would look at: those named by a certificate's hash, as `c_rehash` makes them. An
+/// administrator who takes such a name away takes the trust away.
 fn of_folder(path: &Path) -> io::Result<Contents> {
     let mut contents = Contents::default();
-    for entry in fs::read_dir(path)?.flatten() {
+    for entry in fs::read_dir(path)?.flatten().filter(|entry| is_hash_name(&entry.file_name())) {
         if let Ok(bytes) = read_small(&entry.path()) {
             contents.certificates.extend(Contents::of(&bytes).certificates);
         }
     }
-    // The same certificate under its own name and under its hash.
+    // The same certificate under two kinds of hash.
     contents.certificates.sort_unstable_by(|a, b| a.as_ref().cmp(b.as_ref()));
     contents.certificates.dedup();
     Ok(contents)
+}
+
+/// Eight hexadecimal digits, a dot and a number.
+pub fn is_hash_name(name: &OsStr) -> bool {
+    let Some((hash, number)) = name.to_str().and_then(|name| name.split_once('.')) else { return false };
+    let is_number = !number.is_empty() && number.bytes().all(|byte| byte.is_ascii_digit());
+    hash.len() == 8 && hash.bytes().all(|byte| byte.is_ascii_hexdigit()) && is_number
 }
 
 fn built_in() -> RootSet {
@@ -383,7 +392,7 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let file = path(&dir, "public.pem", Authority::new().pem());
         let folder = tempfile::tempdir().unwrap();
-        path(&folder, "company.pem", Authority::new().pem());
+        path(&folder, "0123abcd.0", Authority::new().pem());
         let folder_path = folder.path().display().to_string();
         let set = [("SSL_CERT_FILE", &*file), ("SSL_CERT_DIR", &*folder_path)];
         assert_eq!(load_trust(&tls(&set, Overrides::default())).unwrap().roots.len(), 2);

@@ -89,8 +89,19 @@ fn a_server_of_the_systems_store_is_trusted() {
     for event in Event::ALL {
         let api = F5::builder().tls().start();
         let hook = with_system_store(Hook::of(event).closed().against(&api), "store");
-        api.write_ca(&hook.home().join("store").join("ca.pem"));
+        api.write_ca(&hook.home().join("store").join("0123abcd.0"));
         hook.run().allowed();
+    }
+}
+
+/// An administrator switches a root off by taking its hash's name away.
+#[test]
+fn a_file_that_openssl_would_not_look_at_in_a_folder_is_not_trusted() {
+    for name in ["ca.pem", "ca.pem.disabled", "0123abcd.0.disabled", "0123abcd", "0123abcg.0"] {
+        let api = F5::builder().tls().never_called().start();
+        let hook = with_system_store(Hook::pre_tool_use().closed().against(&api), "store");
+        api.write_ca(&hook.home().join("store").join(name));
+        hook.run().blocked().says(&["holds no usable certificate"]);
     }
 }
 
@@ -99,7 +110,7 @@ fn a_server_that_the_systems_store_does_not_know_is_a_scan_error() {
     everywhere(|event, mode| {
         let api = F5::builder().tls().start();
         let hook = with_system_store(Hook::of(event).in_mode(mode).against(&api), "store");
-        Authority::new().write_to(&hook.home().join("store").join("other.pem")).unwrap();
+        Authority::new().write_to(&hook.home().join("store").join("0123abcd.0")).unwrap();
         hook.run().failed_in(mode).says(&["certificate"]);
         assert!(api.requests().is_empty());
     });
@@ -150,7 +161,7 @@ fn a_root_that_is_no_ca_vouches_only_for_itself() {
         let hook = Hook::pre_tool_use().closed().without("F5_GUARDRAILS_CA_BUNDLE");
         let folder = hook.home().join("roots");
         std::fs::create_dir_all(&folder).unwrap();
-        let file = folder.join("signer.pem");
+        let file = folder.join("0123abcd.0");
         std::fs::write(&file, signer.pem()).unwrap();
         let place = if name == "SSL_CERT_DIR" { folder } else { file };
         let hook = hook.env(name, &place).env("F5_GUARDRAILS_BASE_URL", url);
@@ -320,7 +331,7 @@ fn a_key_log_that_nobody_reads_is_not_waited_for() {
 fn openssls_file_and_folder_count_together() {
     let api = F5::builder().tls().start();
     let hook = with_system_store(Hook::pre_tool_use().closed().against(&api), "company");
-    api.write_ca(&hook.home().join("company").join("ca.pem"));
+    api.write_ca(&hook.home().join("company").join("0123abcd.0"));
     let public = hook.file("public.pem", Authority::new().pem());
     hook.env("SSL_CERT_FILE", public).run().allowed();
 }

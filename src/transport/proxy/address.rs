@@ -66,7 +66,8 @@ impl Address {
         let end = rest.iter().position(|byte| b"/?#".contains(byte)).unwrap_or(rest.len());
         let (authority, path) = rest.split_at_checked(end).unwrap_or((rest, b""));
         // Nobody can say where the login ends then; curl and requests refuse it too.
-        if path.contains(&b'@') {
+        let has_at = path.contains(&b'@') || path.windows(3).any(|part| part == b"%40");
+        if has_at || path.starts_with(b"#") || path.starts_with(b"?") {
             return Err(Unusable::Login);
         }
         let (login, host) = match authority.iter().rposition(|byte| *byte == b'@') {

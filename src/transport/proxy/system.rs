@@ -44,7 +44,13 @@ fn matches(pattern: &str, host: &str) -> bool {
     }
     if !pattern.contains('*') {
         // On neither system does a name exempt what is below it.
-        return exempts(pattern, host, 443) && host.len() <= pattern.trim_matches(['[', ']', '.']).len();
+        let name = match pattern.rsplit_once(':') {
+            Some((name, port)) if port.bytes().all(|byte| byte.is_ascii_digit()) && !name.contains(':') => {
+                name
+            }
+            _ => pattern,
+        };
+        return exempts(pattern, host, 443) && host.len() <= name.trim_matches(['[', ']', '.']).len();
     }
     let (pattern, host) = (pattern.to_ascii_lowercase(), host.to_ascii_lowercase());
     let mut pieces = pattern.split('*');

@@ -85,6 +85,58 @@ fn a_root_issues_only_what_it_may() {
     assert!(found.is_err_and(|problem| problem.is_about_trust()));
 }
 
+/// Two certificates of version 1, which rcgen does not make: one by `CN=A` for itself and one by `CN=A` for `CN=B`
+/// (`openssl x509 -req -extfile /dev/null`, until 2126).
+const VERSION_1: [&str; 2] = [
+    "MIIBFDCBuwIUYGreE1C8hge3bUAm6vMEzxzIIrowCgYIKoZIzj0EAwIwDDEKMAgGA1UEAwwBQTAgFw0yNjExMjYwNzUyNDhaGA8y\
+    MTI2MTEwMjA3NTI0OFowDDEKMAgGA1UEAwwBQTBZMBMGByqGSM49AgEGCCqGSM49AwEHA0IABJRbywWYqxWsqr4+KO3z3oFvREqf\
+    44LTWy0VWFO1tB2j0PB9Ec6B1vuuHjLPZYYVBQvHxX6RkDMStfHXJJaftFgwCgYIKoZIzj0EAwIDSAAwRQIhAMxFuz8TfFrulC/A\
+    ESkftO1spjLbos6JMcfuxjHElst8AiAZT1Z4hDFn8Ra0tfIx66JlCzNRl7q7+sQT53zDjUttBQ==",
+    "MIIBFDCBuwIUfWbEVvZv0mqEK+/8BNODl4pumeUwCgYIKoZIzj0EAwIwDDEKMAgGA1UEAwwBQTAgFw0yNjExMjYwNzUyNDhaGA8y\
+    MTI2MTEwMjA3NTI0OFowDDEKMAgGA1UEAwwBQjBZMBMGByqGSM49AgEGCCqGSM49AwEHA0IABKFab8EEq+o1/n9CTUg6ZNyn1Z+J\
+    XaVzVpf73Ti5DM1wkL0ylasYeeVxG+Dwio1Vk/vkVNrgduU7NRq77cgzCVkwCgYIKoZIzj0EAwIDSAAwRQIgcm2WgnphrRQ/NdpR\
+    OPqGYNtbRMxo0CjGX9ehLNgz+dgCIQDUhzGc9fVSzxAAQoHc8m64Ho8lz3zmmkIGRKTwBO+/uw==",
+];
+
+#[test]
+fn of_version_1_only_a_root_may_issue() {
+    use base64::Engine as _;
+    let [root, issued] = VERSION_1.map(|text| base64::prelude::BASE64_STANDARD.decode(text).unwrap());
+    assert_eq!(may_issue(&root, 0, UnixTime::now()), Ok(()));
+    assert_eq!(may_issue(&issued, 0, UnixTime::now()), Err(Obstacle::NotCa));
+}
+
+#[test]
+fn a_servers_certificate_has_the_key_usage_of_one() {
+    use KeyUsagePurpose as K;
+    let root = authority(|_| {});
+    let with = |usages: &[KeyUsagePurpose], kind: Option<u8>| {
+        let mut params = params("Server");
+        params.key_usages = usages.to_vec();
+        // Netscape's certificate type, a bit string.
+        let kind = kind.map(|bits| {
+            CustomExtension::from_oid_content(&[2, 16, 840, 1, 113730, 1, 1], vec![3, 2, 0, bits])
+        });
+        params.custom_extensions.extend(kind);
+        params
+    };
+    for (usages, kind, right) in [
+        (&[K::DigitalSignature][..], None, true),
+        (&[K::KeyEncipherment, K::KeyCertSign], Some(0x40), true),
+        (&[K::KeyAgreement], None, true),
+        (&[K::KeyCertSign, K::CrlSign], None, false),
+        (&[K::ContentCommitment], None, false),
+        (&[], Some(0x80), false),
+    ] {
+        let key = KeyPair::generate().unwrap();
+        let chained = with(usages, kind).signed_by(&key, &root).unwrap();
+        let pin = with(usages, kind).self_signed(&key).unwrap();
+        let expected = if right { Ok(()) } else { Err(CertificateProblem::Purpose) };
+        assert_eq!(verified(&[root.der()], chained.der(), &[]), expected, "{usages:?} {kind:?}");
+        assert_eq!(verified(&[pin.der()], pin.der(), &[]), expected, "{usages:?} {kind:?}");
+    }
+}
+
 #[test]
 fn a_path_length_counts_the_intermediates() {
     let root = authority(|params| params.is_ca = IsCa::Ca(BasicConstraints::Constrained(0)));
