@@ -65,7 +65,7 @@ fn a_folder_of_certificates_is_counted_by_its_hash_names() {
 #[test]
 fn missing_empty_and_impossible_files_are_told_apart() {
     let folder = TempDir::new().unwrap();
-    let der = folder.path().join("root.der");
+    let der = folder.path().join("0123abcd.0");
     fs::write(&der, root("In DER form").der()).unwrap();
     let path = |path: &std::path::Path| path.to_str().unwrap().to_owned();
     let state = |value: &str| file(&report(&[("SSL_CERT_FILE", value)]));
