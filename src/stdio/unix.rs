@@ -33,11 +33,14 @@ pub fn is_systems_name(path: &Path) -> bool {
 }
 
 /// Whether what is written to stderr comes out among the answer, as where `2>&1` stands in the registered command. On a
-/// terminal it may: there it is for a person.
+/// terminal it may: there it is for a person. Async-signal-safe.
 #[must_use]
 pub fn stderr_is_stdout() -> bool {
     match (Status::of(libc::STDOUT_FILENO), Status::of(libc::STDERR_FILENO)) {
-        (Some(stdout), Some(stderr)) => stdout.same_as(&stderr) && !io::stdout().is_terminal(),
+        (Some(stdout), Some(stderr)) => {
+            // SAFETY: asks about a number, and changes nothing.
+            stdout.same_as(&stderr) && unsafe { libc::isatty(libc::STDOUT_FILENO) } == 0
+        }
         _ => false,
     }
 }
