@@ -63,18 +63,19 @@ pub(super) fn block_by() -> BlockBy {
     match (stdout, stderr) {
         (_, None) => BlockBy::Json,
         (_, Some(stderr)) if !stderr.is_pipe() => BlockBy::Json,
-        (Some(stdout), Some(stderr)) if stdout.same_as(&stderr) && !was_made_for_stderr(&stderr) => {
+        (Some(stdout), Some(stderr)) if stdout.same_as(&stderr) && was_made_for_stdout(&stderr) => {
             BlockBy::Json
         }
         _ => BlockBy::ExitCode,
     }
 }
 
-/// Which of its two pipes Codex reads where both streams are one (`exec 1>&2`, `exec 2>&1`). It makes them for stdin,
-/// stdout and stderr in this order, and Linux numbers pipes in the order in which they are made.
-fn was_made_for_stderr(pipe: &Status) -> bool {
+/// Whether the pipe that both streams are (`exec 1>&2`, `exec 2>&1`) is surely the one that Codex made for stdout. It makes
+/// them for stdin, stdout and stderr in this order, and Linux numbers pipes in the order in which they are made, those of
+/// other calls at the same time among them. So any other pipe may be the one for stderr.
+fn was_made_for_stdout(pipe: &Status) -> bool {
     let stdin = Status::of(libc::STDIN_FILENO).filter(Status::is_pipe);
-    stdin.is_some_and(|stdin| stdin.0.st_ino.checked_add(2) == Some(pipe.0.st_ino))
+    stdin.is_some_and(|stdin| stdin.0.st_ino.checked_add(1) == Some(pipe.0.st_ino))
 }
 
 /// What the system knows of an open file.
