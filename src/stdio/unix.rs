@@ -169,7 +169,7 @@ fn write(descriptor: libc::c_int, chunk: &[u8]) -> libc::ssize_t {
     }
 }
 
-/// Whether the next thing on stdin is a JSON object, as a hook's payload is. A terminal is not asked; elsewhere the
+/// Whether the next thing on stdin is, or may be, a JSON object, as a hook's payload is. A terminal is not asked; elsewhere the
 /// first bytes are waited for. On Linux nothing is taken from stdin, which may be somebody's script or list.
 #[must_use]
 pub fn json_waits_on_stdin(limit: Duration) -> bool {
@@ -181,7 +181,8 @@ pub fn json_waits_on_stdin(limit: Duration) -> bool {
         Peeked::Bytes(count) => {
             let found = bytes.get(..count).unwrap_or_default();
             let text = found.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(found);
-            text.trim_ascii_start().first() == Some(&b'{')
+            // Behind nothing but blanks an object may still come.
+            !found.is_empty() && text.trim_ascii_start().first().is_none_or(|first| *first == b'{')
         }
         Peeked::Unknown => true,
     }
