@@ -53,7 +53,7 @@ mod unix {
     use super::last_words::{Buffer, Cause, LastWords};
     use crate::hook::Event;
     use crate::settings::values::FailMode;
-    use crate::stdio::{BlockBy, Stream, stdout_is_lost, write_within};
+    use crate::stdio::{BlockBy, Stream, stderr_is_stdout, stdout_is_lost, write_within};
 
     /// Nobody has answered yet.
     const NOT_YET: i32 = -3;
@@ -232,6 +232,11 @@ mod unix {
         };
         let blocks = mode == FailMode::Closed && !event.ends_a_turn();
         if blocks && BlockBy::here() == BlockBy::ExitCode && text(&mut buffer) {
+            // A start-up file's `trap 'exit 0' EXIT` takes the exit code away, and JSON is left.
+            if !stderr_is_stdout() && !stdout_is_lost() {
+                words.json(&mut buffer);
+                write_within(Stream::Stdout, buffer.bytes(), PATIENCE);
+            }
             return 2;
         }
         words.json(&mut buffer);

@@ -37,7 +37,7 @@ impl Assessment {
     pub fn of_scan(result: Result<ScanReport, ScanError>, is_cut: bool) -> Self {
         match result {
             Ok(report) if report.is_cleared() && is_cut => Self::NotScanned(Failure::CutOutput),
-            Ok(report) => Self::Scanned(report),
+            Ok(report) => Self::Scanned(ScanReport { complete: report.complete && !is_cut, ..report }),
             Err(error) => Self::NotScanned(error.into()),
         }
     }
@@ -106,6 +106,8 @@ pub fn decide(event: Event, assessment: &Assessment, policy: Policy) -> Action {
             Outcome::Cleared => Action::Allow,
             // It may mean a hit as well as a scan that failed.
             Outcome::Unknown(_) => not_cleared.max(not_scanned),
+            // A hit in one part does not excuse another part that was not scanned.
+            _ if !report.complete => not_cleared.max(not_scanned),
             Outcome::Contradicted | Outcome::Redacted | Outcome::Flagged | Outcome::Blocked => not_cleared,
         },
         Assessment::NotScanned(_) => not_scanned,
@@ -137,7 +139,15 @@ mod tests {
             redacted_input: None,
             pieces: 1,
             characters: 1,
+            complete: true,
         })
+    }
+
+    fn incomplete(outcome: Outcome) -> Assessment {
+        match scanned(outcome) {
+            Assessment::Scanned(report) => Assessment::Scanned(ScanReport { complete: false, ..report }),
+            other => other,
+        }
     }
 
     fn policies() -> impl Iterator<Item = Policy> {
@@ -174,6 +184,30 @@ mod tests {
                 }
             }
         }
+    }
+
+    #[test]
+    fn a_hit_next_to_an_unscanned_part_takes_the_stricter_action() {
+        for policy in policies() {
+            for event in Event::ALL {
+                let error = decide(event, &Assessment::NotScanned(ScanError::Internal.into()), policy);
+                for outcome in [Outcome::Contradicted, Outcome::Flagged, Outcome::Redacted, Outcome::Blocked]
+                {
+                    let hit = decide(event, &scanned(outcome.clone()), policy);
+                    assert_eq!(
+                        decide(event, &incomplete(outcome), policy),
+                        hit.max(error),
+                        "{event:?} {policy:?}"
+                    );
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn a_hit_in_cut_output_is_not_complete() {
+        let Assessment::Scanned(report) = scanned(Outcome::Flagged) else { unreachable!() };
+        assert_eq!(Assessment::of_scan(Ok(report), true), incomplete(Outcome::Flagged));
     }
 
     #[test]

@@ -174,7 +174,8 @@ fn finding(report: &ScanReport) -> String {
         [one] => format!("scan id {one}"),
         [first, rest @ ..] => format!("scan id {first} and {} more", rest.len()),
     };
-    format!("{}{by}; {ids}", report.outcome)
+    let part = if report.complete { "" } else { "; a part of it was not scanned" };
+    format!("{}{by}; {ids}{part}", report.outcome)
 }
 
 /// What an event is about, where the tool's name is not known.
@@ -227,6 +228,7 @@ mod tests {
             redacted_input: None,
             pieces: 1,
             characters: 5,
+            complete: true,
         }
     }
 

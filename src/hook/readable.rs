@@ -129,10 +129,13 @@ impl Text {
             self.readings(text);
         }
         let has = |what: &str| memchr::memmem::find(text.as_bytes(), what.as_bytes()).is_some();
-        if self.is_full() || !(has("64,") || has("blob")) {
+        let opens = text.trim_ascii_start().starts_with(['{', '[']);
+        // A key can be written with escapes, too.
+        let may_hold_any = || has("64,") || has_blob(text.as_bytes()) || (opens && has("\\u"));
+        if self.is_full() || !may_hold_any() {
             return;
         }
-        let json = Some(text).filter(|text| nesting > 0 && text.trim_ascii_start().starts_with(['{', '[']));
+        let json = Some(text).filter(|_| nesting > 0 && opens);
         let Some(json) = json.and_then(Json::parse) else {
             return encoded::in_data_urls(text).for_each(|base64| self.readings(base64));
         };
@@ -210,6 +213,12 @@ impl Text {
 
 fn is_blob(key: &str) -> bool {
     key.eq_ignore_ascii_case("blob")
+}
+
+/// Whether the word stands anywhere, in upper or lower case.
+fn has_blob(bytes: &[u8]) -> bool {
+    memchr::memchr2_iter(b'b', b'B', bytes)
+        .any(|at| bytes.get(at..at + 4).is_some_and(|word| word.eq_ignore_ascii_case(b"blob")))
 }
 
 /// The field of that name, where there is exactly one: what is there twice is read as Codex's readers may not.

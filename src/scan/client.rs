@@ -121,7 +121,7 @@ impl ScanClient {
     /// Scans a text, whole, within the deadline.
     ///
     /// The worst verdict of all pieces wins. A hit is returned without waiting for the rest, and wins over any
-    /// error of another piece; an error wins over `cleared`.
+    /// error of another piece, but then the report is not complete; an error wins over `cleared`.
     ///
     /// # Errors
     /// Every way in which the text, or a part of it, stayed unscanned.
@@ -174,7 +174,8 @@ impl ScanClient {
                 break;
             }
         }
-        let report = tally.into_report(characters)?;
+        let all = characters <= MAX_CHARACTERS && running.is_empty() && waiting.next().is_none();
+        let report = tally.into_report(characters, all)?;
         if report.is_cleared() && characters > MAX_CHARACTERS {
             return Err(ScanError::TooLong { limit: MAX_CHARACTERS });
         }
@@ -308,8 +309,10 @@ impl Tally {
         self.verdicts.iter().any(|verdict| verdict.outcome != Outcome::Cleared)
     }
 
-    fn into_report(self, characters: usize) -> Result<ScanReport, ScanError> {
+    /// `all` says whether every piece is in.
+    fn into_report(self, characters: usize, all: bool) -> Result<ScanReport, ScanError> {
         let hit = self.has_hit();
+        let complete = all && self.error.is_none() && self.verdicts.iter().all(|verdict| verdict.complete);
         if let (false, Some(error)) = (hit, self.error) {
             return Err(error);
         }
@@ -324,6 +327,7 @@ impl Tally {
             redacted_input: None,
             pieces,
             characters,
+            complete,
         };
         for verdict in self.verdicts.into_iter().filter(|verdict| verdict.outcome == report.outcome) {
             report.scanners.extend(verdict.scanners);

@@ -54,6 +54,8 @@ pub struct ScanReport {
     pub pieces: usize,
     /// How many characters the text has.
     pub characters: usize,
+    /// Whether every part of the text has a verdict of every scanner. Where not, a hit is only one of two things to say.
+    pub complete: bool,
 }
 
 impl Outcome {

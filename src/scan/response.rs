@@ -20,6 +20,8 @@ pub struct Verdict {
     pub scanners: Vec<ScannerResult>,
     pub scan_id: Option<String>,
     pub redacted_input: Option<String>,
+    /// Whether all scanners told what they found, as far as the answer shows.
+    pub complete: bool,
 }
 
 /// Reads the body of an HTTP 200, in time and memory that grow with its length only.
@@ -43,10 +45,11 @@ pub fn parse(bytes: &[u8]) -> Result<Verdict, ScanError> {
     };
     let mut listed = Listed::default();
     results.once().into_iter().flat_map(Json::items).for_each(|result| listed.add(result));
+    let lossy = matches!(text, Cow::Owned(_));
     let outcome = match said {
         Outcome::Cleared if listed.failed > 0 => Outcome::Contradicted,
         // Bytes that had to be replaced may have said something else. A hit counts all the same.
-        Outcome::Cleared if matches!(text, Cow::Owned(_)) => {
+        Outcome::Cleared if lossy => {
             return Err(ScanError::BadBody("it is not valid UTF-8"));
         }
         Outcome::Cleared => {
@@ -57,6 +60,7 @@ pub fn parse(bytes: &[u8]) -> Result<Verdict, ScanError> {
     };
     Ok(Verdict {
         outcome,
+        complete: !lossy && listed.is_complete(results),
         scanners: listed.objecting,
         scan_id: id.as_string().map(|id| printable(&id, 64)),
         redacted_input: redacted_input.as_string().map(Into::into),
@@ -86,9 +90,19 @@ impl Listed {
             ScannerOutcome::Unknown => &mut self.unclear,
             ScannerOutcome::NotRun => return,
         } += 1;
+        if outcome == ScannerOutcome::Failed && kind.says("error") {
+            // It may mean a hit as well as a scanner that failed.
+            self.broken += 1;
+        }
         if outcome == ScannerOutcome::Failed && self.objecting.len() < MAX_SCANNERS {
             self.objecting.push(scanner(result, &kind));
         }
+    }
+
+    /// Whether no scanner is in doubt.
+    fn is_complete(&self, results: Field<'_>) -> bool {
+        let readable = results.is_absent() || results.once().is_some_and(Json::is_array);
+        readable && self.broken == 0 && self.unclear == 0
     }
 
     /// Whether `cleared` may be believed: no list at all, or one with a scanner that passed and none that is in doubt.

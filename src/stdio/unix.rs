@@ -33,11 +33,14 @@ pub fn is_systems_name(path: &Path) -> bool {
 }
 
 /// Whether what is written to stderr comes out among the answer, as where `2>&1` stands in the registered command. On a
-/// terminal it may: there it is for a person.
+/// terminal it may: there it is for a person. Async-signal-safe.
 #[must_use]
 pub fn stderr_is_stdout() -> bool {
     match (Status::of(libc::STDOUT_FILENO), Status::of(libc::STDERR_FILENO)) {
-        (Some(stdout), Some(stderr)) => stdout.same_as(&stderr) && !io::stdout().is_terminal(),
+        (Some(stdout), Some(stderr)) => {
+            // SAFETY: asks about a number, and changes nothing.
+            stdout.same_as(&stderr) && unsafe { libc::isatty(libc::STDOUT_FILENO) } == 0
+        }
         _ => false,
     }
 }
@@ -60,18 +63,19 @@ pub(super) fn block_by() -> BlockBy {
     match (stdout, stderr) {
         (_, None) => BlockBy::Json,
         (_, Some(stderr)) if !stderr.is_pipe() => BlockBy::Json,
-        (Some(stdout), Some(stderr)) if stdout.same_as(&stderr) && !was_made_for_stderr(&stderr) => {
+        (Some(stdout), Some(stderr)) if stdout.same_as(&stderr) && was_made_for_stdout(&stderr) => {
             BlockBy::Json
         }
         _ => BlockBy::ExitCode,
     }
 }
 
-/// Which of its two pipes Codex reads where both streams are one (`exec 1>&2`, `exec 2>&1`). It makes them for stdin,
-/// stdout and stderr in this order, and Linux numbers pipes in the order in which they are made.
-fn was_made_for_stderr(pipe: &Status) -> bool {
+/// Whether the pipe that both streams are (`exec 1>&2`, `exec 2>&1`) is surely the one that Codex made for stdout. It makes
+/// them for stdin, stdout and stderr in this order, and Linux numbers pipes in the order in which they are made, those of
+/// other calls at the same time among them. So any other pipe may be the one for stderr.
+fn was_made_for_stdout(pipe: &Status) -> bool {
     let stdin = Status::of(libc::STDIN_FILENO).filter(Status::is_pipe);
-    stdin.is_some_and(|stdin| stdin.0.st_ino.checked_add(2) == Some(pipe.0.st_ino))
+    stdin.is_some_and(|stdin| stdin.0.st_ino.checked_add(1) == Some(pipe.0.st_ino))
 }
 
 /// What the system knows of an open file.
@@ -165,7 +169,7 @@ fn write(descriptor: libc::c_int, chunk: &[u8]) -> libc::ssize_t {
     }
 }
 
-/// Whether the next thing on stdin is a JSON object, as a hook's payload is. A terminal is not asked; elsewhere the
+/// Whether the next thing on stdin is, or may be, a JSON object, as a hook's payload is. A terminal is not asked; elsewhere the
 /// first bytes are waited for. On Linux nothing is taken from stdin, which may be somebody's script or list.
 #[must_use]
 pub fn json_waits_on_stdin(limit: Duration) -> bool {
@@ -177,7 +181,8 @@ pub fn json_waits_on_stdin(limit: Duration) -> bool {
         Peeked::Bytes(count) => {
             let found = bytes.get(..count).unwrap_or_default();
             let text = found.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(found);
-            text.trim_ascii_start().first() == Some(&b'{')
+            // Behind nothing but blanks an object may still come.
+            !found.is_empty() && text.trim_ascii_start().first().is_none_or(|first| *first == b'{')
         }
         Peeked::Unknown => true,
     }

@@ -130,6 +130,18 @@ fn base64_is_decoded_however_it_is_written() {
 }
 
 #[test]
+fn a_blob_in_json_text_is_decoded_however_its_key_is_written() {
+    let blob = STANDARD.encode(utf16(ATTACK, false));
+    for key in ["Blob", "BLOB", "bl\\u006fb", "\\u0062\\u006c\\u006f\\u0062", "\\u0042lOb"] {
+        let text = format!("{{\"{key}\":\"{blob}\"}}");
+        let nested = json!({"inner": text}).to_string();
+        for text in [format!(" [{text}]"), text, nested] {
+            has(&scanned(json!({"content": [{"type": "text", "text": text}]})), &[ATTACK]);
+        }
+    }
+}
+
+#[test]
 fn a_blob_is_decoded_wherever_it_stands() {
     let blob = STANDARD.encode(utf16(ATTACK, false));
     let contents = json!({"server": "s", "contents": [{"uri": "x", "blob": blob}]});

@@ -269,6 +269,14 @@ fn streams_that_are_one_say_no_in_the_way_of_the_one_that_is_left() {
             codex_answer::read(event, code, &said, "").is_ok_and(|read| read.effect == Effect::Block),
             "{said}"
         );
+        // `exec 1>&2`, while another call's pipe was made in between
+        let ([stdin, ..], [_, _, stderr]) = (in_order(), in_order());
+        let code = run_on(event, stdin, &stderr, &stderr);
+        let said = stderr.text();
+        assert!(
+            codex_answer::read(event, code, "", &said).is_ok_and(|read| read.effect == Effect::Block),
+            "{said}"
+        );
         // `exec 1>&2`
         let [stdin, _, stderr] = in_order();
         let code = run_on(event, stdin, &stderr, &stderr);

@@ -53,20 +53,26 @@ fn results_that_are_absent_null_or_all_passed_clear() {
 
 #[test]
 fn a_scanner_that_failed_the_text_is_a_hit_whatever_the_outcome_says() {
-    for failed in [
-        json!([{"outcome": "failed"}]),
-        json!([passed(), {"outcome": "failed", "data": {"type": "prompt_injection"}}]),
-        json!([{"outcome": "failed", "data": {"type": "error"}}, passed()]),
-        json!([{"outcome": "timeout"}, {"outcome": "failed", "data": {"type": "N/A"}}]),
+    for (failed, in_doubt) in [
+        (json!([{"outcome": "failed"}]), false),
+        (json!([passed(), {"outcome": "failed", "data": {"type": "prompt_injection"}}]), false),
+        (json!([{"outcome": "failed", "data": {"type": "error"}}, passed()]), true),
+        (json!([{"outcome": "timeout"}, {"outcome": "failed", "data": {"type": "N/A"}}]), true),
     ] {
         let body = cleared_with(&failed);
         for mode in FailMode::ALL {
             for event in [Event::UserPromptSubmit, Event::PreToolUse, Event::Stop, Event::SubagentStop] {
                 Hook::of(event).in_mode(mode).against(&answering(&body)).run().blocked().says(&["failed"]);
             }
-            Hook::post_tool_use().in_mode(mode).against(&answering(&body)).run().warned();
             Hook::post_tool_use().in_mode(mode).strict().against(&answering(&body)).run().blocked();
         }
+        Hook::post_tool_use().open().against(&answering(&body)).run().warned();
+        let closed = Hook::post_tool_use().closed().against(&answering(&body)).run();
+        if in_doubt {
+            closed.blocked()
+        } else {
+            closed.warned()
+        };
     }
 }
 
@@ -154,6 +160,21 @@ fn an_unknown_outcome_takes_the_stricter_of_not_cleared_and_not_scanned() {
         }
         Hook::post_tool_use().open().against(&answering(&body)).run().warned();
         Hook::post_tool_use().closed().against(&answering(&body)).run().blocked();
+    }
+}
+
+#[test]
+fn a_failed_scanner_next_to_one_in_doubt_takes_the_stricter_action() {
+    for doubt in
+        [json!({"outcome": "passed", "data": {"type": "error"}}), json!({"outcome": "timeout"}), json!(7)]
+    {
+        for outcome in ["cleared", "flagged"] {
+            let failed = json!({"outcome": "failed", "data": {"type": "regex"}});
+            let body = json!({"result": {"outcome": outcome, "scannerResults": [failed, doubt.clone()]}})
+                .to_string();
+            Hook::post_tool_use().closed().against(&answering(&body)).run().blocked();
+            Hook::post_tool_use().open().against(&answering(&body)).run().warned();
+        }
     }
 }
 

@@ -56,6 +56,13 @@ fn a_hit_in_what_is_left_of_cut_output_counts() {
 }
 
 #[test]
+fn a_hit_in_cut_output_is_withheld_in_closed_mode() {
+    let api = F5::answering(Verdict::flagged());
+    let answer = hook(payload(in_code_mode(), json!(CUT)), FailMode::Closed).against(&api).run().blocked();
+    answer.says(&["flagged"]).says(&["was not scanned"]);
+}
+
+#[test]
 fn a_scan_that_fails_on_cut_output_names_its_own_reason() {
     for mode in FailMode::ALL {
         let api = F5::answering(Fault::status(401));

@@ -155,6 +155,48 @@ fn a_call_of_no_hook_with_a_payload_gets_the_fail_modes_answer() {
 }
 
 #[test]
+fn a_call_of_no_hook_whose_payload_begins_with_blanks_is_one_too() {
+    for blanks in [70, 5000] {
+        let mut program = std::process::Command::new(program());
+        program.arg("--help");
+        let payload = " ".repeat(blanks) + &Event::PreToolUse.payload("please").to_string();
+        Hook::pre_tool_use().closed().through(program).stdin(payload).run().blocked();
+    }
+}
+
+/// The pipe holds the first half of a payload, and the rest never comes.
+#[cfg(target_os = "linux")]
+#[test]
+fn a_signal_before_the_payload_of_a_call_of_no_hook_is_whole_blocks() {
+    use std::io::{Read as _, Write as _};
+    use std::process::Stdio;
+    for call in [Some("--help"), Some("--version"), None] {
+        let home = tempfile::tempdir().unwrap();
+        let mut program = std::process::Command::new(program());
+        program.args(call).env_clear().env("HOME", home.path()).env("F5_GUARDRAILS_FAIL_MODE", "closed");
+        let program = program.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        let mut child = program.spawn().unwrap();
+        let mut stdin = child.stdin.take().unwrap();
+        stdin.write_all(b"{\"hook_event_name\":").unwrap();
+        // Once it has taken the half it waits for the rest.
+        let mut waiting: libc::c_int = 1;
+        while waiting != 0 && child.try_wait().unwrap().is_none() {
+            use std::os::fd::AsRawFd as _;
+            // SAFETY: `FIONREAD` fills one number.
+            assert_eq!(unsafe { libc::ioctl(stdin.as_raw_fd(), libc::FIONREAD, &raw mut waiting) }, 0);
+            std::thread::yield_now();
+        }
+        let process = child.id().to_string();
+        assert!(std::process::Command::new("kill").args(["-TERM", &process]).status().unwrap().success());
+        let code = child.wait().unwrap().code();
+        let mut stderr = String::new();
+        child.stderr.take().unwrap().read_to_string(&mut stderr).unwrap();
+        assert!(code == Some(2) && stderr.contains("could not scan"), "{call:?}: {code:?} {stderr}");
+        drop(stdin);
+    }
+}
+
+#[test]
 fn a_call_of_no_hook_that_asks_for_closed_is_closed() {
     for event in Event::ALL {
         for call in [&["--help", "--fail-mode", "closed"][..], &["--fail-mode=closed"], &["sotp", "closed"]] {

@@ -190,3 +190,46 @@ fn a_hit_within_the_first_two_million_characters_counts() {
     let whole = format!("{}EVIL{}", "x".repeat(CAP - 4), "y".repeat(1000));
     Hook::pre_tool_use().open().text(&whole).against(&api).run().blocked();
 }
+
+#[test]
+fn a_hit_next_to_an_unscanned_rest_withholds_an_output_in_closed_mode() {
+    let api = F5::builder().when("EVIL", Verdict::flagged()).start();
+    let whole = format!("{}EVIL{}", "x".repeat(CAP - 4), "y".repeat(1000));
+    Hook::post_tool_use().closed().text(&whole).against(&api).run().blocked().says(&["flagged"]);
+    Hook::post_tool_use().open().text(&whole).against(&api).run().warned();
+}
+
+#[test]
+fn a_hit_next_to_a_failed_piece_withholds_an_output_in_closed_mode() {
+    for (trouble, evil) in [(0, 2990), (2990, 0)] {
+        let mut whole = unique_text(3000);
+        whole.splice(trouble..trouble + 5, "BREAK".chars());
+        whole.splice(evil..evil + 4, "EVIL".chars());
+        let late = Verdict::flagged().after(Duration::from_millis(150));
+        let api = F5::builder().when("BREAK", Fault::status(401)).when("EVIL", late).start();
+        hook(Event::PostToolUse)
+            .closed()
+            .text(&text(&whole))
+            .against(&api)
+            .run()
+            .blocked()
+            .says(&["flagged"]);
+        hook(Event::PostToolUse).open().text(&text(&whole)).against(&api).run().warned();
+    }
+}
+
+#[test]
+fn a_hit_that_leaves_pieces_unsent_withholds_an_output_in_closed_mode() {
+    let mut whole = unique_text(9000);
+    whole.splice(0..4, "EVIL".chars());
+    let api = F5::builder().when("EVIL", Verdict::flagged()).always(Fault::HangAfterRequest).start();
+    hook(Event::PostToolUse).closed().text(&text(&whole)).against(&api).run().blocked().says(&["flagged"]);
+}
+
+#[test]
+fn a_hit_in_text_that_was_scanned_whole_is_a_warning_in_closed_mode() {
+    let mut whole = unique_text(900);
+    whole.splice(0..4, "EVIL".chars());
+    let api = F5::builder().when("EVIL", Verdict::flagged()).start();
+    hook(Event::PostToolUse).closed().text(&text(&whole)).against(&api).run().warned();
+}

@@ -53,20 +53,27 @@ pub fn run_unusable(args: &[OsString], error: &clap::Error, started: Instant) ->
     }
     let overrides = Overrides { fail_mode: strictest_fail_mode(args), ..Overrides::default() };
     let named = named_event(args);
-    let event = match named {
-        Some(event) if !wants_help(error) => event,
-        _ if !json_waits_on_stdin(PAYLOAD_COMES_WITHIN) => return None,
-        _ => {
-            let limit = Settings::read(&overrides, PROCESS_ENV).budget().limit;
-            supervise(started + limit, event_on_stdin).ok().flatten().or(named)?
-        }
-    };
-    let usage = usage_problem(error);
-    Some(guarded(event, overrides.fail_mode.clone(), || answer_call(event, &overrides, Some(usage), started)))
+    let is_hook = named.is_some() && !wants_help(error);
+    if !is_hook && !json_waits_on_stdin(PAYLOAD_COMES_WITHIN) {
+        return None;
+    }
+    let flag = &overrides.fail_mode;
+    // The payload may take its time, and a signal may come first.
+    guarded(named.unwrap_or(Event::PreToolUse), flag.clone(), || {
+        let event = match named {
+            Some(event) if is_hook => event,
+            _ => {
+                let limit = Settings::read(&overrides, PROCESS_ENV).budget().limit;
+                supervise(started + limit, event_on_stdin).ok().flatten().or(named)?
+            }
+        };
+        let usage = usage_problem(error);
+        Some(guarded(event, flag.clone(), || answer_call(event, &overrides, Some(usage), started)))
+    })
 }
 
 /// The last line of defence: a panic outside the supervised work.
-fn guarded(event: Event, flag: Option<OsString>, run: impl FnOnce() -> ExitCode) -> ExitCode {
+fn guarded<T: From<ExitCode>>(event: Event, flag: Option<OsString>, run: impl FnOnce() -> T) -> T {
     logging::quiet_panics();
     let mode = catch_unwind(|| *fail_mode(flag.as_ref(), PROCESS_ENV)).unwrap_or(FailMode::Closed);
     abort::prepare(event, mode);
@@ -77,7 +84,8 @@ fn guarded(event: Event, flag: Option<OsString>, run: impl FnOnce() -> ExitCode)
     catch_unwind(AssertUnwindSafe(run)).unwrap_or_else(|_| {
         let policy = Policy { fail_mode: mode, flagged_output: FlaggedOutput::Withhold };
         let _ = supervise(Instant::now() + LOG_TIME, drain_stdin);
-        Reply::new(&Call::unread(event), &not_scanned(ScanError::Internal), policy, "").write().into()
+        let reply = Reply::new(&Call::unread(event), &not_scanned(ScanError::Internal), policy, "");
+        ExitCode::from(reply.write()).into()
     })
 }
 
