@@ -184,6 +184,7 @@ fn report(verdict: Verdict) -> ScanReport {
         redacted_input: None,
         pieces: 1,
         characters: 1,
+        complete: verdict.complete,
     }
 }
 
