@@ -186,25 +186,29 @@ fn a_repository_that_is_reached_through_a_link_is_a_repository() {
 }
 
 #[test]
-fn a_project_inside_a_repository_may_link_to_the_rest_of_it() {
+fn a_project_inside_a_repository_may_not_link_to_the_rest_of_it() {
     let mut repository = Repository::new();
     repository.file("shared.toml");
     repository.link("../../shared.toml", "part/.codex/config.toml");
     repository.path.push("part");
-    repository.home.run(&repository.line("install", &["--skip-smoketest"])).succeeds("install");
-    let text = fs::read_to_string(repository.path.join("../shared.toml")).unwrap();
-    assert!(text.contains("user-prompt-submit"), "{text}");
+    repository.is_refused(&[OUT]);
 }
 
-/// Somebody whose home folder is a repository of dotfiles works on a project that is none.
+/// Somebody whose home folder is a repository of dotfiles unpacks a project that is none.
 #[test]
 fn a_home_that_is_a_repository_is_not_what_a_project_in_it_may_link_to() {
-    let repository = Repository::new();
-    fs::create_dir(repository.home.path().join(".git")).unwrap();
-    fs::remove_dir(repository.path.join(".git")).unwrap();
-    fs::write(repository.home.path().join("other.toml"), "").unwrap();
-    repository.link("../../../other.toml", ".codex/config.toml");
-    repository.is_refused(&[OUT]);
+    for is_elsewhere in [false, true] {
+        let mut repository = Repository::new();
+        let users = tempfile::tempdir().unwrap();
+        if is_elsewhere {
+            repository.home = repository.home.set("CODEX_HOME", users.path().to_str().unwrap());
+        }
+        fs::create_dir(repository.home.path().join(".git")).unwrap();
+        fs::remove_dir(repository.path.join(".git")).unwrap();
+        fs::write(repository.home.path().join("other.toml"), "").unwrap();
+        repository.link("../../../other.toml", ".codex/config.toml");
+        repository.is_refused(&[OUT]);
+    }
 }
 
 #[test]

@@ -22,7 +22,7 @@ pub fn remove_project(
     project: &Path,
 ) -> Result<Outcome, FileEditError> {
     let mut outcome = Outcome::default();
-    let files = project_files(project, &surroundings.home);
+    let files = project_files(project);
     let folder = surroundings.user_folder();
     let remembered = Ledger::open(&folder, NewFile::Private);
     let is_remembered = files.iter().any(|place| remembered.record.file(&place.path).is_some());
