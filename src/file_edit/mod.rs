@@ -12,6 +12,7 @@ mod lock;
 pub(crate) mod no_follow;
 mod snapshot;
 
+pub use atomic::temporary_folder;
 pub use binary::{
     BinaryInstall, BinaryRemoval, install_binary, remove_binary, remove_leftovers, running_program,
 };

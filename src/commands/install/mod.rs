@@ -30,7 +30,7 @@ use crate::cli::{InstallArgs, LoginArgs, TokenService};
 use crate::codex::home::{CodexHome, Origin};
 use crate::codex::listing::HookListing;
 use crate::codex::locate::{self, Codex, LocateError};
-use crate::file_edit::{install_binary, running_program};
+use crate::file_edit::{install_binary, running_program, temporary_folder};
 use crate::installation::{
     ConfigPlace, Edit, Ledger, Scope, Surroundings, carry_out, managed_folder, prepare, protected_folder,
     python_scripts, stamp, state_keys_in,
@@ -290,13 +290,12 @@ fn activate(args: &InstallArgs, plan: &Plan<'_>, codex: &Result<Codex, LocateErr
 
 /// Managed hooks run whatever the user's folder says: Codex is asked with an empty one, and no user's is touched.
 fn activate_system(plan: &Plan<'_>, codex: &Codex) -> Activation {
-    let home =
-        match tempfile::Builder::new().prefix(".f5-guard-").suffix(".tmp").tempdir_in(&plan.folder.path) {
-            Ok(home) => home,
-            Err(error) => {
-                return Activation::NotAsked { why: format!("no folder could be made for it: {error}") };
-            }
-        };
+    let home = match temporary_folder(&plan.folder.path) {
+        Ok(home) => home,
+        Err(error) => {
+            return Activation::NotAsked { why: format!("no folder could be made for it: {error}") };
+        }
+    };
     let codex_home = CodexHome { path: home.path().to_owned(), origin: Origin::Variable };
     let question = Question {
         surroundings: &Surroundings { home: codex_home, ..plan.surroundings.clone() },
