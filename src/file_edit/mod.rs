@@ -18,7 +18,7 @@ pub use binary::{
 };
 pub use error::FileEditError;
 pub use lock::EditLock;
-pub use snapshot::{NewFile, Snapshot};
+pub use snapshot::{NewFile, Snapshot, keep_as_backup};
 
 /// Refuses a folder for f5-guard's own files that is a link, no folder at all, or somebody else's.
 ///
