@@ -174,6 +174,28 @@ fn the_binary_is_copied_once_and_replaced_when_it_differs() {
     assert_eq!(names(place.parent().unwrap()), Vec::<String>::new());
 }
 
+#[test]
+fn copies_that_somebody_made_of_the_binary_stay() {
+    let folder = tempfile::tempdir().unwrap();
+    let source = folder.path().join("built");
+    let place = folder.path().join("ours/f5-guard");
+    fs::create_dir(folder.path().join("ours")).unwrap();
+    // What Windows sets aside has one of the numbers 0 to 99; elsewhere nothing is set aside.
+    let others = if cfg!(windows) { vec![] } else { vec!["f5-guard.old-1"] };
+    let copies = [vec!["f5-guard.old-", "f5-guard.old-100", "f5-guard.old-20250101"], others].concat();
+    for name in &copies {
+        fs::write(place.with_file_name(name), "mine").unwrap();
+    }
+    for version in ["1", "2"] {
+        fs::write(&source, version).unwrap();
+        install_binary(&source, &place).unwrap();
+    }
+    remove_binary(&place).unwrap();
+    for name in copies {
+        assert!(place.with_file_name(name).exists(), "{name}");
+    }
+}
+
 #[cfg(unix)]
 mod unix {
     use super::*;

@@ -92,8 +92,9 @@ impl Privilege {
         }
     }
 
-    /// Whether this process may write to a file that it has opened: root not to one that somebody else put there, or that has
-    /// another name as well.
+    /// Whether this process may write to a file, pipe or socket that it has opened: root not to one that somebody else put
+    /// there, or to a file that has another name as well. Not for the names of [`crate::stdio::is_systems_name`], behind which
+    /// can be anybody's terminal.
     ///
     /// # Errors
     /// It has an administrator's rights, and the file is somebody else's.

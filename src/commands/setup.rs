@@ -106,7 +106,7 @@ pub fn places(
         Scope::User => (user_files(&surroundings.home).into(), user),
         Scope::Project => {
             let folder = project.insert(project_folder(target.dir.as_deref())?);
-            (project_files(folder, &surroundings.home).into(), user)
+            (project_files(folder).into(), user)
         }
         Scope::System => (system_files(&surroundings.system_folder).into(), managed.clone()),
     };

@@ -1,11 +1,11 @@
 //! The one way in which a file comes to stand under its name.
 
-use std::fs::{self, File, Metadata};
+use std::fs::{self, File, FileType, Metadata};
 use std::io::{self, Write};
 use std::path::Path;
 use std::time::Duration;
 
-use tempfile::{Builder, NamedTempFile};
+use tempfile::{Builder, NamedTempFile, TempDir};
 
 /// How often Windows is asked again while another program (a virus scanner, an editor) has the file open.
 const ATTEMPTS: u32 = 20;
@@ -13,6 +13,8 @@ const PAUSE: Duration = Duration::from_millis(50);
 
 const PREFIX: &str = ".f5-guard-";
 const SUFFIX: &str = ".tmp";
+/// The letters and digits between the two, which make the name one that nobody chose.
+const RANDOM: usize = 12;
 /// A temporary file that is older belongs to a run that was killed: none takes as long.
 const ABANDONED: Duration = Duration::from_secs(60 * 60);
 
@@ -48,9 +50,9 @@ pub(super) fn write(path: &Path, bytes: &[u8], attributes: &Attributes<'_>) -> i
 pub(super) fn prepare(path: &Path, bytes: &[u8], attributes: &Attributes<'_>) -> io::Result<NamedTempFile> {
     let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
     create_folder(folder)?;
-    sweep(folder);
+    sweep(folder, |kind| kind.is_file());
     // Created anew under a name that nobody can guess, so never through a link.
-    let mut file = Builder::new().prefix(PREFIX).suffix(SUFFIX).rand_bytes(12).tempfile_in(folder)?;
+    let mut file = Builder::new().prefix(PREFIX).suffix(SUFFIX).rand_bytes(RANDOM).tempfile_in(folder)?;
     file.write_all(bytes)?;
     platform::set(file.as_file(), attributes)?;
     file.as_file().sync_all()?;
@@ -67,23 +69,43 @@ pub(super) fn create_folder(folder: &Path) -> io::Result<()> {
     builder.create(folder)
 }
 
-/// Deletes the temporary files and folders that killed runs left in `folder`.
-pub(super) fn sweep(folder: &Path) {
+/// A folder in our own folder `folder` that is deleted when it is dropped, or by [`sweep_own`].
+///
+/// # Errors
+/// The system's.
+pub fn temporary_folder(folder: &Path) -> io::Result<TempDir> {
+    Builder::new().prefix(PREFIX).suffix(SUFFIX).rand_bytes(RANDOM).tempdir_in(folder)
+}
+
+/// Deletes the temporary files and folders that killed runs left in our own folder. Elsewhere none of ours make folders.
+pub(super) fn sweep_own(folder: &Path) {
+    sweep(folder, |kind| kind.is_file() || kind.is_dir());
+}
+
+fn is_temporary(name: &str) -> bool {
+    let random = name.strip_prefix(PREFIX).and_then(|rest| rest.strip_suffix(SUFFIX));
+    random.is_some_and(|random| {
+        random.len() == RANDOM && random.bytes().all(|byte| byte.is_ascii_alphanumeric())
+    })
+}
+
+/// Deletes what killed runs left in `folder` under temporary names, of the kinds that count.
+fn sweep(folder: &Path, counts: impl Fn(&FileType) -> bool) {
     let Ok(entries) = fs::read_dir(folder) else { return };
     for entry in entries.flatten() {
-        let name = entry.file_name();
-        let ours = name.to_str().is_some_and(|name| name.starts_with(PREFIX) && name.ends_with(SUFFIX));
+        if !entry.file_name().to_str().is_some_and(is_temporary) {
+            continue;
+        }
         // Of the entry itself: a link is not followed.
-        let Some(metadata) = entry.metadata().ok().filter(|_| ours) else { continue };
+        let Some(metadata) = entry.metadata().ok().filter(|found| counts(&found.file_type())) else {
+            continue;
+        };
         let age = metadata.modified().ok().and_then(|written| written.elapsed().ok());
         if age.is_none_or(|age| age <= ABANDONED) {
             continue;
         }
-        let _ = match metadata.file_type() {
-            kind if kind.is_file() => fs::remove_file(entry.path()),
-            kind if kind.is_dir() => fs::remove_dir_all(entry.path()),
-            _ => Ok(()),
-        };
+        let _ =
+            if metadata.is_dir() { fs::remove_dir_all(entry.path()) } else { fs::remove_file(entry.path()) };
     }
 }
 
@@ -164,11 +186,30 @@ mod tests {
             File::create(&path).unwrap().set_times(times).unwrap();
             path
         };
-        let abandoned = file(".f5-guard-AbC123.tmp", 3700);
-        let stays =
-            [file(".f5-guard-XyZ789.tmp", 60), file("f5-guard.tmp", 3700), file(".f5-guard-notes", 3700)];
+        let abandoned = file(".f5-guard-AbC123dEf456.tmp", 3700);
+        let stays = [
+            file(".f5-guard-XyZ789xYz012.tmp", 60),
+            file("f5-guard.tmp", 3700),
+            file(".f5-guard-notes", 3700),
+            file(".f5-guard-notes.tmp", 3700),
+            file(".f5-guard-notes-to-me-.tmp", 3700),
+            file(".f5-guard-my.own.notes.tmp", 3700),
+        ];
         write(&folder.path().join("config.toml"), b"new", &Attributes::Mode(0o600)).unwrap();
         assert!(!abandoned.exists());
         assert!(stays.iter().all(|path| path.exists()));
+    }
+
+    #[cfg(unix)] // Windows opens no folder as a file, which is how it is made old here
+    #[test]
+    fn an_abandoned_folder_is_deleted_in_our_own_folder_alone() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = temporary_folder(folder.path()).unwrap().keep();
+        let times = FileTimes::new().set_modified(SystemTime::now() - Duration::from_secs(3700));
+        File::open(&path).unwrap().set_times(times).unwrap();
+        write(&folder.path().join("config.toml"), b"new", &Attributes::Mode(0o600)).unwrap();
+        assert!(path.exists());
+        sweep_own(folder.path());
+        assert!(!path.exists());
     }
 }

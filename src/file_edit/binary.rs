@@ -105,12 +105,18 @@ pub fn remove_binary(path: &Path) -> Result<BinaryRemoval, FileEditError> {
     }
 }
 
-fn set_aside(path: &Path) -> io::Result<PathBuf> {
-    let mut last = io::Error::from(io::ErrorKind::AlreadyExists);
-    for number in 0..100 {
+/// The names that a running program can get on Windows.
+fn asides(path: &Path) -> impl Iterator<Item = PathBuf> {
+    (0..100).map(move |number| {
         let mut name = path.as_os_str().to_owned();
         name.push(format!("{ASIDE}{number}"));
-        let aside = PathBuf::from(name);
+        PathBuf::from(name)
+    })
+}
+
+fn set_aside(path: &Path) -> io::Result<PathBuf> {
+    let mut last = io::Error::from(io::ErrorKind::AlreadyExists);
+    for aside in asides(path) {
         if aside.exists() {
             continue;
         }
@@ -127,18 +133,15 @@ fn set_aside(path: &Path) -> io::Result<PathBuf> {
     Err(last)
 }
 
-/// Deletes what earlier runs set aside, as far as it no longer runs, and what killed ones left unfinished.
+/// Deletes what earlier runs set aside, as far as it no longer runs, and what killed ones left unfinished. Nothing but that:
+/// a copy that somebody made of the binary is theirs, whatever its name.
 pub fn remove_leftovers(path: &Path) {
-    let (Some(folder), Some(name)) = (path.parent(), path.file_name()) else { return };
-    atomic::sweep(folder);
-    let mut prefix = name.to_owned();
-    prefix.push(ASIDE);
-    let Some(prefix) = prefix.to_str().map(str::to_owned) else { return };
-    let Ok(entries) = fs::read_dir(folder) else { return };
-    for entry in entries.flatten() {
-        let ours = entry.file_name().to_str().and_then(|name| name.strip_prefix(&prefix).map(str::to_owned));
-        if ours.is_some_and(|number| number.chars().all(|c| c.is_ascii_digit())) {
-            let _ = fs::remove_file(entry.path());
+    if let Some(folder) = path.parent() {
+        atomic::sweep_own(folder);
+    }
+    if cfg!(windows) {
+        for aside in asides(path) {
+            let _ = fs::remove_file(aside);
         }
     }
 }

@@ -37,6 +37,8 @@ pub enum FileEditError {
     ChangedMeanwhile { path: PathBuf },
     #[error("another installation is at work (it holds {path}); try again when it has finished")]
     Busy { path: PathBuf },
+    #[error("{path} is of a newer f5-guard, so nothing was changed; update f5-guard and run that one")]
+    NewerRecord { path: PathBuf },
     /// The document in the file could not be edited.
     #[error("{path}: {source}")]
     Document { path: PathBuf, source: DocumentError },

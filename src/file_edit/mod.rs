@@ -12,12 +12,13 @@ mod lock;
 pub(crate) mod no_follow;
 mod snapshot;
 
+pub use atomic::temporary_folder;
 pub use binary::{
     BinaryInstall, BinaryRemoval, install_binary, remove_binary, remove_leftovers, running_program,
 };
 pub use error::FileEditError;
 pub use lock::EditLock;
-pub use snapshot::{NewFile, Snapshot};
+pub use snapshot::{NewFile, Snapshot, keep_as_backup};
 
 /// Refuses a folder for f5-guard's own files that is a link, no folder at all, or somebody else's.
 ///

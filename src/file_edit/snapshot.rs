@@ -129,18 +129,14 @@ impl Snapshot {
     fn back_up(&self, stamp: &str) -> Result<Option<PathBuf>, FileEditError> {
         let Some((bytes, metadata)) = &self.content else { return Ok(None) };
         for number in 0..1000 {
-            let mut name = self.path.as_os_str().to_owned();
-            name.push(if number == 0 { format!(".bak-{stamp}") } else { format!(".bak-{stamp}-{number}") });
-            let path = PathBuf::from(name);
+            let path = backup_name(&self.path, stamp, number);
             match atomic::create_new(&path, bytes, &Attributes::Like(metadata)) {
                 Ok(()) => return Ok(Some(path)),
                 Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
                 Err(source) => return Err(FileEditError::Write { path, source }),
             }
         }
-        let source =
-            io::Error::new(io::ErrorKind::AlreadyExists, "there are too many backups of this moment");
-        Err(FileEditError::Write { path: self.path.clone(), source })
+        Err(too_many(&self.path))
     }
 
     /// Whether [`Self::replace`] would be refused because the file is write-protected.
@@ -251,4 +247,34 @@ fn resolve(path: &Path) -> Result<PathBuf, FileEditError> {
         }
     }
     Err(FileEditError::BrokenLink { path: path.into() })
+}
+
+fn backup_name(path: &Path, stamp: &str, number: u32) -> PathBuf {
+    let mut name = path.as_os_str().to_owned();
+    name.push(if number == 0 { format!(".bak-{stamp}") } else { format!(".bak-{stamp}-{number}") });
+    PathBuf::from(name)
+}
+
+fn too_many(path: &Path) -> FileEditError {
+    let source = io::Error::new(io::ErrorKind::AlreadyExists, "there are too many backups of this moment");
+    FileEditError::Write { path: path.into(), source }
+}
+
+/// Keeps what stands at `path`, a link as such, under a backup's name: what comes to stand there is ours. Where the file
+/// system gives no second name, it is renamed.
+///
+/// # Errors
+/// [`FileEditError::Write`].
+pub fn keep_as_backup(path: &Path, stamp: &str) -> Result<PathBuf, FileEditError> {
+    for number in 0..1000 {
+        let backup = backup_name(path, stamp, number);
+        if fs::symlink_metadata(&backup).is_ok() {
+            continue;
+        }
+        match fs::hard_link(path, &backup).or_else(|_| fs::rename(path, &backup)) {
+            Ok(()) => return Ok(backup),
+            Err(source) => return Err(FileEditError::Write { path: backup, source }),
+        }
+    }
+    Err(too_many(path))
 }

@@ -2,9 +2,11 @@
 
 use super::places::OurFolder;
 use super::record::{Backup, FileRecord, Record, RecordError};
-use crate::file_edit::{FileEditError, NewFile, write_own};
+use super::stamp;
+use crate::file_edit::{FileEditError, NewFile, keep_as_backup, write_own};
 use crate::registration::{ConfigFile, EditRecord, OurPlaces, RemovalScope, remove};
 use std::path::{Path, PathBuf};
+use std::time::SystemTime;
 
 /// The record of one of our folders.
 #[derive(Debug)]
@@ -15,13 +17,17 @@ pub struct Ledger {
     on_disk: Option<Record>,
     /// Why what was remembered before could not be used.
     pub trouble: Option<RecordError>,
+    /// Where the file with that trouble was put, because another had to be written.
+    pub kept: Option<PathBuf>,
 }
 
 impl Ledger {
     /// Reads what `folder` remembers. A state file that can't be read or is not the user's own counts as none, and what it
     /// says of files that are not ours as not said; [`Self::trouble`] tells.
-    #[must_use]
-    pub fn open(folder: &OurFolder, new_file: NewFile) -> Self {
+    ///
+    /// # Errors
+    /// [`FileEditError::NewerRecord`]: what it says is in use, and would be lost.
+    pub fn open(folder: &OurFolder, new_file: NewFile) -> Result<Self, FileEditError> {
         let path = folder.record();
         let read = match folder.check() {
             Ok(()) => Record::read(&path),
@@ -36,25 +42,29 @@ impl Ledger {
                 let trouble = strange.map(|named| RecordError::Strange { path: path.clone(), named });
                 (record, trouble)
             }
+            Err(RecordError::Newer { path }) => return Err(FileEditError::NewerRecord { path }),
             Err(error) => (Record::default(), Some(error)),
         };
         let on_disk = path.exists().then(|| record.clone());
-        Self { path, record, new_file, on_disk, trouble }
+        Ok(Self { path, record, new_file, on_disk, trouble, kept: None })
     }
 
-    /// Writes the state file, if it says something new.
+    /// Writes the state file, if it says something new. One that could not be used may be somebody else's: it is kept.
     ///
     /// # Errors
     /// [`FileEditError::Write`].
     pub fn save(&mut self) -> Result<(), FileEditError> {
         if self.on_disk.as_ref() != Some(&self.record) {
+            if self.trouble.is_some() && self.kept.is_none() {
+                self.kept = Some(keep_as_backup(&self.path, &stamp(SystemTime::now()))?);
+            }
             write_own(&self.path, &self.record.to_bytes(), self.new_file)?;
             self.on_disk = Some(self.record.clone());
         }
         Ok(())
     }
 
-    /// Writes the state file, or deletes it where nothing is remembered any more.
+    /// Writes the state file, or deletes it where nothing is remembered any more; not one that could not be used.
     ///
     /// # Errors
     /// [`FileEditError`].
@@ -62,12 +72,26 @@ impl Ledger {
         if !self.record.is_empty() {
             return self.save();
         }
+        if self.trouble.is_some() && self.kept.is_none() {
+            return Ok(());
+        }
         match std::fs::remove_file(&self.path) {
             Err(source) if source.kind() != std::io::ErrorKind::NotFound => {
                 Err(FileEditError::Delete { path: self.path.clone(), source })
             }
             _ => Ok(()),
         }
+    }
+
+    /// What became of a state file that could not be used, for the user.
+    #[must_use]
+    pub fn kept_note(&self) -> Option<String> {
+        self.trouble.as_ref()?;
+        let path = self.path.display();
+        Some(match &self.kept {
+            Some(kept) => format!("What stood in {path} is kept in {}.", kept.display()),
+            None => format!("{path} stays as it is: it may be somebody else's."),
+        })
     }
 
     /// What is remembered of a file: the edit that can be taken back from `current`, where there is one.

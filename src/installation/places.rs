@@ -142,16 +142,13 @@ pub fn user_files(home: &CodexHome) -> [ConfigPlace; 2] {
     pair(&home.path, Layer::User)
 }
 
-/// A project's two files in its `.codex` folder. Links among them may lead anywhere in the repository that the project is
-/// in or, where there is none or `home` is in it too, in the project itself.
+/// A project's two files in its `.codex` folder. Links among them may lead anywhere in the project itself, but not in a
+/// repository around it: that can be the user's whole home, as with dotfiles.
 #[must_use]
-pub fn project_files(project: &Path, home: &CodexHome) -> [ConfigPlace; 2] {
-    let real = |path: &Path| path.canonicalize().unwrap_or_else(|_| path.to_owned());
-    let (here, home) = (real(project), real(&home.path));
-    let repository = here.ancestors().find(|folder| folder.join(".git").exists());
-    let within = repository.filter(|folder| !home.starts_with(folder)).unwrap_or(&here);
+pub fn project_files(project: &Path) -> [ConfigPlace; 2] {
+    let within = project.canonicalize().unwrap_or_else(|_| project.to_owned());
     pair(&project.join(".codex"), Layer::Project)
-        .map(|place| ConfigPlace { within: Some(within.to_owned()), ..place })
+        .map(|place| ConfigPlace { within: Some(within.clone()), ..place })
 }
 
 /// The administrator's files in `folder` (see [`crate::codex::layers::system_folder`]): `requirements.toml`, where

@@ -18,6 +18,7 @@ const LARGEST: u64 = 16 * 1024 * 1024;
 
 /// Everything that one of our folders remembers.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)] // another tool's file is not taken for ours
 pub struct Record {
     version: u32,
     /// By the file's path.

@@ -135,7 +135,8 @@ pub fn carry_out_removal(
             }
         }
         ledger.record.forget_file(path);
-        ledger.save_or_delete()?;
+        // Not deleted yet: that an installation put the binary there has to be known to the end.
+        ledger.save()?;
     }
     Ok(cleared)
 }

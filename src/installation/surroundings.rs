@@ -4,13 +4,16 @@ use std::ffi::OsString;
 use std::io;
 use std::path::{Path, PathBuf};
 
+use super::goals::is_registered;
 use super::launch::LaunchError;
-use super::places::{self, FLEET_BINARIES, Layer, OurFolder, user_folder};
+use super::ledger::Ledger;
+use super::places::{self, ConfigPlace, FLEET_BINARIES, Layer, OurFolder, user_folder};
 use super::record::Record;
 use crate::access::Privilege;
 use crate::codex::home::{CodexHome, NoHome};
 use crate::codex::{Env, System, layers};
-use crate::registration::{OurPlaces, document};
+use crate::file_edit::FileEditError;
+use crate::registration::{OurPlaces, Python, document};
 
 /// The machine and the user, as far as installing is concerned.
 #[derive(Debug, Clone)]
@@ -89,6 +92,26 @@ impl Surroundings {
         let folders: Vec<&OurFolder> = folders.iter().collect();
         let more = FLEET_BINARIES.into_iter().map(str::to_owned).chain(recorded);
         places::our_places(&folders, more, &|path| plain(path).ok())
+    }
+
+    /// Whether an installation put the binary into `folder`: its state file or one of `files` says so. A file of that name
+    /// can also be the user's own, such as a script that starts f5-guard.
+    ///
+    /// # Errors
+    /// [`FileEditError`] for a file that can't be read.
+    pub fn owns_binary(
+        &self,
+        folder: &OurFolder,
+        ledger: &Ledger,
+        files: &[ConfigPlace],
+    ) -> Result<bool, FileEditError> {
+        if !ledger.record.binaries.is_empty() {
+            return Ok(true);
+        }
+        let real = folder.path.canonicalize().unwrap_or_else(|_| folder.path.clone());
+        let real = OurFolder::new(unprefixed(real), self.system);
+        let places = places::our_places(&[folder, &real], [], &|path| plain(path).ok());
+        is_registered(files, &OurPlaces { python: Python::LeftAlone, ..places })
     }
 }
 

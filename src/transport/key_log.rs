@@ -43,11 +43,8 @@ fn open(path: &Path) -> io::Result<File> {
     options.append(true).create(true);
     #[cfg(unix)]
     std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    let file = if is_systems_name(path) {
-        open_stream(path, &mut options)
-    } else {
-        no_follow::open(path, &mut options)
-    };
+    let is_systems = is_systems_name(path);
+    let file = if is_systems { open_stream(path, &mut options) } else { no_follow::open(path, &mut options) };
     let file = match file {
         Err(error) if error.kind() == io::ErrorKind::NotFound => {
             return Err(io::Error::new(io::ErrorKind::InvalidInput, "its folder does not exist"));
@@ -59,7 +56,9 @@ fn open(path: &Path) -> io::Result<File> {
         }
         file => file?,
     };
-    privilege.may_write_to(&file.metadata()?)?;
+    if !is_systems {
+        privilege.may_write_to(&file.metadata()?)?;
+    }
     Ok(file)
 }
 

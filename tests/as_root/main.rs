@@ -7,7 +7,8 @@ mod install_support;
 
 use std::collections::BTreeMap;
 use std::fs;
-use std::os::unix::fs::{MetadataExt, PermissionsExt, chown, symlink};
+use std::io::Read;
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt, PermissionsExt, chown, symlink};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
@@ -464,6 +465,39 @@ fn roots_session_keys_are_not_put_where_others_can_change_anything() {
     }
     machine.leaves_alice_alone(&format!("{service} SSLKEYLOGFILE=$T/root/keys; {CALL}")).ends_with(0, &[]);
     assert!(fs::read_to_string(machine.path("root/keys")).unwrap().contains("SECRET"));
+}
+
+/// What somebody who reads from a pipe gets during a call of root's with the last of `variables` set to that pipe.
+fn read_from_a_pipe(machine: &Machine, variables: &str, owner: u32) -> String {
+    let pipe = machine.path(&format!("pipe-of-{owner}"));
+    let _ = fs::remove_file(&pipe);
+    assert!(Command::new("mkfifo").arg(&pipe).status().unwrap().success());
+    chown(&pipe, Some(owner), Some(owner)).unwrap();
+    // With a writer of its own the other side is there for the whole call, and nothing waits.
+    let mut options = fs::OpenOptions::new();
+    let mut reader = options.read(true).write(true).custom_flags(libc::O_NONBLOCK).open(&pipe).unwrap();
+    machine.leaves_alice_alone(&format!("export {variables}={}; {CALL}", pipe.display())).ends_with(0, &[]);
+    let mut read = vec![0; 65536];
+    let length = reader.read(&mut read).unwrap_or(0);
+    String::from_utf8_lossy(&read[..length]).into_owned()
+}
+
+#[test]
+#[ignore = "needs root and unshare"]
+fn roots_log_and_session_keys_go_into_no_pipe_of_somebody_elses() {
+    let machine = Machine::new();
+    let api = f5_stand_in::f5::F5::builder().tls().start();
+    api.write_ca(&machine.path("ca.pem"));
+    for (variable, word) in [("F5_GUARDRAILS_LOG_FILE", "no_token"), ("SSLKEYLOGFILE", "SECRET")] {
+        let service = format!(
+            "F5_GUARDRAILS_API_TOKEN={} F5_GUARDRAILS_BASE_URL={} F5_GUARDRAILS_CA_BUNDLE=$T/ca.pem NO_PROXY=127.0.0.1 HOME=$T/root",
+            f5_stand_in::f5::TOKEN,
+            api.base_url()
+        );
+        let variables = if word == "SECRET" { format!("{service} {variable}") } else { variable.to_owned() };
+        assert_eq!(read_from_a_pipe(&machine, &variables, ALICE), "", "{variable}");
+        assert!(read_from_a_pipe(&machine, &variables, 0).contains(word), "{variable}: root's own pipe");
+    }
 }
 
 /// A program is asked by root with no more of the environment than it needs.

@@ -186,25 +186,29 @@ fn a_repository_that_is_reached_through_a_link_is_a_repository() {
 }
 
 #[test]
-fn a_project_inside_a_repository_may_link_to_the_rest_of_it() {
+fn a_project_inside_a_repository_may_not_link_to_the_rest_of_it() {
     let mut repository = Repository::new();
     repository.file("shared.toml");
     repository.link("../../shared.toml", "part/.codex/config.toml");
     repository.path.push("part");
-    repository.home.run(&repository.line("install", &["--skip-smoketest"])).succeeds("install");
-    let text = fs::read_to_string(repository.path.join("../shared.toml")).unwrap();
-    assert!(text.contains("user-prompt-submit"), "{text}");
+    repository.is_refused(&[OUT]);
 }
 
-/// Somebody whose home folder is a repository of dotfiles works on a project that is none.
+/// Somebody whose home folder is a repository of dotfiles unpacks a project that is none.
 #[test]
 fn a_home_that_is_a_repository_is_not_what_a_project_in_it_may_link_to() {
-    let repository = Repository::new();
-    fs::create_dir(repository.home.path().join(".git")).unwrap();
-    fs::remove_dir(repository.path.join(".git")).unwrap();
-    fs::write(repository.home.path().join("other.toml"), "").unwrap();
-    repository.link("../../../other.toml", ".codex/config.toml");
-    repository.is_refused(&[OUT]);
+    for is_elsewhere in [false, true] {
+        let mut repository = Repository::new();
+        let users = tempfile::tempdir().unwrap();
+        if is_elsewhere {
+            repository.home = repository.home.set("CODEX_HOME", users.path().to_str().unwrap());
+        }
+        fs::create_dir(repository.home.path().join(".git")).unwrap();
+        fs::remove_dir(repository.path.join(".git")).unwrap();
+        fs::write(repository.home.path().join("other.toml"), "").unwrap();
+        repository.link("../../../other.toml", ".codex/config.toml");
+        repository.is_refused(&[OUT]);
+    }
 }
 
 #[test]
@@ -349,7 +353,7 @@ fn a_state_file_that_is_not_as_ours_are_is_ignored_and_exactly_our_entries_go() 
         "{\"version\": 1, \"files\": []}",
         "{\"version\": 1, \"files\": {\"/x\": 7}}",
         "{\"version\": 1, \"files\": {}, \"created_folders\": \"/\"}",
-        "{\"version\": 99, \"files\": {}}",
+        "{\"version\": 1, \"files\": {}, \"tool\": \"another\"}",
         &deep,
         &large,
     ] {
@@ -358,8 +362,77 @@ fn a_state_file_that_is_not_as_ours_are_is_ignored_and_exactly_our_entries_go() 
         let said = uninstalled_with(&home, |_| text.to_owned());
         assert!(said.contains("is lost"), "{}: {said}", &text[..text.len().min(80)]);
         assert!(!home.read("config.toml").contains("hooks.Stop"), "{}", home.read("config.toml"));
-        assert!(!ours(&home).exists(), "{}", &text[..text.len().min(80)]);
+        let state = ours(&home).join("installation.json");
+        assert_eq!(fs::read_to_string(&state).unwrap(), text, "it may be somebody else's");
+        assert!(said.contains("stays as it is"), "{said}");
+        // An installation needs the name, and keeps what stood there.
+        let said = home.run(&INSTALL).succeeds("install");
+        let kept = said.split("is kept in ").nth(1).and_then(|rest| rest.split(".\n").next()).unwrap();
+        assert_eq!(fs::read_to_string(kept).unwrap(), text);
+        assert!(fs::read_to_string(&state).unwrap().contains("config.toml"));
+        home.run(&["uninstall", "--scope", "user"]).succeeds("uninstall");
+        assert!(!state.exists() && Path::new(kept).exists());
     }
+}
+
+#[test]
+fn a_state_file_of_a_newer_version_stops_everything() {
+    let home = Home::new();
+    home.write("config.toml", b"model = \"x\"\n");
+    home.run(&INSTALL).succeeds("install");
+    fs::write(ours(&home).join("installation.json"), "{\"version\": 99, \"files\": {}}").unwrap();
+    let before = snapshot(&ours(&home));
+    let config = home.read("config.toml");
+    for line in [
+        &INSTALL[..],
+        &["uninstall", "--scope", "user"],
+        &["install", "--dry-run"],
+        &["uninstall", "--scope", "user", "--dry-run"],
+    ] {
+        let said = home.run(line).refuses();
+        assert!(said.contains("update f5-guard"), "{said}");
+        assert_eq!((snapshot(&ours(&home)), home.read("config.toml")), (before.clone(), config.clone()));
+    }
+}
+
+const WRAPPER: &str = "#!/bin/sh\nexec /opt/f5-guard/f5-guard \"$@\"\n";
+
+#[test]
+fn a_program_that_no_installation_put_there_is_not_uninstalled() {
+    let home = Home::new();
+    fs::create_dir_all(ours(&home)).unwrap();
+    fs::write(home.binary(), WRAPPER).unwrap();
+    let said = home.run(&["uninstall", "--scope", "user", "--dry-run"]).succeeds("dry run");
+    assert!(!said.contains("would be deleted"), "{said}");
+    let said = home.run(&["uninstall", "--scope", "user"]).succeeds("uninstall");
+    assert!(said.contains("nothing of this user's registration") && said.contains("stays"), "{said}");
+    assert_eq!(fs::read_to_string(home.binary()).unwrap(), WRAPPER);
+    assert_eq!(snapshot(&ours(&home)).len(), 2, "the folder and the file");
+}
+
+#[test]
+fn a_program_that_an_installation_replaces_is_kept() {
+    let home = Home::new();
+    fs::create_dir_all(ours(&home)).unwrap();
+    fs::write(home.binary(), WRAPPER).unwrap();
+    let said = home.run(&INSTALL).succeeds("install");
+    let kept = said.split("is kept in ").nth(1).and_then(|rest| rest.split(".\n").next()).unwrap();
+    assert!(kept.contains("f5-guard.bak-"), "{kept}");
+    let said = home.run(&INSTALL).succeeds("again");
+    assert!(!said.contains("is kept in"), "{said}");
+    home.run(&["uninstall", "--scope", "user"]).succeeds("uninstall");
+    assert_eq!(fs::read_to_string(kept).unwrap(), WRAPPER);
+    assert!(!home.binary().exists());
+}
+
+/// The state file is lost, and so only the registration says whose the binary is.
+#[test]
+fn a_binary_that_a_registration_names_is_uninstalled() {
+    let home = Home::new();
+    home.run(&INSTALL).succeeds("install");
+    fs::remove_file(ours(&home).join("installation.json")).unwrap();
+    home.run(&["uninstall", "--scope", "user"]).succeeds("uninstall");
+    assert!(!ours(&home).exists());
 }
 
 #[test]

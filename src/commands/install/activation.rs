@@ -191,7 +191,7 @@ impl Question<'_> {
         // Also after a failure: Codex may have written.
         let user = user_files(&self.surroundings.home);
         let [place, _] = &user;
-        let mut ledger = Ledger::open(self.folder, new_file(place));
+        let mut ledger = Ledger::open(self.folder, new_file(place)).map_err(|error| text(&error))?;
         let users = self.surroundings.our_places(Layer::User, None);
         let mut keys = state_keys_in(self.files, self.places);
         keys.extend(state_keys_in(&user, &users));

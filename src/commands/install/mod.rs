@@ -15,7 +15,7 @@ mod scopes;
 mod summary;
 
 use std::io::{self, BufRead, IsTerminal, Write};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::SystemTime;
 
@@ -30,7 +30,7 @@ use crate::cli::{InstallArgs, LoginArgs, TokenService};
 use crate::codex::home::{CodexHome, Origin};
 use crate::codex::listing::HookListing;
 use crate::codex::locate::{self, Codex, LocateError};
-use crate::file_edit::{install_binary, running_program};
+use crate::file_edit::{install_binary, keep_as_backup, running_program, temporary_folder};
 use crate::installation::{
     ConfigPlace, Edit, Ledger, Scope, Surroundings, carry_out, managed_folder, prepare, protected_folder,
     python_scripts, stamp, state_keys_in,
@@ -89,7 +89,7 @@ fn install(args: &InstallArgs) -> Result<(), InstallError> {
     let mut plan = Plan::make(args, &options, &surroundings)?;
     plan.hidden = hide_token::decide(args, &plan);
     // Everything that could be refused is refused before the first byte is written.
-    let ledger = Ledger::open(&plan.folder, plan.new_file);
+    let ledger = Ledger::open(&plan.folder, plan.new_file)?;
     let edits = prepare(plan.goals()?, &ledger, &plan.places)?;
     if args.target.dry_run {
         dry_run(&plan, &edits, &kept)?;
@@ -193,7 +193,7 @@ fn write(plan: &mut Plan<'_>, report: &mut Report) -> Result<(), InstallError> {
     }
     let lock = plan.folder.hold(PATIENCE)?;
     // Again, and now nobody else of ours changes it.
-    let mut ledger = Ledger::open(&plan.folder, plan.new_file);
+    let mut ledger = Ledger::open(&plan.folder, plan.new_file)?;
     if let Some(trouble) = &ledger.trouble {
         report.notes.push(format!(
             "What was remembered of an earlier installation is lost: {trouble}. An uninstallation will take out \
@@ -209,6 +209,15 @@ fn write(plan: &mut Plan<'_>, report: &mut Report) -> Result<(), InstallError> {
         );
     }
     if let Some(binary) = plan.binary() {
+        let is_foreign = !surroundings.owns_binary(&plan.folder, &ledger, &plan.files)?;
+        if is_foreign && is_another(&binary, &surroundings.executable) {
+            let kept = keep_as_backup(&binary, &stamp(SystemTime::now()))?;
+            report.notes.push(format!(
+                "No installation had put {} there: what it was is kept in {}.",
+                binary.display(),
+                kept.display()
+            ));
+        }
         report.binary =
             Some((binary.clone(), install_binary(running_program(&surroundings.executable), &binary)?));
         report.notes.extend(source_note(surroundings));
@@ -228,6 +237,7 @@ fn write(plan: &mut Plan<'_>, report: &mut Report) -> Result<(), InstallError> {
     let moment = stamp(SystemTime::now());
     report.backups = carry_out(&edits, &mut ledger, &moment)?;
     ledger.save()?;
+    report.notes.extend(ledger.kept_note());
     let scripts = match plan.scope {
         Scope::System => Vec::new(),
         Scope::User | Scope::Project => python_scripts(&surroundings.user_folder()),
@@ -236,6 +246,17 @@ fn write(plan: &mut Plan<'_>, report: &mut Report) -> Result<(), InstallError> {
     drop(lock);
     report.notes.append(&mut plan.notes);
     Ok(())
+}
+
+/// Whether a link, or a file with other content than `executable`, stands at `path`.
+fn is_another(path: &Path, executable: &Path) -> bool {
+    match std::fs::symlink_metadata(path) {
+        Ok(found) if found.is_file() => {
+            std::fs::read(path).ok() != std::fs::read(running_program(executable)).ok()
+        }
+        Ok(found) => found.is_symlink(),
+        Err(_) => false,
+    }
 }
 
 /// Whether hooks of ours that the user trusts are about to get other words.
@@ -290,13 +311,12 @@ fn activate(args: &InstallArgs, plan: &Plan<'_>, codex: &Result<Codex, LocateErr
 
 /// Managed hooks run whatever the user's folder says: Codex is asked with an empty one, and no user's is touched.
 fn activate_system(plan: &Plan<'_>, codex: &Codex) -> Activation {
-    let home =
-        match tempfile::Builder::new().prefix(".f5-guard-").suffix(".tmp").tempdir_in(&plan.folder.path) {
-            Ok(home) => home,
-            Err(error) => {
-                return Activation::NotAsked { why: format!("no folder could be made for it: {error}") };
-            }
-        };
+    let home = match temporary_folder(&plan.folder.path) {
+        Ok(home) => home,
+        Err(error) => {
+            return Activation::NotAsked { why: format!("no folder could be made for it: {error}") };
+        }
+    };
     let codex_home = CodexHome { path: home.path().to_owned(), origin: Origin::Variable };
     let question = Question {
         surroundings: &Surroundings { home: codex_home, ..plan.surroundings.clone() },

@@ -121,7 +121,7 @@ impl<'a> Plan<'a> {
             scope: Scope::Project,
             surroundings,
             folder: surroundings.user_folder(),
-            files: project_files(&project, &surroundings.home).into(),
+            files: project_files(&project).into(),
             places: surroundings.our_places(Layer::Project, None),
             cwd: project,
             new_file: NewFile::Private,
@@ -251,9 +251,7 @@ pub fn registered_commands(
     let places = surroundings.our_places(scope.layer(), managed.as_ref());
     let files: Vec<ConfigPlace> = match scope {
         Scope::User => user_files(&surroundings.home).into(),
-        Scope::Project => {
-            project_files(&project_folder(args.target.dir.as_deref())?, &surroundings.home).into()
-        }
+        Scope::Project => project_files(&project_folder(args.target.dir.as_deref())?).into(),
         Scope::System => system_files(&surroundings.system_folder).into(),
     };
     Ok(our_commands(&files, &places)?)

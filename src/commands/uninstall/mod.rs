@@ -98,11 +98,12 @@ fn dry_run(
     places: &OurPlaces,
 ) -> Result<String, UninstallError> {
     let new_file = if scope == Scope::System { NewFile::Public } else { NewFile::Private };
-    let ledger = Ledger::open(folder, new_file);
+    let ledger = Ledger::open(folder, new_file)?;
     let dirs = managed_dirs(surroundings.system, managed);
     let removals = prepare_removal(files, &[], &dirs, &ledger, places)?;
     let mut out: String = removals.iter().map(Removal::dry_run).collect();
-    if scope != Scope::Project && folder.binary().exists() {
+    let owns_binary = scope != Scope::Project && surroundings.owns_binary(folder, &ledger, files)?;
+    if owns_binary && folder.binary().exists() {
         out += &format!("# {} would be deleted.\n", folder.binary().display());
     }
     out += "# Nothing was written.\n";

@@ -22,9 +22,9 @@ pub fn remove_project(
     project: &Path,
 ) -> Result<Outcome, FileEditError> {
     let mut outcome = Outcome::default();
-    let files = project_files(project, &surroundings.home);
+    let files = project_files(project);
     let folder = surroundings.user_folder();
-    let remembered = Ledger::open(&folder, NewFile::Private);
+    let remembered = Ledger::open(&folder, NewFile::Private)?;
     let is_remembered = files.iter().any(|place| remembered.record.file(&place.path).is_some());
     if !is_registered(&files, places)? && !is_remembered {
         return Ok(outcome);
@@ -32,7 +32,7 @@ pub fn remove_project(
     let mut created: Vec<PathBuf> =
         folder.path.ancestors().take_while(|path| !path.exists()).map(Path::to_path_buf).collect();
     let lock = folder.hold(PATIENCE)?;
-    let mut ledger = Ledger::open(&folder, NewFile::Private);
+    let mut ledger = Ledger::open(&folder, NewFile::Private)?;
     let removals = prepare_removal(&files, &[], &ManagedDirs::default(), &ledger, places)?;
     if let Err(error) = forget_project_trust(surroundings, places, &files, &mut ledger, &mut outcome) {
         outcome.notes.push(format!(
@@ -44,7 +44,7 @@ pub fn remove_project(
     remove_files(&removals, &mut ledger, &mut outcome)?;
     created.extend(ledger.record.created_above(&[&folder.path]));
     if ledger.record.is_empty() && !folder.binary().exists() {
-        finish_folder(&folder, &mut ledger, lock, &created, &mut outcome)?;
+        finish_folder(&folder, &mut ledger, lock, &created, false, &mut outcome)?;
     } else {
         ledger.save()?;
     }

@@ -55,7 +55,7 @@ pub fn remove_files(
     Ok(())
 }
 
-/// Deletes the binary, what is remembered, the lock, and the folders that an installation made, where they are empty.
+/// Deletes the binary, where an installation put it there, what is remembered, the lock, and the folders that an installation made, where they are empty.
 ///
 /// # Errors
 /// [`FileEditError`].
@@ -64,10 +64,15 @@ pub fn finish_folder(
     ledger: &mut Ledger,
     lock: EditLock,
     created: &[PathBuf],
+    owns_binary: bool,
     outcome: &mut Outcome,
 ) -> Result<(), FileEditError> {
     let binary = folder.binary();
-    match remove_binary(&binary)? {
+    let removal = if owns_binary { remove_binary(&binary)? } else { BinaryRemoval::Missing };
+    if !owns_binary && fs::symlink_metadata(&binary).is_ok() {
+        outcome.notes.push(format!("{} stays: no installation put it there.", binary.display()));
+    }
+    match removal {
         BinaryRemoval::Missing => {}
         BinaryRemoval::Deleted => outcome.lines.push(format!("binary  {} (deleted)", binary.display())),
         BinaryRemoval::SetAside(aside) => {
@@ -79,7 +84,10 @@ pub fn finish_folder(
             outcome.lines.push(format!("binary  {} (it runs just now; {when})", aside.display()));
         }
     }
+    // What comes to stand under its name from now on is somebody else's.
+    ledger.record.binaries.clear();
     ledger.save_or_delete()?;
+    outcome.notes.extend(ledger.kept_note());
     if !ledger.record.is_empty() {
         return Ok(());
     }

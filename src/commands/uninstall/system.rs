@@ -33,14 +33,15 @@ pub fn remove_system(
     }
     let existed = managed.path.is_dir();
     let lock = managed.hold(PATIENCE)?;
-    let mut ledger = Ledger::open(managed, NewFile::Public);
+    let mut ledger = Ledger::open(managed, NewFile::Public)?;
     let dirs = managed_dirs(surroundings.system, managed);
     let removals = prepare_removal(&files, &[], &dirs, &ledger, places)?;
     let mut created = ledger.record.created_above(&[&managed.path, &surroundings.system_folder]);
     if !existed {
         created.push(managed.path.clone());
     }
+    let owns_binary = surroundings.owns_binary(managed, &ledger, &files)?;
     remove_files(&removals, &mut ledger, &mut outcome)?;
-    finish_folder(managed, &mut ledger, lock, &created, &mut outcome)?;
+    finish_folder(managed, &mut ledger, lock, &created, owns_binary, &mut outcome)?;
     Ok(outcome)
 }

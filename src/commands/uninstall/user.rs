@@ -24,11 +24,12 @@ pub fn remove_user(surroundings: &Surroundings, places: &OurPlaces) -> Result<Ou
     let mut created: Vec<PathBuf> =
         folder.path.ancestors().take_while(|path| !path.exists()).map(PathBuf::from).collect();
     let lock = folder.hold(PATIENCE)?;
-    let mut ledger = Ledger::open(&folder, NewFile::Private);
+    let mut ledger = Ledger::open(&folder, NewFile::Private)?;
     if let Some(trouble) = &ledger.trouble {
         outcome.notes.push(format!("What was remembered of the installation is lost: {trouble}."));
     }
     let removals = prepare_removal(&files, &[], &ManagedDirs::default(), &ledger, places)?;
+    let owns_binary = surroundings.owns_binary(&folder, &ledger, &files)?;
     remove_files(&removals, &mut ledger, &mut outcome)?;
     let scripts = python_scripts(&folder);
     if !scripts.is_empty() {
@@ -46,6 +47,6 @@ pub fn remove_user(surroundings: &Surroundings, places: &OurPlaces) -> Result<Ou
         ));
     }
     created.extend(ledger.record.created_above(&[&folder.path]));
-    finish_folder(&folder, &mut ledger, lock, &created, &mut outcome)?;
+    finish_folder(&folder, &mut ledger, lock, &created, owns_binary, &mut outcome)?;
     Ok(outcome)
 }
