@@ -67,7 +67,7 @@ fn a_flag_wins_over_the_environment_even_when_it_is_unreadable() {
         fail_mode: Some("clsoed".into()),
         base_url: Some("https://flag.example".into()),
         timeout: Some("x".into()),
-        ca_bundle: Some("/flag.pem".into()),
+        ca_bundle: Some(rooted("/flag.pem").into()),
         ..Overrides::default()
     };
     let settings = read(
@@ -76,8 +76,8 @@ fn a_flag_wins_over_the_environment_even_when_it_is_unreadable() {
             ("F5_GUARDRAILS_FAIL_MODE", "open"),
             ("F5_GUARDRAILS_BASE_URL", "https://env.example"),
             ("F5_GUARDRAILS_TIMEOUT", "99"),
-            ("F5_GUARDRAILS_CA_BUNDLE", "/env.pem"),
-            ("SSL_CERT_FILE", "/ssl.pem"),
+            ("F5_GUARDRAILS_CA_BUNDLE", &rooted("/env.pem")),
+            ("SSL_CERT_FILE", &rooted("/ssl.pem")),
         ],
     );
     assert_eq!(*settings.fail_mode, FailMode::Closed);
@@ -92,9 +92,9 @@ fn ca_bundles_are_tried_in_the_documented_order() {
     let settings = read(
         &Overrides::default(),
         &[
-            ("CURL_CA_BUNDLE", "/4"),
-            ("SSL_CERT_FILE", "/3"),
-            ("REQUESTS_CA_BUNDLE", "/2"),
+            ("CURL_CA_BUNDLE", &rooted("/4")),
+            ("SSL_CERT_FILE", &rooted("/3")),
+            ("REQUESTS_CA_BUNDLE", &rooted("/2")),
             ("F5_GUARDRAILS_CA_BUNDLE", "~/1"),
             ("HOME", &rooted("/home/u")),
         ],

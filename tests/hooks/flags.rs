@@ -211,7 +211,7 @@ fn a_call_of_no_hook_that_asks_for_closed_is_closed() {
 fn help_and_version_without_a_payload_are_what_they_are_everywhere() {
     let hook = || Hook::of(Event::Stop).closed();
     for (call, said) in
-        [("--version", "f5-guard "), ("--help", "Usage: f5-guard"), ("install", "Usage: f5-guard install")]
+        [("--version", "f5-guard "), ("--help", "Usage: f5-guard"), ("install", " install [OPTIONS]")]
     {
         for stdin in ["", "no payload", "[1]", "\n"] {
             let mut program = std::process::Command::new(program());
