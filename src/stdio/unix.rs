@@ -169,8 +169,9 @@ fn write(descriptor: libc::c_int, chunk: &[u8]) -> libc::ssize_t {
     }
 }
 
-/// Whether the next thing on stdin is, or may be, a JSON object, as a hook's payload is. A terminal is not asked; elsewhere the
-/// first bytes are waited for. On Linux nothing is taken from stdin, which may be somebody's script or list.
+/// Whether the next thing on stdin is, or may be, a JSON object, as a hook's payload is. A terminal is not asked;
+/// elsewhere the first bytes are waited for. On Linux nothing is taken from stdin, which may be somebody's script or
+/// list.
 #[must_use]
 pub fn json_waits_on_stdin(limit: Duration) -> bool {
     if io::stdin().is_terminal() || !ready(libc::STDIN_FILENO, libc::POLLIN, Instant::now() + limit) {
