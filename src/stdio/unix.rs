@@ -70,12 +70,14 @@ pub(super) fn block_by() -> BlockBy {
     }
 }
 
-/// Whether the pipe that both streams are (`exec 1>&2`, `exec 2>&1`) is surely the one that Codex made for stdout. It makes
+/// Whether the pipe that both streams are (`exec 1>&2`, `exec 2>&1`) counts as the one that Codex made for stdout. It makes
 /// them for stdin, stdout and stderr in this order, and Linux numbers pipes in the order in which they are made, those of
 /// other calls at the same time among them. So any other pipe may be the one for stderr.
 fn was_made_for_stdout(pipe: &Status) -> bool {
     let stdin = Status::of(libc::STDIN_FILENO).filter(Status::is_pipe);
-    stdin.is_some_and(|stdin| stdin.0.st_ino.checked_add(1) == Some(pipe.0.st_ino))
+    // Without numbers to compare it is taken for stdout's: `2>&1` is what people register.
+    !cfg!(target_os = "linux")
+        || stdin.is_none_or(|stdin| stdin.0.st_ino.checked_add(1) == Some(pipe.0.st_ino))
 }
 
 /// What the system knows of an open file.
@@ -169,8 +171,9 @@ fn write(descriptor: libc::c_int, chunk: &[u8]) -> libc::ssize_t {
     }
 }
 
-/// Whether the next thing on stdin is, or may be, a JSON object, as a hook's payload is. A terminal is not asked; elsewhere the
-/// first bytes are waited for. On Linux nothing is taken from stdin, which may be somebody's script or list.
+/// Whether the next thing on stdin is, or may be, a JSON object, as a hook's payload is. A terminal is not asked;
+/// elsewhere the first bytes are waited for. On Linux nothing is taken from stdin, which may be somebody's script or
+/// list.
 #[must_use]
 pub fn json_waits_on_stdin(limit: Duration) -> bool {
     if io::stdin().is_terminal() || !ready(libc::STDIN_FILENO, libc::POLLIN, Instant::now() + limit) {
