@@ -260,7 +260,10 @@ fn a_projects_trust_goes_with_it_and_nothing_else_does() {
             .succeeds("install");
         let text = home.read("config.toml");
         let file = project.canonicalize().unwrap().join(".codex").join("config.toml");
-        let key = |event: &str| format!("\r\n[hooks.state.'{}:{event}:0:0']\r\n", file.display());
+        // Codex names a file on Windows without the prefix that resolving its links brings.
+        let file = file.display().to_string();
+        let file = file.strip_prefix(r"\\?\").unwrap_or(&file);
+        let key = |event: &str| format!("\r\n[hooks.state.'{file}:{event}:0:0']\r\n");
         let hash = "trusted_hash = \"sha256:1\"\r\n";
         let trusted = format!("{text}{}{hash}{}enabled = false\r\n", key("stop"), key("pre_tool_use"));
         home.write("config.toml", trusted.as_bytes());
