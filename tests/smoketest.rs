@@ -233,8 +233,10 @@ fn a_hook_binary_of_another_version_is_a_failure() {
 fn unusable_settings_are_told_with_their_fix() {
     let user = User::new("http://f5.example.com");
     assert_failed(&user.run(&[]), "plain http");
-    let user = User::new("https://127.0.0.1:9").set("F5_GUARDRAILS_CLIENT_CERT", "/nowhere.pem");
-    assert_failed(&user.run(&[]), "/nowhere.pem");
+    let user = User::new("https://127.0.0.1:9");
+    let missing = user.home.path().join("nowhere.pem");
+    let user = user.set("F5_GUARDRAILS_CLIENT_CERT", missing.to_str().unwrap());
+    assert_failed(&user.run(&[]), "nowhere.pem");
     let user = User::new("https://127.0.0.1:9").set("F5_GUARDRAILS_FAIL_MODE", "maybe");
     assert!(user.run(&[]).stdout.contains("[warn] F5_GUARDRAILS_FAIL_MODE is not open or closed"));
 }

@@ -42,10 +42,14 @@ impl ProxySettings {
         let mut passed_over = Vec::new();
         let mut first = |names: &[&'static str]| {
             let mut found = names.iter().filter_map(|name| set(name));
-            let winner = found.next()?;
-            for other in found.filter(|other| other.text != winner.text) {
-                // On Windows both spellings are one variable, and equal.
-                passed_over.push((other.name, format!("{} wins over it", winner.name)));
+            let mut winner = found.next()?;
+            for other in found {
+                if other.text == winner.text {
+                    // On Windows both spellings are one variable: it is called by the usual one.
+                    winner.name = other.name;
+                } else {
+                    passed_over.push((other.name, format!("{} wins over it", winner.name)));
+                }
             }
             Some(winner)
         };
