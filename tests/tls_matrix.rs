@@ -437,13 +437,15 @@ fn each_answer_of_a_socks_proxy_is_one_cause() {
 fn a_proxy_that_is_set_and_unusable_is_never_gone_around() {
     let ca = root("Good Root");
     let served = serve("127.0.0.1", &issue(&leaf(), &ca), &TLS13, &cleared());
+    // On Windows both spellings are one variable, which has the other name.
+    let name = if cfg!(windows) { "HTTPS_PROXY" } else { "https_proxy" };
     for value in
         ["http://jdoe:Winter#2026@127.0.0.1:3128", "ftp://127.0.0.1:9", "http://", "http://h:x", "::"]
     {
         let machine = diagnosis(served.port, store(&[ca.der()])).env("https_proxy", value);
         let hook = machine.hook();
         assert!(
-            format!("{hook:?}").contains("https_proxy is set, but not to a usable proxy address"),
+            format!("{hook:?}").contains(&format!("{name} is set, but not to a usable proxy address")),
             "{value}: {hook:?}"
         );
         let said = machine.smoketest(&["--tls-diagnostics"]);
