@@ -8,7 +8,7 @@ use super::command::{is_windows_safe, is_windows_word, quote_unix, split_unix};
 use super::definition::FLAGS;
 use super::owner::BINARY;
 use super::portable;
-use crate::hook::Event;
+use crate::event::Event;
 
 /// A command that starts f5-guard as a hook, and does nothing else.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -15,7 +15,7 @@ use std::time::{Duration, Instant};
 use super::Entry;
 use crate::scan::seconds;
 use crate::secret::Secret;
-use crate::settings::Env;
+use crate::system::Env;
 
 /// Whether the store may talk to the user.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
