@@ -1,9 +1,9 @@
 //! Where an installation of f5-guard lives: its binary, Codex's files that register it, and what is remembered of the
 //! edits to them. Shared by `install`, `uninstall` and `doctor`.
 //!
-//! Places are computed from a [`System`](crate::system::System) and an environment that come in by parameter; nothing
-//! here edits Codex's files ([`crate::registration`] and [`crate::file_edit`] do) or talks to Codex
-//! ([`crate::codex`] does).
+//! Places are computed from a [`System`](crate::system::System) and an environment that come in by parameter. What an
+//! edit makes of a document is [`crate::registration`]'s knowledge, how a file is replaced [`crate::file_edit`]'s; nothing
+//! here talks to Codex ([`crate::codex`] does).
 
 mod context;
 mod edits;
