@@ -9,6 +9,7 @@
 
 pub mod access;
 pub mod cli;
+mod clock;
 pub mod codex;
 pub mod commands;
 pub mod event;

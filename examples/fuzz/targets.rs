@@ -186,6 +186,7 @@ fn report(verdict: Verdict) -> ScanReport {
         pieces: 1,
         characters: 1,
         complete: verdict.complete,
+        times: verdict.times,
     }
 }
 

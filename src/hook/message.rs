@@ -229,6 +229,7 @@ mod tests {
             pieces: 1,
             characters: 5,
             complete: true,
+            times: crate::scan::ScanTimes::default(),
         }
     }
 

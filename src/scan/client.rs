@@ -12,7 +12,7 @@ use url::Url;
 
 use super::error::{ScanError, StatusError, refused_fields};
 use super::pieces::{byte_offset, pieces};
-use super::report::{Outcome, ScanReport};
+use super::report::{Outcome, ScanReport, ScanTimes};
 use super::request::{Metadata, ScanDirection, ScanRequest};
 use super::response::{self, Verdict};
 use crate::secret::SecretFinder;
@@ -235,6 +235,7 @@ impl Endpoint {
                 let mut verdict =
                     response::parse(&response.body).map_err(|error| self.without_token(error))?;
                 self.clean(&mut verdict);
+                verdict.times.first_byte = Some(response.first_byte);
                 Ok(verdict)
             }
             422 if direction.is_some()
@@ -328,6 +329,10 @@ impl Tally {
             pieces,
             characters,
             complete,
+            times: self
+                .verdicts
+                .iter()
+                .fold(ScanTimes::default(), |times, verdict| times.with(verdict.times)),
         };
         for verdict in self.verdicts.into_iter().filter(|verdict| verdict.outcome == report.outcome) {
             report.scanners.extend(verdict.scanners);

@@ -10,5 +10,5 @@ pub mod response;
 
 pub use client::{MAX_CHARACTERS, ScanClient, ScanJob};
 pub use error::{ScanError, StatusError};
-pub use report::{Outcome, ScanReport, ScannerOutcome, ScannerResult};
+pub use report::{Outcome, ScanReport, ScanTimes, ScannerOutcome, ScannerResult};
 pub use request::{Metadata, ScanDirection};

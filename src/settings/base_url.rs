@@ -85,6 +85,12 @@ impl BaseUrl {
         url
     }
 
+    /// Scheme, host and port.
+    #[must_use]
+    pub fn origin(&self) -> String {
+        self.0.origin().ascii_serialization()
+    }
+
     /// The host, for messages.
     #[must_use]
     pub fn host(&self) -> &str {

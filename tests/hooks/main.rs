@@ -23,6 +23,7 @@ mod pieces;
 mod powershell_rules;
 mod proxies;
 mod retries;
+mod schema;
 mod settings;
 mod table;
 mod text;

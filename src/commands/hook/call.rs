@@ -1,7 +1,7 @@
 //! The supervised work of a hook: read the payload, scan its text. Everything in here may block or panic.
 
 use std::io::{self, Read};
-use std::sync::OnceLock;
+use std::sync::{Arc, OnceLock};
 use std::time::Instant;
 
 use super::abort;
@@ -21,13 +21,14 @@ pub struct Call {
     pub tool_name: Option<String>,
     pub session_id: Option<String>,
     pub turn_id: Option<String>,
-    /// Length of the text to scan; `None` where the payload could not be read.
-    pub characters: Option<usize>,
+    pub tool_use_id: Option<String>,
+    /// The text to scan; `None` where the payload could not be read.
+    pub text: Option<Arc<String>>,
 }
 
 impl Call {
     pub fn unread(event: Event) -> Self {
-        Self { event, tool_name: None, session_id: None, turn_id: None, characters: None }
+        Self { event, tool_name: None, session_id: None, turn_id: None, tool_use_id: None, text: None }
     }
 
     fn of(payload: &Payload) -> Self {
@@ -36,7 +37,8 @@ impl Call {
             tool_name: payload.tool_name.clone(),
             session_id: payload.session_id.clone(),
             turn_id: payload.turn_id.clone(),
-            characters: Some(payload.content.chars().count()),
+            tool_use_id: payload.tool_use_id.clone(),
+            text: Some(Arc::clone(&payload.content)),
         }
     }
 }

@@ -5,6 +5,8 @@
 
 mod abort;
 mod call;
+mod decision_line;
+mod overtime;
 mod reply;
 mod unusable;
 
@@ -16,19 +18,21 @@ use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
 use call::{Call, assess, drain_stdin, event_on_stdin};
+use decision_line::{Answered, Setup, decision_line, tell_people};
+use overtime::Overtime;
 use reply::Reply;
 use unusable::{named_event, strictest_fail_mode, usage_problem, wants_help};
 
 use crate::event::Event;
 use crate::hook::{Assessment, Failure, Policy};
 use crate::interrupt;
-use crate::logging::{self, Decided, Stderr};
+use crate::logging::{self, CallLine, Stderr, StderrOwner};
 use crate::phase;
 use crate::scan::ScanError;
 use crate::settings::values::{FailMode, FlaggedOutput};
 use crate::settings::{ANSWER_TIME, Enforced, Settings, fail_mode};
 use crate::stdio::json_waits_on_stdin;
-use crate::supervise::{Interrupted, supervise};
+use crate::supervise::{Interrupted, supervise, supervise_then};
 use crate::system::Env;
 
 /// The log gets no more time than this after the answer: the process must end before the hook's timeout.
@@ -111,6 +115,7 @@ fn answer_call(subcommand: Event, enforced: &Enforced, usage: Option<String>, st
     let policy = Policy { fail_mode: *settings.fail_mode, flagged_output: *settings.flagged_output };
     let fail_mode_problem = settings.fail_mode.problem.clone().unwrap_or_default();
     let budget = settings.budget();
+    let settings = Arc::new(settings);
     let seen = Arc::new(OnceLock::new());
     let outcome = {
         let (seen, fail_mode_problem) = (Arc::clone(&seen), fail_mode_problem.clone());
@@ -121,11 +126,15 @@ fn answer_call(subcommand: Event, enforced: &Enforced, usage: Option<String>, st
         }
     };
     let work = {
-        let (seen, outcome) = (Arc::clone(&seen), outcome.clone());
+        let (seen, outcome, settings) = (Arc::clone(&seen), outcome.clone(), Arc::clone(&settings));
         move || outcome(assess(subcommand, usage, &settings, started, &seen))
     };
     // The work knows more about a scan that is late than this thread does: it gets the time to tell.
-    let found = supervise(started + budget.limit + ANSWER_TIME, work).unwrap_or_else(|interrupted| {
+    let overtime = Overtime::default();
+    let watch = overtime.clone();
+    let found = supervise_then(started + budget.limit + ANSWER_TIME, work, move || watch.watch());
+    let is_watched = found.is_ok();
+    let found = found.unwrap_or_else(|interrupted| {
         outcome(not_scanned(match interrupted {
             Interrupted::TimedOut => budget.into(),
             Interrupted::Panicked => ScanError::Internal,
@@ -137,37 +146,31 @@ fn answer_call(subcommand: Event, enforced: &Enforced, usage: Option<String>, st
     });
     let assessed = Instant::now();
     let written = found.reply.write();
-    record(&found, Answered { started, assessed, written: Instant::now() }, || {
-        match written.is_on_stderr() {
-            true => log.flush_file_within(LOG_TIME),
-            false => log.flush_within(LOG_TIME),
-        }
+    overtime.answered(written);
+    let times = Answered { started, assessed, written: Instant::now() };
+    let setup = Setup { enforced, settings: &settings, env: PROCESS_ENV };
+    record(&found, setup, times, written.is_on_stderr(), |call, owner| match is_watched {
+        // The thread that made the scan is still there, and watches. To start another takes longer than to write.
+        true => log.finish(call, owner),
+        false => log.finish_within(LOG_TIME, call, owner),
     });
     written.into()
 }
 
-/// When a call began, when its answer was ready, and when it was out.
-struct Answered {
-    started: Instant,
-    assessed: Instant,
-    written: Instant,
-}
-
-fn record(found: &Outcome, times: Answered, flush: impl FnOnce()) {
+fn record(
+    found: &Outcome,
+    setup: Setup<'_>,
+    times: Answered,
+    is_on_stderr: bool,
+    write: impl FnOnce(CallLine, StderrOwner),
+) {
     // Nothing that happens in here may change the exit code, or lead to a second answer: Codex drops two.
     let _ = catch_unwind(AssertUnwindSafe(|| {
         phase::took("answer", times.written.saturating_duration_since(times.assessed));
         phase::took("all", times.written.saturating_duration_since(times.started));
-        logging::decided(&Decided {
-            event: found.call.event,
-            tool_name: found.call.tool_name.as_deref(),
-            session_id: found.call.session_id.as_deref(),
-            turn_id: found.call.turn_id.as_deref(),
-            characters: found.call.characters,
-            assessment: &found.assessment,
-            action: found.reply.action,
-            duration: times.started.elapsed(),
-        });
-        flush();
+        let line = decision_line(&found.call, &found.assessment, found.reply.action, setup, times);
+        tell_people(&line);
+        let owner = if is_on_stderr { StderrOwner::Answer } else { StderrOwner::Log };
+        write(CallLine { line, text: found.call.text.clone() }, owner);
     }));
 }

@@ -11,7 +11,7 @@ use crate::hook::{Action, Assessment, Policy, answer, decide};
 use crate::stdio::{BlockBy, Stream, stderr_is_stdout, stdout_is_lost, write_within};
 
 /// So long each stream is waited for, where nobody takes what is written. An answer fits into an empty pipe.
-const PATIENCE: Duration = Duration::from_millis(250);
+pub const PATIENCE: Duration = Duration::from_millis(250);
 
 /// An answer that only has to be written.
 #[derive(Debug)]
@@ -95,6 +95,10 @@ pub struct Written {
 
 impl Written {
     const BLOCKED: u8 = 2;
+
+    pub fn exit_code(self) -> u8 {
+        self.exit_code
+    }
 
     /// Whether stderr belongs to the answer, so that nothing else may come out on it.
     pub fn is_on_stderr(self) -> bool {
