@@ -114,8 +114,8 @@ impl Files {
                 }
             }
         }
-        let switched_off = match document(kind, bytes) {
-            Ok(document) if kind != ConfigFormat::HooksJson => switched_off(&document),
+        let switched_off = match document(file.format, bytes) {
+            Ok(document) if file.format != ConfigFormat::HooksJson => switched_off(&document),
             _ => Vec::new(),
         };
         Ok(FileContent::Read { hooks, switched_off, ours })
