@@ -24,8 +24,8 @@ pub use edits::{Edit, Goal, carry_out, new_file, prepare, remember_trust, source
 pub use goals::{Format, RegisteredCommand, is_registered, our_commands, pair_goals, system_goals};
 pub use launch::{LaunchError, launcher};
 pub use places::{
-    ConfigPlace, FLEET_BINARIES, InstallDir, Layer, PATIENCE, binary_name, default_managed_dir,
-    known_binaries, managed_folder, project_files, python_scripts, system_files, user_files, user_folder,
+    FLEET_BINARIES, InstallDir, PATIENCE, binary_name, default_managed_dir, known_binaries, managed_folder,
+    project_files, python_scripts, system_files, user_files, user_folder,
 };
 pub use protect::{ProtectError, protected_folder};
 pub use removal::{Cleared, Removal, carry_out_removal, forget_trust, prepare_removal};

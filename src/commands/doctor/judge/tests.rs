@@ -168,10 +168,10 @@ const CASES: &[Case] = {
             f.codex.config = Some(ConfigVerdict::Refused { file, position: Some((3, 7)), message });
         }),
         (ConfigRefused, Problem, NotProtected, |f| listing(f).errors.push("/c:1:1".into())),
-        (ConfigFile, Note, Protected, |f| {
+        (ConfigFormat, Note, Protected, |f| {
             f.codex.config = Some(ConfigVerdict::CannotTell { reason: "too old".into() });
         }),
-        (ConfigFile, Warning, Protected, |f| {
+        (ConfigFormat, Warning, Protected, |f| {
             f.files.push(FileFacts {
                 path: "/x".into(),
                 layer: Layer::Project,
