@@ -166,7 +166,7 @@ fn body(input: &[u8]) -> Result<bool, String> {
             return Err(format!("{} was allowed", event.name()));
         }
         for action in [action, Action::Warn, Action::Block] {
-            let subject = Subject { event, tool_name: Some("Bash"), fail_mode_problem: "" };
+            let subject = Subject { event, tool_name: Some("Bash"), fail_mode_problem: "", contact: None };
             let words = words(subject, &assessment, action);
             let line = answer::render(event, action, &words).map_err(|error| error.to_string())?;
             let Some(line) = line else { continue };

@@ -109,7 +109,7 @@ fn are_our_flags(arguments: &[String]) -> bool {
             Some(value) => !value.is_empty() && !value.chars().any(char::is_control),
             None => flag == "--post-strict",
         };
-        if !usable || seen.contains(&flag) {
+        if !usable || seen.contains(&flag) && !Enforced::SEVERAL.contains(&flag) {
             return false;
         }
         seen.push(flag);

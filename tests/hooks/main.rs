@@ -11,6 +11,7 @@ mod channels;
 mod clearing;
 mod code_mode;
 mod configuration;
+mod evidence;
 mod flags;
 mod golden;
 mod interrupt;

@@ -119,7 +119,8 @@ fn the_lines_of_every_kind_of_call_are_as_the_schema_says() {
     for (number, reply) in replies().into_iter().enumerate() {
         for event in [Event::ALL[number % 5], Event::PostToolUse] {
             let api = F5::answering(reply.clone());
-            let hook = Hook::of(event).arguments(["--fail-mode", "closed"]).against(&api);
+            let hook =
+                Hook::of(event).arguments(["--fail-mode", "closed", "--contact", "the SOC"]).against(&api);
             note(valid(&hook.run().log()));
         }
     }
@@ -133,7 +134,7 @@ fn the_lines_of_every_kind_of_call_are_as_the_schema_says() {
     // A long text whose pieces end at the same moment has more ids than are listed; that is left to chance.
     let documented: std::collections::BTreeSet<String> =
         schema()["properties"].as_object().expect("properties").keys().cloned().collect();
-    let rare = ["more_scan_ids", "contact"].map(str::to_owned).into();
+    let rare = ["more_scan_ids"].map(str::to_owned).into();
     let unseen: Vec<_> = documented
         .difference(&fields)
         .filter(|name| !std::collections::BTreeSet::contains(&rare, *name))

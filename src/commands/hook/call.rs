@@ -96,6 +96,7 @@ fn scan(payload: &Payload, settings: &Settings, started: Instant) -> Result<Scan
             payload.tool_name.as_deref(),
             payload.session_id.as_deref(),
             payload.turn_id.as_deref(),
+            &settings.metadata,
         ),
     };
     let result = client.scan_blocking(&job);

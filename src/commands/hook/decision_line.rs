@@ -17,6 +17,8 @@ use crate::system::Env;
 
 /// A scan id has at most so many bytes; the service's have 36.
 const SCAN_ID: usize = 128;
+/// A contact has at most 200 characters.
+const CONTACT: usize = 800;
 /// What stands where a path was.
 const PATH: &str = "<path>";
 
@@ -62,6 +64,13 @@ pub fn decision_line(
         decision: log_word(call.event, action).to_owned(),
         fail_mode: setup.settings.fail_mode.as_str().to_owned(),
         enforced: setup.enforced.given().map(|(flag, _)| flag.trim_start_matches('-').to_owned()).collect(),
+        contact: setup
+            .settings
+            .contact
+            .clone()
+            .value
+            .filter(|_| action != Action::Allow)
+            .map(|text| fitting(&text, CONTACT)),
         characters: call.text.as_ref().map(|text| count(text.chars().count())),
         duration_ms: milliseconds(times.written),
         address: setup.settings.base_url.as_ref().ok().map(|url| fitting(&url.origin(), NAME)),

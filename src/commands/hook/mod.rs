@@ -20,7 +20,7 @@ use std::time::{Duration, Instant};
 use call::{Call, assess, drain_stdin, event_on_stdin};
 use decision_line::{Answered, Setup, decision_line, tell_people};
 use overtime::Overtime;
-use reply::Reply;
+use reply::{Reply, Says};
 use unusable::{named_event, strictest_fail_mode, usage_problem, wants_help};
 
 use crate::event::Event;
@@ -88,7 +88,8 @@ fn guarded<T: From<ExitCode>>(event: Event, flag: Option<OsString>, run: impl Fn
     catch_unwind(AssertUnwindSafe(run)).unwrap_or_else(|_| {
         let policy = Policy { fail_mode: mode, flagged_output: FlaggedOutput::Withhold };
         let _ = supervise(Instant::now() + LOG_TIME, drain_stdin);
-        let reply = Reply::new(&Call::unread(event), &not_scanned(ScanError::Internal), policy, "");
+        let reply =
+            Reply::new(&Call::unread(event), &not_scanned(ScanError::Internal), policy, Says::default());
         ExitCode::from(reply.write()).into()
     })
 }
@@ -113,15 +114,18 @@ fn answer_call(subcommand: Event, enforced: &Enforced, usage: Option<String>, st
     phase::ended("settings", started);
 
     let policy = Policy { fail_mode: *settings.fail_mode, flagged_output: *settings.flagged_output };
-    let fail_mode_problem = settings.fail_mode.problem.clone().unwrap_or_default();
     let budget = settings.budget();
     let settings = Arc::new(settings);
     let seen = Arc::new(OnceLock::new());
     let outcome = {
-        let (seen, fail_mode_problem) = (Arc::clone(&seen), fail_mode_problem.clone());
+        let (seen, settings) = (Arc::clone(&seen), Arc::clone(&settings));
         move |assessment: Assessment| {
             let call = seen.get().cloned().unwrap_or_else(|| Call::unread(subcommand));
-            let reply = Reply::new(&call, &assessment, policy, &fail_mode_problem);
+            let says = Says {
+                fail_mode_problem: settings.fail_mode.problem.as_deref().unwrap_or_default(),
+                contact: settings.contact.as_deref(),
+            };
+            let reply = Reply::new(&call, &assessment, policy, says);
             Outcome { call, assessment, reply }
         }
     };

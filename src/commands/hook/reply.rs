@@ -13,6 +13,15 @@ use crate::stdio::{BlockBy, Stream, stderr_is_stdout, stdout_is_lost, write_with
 /// So long each stream is waited for, where nobody takes what is written. An answer fits into an empty pipe.
 pub const PATIENCE: Duration = Duration::from_millis(250);
 
+/// What the settings have to say in an answer.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Says<'a> {
+    /// Why the fail mode is closed although nobody wrote "closed"; empty otherwise.
+    pub fail_mode_problem: &'a str,
+    /// Whom to ask about a refusal.
+    pub contact: Option<&'a str>,
+}
+
 /// An answer that only has to be written.
 #[derive(Debug)]
 pub struct Reply {
@@ -28,10 +37,15 @@ pub struct Reply {
 
 impl Reply {
     /// Decides, and finds the words.
-    pub fn new(call: &Call, assessment: &Assessment, policy: Policy, fail_mode_problem: &str) -> Self {
+    pub fn new(call: &Call, assessment: &Assessment, policy: Policy, says: Says<'_>) -> Self {
         let event = call.event;
         let action = decide(event, assessment, policy);
-        let subject = Subject { event, tool_name: call.tool_name.as_deref(), fail_mode_problem };
+        let subject = Subject {
+            event,
+            tool_name: call.tool_name.as_deref(),
+            fail_mode_problem: says.fail_mode_problem,
+            contact: says.contact,
+        };
         let words = words(subject, assessment, action);
         let line = |text: String| if text.is_empty() { text } else { text + "\n" };
         // JSON that could not be made is JSON that can't be written.
