@@ -149,18 +149,22 @@ fn append(path: &Path, mut lines: Vec<u8>, call: Option<CallLine>) -> io::Result
         return Ok(());
     }
     let regular = is_regular(path)?;
-    if let (true, Some(folder)) = (regular, missing_folder(path)) {
-        create_private_folder(folder)?;
-    }
+    // The folder is made where it turns out to be missing: to look for it first takes its time for every call.
+    let (mut file, size) = match open(path, regular) {
+        Err(error) if regular && error.kind() == io::ErrorKind::NotFound => {
+            create_private_folder(path.parent().ok_or(error)?)?;
+            open(path, regular)?
+        }
+        opened => opened?,
+    };
     if let Some(CallLine { mut line, text }) = call {
         // Next to a device or a pipe there is no place for a key.
         line.hmac_sha256 = text.filter(|_| regular).and_then(|text| keyed_hash(path, &text));
         lines.extend(line.to_json());
     }
-    let mut file = open(path, regular)?;
-    if regular && file.metadata()?.len() >= MAX_SIZE {
+    if regular && size >= MAX_SIZE {
         rotate(path);
-        file = open(path, regular)?;
+        (file, _) = open(path, regular)?;
     }
     // One write in append mode: lines of parallel processes do not mix.
     file.write_all(&lines)
@@ -215,23 +219,24 @@ fn missing_folder(path: &Path) -> Option<&Path> {
 }
 
 /// Opens for appending, creates private to the user. A device or a stream is opened without waiting for somebody to read
-/// from it.
-fn open(path: &Path, regular: bool) -> io::Result<File> {
+/// from it. With its size.
+fn open(path: &Path, regular: bool) -> io::Result<(File, u64)> {
     let mut options = appending();
     if is_systems_name(path) {
         #[cfg(unix)]
         std::os::unix::fs::OpenOptionsExt::custom_flags(&mut options, libc::O_NONBLOCK);
-        return options.open(path);
+        return Ok((options.open(path)?, 0));
     }
     #[cfg(unix)]
     std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
     open_own(path, options.create(regular))
 }
 
-fn open_own(path: &Path, options: &mut OpenOptions) -> io::Result<File> {
+fn open_own(path: &Path, options: &mut OpenOptions) -> io::Result<(File, u64)> {
     let file = no_follow::open(path, options)?;
-    Privilege::among_users().may_write_to(&file.metadata()?)?;
-    Ok(file)
+    let metadata = file.metadata()?;
+    Privilege::among_users().may_write_to(&metadata)?;
+    Ok((file, metadata.len()))
 }
 
 /// On Windows a user's folders are private to the user by inheritance.
