@@ -1,5 +1,6 @@
 //! The command line: structs for clap, no behaviour.
 
+mod evidence;
 mod install;
 mod login;
 mod reference;
@@ -12,6 +13,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use crate::event::Event;
 use crate::settings::Enforced;
 
+pub use evidence::{ReportArgs, WhyArgs};
 pub use install::{InstallArgs, Target, UninstallArgs};
 pub use login::{LoginArgs, LogoutArgs, TokenService};
 pub use reference::{CompletionsArgs, ManArgs};
@@ -58,6 +60,12 @@ pub enum Command {
     /// Scans a greeting with the settings that the hooks would use, and says step by step what works
     #[command(after_help = ENVIRONMENT)]
     Smoketest(SmoketestArgs),
+    /// Counts what the hooks decided, what it cost, and what was not scanned
+    #[command(after_help = evidence::REPORT_HELP)]
+    Report(ReportArgs),
+    /// Explains a refusal, a warning or a missing scan: which scanner, what to do, whom to ask
+    #[command(after_help = evidence::WHY_HELP)]
+    Why(WhyArgs),
     /// Writes a shell's completion script to stdout
     Completions(CompletionsArgs),
     /// Writes the manual page to stdout

@@ -6,7 +6,9 @@ mod hook;
 pub mod install;
 mod login;
 mod reference;
+mod report;
 mod smoketest;
+mod why;
 
 use std::ffi::OsString;
 use std::process::ExitCode;
@@ -53,6 +55,8 @@ fn run(command: Command, started: Instant) -> ExitCode {
         Command::DumpConfig(args) => dump_config::run(&args, started),
         Command::Doctor(args) => doctor::run(&args),
         Command::Smoketest(args) => smoketest::run(&args),
+        Command::Report(args) => report::run(&args),
+        Command::Why(args) => why::run(&args),
         Command::Completions(args) => reference::completions(&args),
         Command::Man(args) => reference::man(&args),
     }

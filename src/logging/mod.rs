@@ -7,6 +7,7 @@
 mod decision_line;
 mod file;
 mod key;
+pub mod read;
 mod rotation;
 
 use std::io::{self, IsTerminal};
