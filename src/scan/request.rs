@@ -18,7 +18,6 @@ pub struct Metadata(Vec<(String, String)>);
 
 impl Metadata {
     /// The event's name and what Codex said about the call, cut to the service's limits, and what is registered.
-    #[must_use]
     pub fn new(
         hook: &str,
         tool_name: Option<&str>,

@@ -1,31 +1,34 @@
 //! `f5-guard report` and `f5-guard why`: what the built program says about logs that real hooks have written, and about
 //! logs that somebody made up.
 
+#![allow(clippy::restriction)] // a test may panic
+
 #[path = "../support/mod.rs"]
 mod support;
 
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output};
 
 use f5_stand_in::f5::{F5, Fault, Verdict};
 use serde_json::Value;
 
-use support::{Event, Hook, program};
+use support::home::Run;
+use support::{Event, FakeHome, Hook, program};
 
 /// Somebody with a log.
 struct User {
-    home: tempfile::TempDir,
+    home: FakeHome,
 }
 
 impl User {
     fn new() -> Self {
-        let home = tempfile::tempdir().expect("a home");
-        std::fs::create_dir_all(home.path().join(".codex/logs")).expect("a folder");
+        let mut home = FakeHome::new();
+        home.set("CODEX_HOME", home.codex());
+        std::fs::create_dir(home.codex().join("logs")).expect("a folder");
         Self { home }
     }
 
     fn log(&self) -> PathBuf {
-        self.home.path().join(".codex/logs/f5_guardrails.log")
+        self.home.codex().join("logs/f5_guardrails.log")
     }
 
     /// A hook whose line goes into this user's log.
@@ -33,25 +36,13 @@ impl User {
         Hook::of(event).env("F5_GUARDRAILS_LOG_FILE", self.log())
     }
 
-    fn run(&self, arguments: &[&str]) -> Output {
-        let mut command = Command::new(program());
-        command
-            .args(arguments)
-            .env_clear()
-            .env("HOME", self.home.path())
-            .env("USERPROFILE", self.home.path());
-        if let Some(root) = std::env::var_os("SystemRoot") {
-            command.env("SystemRoot", root);
-        }
-        command.env("CODEX_HOME", self.home.path().join(".codex")).current_dir(self.home.path());
-        command.output().expect("the program starts")
+    fn run(&self, arguments: &[&str]) -> Run {
+        self.home.run(arguments)
     }
 
     #[track_caller]
     fn says(&self, arguments: &[&str]) -> String {
-        let output = self.run(arguments);
-        assert!(output.status.success(), "{output:?}");
-        String::from_utf8(output.stdout).expect("UTF-8")
+        self.run(arguments).succeeds("it has something to say")
     }
 
     #[track_caller]
@@ -181,8 +172,8 @@ fn why_explains_the_last_refusal_and_one_by_its_scan() {
     let five = user.says(&["why", "-n", "5"]);
     assert_eq!(five.matches("  When ").count(), 5, "{five}");
     let missing = user.run(&["why", "scan-9999"]);
-    assert_eq!(missing.status.code(), Some(1));
-    assert!(String::from_utf8_lossy(&missing.stderr).contains("scan-9999"), "{missing:?}");
+    assert_eq!(missing.code, Some(1));
+    assert!(missing.stderr.contains("scan-9999"), "{missing:?}");
 }
 
 #[test]
@@ -220,7 +211,7 @@ fn the_page_is_private_and_whole() {
         assert_eq!(std::fs::read_to_string(&precious).expect("it is there"), "x");
     }
     let folder = user.run(&["report", "--html", "."]);
-    assert_eq!(folder.status.code(), Some(1), "{folder:?}");
+    assert_eq!(folder.code, Some(1), "{folder:?}");
 }
 
 /// Everything that somebody could put into a log.
@@ -277,16 +268,16 @@ fn without_a_log_both_say_so() {
     let user = User::new();
     assert!(user.says(&["report"]).contains("There is no log yet"));
     let why = user.run(&["why"]);
-    assert_eq!(why.status.code(), Some(1));
-    assert!(String::from_utf8_lossy(&why.stderr).contains("There is no log yet"), "{why:?}");
+    assert_eq!(why.code, Some(1));
+    assert!(why.stderr.contains("There is no log yet"), "{why:?}");
 }
 
 #[test]
 fn options_that_cannot_be_used_are_refused_in_words() {
     let user = User::new();
     let said = user.run(&["report", "--since", "yesterday"]);
-    assert_eq!(said.status.code(), Some(1));
-    assert!(String::from_utf8_lossy(&said.stderr).contains("--since can't be used"), "{said:?}");
+    assert_eq!(said.code, Some(1));
+    assert!(said.stderr.contains("--since can't be used"), "{said:?}");
 }
 
 /// What `doctor` calls to see whether the hooks run is nobody's work.
@@ -346,16 +337,10 @@ fn a_full_set_of_logs_takes_little_memory() {
         let suffix = if number == 0 { String::new() } else { format!(".{number}") };
         std::fs::write(user.log().with_extension(format!("log{suffix}")), text).expect("a log");
     }
-    let output = Command::new("/bin/sh")
-        // What it may take for itself, in KiB.
-        .args(["-c", "ulimit -d 100000 && exec \"$0\" report --json"])
-        .arg(program())
-        .env_clear()
-        .env("HOME", user.home.path())
-        .env("CODEX_HOME", user.home.path().join(".codex"))
-        .output()
-        .expect("a shell");
-    assert!(output.status.success(), "{output:?}");
-    let report: Value = serde_json::from_slice(&output.stdout).expect("JSON");
+    let mut shell = user.home.command("/bin/sh");
+    // What it may take for itself, in KiB.
+    shell.args(["-c", "ulimit -d 100000 && exec \"$0\" report --json"]).arg(program());
+    let report = Run::of(&mut shell, b"").succeeds("in little memory");
+    let report: Value = serde_json::from_str(&report).expect("JSON");
     assert!(report["calls"].as_u64().expect("a number") > 80_000, "{}", report["calls"]);
 }

@@ -7,7 +7,7 @@ mod screen;
 mod since;
 mod summary;
 
-use std::io::{self, IsTerminal, Write};
+use std::io::{self, Write};
 use std::path::Path;
 use std::process::ExitCode;
 use std::time::SystemTime;
@@ -23,6 +23,7 @@ use crate::logging::read::read;
 use crate::printable::printable;
 use crate::settings::LogSettings;
 use crate::system::Env;
+use crate::terminal::Paint;
 
 const PROCESS_ENV: Env<'static> = &|name| std::env::var_os(name);
 
@@ -65,9 +66,7 @@ fn report(args: &ReportArgs) -> Result<(), String> {
         let json = serde_json::to_string_pretty(&summary).map_err(|error| error.to_string())?;
         return show(&(json + "\n"));
     }
-    let colour =
-        io::stdout().is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty());
-    show(&screen::render(&summary, &since.words, colour))
+    show(&screen::render(&summary, &since.words, Paint::for_stdout()))
 }
 
 /// A closed pipe is the reader's wish.

@@ -1,10 +1,11 @@
 //! The page's file: whole or not at all, and readable by its owner only.
 
 use std::fs;
-use std::io::{self, Write};
+use std::io;
 use std::path::Path;
 
 use crate::access::Privilege;
+use crate::file_edit::{FileEditError, NewFile, write_own};
 
 /// Writes `text` to `path`, into a new file that takes the place of whatever file or link is there.
 pub fn write(path: &Path, text: &str) -> io::Result<()> {
@@ -17,8 +18,11 @@ pub fn write(path: &Path, text: &str) -> io::Result<()> {
         _ => {}
     }
     let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    let mut file = tempfile::Builder::new().prefix(".f5-guard-report-").tempfile_in(folder)?;
-    file.write_all(text.as_bytes())?;
-    file.persist(path).map_err(|failed| failed.error)?;
-    Ok(())
+    if !folder.is_dir() {
+        return Err(io::Error::other("its folder does not exist"));
+    }
+    write_own(path, text.as_bytes(), NewFile::Private).map_err(|error| match error {
+        FileEditError::Write { source, .. } => source,
+        other => io::Error::other(other),
+    })
 }

@@ -2,14 +2,13 @@
 
 use std::fmt::Write;
 
+use anstyle::Style;
+
 use super::latency::Percentiles;
 use super::summary::{Cause, Named, Summary, Tally};
 use crate::printable::printable;
+use crate::terminal::{BOLD, GREEN, Paint, RED, YELLOW};
 
-const GREEN: &str = "32";
-const YELLOW: &str = "33";
-const RED: &str = "31";
-const BOLD: &str = "1";
 /// Columns of a name.
 const NAME: usize = 22;
 /// Columns of the longest bar.
@@ -18,21 +17,21 @@ const BAR: usize = 30;
 const ROWS: usize = 12;
 
 /// `words` says which period it is.
-pub fn render(summary: &Summary, words: &str, colour: bool) -> String {
+pub fn render(summary: &Summary, words: &str, paint: Paint) -> String {
     let mut out = String::new();
     // Writing to a string never fails.
-    let _ = Screen { out: &mut out, colour }.report(summary, words);
+    let _ = Screen { out: &mut out, paint }.report(summary, words);
     out
 }
 
 struct Screen<'a> {
     out: &'a mut String,
-    colour: bool,
+    paint: Paint,
 }
 
 impl Screen<'_> {
     fn report(&mut self, summary: &Summary, words: &str) -> std::fmt::Result {
-        let title = self.paint(BOLD, "F5 AI Guardrails");
+        let title = self.paint.word("F5 AI Guardrails", BOLD);
         let session = summary.session.as_deref().map(|id| format!(", session {id}")).unwrap_or_default();
         writeln!(self.out, "{title}: {words}, until {} UTC{session}", minute(&summary.until))?;
         let all = &summary.all;
@@ -62,22 +61,14 @@ impl Screen<'_> {
         self.unreadable(summary)
     }
 
-    fn paint(&self, code: &str, text: &str) -> String {
-        if self.colour && !text.is_empty() {
-            format!("\u{1b}[{code}m{text}\u{1b}[0m")
-        } else {
-            text.to_owned()
-        }
-    }
-
     fn heading(&mut self, text: &str, columns: &str) -> std::fmt::Result {
-        let heading = self.paint(BOLD, text);
+        let heading = self.paint.word(text, BOLD);
         let gap = (NAME + 2).saturating_sub(text.chars().count());
         writeln!(self.out, "\n{heading}{}{columns}", " ".repeat(gap))
     }
 
-    fn bar(&self, code: &str, value: u64, most: u64) -> String {
-        self.paint(code, &bar(value, most, BAR))
+    fn bar(&self, style: Style, value: u64, most: u64) -> String {
+        self.paint.word(&bar(value, most, BAR), style)
     }
 
     fn decisions(&mut self, all: &Tally) -> std::fmt::Result {
@@ -205,7 +196,7 @@ impl Screen<'_> {
             let tally = &day.tally;
             let (refused, unscanned) = (tally.decisions.refused(), tally.outcomes.not_scanned);
             let time = day.latency.total.map_or_else(|| "–".to_owned(), |total| format!("{} ms", total.p95));
-            let bar = self.paint(GREEN, &bar(tally.calls, most, 12));
+            let bar = self.paint.word(&bar(tally.calls, most, 12), GREEN);
             writeln!(
                 self.out,
                 "  {:<10} {bar}{}{:>7}{refused:>9}{unscanned:>13}{time:>13}",
@@ -289,7 +280,7 @@ mod tests {
 
     #[test]
     fn the_screen_says_what_was_counted() {
-        let shown = render(&summary(&some_calls()), "the last day", false);
+        let shown = render(&summary(&some_calls()), "the last day", Paint::off());
         assert_eq!(shown, include_str!("screen.golden.txt"), "{shown}");
     }
 
@@ -304,7 +295,7 @@ mod tests {
                 scanner.scanner_type = "x".repeat(200);
             }
         }
-        let shown = render(&summary(&entries), "the last 4 weeks", false);
+        let shown = render(&summary(&entries), "the last 4 weeks", Paint::off());
         for line in shown.lines() {
             assert!(line.chars().count() <= 80, "{line}");
         }
@@ -313,13 +304,13 @@ mod tests {
     #[test]
     fn colours_change_nothing_but_the_colour() {
         let summary = summary(&some_calls());
-        let coloured = render(&summary, "the last day", true);
+        let coloured = render(&summary, "the last day", Paint::on());
         assert!(coloured.contains("\u{1b}[31m"));
         let mut plain = coloured;
-        for code in [GREEN, YELLOW, RED, BOLD, "0"] {
+        for code in ["32", "33", "31", "1", "0"] {
             plain = plain.replace(&format!("\u{1b}[{code}m"), "");
         }
-        assert_eq!(plain, render(&summary, "the last day", false));
+        assert_eq!(plain, render(&summary, "the last day", Paint::off()));
     }
 
     #[test]
@@ -334,7 +325,7 @@ mod tests {
 
     #[test]
     fn without_a_call_it_says_so() {
-        let shown = render(&summary(&[]), "the last hour", false);
+        let shown = render(&summary(&[]), "the last hour", Paint::off());
         assert!(shown.contains("No call of a hook in that time."), "{shown}");
     }
 }

@@ -10,7 +10,6 @@ use crate::event::Event;
 use crate::logging::read::DOCTORS_SESSION;
 
 /// What Codex would send for this event in `cwd`, with a blank in place of the text.
-#[must_use]
 pub fn blank(event: Event, cwd: &Path) -> Vec<u8> {
     let mut payload = json!({
         "session_id": DOCTORS_SESSION, "turn_id": DOCTORS_SESSION, "transcript_path": null,
