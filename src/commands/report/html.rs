@@ -65,7 +65,7 @@ fn body(page: &mut String, summary: &Summary) -> std::fmt::Result {
         latency(page, summary)?;
         tallies(page, "By event", &summary.events)?;
         tallies(page, "By tool", &summary.tools)?;
-        tallies(page, "Scanners that objected", &summary.scanners)?;
+        scanners(page, &summary.scanners)?;
         causes(page, &summary.not_scanned)?;
         outages(page, summary)?;
     }
@@ -257,6 +257,28 @@ fn tallies(page: &mut String, heading: &str, rows: &[Named<Tally>]) -> std::fmt:
             outcomes.blank,
             decisions.warn,
             decisions.refused(),
+        )?;
+    }
+    writeln!(page, "</table>")?;
+    more(page, rows.len())
+}
+
+fn scanners(page: &mut String, rows: &[Named<Tally>]) -> std::fmt::Result {
+    let Some(most) = rows.first().map(|row| row.value.calls) else { return Ok(()) };
+    writeln!(
+        page,
+        "<h2>Scanners that objected</h2>\n<table><tr><th></th><th></th><th>calls</th><th>with a warning</th><th>refused</th></tr>"
+    )?;
+    for Named { name, value } in rows.iter().take(ROWS) {
+        write!(page, "<tr><td>{}</td>", escaped(name))?;
+        bar(page, "bad", value.calls, most)?;
+        let decisions = &value.decisions;
+        writeln!(
+            page,
+            "<td>{}</td><td>{}</td><td>{}</td></tr>",
+            value.calls,
+            decisions.warn,
+            decisions.refused()
         )?;
     }
     writeln!(page, "</table>")?;

@@ -51,7 +51,9 @@ pub fn explain(entry: &Entry, now: OffsetDateTime) -> String {
             }
         }
     }
-    row("Scan id", &scan_ids(line));
+    if line.outcome != "not_scanned" {
+        row("Scan id", &scan_ids(line));
+    }
     match &line.contact {
         Some(contact) => row("Whom to ask", &mistake(contact, line.scan_ids.first().map(String::as_str))),
         None if line.outcome != "not_scanned" => {
