@@ -14,7 +14,7 @@ use std::process::ExitCode;
 use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
-use call::{Call, assess, drain_stdin, event_on_stdin};
+use call::{Call, Caller, assess, caller_on_stdin, drain_stdin_within};
 use reply::Reply;
 use unusable::{named_event, strictest_fail_mode, usage_problem, wants_help};
 
@@ -27,7 +27,7 @@ use crate::phase;
 use crate::scan::ScanError;
 use crate::settings::values::{FailMode, FlaggedOutput};
 use crate::settings::{ANSWER_TIME, Env, Overrides, Settings, fail_mode};
-use crate::stdio::json_waits_on_stdin;
+use crate::stdio::{give_stderr_back, json_waits_on_stdin, keep_stderr_for_the_answer};
 use crate::supervise::{Interrupted, supervise};
 
 /// The log gets no more time than this after the answer: the process must end before the hook's timeout.
@@ -44,8 +44,8 @@ pub fn run(event: Event, args: HookArgs, started: Instant) -> ExitCode {
 }
 
 /// Runs a command line that clap refused, or that asks for help or the version: Codex takes clap's exit as "go ahead"
-/// for some events and as an endless loop for others. With a payload on stdin it is a scan error, answered by the
-/// fail mode that can still be read from it: one that asks for `closed` anywhere is closed. `None` where nobody
+/// for some events and as an endless loop for others. With a payload on stdin, whole or not, it is a scan error, answered by
+/// the fail mode that can still be read from it: one that asks for `closed` anywhere is closed. `None` where nobody
 /// called a hook.
 pub fn run_unusable(args: &[OsString], error: &clap::Error, started: Instant) -> Option<ExitCode> {
     if io::stdin().is_terminal() {
@@ -54,22 +54,30 @@ pub fn run_unusable(args: &[OsString], error: &clap::Error, started: Instant) ->
     let overrides = Overrides { fail_mode: strictest_fail_mode(args), ..Overrides::default() };
     let named = named_event(args);
     let is_hook = named.is_some() && !wants_help(error);
-    if !is_hook && !json_waits_on_stdin(PAYLOAD_COMES_WITHIN) {
-        return None;
-    }
+    let or_named = named.unwrap_or(Event::PreToolUse);
     let flag = &overrides.fail_mode;
     // The payload may take its time, and a signal may come first.
-    guarded(named.unwrap_or(Event::PreToolUse), flag.clone(), || {
-        let event = match named {
-            Some(event) if is_hook => event,
-            _ => {
-                let limit = Settings::read(&overrides, PROCESS_ENV).budget().limit;
-                supervise(started + limit, event_on_stdin).ok().flatten().or(named)?
-            }
-        };
+    guarded(or_named, flag.clone(), || {
+        let event = if is_hook { or_named } else { event_of_codex(&overrides, started)?.unwrap_or(or_named) };
         let usage = usage_problem(error);
         Some(guarded(event, flag.clone(), || answer_call(event, &overrides, Some(usage), started)))
     })
+}
+
+/// The event of Codex's call, as far as stdin shows it within the deadline; `None` where it is somebody else's.
+fn event_of_codex(overrides: &Overrides, started: Instant) -> Option<Option<Event>> {
+    if !json_waits_on_stdin(PAYLOAD_COMES_WITHIN) {
+        return None;
+    }
+    keep_stderr_for_the_answer();
+    let limit = Settings::read(overrides, PROCESS_ENV).budget().limit;
+    match caller_on_stdin(started + limit) {
+        Caller::Codex(event) => Some(event),
+        Caller::Somebody => {
+            give_stderr_back();
+            None
+        }
+    }
 }
 
 /// The last line of defence: a panic outside the supervised work.
@@ -83,7 +91,7 @@ fn guarded<T: From<ExitCode>>(event: Event, flag: Option<OsString>, run: impl Fn
     }
     catch_unwind(AssertUnwindSafe(run)).unwrap_or_else(|_| {
         let policy = Policy { fail_mode: mode, flagged_output: FlaggedOutput::Withhold };
-        let _ = supervise(Instant::now() + LOG_TIME, drain_stdin);
+        drain_stdin_within(LOG_TIME);
         let reply = Reply::new(&Call::unread(event), &not_scanned(ScanError::Internal), policy, "");
         ExitCode::from(reply.write()).into()
     })
@@ -108,6 +116,7 @@ fn answer_call(
     usage: Option<String>,
     started: Instant,
 ) -> ExitCode {
+    keep_stderr_for_the_answer();
     let settings = Settings::read(overrides, PROCESS_ENV);
     let log = logging::init(&settings.log, Stderr::Deferred);
     settings.problems().for_each(|problem| tracing::warn!("{problem}"));
@@ -125,20 +134,23 @@ fn answer_call(
             Outcome { call, assessment, reply }
         }
     };
+    // A call that names no hook may have waited for its payload already.
+    let late = usage.clone().map_or_else(|| Failure::Scan(budget.into()), Failure::Usage);
     let work = {
         let (seen, outcome) = (Arc::clone(&seen), outcome.clone());
         move || outcome(assess(subcommand, usage, &settings, started, &seen))
     };
     // The work knows more about a scan that is late than this thread does: it gets the time to tell.
-    let found = supervise(started + budget.limit + ANSWER_TIME, work).unwrap_or_else(|interrupted| {
-        outcome(not_scanned(match interrupted {
-            Interrupted::TimedOut => budget.into(),
-            Interrupted::Panicked => ScanError::Internal,
+    let deadline = started + budget.limit;
+    let found = supervise(deadline + ANSWER_TIME, work).unwrap_or_else(|interrupted| {
+        outcome(match interrupted {
+            Interrupted::TimedOut => Assessment::NotScanned(late),
+            Interrupted::Panicked => not_scanned(ScanError::Internal),
             Interrupted::NotStarted => {
-                drain_stdin();
-                ScanError::Internal
+                drain_stdin_within(deadline.saturating_duration_since(Instant::now()));
+                not_scanned(ScanError::Internal)
             }
-        }))
+        })
     });
     let assessed = Instant::now();
     let written = found.reply.write();
