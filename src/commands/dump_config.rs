@@ -12,7 +12,7 @@ use crate::dump::{self, Contents, Document, Header, Highlight, Outcome, Progress
 use crate::logging;
 use crate::printable::printable;
 use crate::redact::Redactor;
-use crate::secret::Secret;
+use crate::secret::{Hidden, Secret};
 use crate::settings::{BaseUrl, Env, Overrides, PlainHttp, Settings, Source};
 use crate::token::store::{self, Manner};
 use crate::token::{self, Entry, Kind, TokenError};
@@ -39,11 +39,12 @@ pub fn run(args: &DumpConfigArgs, started: Instant) -> ExitCode {
     let env: Env<'_> = &|name| std::env::var_os(name);
     let overrides = Overrides { base_url: args.base_url.clone(), ..Overrides::default() };
     let settings = Settings::read(&overrides, env);
-    let log = logging::init(&settings.log, logging::Stderr::Immediate);
-    let code = match dump(args, &settings, env, started) {
+    let hidden = Hidden::default();
+    let log = logging::init(&settings.log, logging::Stderr::Immediate, &hidden);
+    let code = match dump(args, &settings, env, started, &hidden) {
         Ok(outcome) => outcome.exit_code(),
         Err(problem) => {
-            tell(&format!("[ERROR] {problem}"));
+            tell(&format!("[ERROR] {}", hidden.without(&problem)));
             Outcome::Nothing.exit_code()
         }
     };
@@ -57,6 +58,7 @@ fn dump(
     settings: &Settings,
     env: Env<'_>,
     started: Instant,
+    hidden: &Hidden,
 ) -> Result<Outcome, String> {
     let base_url = base_url(settings)?;
     let found = global_token(&base_url, env, started + token::STORE_TIME)
@@ -68,6 +70,7 @@ fn dump(
              read the whole configuration."
         )
     })?;
+    hidden.learn(&token);
     let to_stdout = args.output.as_os_str() == "-";
     if !to_stdout {
         dump::check_place(&args.output).map_err(|error| error.to_string())?;

@@ -9,6 +9,7 @@ use crate::hook::payload::{self, MAX_PAYLOAD};
 use crate::hook::{Assessment, Event, Failure, Payload, PayloadError};
 use crate::phase;
 use crate::scan::{Metadata, ScanClient, ScanDirection, ScanError, ScanJob, ScanReport};
+use crate::secret::Hidden;
 use crate::settings::{Env, Settings};
 use crate::stdio;
 use crate::supervise::{Interrupted, supervise};
@@ -30,6 +31,13 @@ impl Call {
         Self { event, tool_name: None, session_id: None, turn_id: None, characters: None }
     }
 
+    /// The same without what is hidden: names and ids come from the model and from servers.
+    pub fn without(mut self, hidden: &Hidden) -> Self {
+        let texts = [&mut self.tool_name, &mut self.session_id, &mut self.turn_id];
+        texts.into_iter().flatten().for_each(|text| hidden.clean(text));
+        self
+    }
+
     fn of(payload: &Payload) -> Self {
         Self {
             event: payload.event,
@@ -41,13 +49,14 @@ impl Call {
     }
 }
 
-/// Reads the payload and scans it. `seen` learns what the call is about as soon as that is known.
+/// Reads the payload and scans it. `seen` learns what the call is about as soon as that is known, and `hidden` the token.
 pub fn assess(
     subcommand: Event,
     usage: Option<String>,
     settings: &Settings,
     started: Instant,
     seen: &OnceLock<Call>,
+    hidden: &Hidden,
 ) -> Assessment {
     let failed = |failure: Failure| Assessment::NotScanned(failure);
     let begun = Instant::now();
@@ -79,12 +88,18 @@ pub fn assess(
     if payload.is_blank() {
         return Assessment::NothingToScan;
     }
-    Assessment::of_scan(scan(&payload, settings, started), payload.is_cut)
+    Assessment::of_scan(scan(&payload, settings, started, hidden), payload.is_cut)
 }
 
-fn scan(payload: &Payload, settings: &Settings, started: Instant) -> Result<ScanReport, ScanError> {
+fn scan(
+    payload: &Payload,
+    settings: &Settings,
+    started: Instant,
+    hidden: &Hidden,
+) -> Result<ScanReport, ScanError> {
     let env: Env<'_> = &|name| std::env::var_os(name);
     let settings = token::completed(settings, env, started + settings.budget().limit)?;
+    settings.api_token.iter().for_each(|token| hidden.learn(token));
     let client = ScanClient::new(&settings, started)?;
     let job = ScanJob {
         content: &payload.content,

@@ -25,6 +25,7 @@ use crate::interrupt;
 use crate::logging::{self, Decided, Stderr};
 use crate::phase;
 use crate::scan::ScanError;
+use crate::secret::Hidden;
 use crate::settings::values::{FailMode, FlaggedOutput};
 use crate::settings::{ANSWER_TIME, Env, Overrides, Settings, fail_mode};
 use crate::stdio::{give_stderr_back, json_waits_on_stdin, keep_stderr_for_the_answer};
@@ -92,7 +93,13 @@ fn guarded<T: From<ExitCode>>(event: Event, flag: Option<OsString>, run: impl Fn
     catch_unwind(AssertUnwindSafe(run)).unwrap_or_else(|_| {
         let policy = Policy { fail_mode: mode, flagged_output: FlaggedOutput::Withhold };
         drain_stdin_within(LOG_TIME);
-        let reply = Reply::new(&Call::unread(event), &not_scanned(ScanError::Internal), policy, "");
+        let reply = Reply::new(
+            &Call::unread(event),
+            &not_scanned(ScanError::Internal),
+            policy,
+            "",
+            &Hidden::default(),
+        );
         ExitCode::from(reply.write()).into()
     })
 }
@@ -118,7 +125,9 @@ fn answer_call(
 ) -> ExitCode {
     keep_stderr_for_the_answer();
     let settings = Settings::read(overrides, PROCESS_ENV);
-    let log = logging::init(&settings.log, Stderr::Deferred);
+    let hidden = Hidden::default();
+    settings.api_token.iter().for_each(|token| hidden.learn(token));
+    let log = logging::init(&settings.log, Stderr::Deferred, &hidden);
     settings.problems().for_each(|problem| tracing::warn!("{problem}"));
     phase::ended("settings", started);
 
@@ -127,10 +136,10 @@ fn answer_call(
     let budget = settings.budget();
     let seen = Arc::new(OnceLock::new());
     let outcome = {
-        let (seen, fail_mode_problem) = (Arc::clone(&seen), fail_mode_problem.clone());
+        let (seen, hidden) = (Arc::clone(&seen), hidden.clone());
         move |assessment: Assessment| {
-            let call = seen.get().cloned().unwrap_or_else(|| Call::unread(subcommand));
-            let reply = Reply::new(&call, &assessment, policy, &fail_mode_problem);
+            let call = seen.get().cloned().unwrap_or_else(|| Call::unread(subcommand)).without(&hidden);
+            let reply = Reply::new(&call, &assessment, policy, &fail_mode_problem, &hidden);
             Outcome { call, assessment, reply }
         }
     };
@@ -138,7 +147,7 @@ fn answer_call(
     let late = usage.clone().map_or_else(|| Failure::Scan(budget.into()), Failure::Usage);
     let work = {
         let (seen, outcome) = (Arc::clone(&seen), outcome.clone());
-        move || outcome(assess(subcommand, usage, &settings, started, &seen))
+        move || outcome(assess(subcommand, usage, &settings, started, &seen, &hidden))
     };
     // The work knows more about a scan that is late than this thread does: it gets the time to tell.
     let deadline = started + budget.limit;

@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 use super::checks::{Problem, Scan, Step};
 use crate::printable::printable;
 use crate::scan::ScanReport;
+use crate::secret::Hidden;
 use crate::tls_diagnostics::Report as Diagnosis;
 use crate::transport::{Exchange, ExchangeResult, Message};
 
@@ -28,6 +29,8 @@ enum Ending {
 /// A report in the making.
 pub struct Report {
     format: Format,
+    /// What no line may show, whatever it was made of.
+    hidden: Hidden,
     steps: Vec<Value>,
     warnings: Vec<String>,
     exchanges: Option<Vec<Exchange>>,
@@ -41,9 +44,10 @@ pub struct Report {
 }
 
 impl Report {
-    pub fn start(format: Format) -> Self {
+    pub fn start(format: Format, hidden: Hidden) -> Self {
         let report = Self {
             format,
+            hidden,
             steps: Vec::new(),
             warnings: Vec::new(),
             exchanges: None,
@@ -69,7 +73,7 @@ impl Report {
             Format::Text { .. } => self.line(words),
             Format::Json => {
                 // Nothing can be done about a closed stderr.
-                let _ = writeln!(io::stderr(), "{words}");
+                let _ = writeln!(io::stderr(), "{}", self.hidden.without(words));
             }
         }
     }
@@ -190,6 +194,7 @@ impl Report {
         if let Some(diagnosis) = &self.diagnosis {
             object["tls_diagnostics"] = json!(diagnosis);
         }
+        clean(&mut object, &self.hidden);
         print(&format!("{object:#}"));
     }
 
@@ -201,7 +206,8 @@ impl Report {
     /// A line of the text report; nothing where the report is JSON.
     fn line(&self, text: &str) {
         if self.format != Format::Json {
-            print(text);
+            let lines: Vec<_> = text.lines().map(|line| self.hidden.without(line)).collect();
+            print(&lines.join("\n"));
         }
     }
 
@@ -227,6 +233,16 @@ const RESET: &str = "\u{1b}[0m";
 fn print(text: &str) {
     // Nothing can be done about a closed terminal, and it must not become a panic.
     let _ = writeln!(io::stdout(), "{text}");
+}
+
+/// Takes what is hidden out of every text.
+fn clean(value: &mut Value, hidden: &Hidden) {
+    match value {
+        Value::String(text) => hidden.clean(text),
+        Value::Array(items) => items.iter_mut().for_each(|item| clean(item, hidden)),
+        Value::Object(fields) => fields.values_mut().for_each(|field| clean(field, hidden)),
+        _ => {}
+    }
 }
 
 fn objection(report: &ScanReport) -> String {
