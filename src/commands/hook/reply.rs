@@ -138,6 +138,22 @@ mod tests {
         }
     }
 
+    #[test]
+    fn a_tools_name_that_is_the_token_leaves_the_rest_of_the_words() {
+        let hidden = Hidden::default();
+        let token = "planted0token7Qx2vLm9Rt4Wz8";
+        hidden.learn(&Secret::new(token));
+        let call = Call { tool_name: Some(spelt(token, 3)), ..Call::unread(Event::PreToolUse) };
+        let policy = Policy { fail_mode: FailMode::Closed, flagged_output: FlaggedOutput::Warn };
+        let failure = Assessment::NotScanned(Failure::CutOutput);
+        let reply = Reply::new(&call.without(&hidden), &failure, policy, "", &hidden);
+        assert!(
+            reply.text.starts_with("F5 Guardrails could not scan this call of (redacted): "),
+            "{}",
+            reply.text
+        );
+    }
+
     proptest! {
         #[test]
         fn nothing_that_is_hidden_is_said_whatever_holds_it(
