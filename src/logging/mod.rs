@@ -19,8 +19,9 @@ use tracing_subscriber::prelude::*;
 use file::Immediate;
 pub use file::{Log, check};
 
+use crate::event::Event;
 use crate::hook::decision::log_word;
-use crate::hook::{Action, Assessment, Event};
+use crate::hook::{Action, Assessment};
 use crate::printable::printable;
 use crate::secret::Hidden;
 use crate::settings::LogSettings;

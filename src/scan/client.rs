@@ -368,13 +368,13 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
-    use crate::settings::Overrides;
+    use crate::settings::Enforced;
 
     fn settings(variables: &[(&str, &str)]) -> Settings {
         let env = |name: &str| {
             variables.iter().find(|(known, _)| *known == name).map(|(_, value)| OsString::from(value))
         };
-        Settings::read(&Overrides::default(), &env)
+        Settings::read(&Enforced::default(), &env)
     }
 
     fn job(content: &str) -> ScanJob<'_> {

@@ -3,13 +3,14 @@
 use std::time::Instant;
 
 use super::address::Service;
-use super::report::say;
 use super::verify::{self, Verified};
 use super::{PATIENCE, may_ask};
 use crate::commands::dump_config::global_token;
 use crate::scan::ScanError;
 use crate::secret::{Hidden, Secret};
-use crate::settings::{Env, Source};
+use crate::settings::Source;
+use crate::stdio::say_line;
+use crate::system::Env;
 use crate::token::store::{self, Manner};
 use crate::token::{self, Kind, STORE_TIME};
 
@@ -17,7 +18,7 @@ use crate::token::{self, Kind, STORE_TIME};
 pub fn report(service: &Service, env: Env<'_>) -> Result<bool, String> {
     let hidden = Hidden::default();
     service.settings.api_token.iter().for_each(|token| hidden.learn(token));
-    let say = |line: String| say(&hidden.without(&line));
+    let say = |line: String| say_line(&hidden.without(&line));
     say(format!("Service  {} ({})", service.shown(), service.from));
     // On a terminal macOS may ask for the permission that hooks can't ask for.
     let (manner, patience) =
