@@ -94,7 +94,7 @@ pub(super) fn windows_command(words: &[String]) -> String {
         // links in a path the outermost is followed first: else one in the project could hide behind another.
         "function k($p) { for ($n = 0; $n -lt 40; $n++) { \
          $p = (Resolve-Path -LiteralPath $p -ErrorAction SilentlyContinue).ProviderPath; \
-         if (-not $p -or $p -match '^\\\\[?.]' -or $p.ToUpperInvariant().StartsWith($r)) { return $false }; \
+         if (-not $p -or $p -match '^\\\\\\\\[?.]' -or $p.ToUpperInvariant().StartsWith($r)) { return $false }; \
          $l = ''; $x = $p; for ($i = 0; $x; $i++) { \
          if ($i -gt 100 -or (Test-Path -LiteralPath ($x.TrimEnd('\\') + '\\.git'))) { return $false }; \
          $f = Get-Item -LiteralPath $x -Force -ErrorAction SilentlyContinue; \
