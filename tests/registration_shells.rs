@@ -304,6 +304,26 @@ fn links_that_lead_nowhere_or_round_and_round_are_passed_over() {
     }
 }
 
+/// Without a folder to begin with no shell may go round and round: Codex takes a hook that hangs for "go ahead".
+#[test]
+fn a_session_whose_folder_is_gone_is_served_by_the_user_installation_alone() {
+    let nested = Nested::new();
+    fake_guard(&nested.at("outside/f5-guard"), 7);
+    let line = command(&Launcher::PortableUnix, &RegistrationOptions::default(), Event::PreToolUse);
+    let path = format!("{}:/usr/bin:/bin", nested.at("outside").display());
+    let work = nested.at("gone");
+    for code in [2, 5] {
+        for shell in posix_shells() {
+            std::fs::create_dir(&work).unwrap();
+            let line = format!("{shell}{}", line.strip_prefix("/bin/sh").unwrap());
+            let line = format!("ulimit -t 20; rmdir '{}'; PWD=gone; export PWD; {line}", work.display());
+            let output = run_in(&work, "sh", &line, &nested.at("home"), &path, None);
+            assert_eq!(output.status.code(), Some(code), "{shell}: {output:?}");
+        }
+        fake_guard(&nested.at("home/.codex/hooks/f5_guardrails/f5-guard"), 5);
+    }
+}
+
 #[test]
 fn no_program_of_path_has_a_say_in_where_a_link_leads() {
     let nested = Nested::new();

@@ -21,6 +21,7 @@ use super::quoting::{is_windows_word, join_unix, split_unix};
 /// that every shell takes it in single quotes unchanged. The user installation comes first: its place is the one that
 /// upgrades keep. The exit codes 126 and 127 mean that there is a file which can't be run.
 ///
+/// * `w` is the session's folder. Where it is gone nothing is known of a repository, and `PATH` is not looked at.
 /// * `o` finds the outermost repository around a folder. A repository inside of another one (a submodule, a nested
 ///   worktree) is no reason to start what the outer one holds.
 /// * `r` is the repository around the session's folder, or that folder; `m` the main checkout of a linked worktree, whose
@@ -28,7 +29,8 @@ use super::quoting::{is_windows_word, join_unix, split_unix};
 /// * `k` follows a path from `/` on, link by link, to the file that would be started. It says no where that leads through
 ///   `r` or `m`, be it only through a link in there that leads out again, and where it can't tell. Folders are compared by
 ///   identity (`-ef`), because on macOS a name can be spelt in more than one way.
-const UNIX_SCRIPT: &str = "h=${CODEX_HOME:-$HOME/.codex}/hooks/f5_guardrails; cd -P . ; \
+const UNIX_SCRIPT: &str = "h=${CODEX_HOME:-$HOME/.codex}/hooks/f5_guardrails; \
+w=; cd -P . 2>/dev/null && w=$PWD; case $w in /*) ;; *) w=; PATH=;; esac; \
 o() { p=$1; o=; while [ -n \"$p\" ]; do if [ -e \"$p/.git\" ]; then o=$p; fi; p=${p%/*}; done; }; \
 k() { p=$1; c=; n=0; while [ -n \"$p\" ]; do e=${p%%/*}; case $p in */*) p=${p#*/};; *) p=;; esac; \
 case $e in \"\"|.) continue;; ..) c=${c%/*}; continue;; esac; \
@@ -36,7 +38,7 @@ if [ -h \"$c/$e\" ]; then n=$((n+1)); if [ $n -gt 40 ]; then return 1; fi; \
 l=$(PATH=/usr/bin:/bin:/run/current-system/sw/bin; readlink \"$c/$e\" 2>/dev/null) || return 1; \
 case $l in /*) c=;; esac; p=$l/$p; \
 else c=$c/$e; if [ \"$c\" -ef \"$r\" ] || [ \"$c\" -ef \"$m\" ]; then return 1; fi; fi; done; [ \"$c\" -ef \"$1\" ]; }; \
-o \"$PWD\"; r=${o:-$PWD}; m=; t=$PWD; \
+o \"$w\"; r=${o:-$w}; m=; t=$w; \
 while [ -n \"$t\" ]; do if [ -f \"$t/.git\" ]; then read -r l <\"$t/.git\"; l=${l#gitdir: }; \
 case $l in /*) ;; *) l=$t/$l;; esac; o \"$(cd -P \"$l\" 2>/dev/null && pwd -P)\"; m=$o; break; fi; t=${t%/*}; done; \
 set -f; IFS=:; for d in \"$h\" $PATH; do case $d in /*) ;; *) continue;; esac; g=$d/f5-guard; \

@@ -21,7 +21,7 @@ impl Sanitizer {
     pub fn new(secrets: impl IntoIterator<Item = Secret>) -> Self {
         let secrets: Vec<_> = secrets.into_iter().filter(|secret| secret.expose().len() >= 4).collect();
         let redactor = Redactor::new(secrets.iter().map(|secret| secret.expose().to_owned()));
-        Self { redactor, tokens: secrets.iter().map(SecretFinder::new).collect() }
+        Self { redactor, tokens: secrets.iter().filter_map(SecretFinder::for_our_words).collect() }
     }
 
     /// A message or a command.
