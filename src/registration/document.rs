@@ -2,12 +2,13 @@
 
 use serde_json::{Map, Value};
 
+use super::change::Change;
 use super::error::DocumentError;
 use super::exclusion;
 use super::foreign::{Ignored, foreign_part, is_empty_document};
-use super::model::{self, EventGroups};
+use super::model::{self, EventGroups, NamedHook};
 use super::owner::{KnownBinaries, Owner};
-use super::plan::{Change, ManagedDirs, Wanted, has_foreign, next_change};
+use super::plan::{ManagedDirs, Wanted, has_foreign, next_change};
 use super::record::EditRecord;
 use super::text::{apply, decode, split_bom};
 use super::trust::{moved, trust_keys};
@@ -40,13 +41,6 @@ impl ConfigFormat {
             if self.is_json() { json::splices(text, change)? } else { toml::splices(text, change)? };
         Ok(format!("{bom}{}", apply(text, splices)?))
     }
-}
-
-/// A hook named to the user.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct NamedHook {
-    pub event: String,
-    pub command: String,
 }
 
 /// What an installation makes of a document.
@@ -159,23 +153,16 @@ pub struct RemovalScope<'a> {
 }
 
 /// Their names, as a document holds them.
-#[must_use]
 pub fn hidden_names() -> Vec<String> {
     SECRET_VARIABLES.map(str::to_owned).to_vec()
 }
 
 /// Whether a user's `config.toml` keeps all of them from commands.
-///
-/// # Errors
-/// As [`install`].
 pub fn hides(file: ConfigFormat, current: &[u8]) -> Result<bool, DocumentError> {
     Ok(exclusion::change(&file.value(decode(current)?)?, &hidden_names())?.is_none())
 }
 
 /// Takes our part out of a document: back to what it was before, where the record still fits, else exactly our hooks.
-///
-/// # Errors
-/// As [`install`].
 pub fn remove(
     file: ConfigFormat,
     current: &[u8],
@@ -207,9 +194,6 @@ pub fn remove(
 
 /// What must be remembered so that a later [`remove`] can restore the document as it was before our first edit.
 /// `before` and `after` are the document before and after this run (trust included), `old` is what was remembered.
-///
-/// # Errors
-/// As [`install`].
 pub fn renew_record(
     file: ConfigFormat,
     before: Option<&[u8]>,
@@ -263,9 +247,6 @@ fn restore(
 }
 
 /// The document without the records of trust under `keys`.
-///
-/// # Errors
-/// As [`install`].
 pub fn without_trust(file: ConfigFormat, current: &[u8], keys: &[String]) -> Result<String, DocumentError> {
     let mut text = decode(current)?.to_owned();
     while let Some(change) = trust_removal(&file.value(&text)?, keys) {
@@ -402,9 +383,6 @@ impl OwnOnly<'_> {
 
 /// The keys of `[hooks.state]` (in `config.toml`) that hold the trust of our hooks in this document.
 /// `source_path` is the document's path as Codex spells it in `hooks/list`.
-///
-/// # Errors
-/// As [`install`].
 pub fn our_trust_keys(
     file: ConfigFormat,
     current: &[u8],
@@ -416,16 +394,12 @@ pub fn our_trust_keys(
 
 /// Whether `config_toml`, where Codex keeps the user's trust, trusts a hook with one of these keys. What can't be read
 /// says nothing.
-#[must_use]
 pub fn trusts_any(config_toml: &[u8], keys: &[String]) -> bool {
     let value = decode(config_toml).ok().and_then(|text| ConfigFormat::ConfigToml.value(text).ok());
     value.is_some_and(|value| present_trust(&value, keys).next().is_some())
 }
 
 /// What a document registers, for `install`'s choice of format and for `doctor`.
-///
-/// # Errors
-/// As [`install`].
 pub fn registered(
     file: ConfigFormat,
     current: &[u8],
@@ -435,23 +409,8 @@ pub fn registered(
 }
 
 /// What a document says, behind a byte order mark or not; dates and floats only serve to compare.
-///
-/// # Errors
-/// As [`install`].
 pub fn document(file: ConfigFormat, current: &[u8]) -> Result<Value, DocumentError> {
     file.value(decode(current)?)
-}
-
-/// Whether others than f5-guard and the Python integration have hooks in a document.
-///
-/// # Errors
-/// As [`install`].
-pub fn has_foreign_hooks(
-    file: ConfigFormat,
-    current: &[u8],
-    places: &KnownBinaries,
-) -> Result<bool, DocumentError> {
-    Ok(has_foreign(&registered(file, current, places)?))
 }
 
 fn named(events: &[EventGroups], owner: Owner) -> Vec<NamedHook> {

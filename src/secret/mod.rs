@@ -21,19 +21,16 @@ pub struct Secret(String);
 
 impl Secret {
     /// Wraps `value`, from here on readable through [`Secret::expose`] only.
-    #[must_use]
     pub fn new(value: impl Into<String>) -> Self {
         Self(value.into())
     }
 
     /// The secret itself. Call it where the value goes on the wire, and nowhere else.
-    #[must_use]
     pub fn expose(&self) -> &str {
         &self.0
     }
 
     /// The number of characters, which may be shown.
-    #[must_use]
     pub fn length(&self) -> usize {
         self.0.chars().count()
     }
@@ -57,7 +54,6 @@ impl Hidden {
     }
 
     /// `text` without the secret (see [`SecretFinder::without`]).
-    #[must_use]
     pub fn without<'a>(&self, text: &'a str) -> Cow<'a, str> {
         self.0.get().and_then(Option::as_ref).map_or(Cow::Borrowed(text), |secret| secret.without(text))
     }

@@ -248,7 +248,6 @@ pub fn waiting_in_pipe(pipe: RawHandle) -> io::Result<usize> {
 }
 
 /// Whether this process has a console, shown or not.
-#[must_use]
 pub fn has_console() -> bool {
     // SAFETY: no memory is passed. Only a process without a console has no input code page.
     unsafe { GetConsoleCP() != 0 }

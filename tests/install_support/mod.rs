@@ -9,8 +9,8 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::OnceLock;
 
-use f5_guard::codex::layers::ConfigFormat;
-use f5_guard::registration::{KnownBinaries, Python};
+use f5_guard::internals::codex::layers::ConfigFormat;
+use f5_guard::internals::registration::{KnownBinaries, Python};
 use tempfile::TempDir;
 
 /// The configuration files of `fixtures/configs` that a user's folder can hold.

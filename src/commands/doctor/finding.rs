@@ -17,7 +17,6 @@ pub enum Severity {
 
 impl Severity {
     /// The word of the report.
-    #[must_use]
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Note => "note",
@@ -39,7 +38,6 @@ macro_rules! finding_ids {
             pub const ALL: &'static [Self] = &[$(Self::$id,)*];
 
             /// The stable word.
-            #[must_use]
             pub fn as_str(self) -> &'static str {
                 match self { $(Self::$id => $word,)* }
             }
@@ -138,7 +136,6 @@ pub enum Verdict {
 
 impl Verdict {
     /// The process's exit code.
-    #[must_use]
     pub fn exit_code(self) -> u8 {
         match self {
             Self::Protected => 0,
@@ -148,7 +145,6 @@ impl Verdict {
     }
 
     /// The word of the report.
-    #[must_use]
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Protected => "protected",

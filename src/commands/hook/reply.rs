@@ -124,7 +124,8 @@ mod tests {
 
     use super::*;
     use crate::hook::Failure;
-    use crate::scan::{Outcome, ScanReport, ScannerOutcome, ScannerResult};
+    use crate::scan::report::{ScannerOutcome, ScannerResult};
+    use crate::scan::{Outcome, ScanReport};
     use crate::secret::Secret;
     use crate::settings::values::{FailMode, FlaggedOutput};
 

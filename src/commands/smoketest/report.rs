@@ -6,16 +6,19 @@ use std::time::Duration;
 use serde_json::{Value, json};
 
 use super::checks::{Problem, Scan, Step};
+use anstyle::Style;
+
 use crate::printable::printable;
 use crate::scan::ScanReport;
 use crate::secret::Hidden;
+use crate::terminal::{GREEN, Paint, RED, YELLOW};
 use crate::tls_diagnostics::Report as Diagnosis;
 use crate::transport::{Exchange, ExchangeResult, Message};
 
 /// How the report is written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Format {
-    Text { colour: bool },
+    Text(Paint),
     Json,
 }
 
@@ -70,7 +73,7 @@ impl Report {
     /// Something to be read before it happens: on stderr where stdout is JSON.
     pub fn announce(&self, words: &str) {
         match self.format {
-            Format::Text { .. } => self.line(words),
+            Format::Text(_) => self.line(words),
             Format::Json => {
                 // Nothing can be done about a closed stderr.
                 let _ = writeln!(io::stderr(), "{}", self.hidden.without(words));
@@ -170,7 +173,7 @@ impl Report {
             ),
         };
         match self.format {
-            Format::Text { .. } => self.line(&format!("{mark} {words}")),
+            Format::Text(_) => self.line(&format!("{mark} {words}")),
             Format::Json => self.print_json(passed, result, &words),
         }
         passed
@@ -185,14 +188,17 @@ impl Report {
             "steps": self.steps,
             "warnings": self.warnings,
         });
-        if let Ending::Cleared { took } = self.ending {
-            object["duration_ms"] = json!(u64::try_from(took.as_millis()).unwrap_or(u64::MAX));
-        }
-        if let Some(exchanges) = &self.exchanges {
-            object["exchanges"] = json!(exchanges);
-        }
-        if let Some(diagnosis) = &self.diagnosis {
-            object["tls_diagnostics"] = json!(diagnosis);
+        let took = match self.ending {
+            Ending::Cleared { took } => Some(json!(u64::try_from(took.as_millis()).unwrap_or(u64::MAX))),
+            _ => None,
+        };
+        let further = [
+            ("duration_ms", took),
+            ("exchanges", self.exchanges.as_ref().map(|exchanges| json!(exchanges))),
+            ("tls_diagnostics", self.diagnosis.as_ref().map(|diagnosis| json!(diagnosis))),
+        ];
+        if let Some(object) = object.as_object_mut() {
+            object.extend(further.into_iter().filter_map(|(key, value)| Some((key.to_owned(), value?))));
         }
         clean(&mut object, &self.hidden);
         print(&format!("{object:#}"));
@@ -212,23 +218,19 @@ impl Report {
     }
 
     /// `[OK]`, padded to the width of the steps' marks.
-    fn mark(&self, word: &str, colour: &str) -> String {
+    fn mark(&self, word: &str, style: Style) -> String {
         let padding = " ".repeat(4_usize.saturating_sub(word.len()));
         // The last line stands alone: nothing to line up with.
         let padding =
             if word.chars().all(|c| c.is_ascii_uppercase()) && word != "FAIL" { "" } else { &*padding };
         match self.format {
-            Format::Text { colour: true } => format!("[{colour}{word}{RESET}]{padding}"),
-            _ => format!("[{word}]{padding}"),
+            Format::Text(paint) => format!("[{}]{padding}", paint.word(word, style)),
+            Format::Json => String::new(),
         }
     }
 }
 
 const FLAGGED_FIX: &str = "Look at the scanners of this F5 project: a greeting should pass them, or nearly every prompt will be blocked.";
-const GREEN: &str = "\u{1b}[32m";
-const YELLOW: &str = "\u{1b}[33m";
-const RED: &str = "\u{1b}[31m";
-const RESET: &str = "\u{1b}[0m";
 
 fn print(text: &str) {
     // Nothing can be done about a closed terminal, and it must not become a panic.

@@ -21,7 +21,6 @@ pub struct Connection {
 }
 
 /// The rows of the report.
-#[must_use]
 pub fn rows(settings: &Settings, connection: &Connection, sanitizer: &Sanitizer) -> Vec<SettingRow> {
     let seconds = |setting: &Setting<std::time::Duration>| format!("{} s", setting.value.as_secs_f64());
     let mut rows = vec![
@@ -89,7 +88,6 @@ pub fn rows(settings: &Settings, connection: &Connection, sanitizer: &Sanitizer)
 }
 
 /// What hooks with the settings `there` have otherwise than hooks with `here`. The connection is not compared.
-#[must_use]
 pub fn differences(here: &Settings, there: &Settings, sanitizer: &Sanitizer) -> Vec<Difference> {
     let nothing = Connection { proxy: None, trust: Ok((String::new(), Vec::new())), token: None };
     let [here_rows, there_rows] = [here, there].map(|settings| rows(settings, &nothing, sanitizer));
@@ -113,7 +111,6 @@ pub fn differences(here: &Settings, there: &Settings, sanitizer: &Sanitizer) -> 
 }
 
 /// Whether this setting decides what is scanned, where, and what becomes of the rest.
-#[must_use]
 pub fn is_decisive(name: &str) -> bool {
     [API_TOKEN, BASE_URL, PROJECT, FAIL_MODE, FLAGGED_OUTPUT].contains(&name)
 }
