@@ -6,6 +6,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::printable::printable;
+use crate::secret::Hidden;
 
 /// What `message` says on such a line, and on no other.
 pub const MESSAGE: &str = "decision";
@@ -126,6 +127,28 @@ fn is_zero(value: &u64) -> bool {
 }
 
 impl DecisionLine {
+    /// The same without what is hidden, in whatever comes from outside. Our own words are nobody's secret.
+    pub fn without(mut self, hidden: &Hidden) -> Self {
+        let texts = [
+            &mut self.tool,
+            &mut self.tool_use_id,
+            &mut self.session_id,
+            &mut self.turn_id,
+            &mut self.outcome_word,
+            &mut self.error,
+            &mut self.fix,
+            &mut self.contact,
+            &mut self.address,
+        ];
+        texts.into_iter().flatten().for_each(|text| hidden.clean(text));
+        self.scan_ids.iter_mut().for_each(|id| hidden.clean(id));
+        for scanner in &mut self.scanners {
+            hidden.clean(&mut scanner.scanner_type);
+            scanner.message.iter_mut().for_each(|message| hidden.clean(message));
+        }
+        self
+    }
+
     /// The line, with its line feed.
     #[must_use]
     pub fn to_json(&self) -> Vec<u8> {

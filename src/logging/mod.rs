@@ -21,8 +21,10 @@ use tracing_subscriber::prelude::*;
 pub use decision_line::{
     DecisionLine, MAX_LISTED, MESSAGE, NAME, OPERATORS_MESSAGE, SENTENCE, ScannerLine, fitting,
 };
+use file::Immediate;
 pub use file::{CallLine, Log, StderrOwner, check};
 
+use crate::secret::Hidden;
 use crate::settings::LogSettings;
 use crate::settings::values::LogLevel;
 
@@ -38,9 +40,9 @@ pub enum Stderr {
 /// Events for people: the file has a line of its own about the same.
 pub const ON_STDERR_ONLY: &str = "f5_guard::decision";
 
-/// Sets up the process's log, which must be flushed before the process ends.
-pub fn init(settings: &LogSettings, stderr: Stderr) -> Log {
-    let log = Log::new(settings.file.value.clone());
+/// Sets up the process's log, which must be flushed before the process ends. Nothing of it shows what is `hidden`.
+pub fn init(settings: &LogSettings, stderr: Stderr, hidden: &Hidden) -> Log {
+    let log = Log::new(settings.file.value.clone(), hidden.clone());
     let level = match *settings.level {
         LogLevel::Off => LevelFilter::OFF,
         LogLevel::Error => LevelFilter::ERROR,
@@ -54,7 +56,7 @@ pub fn init(settings: &LogSettings, stderr: Stderr) -> Log {
     let human =
         fmt::layer().with_ansi(io::stderr().is_terminal()).with_target(false).with_writer(match stderr {
             Stderr::Deferred => BoxMakeWriter::new(log.stderr()),
-            Stderr::Immediate => BoxMakeWriter::new(io::stderr),
+            Stderr::Immediate => BoxMakeWriter::new(Immediate(hidden.clone())),
         });
     let json = fmt::layer()
         .json()
