@@ -212,8 +212,10 @@ Environment:
                              auto, true or false (built-in Mozilla roots) [auto]
   F5_GUARDRAILS_CLIENT_CERT, F5_GUARDRAILS_CLIENT_KEY
                              client certificate and key (PEM) for mutual TLS
-  F5_GUARDRAILS_LOG_LEVEL    off, error, warn, info, debug, trace [warn]
-  F5_GUARDRAILS_LOG_FILE     absolute path, for JSON lines; off disables
+  F5_GUARDRAILS_LOG_LEVEL    off, error, warn, info, debug, trace: lines besides
+                             the one for each call [warn]
+  F5_GUARDRAILS_LOG_FILE     absolute path, for JSON lines; off disables, where
+                             --log says nothing
                              [$CODEX_HOME/logs/f5_guardrails.log]
   HTTPS_PROXY, HTTP_PROXY, ALL_PROXY, NO_PROXY (also in lower case),
   SSL_CERT_DIR, SSLKEYLOGFILE, CODEX_HOME
