@@ -176,6 +176,7 @@ mod tests {
             "--post-strict --fail-mode=open",
             "--hook-timeout=15",
             "--token-file /etc/f5-guard/token",
+            "--log on --contact 'the SOC, soc@example.com' --metadata 'site=Bad Homburg' --metadata team=blue",
         ] {
             assert!(is_ours(flags), "{flags}");
         }
@@ -186,6 +187,7 @@ mod tests {
             "--fail-mode --timeout 5",
             "--fail-mode ''",
             "--timeout 5 --timeout 6",
+            "--contact x --contact y",
             "--token-file",
             "--help",
             "--",

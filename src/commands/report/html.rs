@@ -186,9 +186,12 @@ fn latency_by_day(page: &mut String, days: &[Day]) -> std::fmt::Result {
     )?;
     axis(page, most, " ms", days)?;
     let bottom = HEIGHT - BELOW;
-    let percentile: [(&str, fn(&Percentiles) -> u64); 3] =
-        [("p50", |total| total.p50), ("p95", |total| total.p95), ("p99", |total| total.p99)];
-    for (kind, of) in percentile {
+    for kind in ["p50", "p95", "p99"] {
+        let of = |total: &Percentiles| match kind {
+            "p50" => total.p50,
+            "p95" => total.p95,
+            _ => total.p99,
+        };
         let points: Vec<(f64, f64)> = days
             .iter()
             .enumerate()
