@@ -13,7 +13,7 @@ use crate::codex::System;
 use crate::codex::layers::{ConfigVerdict, HookSwitches, HooksFeature, OnlyManaged};
 use crate::codex::trust::Standing;
 use crate::hook::Event;
-use crate::settings::{Budget, Overrides, Settings};
+use crate::settings::{Overrides, Settings};
 
 const CONFIG: &str = "/h/config.toml";
 const BINARY: &str = "/h/hooks/f5_guardrails/f5-guard";
@@ -38,7 +38,7 @@ fn hook(event: Event) -> HookFacts {
             subcommand: event,
             flags: vec![],
             hook_timeout: None,
-            budget: Budget { limit: 10 * SECOND, cut_by_hook: false },
+            budget: Settings::read(&Overrides::default(), &|_| None).budget(),
             scan_timeout: 10 * SECOND,
             binary: BinaryFacts::Same { path: BINARY.into() },
             trial: Trial::Passed { took: Duration::from_millis(9) },

@@ -10,6 +10,7 @@ use super::decision::{Action, Assessment, Failure};
 use super::event::Event;
 use crate::printable::printable;
 use crate::scan::ScanReport;
+use crate::settings::{Origins, Source};
 
 /// The texts of an answer.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -30,6 +31,7 @@ pub struct Subject<'a> {
     pub tool_name: Option<&'a str>,
     /// Why the fail mode is closed although nobody wrote "closed"; empty otherwise.
     pub fail_mode_problem: &'a str,
+    pub origins: Origins,
 }
 
 /// No text is longer, in characters: of a reason after a tool only 10,000 bytes reach the model, and a file that
@@ -96,8 +98,12 @@ fn refused(subject: Subject<'_>, report: &ScanReport) -> Words {
 fn flagged_output(subject: Subject<'_>, report: &ScanReport) -> Words {
     let thing = subject.thing();
     let finding = finding(report);
+    let withhold = match subject.origins.flagged_output {
+        Source::Flag(_) | Source::Option(_) => "Register the hooks with --post-strict true",
+        _ => "Set F5_GUARDRAILS_POST_STRICT=true",
+    };
     let notice = format!(
-        "F5 Guardrails warning about {thing}: outcome {finding}. The model was told to treat it as untrusted data. Set F5_GUARDRAILS_POST_STRICT=true to withhold such output."
+        "F5 Guardrails warning about {thing}: outcome {finding}. The model was told to treat it as untrusted data. {withhold} to withhold such output."
     );
     Words {
         reason: format!(
@@ -118,7 +124,7 @@ fn blocked_unscanned(subject: Subject<'_>, failure: &Failure) -> Words {
         problem => format!("the fail mode counts as closed: {}", problem.trim_end_matches('.')),
     };
     let notice = format!("F5 Guardrails could not scan {thing}: {done} ({because}).");
-    let fix = failure.fix();
+    let fix = failure.fix(subject.origins);
     Words {
         reason: format!("F5 AI Guardrails: not scanned. {failure} {fix}"),
         whole: format!("{notice} {failure} {fix}"),
@@ -130,7 +136,7 @@ fn passed_unscanned(subject: Subject<'_>, failure: &Failure) -> Words {
     let thing = subject.thing();
     let notice = format!(
         "F5 Guardrails did NOT scan {thing}; it goes ahead (fail mode open). {failure} {}",
-        failure.fix()
+        failure.fix(subject.origins)
     );
     Words {
         reason: format!(
@@ -206,7 +212,7 @@ mod tests {
     use crate::scan::{Outcome, ScanError, ScannerOutcome, ScannerResult};
 
     fn subject(event: Event) -> Subject<'static> {
-        Subject { event, tool_name: Some("Bash"), fail_mode_problem: "" }
+        Subject { event, tool_name: Some("Bash"), fail_mode_problem: "", origins: Origins::default() }
     }
 
     fn report() -> ScanReport {

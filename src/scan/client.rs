@@ -16,7 +16,7 @@ use super::report::{Outcome, ScanReport};
 use super::request::{Metadata, ScanDirection, ScanRequest};
 use super::response::{self, Verdict};
 use crate::secret::SecretFinder;
-use crate::settings::{BaseUrlError, Budget, PlainHttp, Settings, Source};
+use crate::settings::{BaseUrlError, Budget, Origins, PlainHttp, Settings, Source};
 use crate::transport::proxy::exposes_plain_http;
 use crate::transport::watch::Watch;
 use crate::transport::{ExchangeLog, Transport, with_retries};
@@ -58,6 +58,7 @@ struct Endpoint {
     token: SecretFinder,
     /// Where the token came from.
     token_source: Source,
+    origins: Origins,
     project: Option<String>,
     deadline: Instant,
     /// Older services refuse the field; once one did, no further piece sends it.
@@ -104,13 +105,14 @@ impl ScanClient {
         }
         let budget = settings.budget();
         let deadline = started + budget.limit;
-        let transport = Transport::new(&settings.tls, &settings.proxies, settings.base_url.source)?;
+        let transport = Transport::new(&settings.tls, &settings.proxies)?;
         let endpoint = Arc::new(Endpoint {
             transport: transport.recording(log).watched_by(watch),
             url,
             authorization,
             token: SecretFinder::new(token),
             token_source: settings.api_token.source,
+            origins: settings.origins(),
             project: settings.project_id.value.clone(),
             deadline,
             omit_direction: AtomicBool::new(false),
@@ -251,7 +253,7 @@ impl Endpoint {
 
     /// An error without the token, which the other side may repeat in whatever it says.
     fn without_token(&self, error: ScanError) -> Refused {
-        let repeats = |error: &ScanError| self.token.is_in(&format!("{error} {}", error.fix()));
+        let repeats = |error: &ScanError| self.token.is_in(&format!("{error} {}", error.fix(self.origins)));
         Refused::Error(match error {
             error if !repeats(&error) => error,
             ScanError::Status(error) => ScanError::Status(StatusError { detail: None, ..error }),

@@ -5,6 +5,7 @@
 //! its own error when it is used.
 
 mod base_url;
+mod origins;
 mod proxies;
 mod setting;
 pub mod values;
@@ -14,6 +15,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 pub use base_url::{BaseUrl, BaseUrlError, PlainHttp, is_loopback_host};
+pub use origins::{Budget, Origins};
 pub use proxies::{ProxySettings, ProxyVariable};
 pub(crate) use setting::home_relative;
 pub use setting::{Env, Given, RelativePath, Setting, Source};
@@ -54,6 +56,51 @@ pub struct Overrides {
     pub token_file: Option<OsString>,
     /// The timeout that an older version registered the hook with, in seconds.
     pub hook_timeout: Option<OsString>,
+    /// Those that are options of the command that runs, and not of a registered hook, by name.
+    pub own: Vec<&'static str>,
+}
+
+impl Overrides {
+    /// The same, given with the command that runs.
+    #[must_use]
+    pub fn as_own(mut self) -> Self {
+        self.own = [
+            ("--fail-mode", &self.fail_mode),
+            ("--base-url", &self.base_url),
+            ("--project-id", &self.project_id),
+            ("--post-strict", &self.post_strict),
+            ("--timeout", &self.timeout),
+            ("--ca-bundle", &self.ca_bundle),
+            ("--token-file", &self.token_file),
+        ]
+        .into_iter()
+        .filter_map(|(name, value)| value.is_some().then_some(name))
+        .collect();
+        self
+    }
+
+    /// Completed with what hooks are registered with.
+    #[must_use]
+    pub fn or_registered(self, hooks: Self) -> Self {
+        Self {
+            fail_mode: self.fail_mode.or(hooks.fail_mode),
+            base_url: self.base_url.or(hooks.base_url),
+            project_id: self.project_id.or(hooks.project_id),
+            post_strict: self.post_strict.or(hooks.post_strict),
+            // An old registration's bound belongs to its own timeout.
+            hook_timeout: self.hook_timeout.or(hooks.hook_timeout.filter(|_| self.timeout.is_none())),
+            timeout: self.timeout.or(hooks.timeout),
+            ca_bundle: self.ca_bundle.or(hooks.ca_bundle),
+            token_file: self.token_file.or(hooks.token_file),
+            own: self.own,
+        }
+    }
+
+    fn flag(&self, name: &'static str, value: &Option<OsString>) -> Option<Given> {
+        let own = self.own.contains(&name);
+        let source = if own { Source::Option(name) } else { Source::Flag(name) };
+        value.clone().map(|text| Given { text, source })
+    }
 }
 
 /// Everything that a scan and its answer depend on.
@@ -106,15 +153,6 @@ pub struct LogSettings {
     pub file: Setting<Option<PathBuf>>,
 }
 
-/// The part of the time budget that the scan may use, and whether the hook's registration shortened it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Budget {
-    /// From the start of the process to the answer.
-    pub limit: Duration,
-    /// The hook's registration has no room for the timeout that was asked for.
-    pub cut_by_hook: bool,
-}
-
 impl Settings {
     /// Reads flags and environment. Never fails; see [`Settings::problems`].
     #[must_use]
@@ -136,11 +174,11 @@ impl Settings {
                 None => text("F5_GUARDRAILS_API_TOKEN", None, env).map(|token| token.map(Secret::new)),
             },
             token_file: token_file(overrides, env),
-            base_url: base_url(overrides.base_url.as_ref(), *plain_http, env),
+            base_url: base_url(overrides, *plain_http, env),
             plain_http,
             project_id: text(
                 "F5_GUARDRAILS_PROJECT_ID",
-                overrides.project_id.as_ref().map(|t| ("--project-id", t)),
+                overrides.flag("--project-id", &overrides.project_id),
                 env,
             ),
             timeout: scan_timeout(overrides, env),
@@ -150,7 +188,7 @@ impl Settings {
                 .map(|t| values::old_hook_timeout(&t.to_string_lossy())),
             fail_mode: fail_mode(overrides.fail_mode.as_ref(), env),
             flagged_output: match Given::find(
-                overrides.post_strict.as_ref().map(|t| ("--post-strict", t)),
+                overrides.flag("--post-strict", &overrides.post_strict),
                 "F5_GUARDRAILS_POST_STRICT",
                 env,
             ) {
@@ -195,12 +233,17 @@ impl Settings {
                 let reserve = (hook / 3).min(Duration::from_secs(2));
                 hook.saturating_sub(reserve).saturating_sub(ANSWER_TIME)
             }
-            (None, Source::Flag(_)) => Duration::MAX,
+            (None, Source::Flag(_) | Source::Option(_)) => Duration::MAX,
             (None, Source::Environment(_) | Source::Stored(_) | Source::Default) => {
                 LONGEST_UNREGISTERED_TIMEOUT
             }
         };
-        Budget { limit: (*self.timeout).min(most), cut_by_hook: *self.timeout > most }
+        Budget {
+            limit: (*self.timeout).min(most),
+            cut_by_hook: *self.timeout > most,
+            set_by: self.timeout.source,
+            most,
+        }
     }
 
     /// Every sentence about a text that could not be used, for the log and for `doctor`.
@@ -224,7 +267,8 @@ impl Settings {
 /// The fail mode alone, for the moment when nothing else can be relied on.
 #[must_use]
 pub fn fail_mode(flag: Option<&OsString>, env: Env<'_>) -> Setting<FailMode> {
-    match Given::find(flag.map(|t| ("--fail-mode", t)), "F5_GUARDRAILS_FAIL_MODE", env) {
+    let flag = flag.map(|text| Given { text: text.clone(), source: Source::Flag("--fail-mode") });
+    match Given::find(flag, "F5_GUARDRAILS_FAIL_MODE", env) {
         Some(given) => {
             given.parse(FailMode::parse, FailMode::Closed, "open or closed", "it counts as closed")
         }
@@ -243,8 +287,8 @@ impl TlsSettings {
         let mut one = |given: Option<Given>| given.and_then(&mut place).into_iter().collect::<Vec<_>>();
         // A bundle that the registered command names is the only one: falling back to a user's variable
         // would let that variable decide whom to trust.
-        let ca_bundles = match &overrides.ca_bundle {
-            Some(path) => vec![one(Some(Given { text: path.clone(), source: Source::Flag("--ca-bundle") }))],
+        let ca_bundles = match overrides.flag("--ca-bundle", &overrides.ca_bundle) {
+            Some(given) => vec![one(Some(given))],
             None => {
                 // OpenSSL reads both; the folders are a list as in PATH.
                 let folders = env_setting("SSL_CERT_DIR", env).into_iter().flat_map(|folders| {
@@ -321,7 +365,7 @@ impl LogSettings {
 fn scan_timeout(overrides: &Overrides, env: Env<'_>) -> Setting<Duration> {
     let mut timeout = parsed(
         "F5_GUARDRAILS_TIMEOUT",
-        overrides.timeout.as_ref().map(|t| ("--timeout", t)),
+        overrides.flag("--timeout", &overrides.timeout),
         env,
         values::timeout_seconds,
         DEFAULT_TIMEOUT,
@@ -358,7 +402,7 @@ fn env_setting(variable: &'static str, env: Env<'_>) -> Option<Given> {
 
 fn parsed<T>(
     variable: &'static str,
-    flag: Option<(&'static str, &OsString)>,
+    flag: Option<Given>,
     env: Env<'_>,
     parse: impl FnOnce(&str) -> Option<T>,
     default: T,
@@ -373,11 +417,7 @@ fn parsed<T>(
 
 /// Trimmed text. What is not Unicode is kept lossily: a token or id with a replacement character in it is
 /// refused where it is used, which says more than pretending that it was not set.
-fn text(
-    variable: &'static str,
-    flag: Option<(&'static str, &OsString)>,
-    env: Env<'_>,
-) -> Setting<Option<String>> {
+fn text(variable: &'static str, flag: Option<Given>, env: Env<'_>) -> Setting<Option<String>> {
     match Given::find(flag, variable, env) {
         Some(given) => Setting {
             value: Some(given.text.to_string_lossy().trim().to_owned()).filter(|text| !text.is_empty()),
@@ -391,7 +431,7 @@ fn text(
 /// The path as it was given, with the home folder in it. One that is not absolute is kept, so that it is an error in
 /// open mode too: ignored, it would leave the choice of the token to what comes next.
 fn token_file(overrides: &Overrides, env: Env<'_>) -> Setting<Option<PathBuf>> {
-    let flag = overrides.token_file.as_ref().map(|text| ("--token-file", text));
+    let flag = overrides.flag("--token-file", &overrides.token_file);
     match Given::find(flag, "F5_GUARDRAILS_API_TOKEN_FILE", env) {
         Some(given) => {
             Setting { value: Some(home_relative(&given.text, env)), source: given.source, problem: None }
@@ -401,11 +441,12 @@ fn token_file(overrides: &Overrides, env: Env<'_>) -> Setting<Option<PathBuf>> {
 }
 
 fn base_url(
-    flag: Option<&OsString>,
+    overrides: &Overrides,
     plain_http: PlainHttp,
     env: Env<'_>,
 ) -> Setting<Result<BaseUrl, BaseUrlError>> {
-    match Given::find(flag.map(|t| ("--base-url", t)), "F5_GUARDRAILS_BASE_URL", env) {
+    let flag = overrides.flag("--base-url", &overrides.base_url);
+    match Given::find(flag, "F5_GUARDRAILS_BASE_URL", env) {
         Some(given) => Setting {
             value: given.trimmed().ok_or(BaseUrlError::Invalid).and_then(|t| BaseUrl::parse(t, plain_http)),
             source: given.source,

@@ -40,7 +40,8 @@ impl TlsMaterialError {
     pub fn fix(&self) -> String {
         match self {
             Self::CaBundleUnreadable { from, .. } | Self::CaBundleEmpty { from, .. } => {
-                format!("Point {from} to a readable PEM file with the CA certificates to trust, or remove it.")
+                let named = from.or_variable("it");
+                format!("Point {named} to a readable PEM file with the CA certificates to trust, or remove it.")
             }
             Self::CaBundleExpired { path, .. } => {
                 format!("Check this machine's clock; if it is right, put current CA certificates into {}.", path.display())

@@ -30,8 +30,9 @@ use serde::Serialize;
 use url::Url;
 
 use crate::printable::printable;
+pub use certificate_problem::{CertificateProblem, Obstacle};
 pub use exchange::{MAX_BODY, Request, Response, Transport};
-pub use failure::{Failure, Setup, TransportError};
+pub use failure::{Failure, TransportError};
 pub use key_log::key_log_note;
 pub use look::look;
 pub use material::{TlsMaterialError, client_identity, private_key};

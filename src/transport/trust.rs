@@ -286,7 +286,7 @@ fn contents_of(
 /// A file that was named for f5-guard. What is set for other programs may be stale.
 fn must_exist(from: Source, strict: bool) -> bool {
     match from {
-        Source::Flag(_) => true,
+        Source::Flag(_) | Source::Option(_) => true,
         Source::Environment(name) => {
             strict && matches!(name, "F5_GUARDRAILS_CA_BUNDLE" | "CODEX_CA_CERTIFICATE")
         }

@@ -39,7 +39,7 @@ pub fn connection(settings: &Settings, token: Option<TokenError>, screen: &Scree
         }
         Err(_) => Err((
             "The certificate store could not be read in time.".to_owned(),
-            "Set F5_GUARDRAILS_CA_BUNDLE to a PEM file, which spares the system's store.".to_owned(),
+            settings.origins().faster_roots(),
         )),
     };
     Connection { proxy, trust, token }
@@ -62,7 +62,7 @@ pub fn ask(offline: bool, possible: bool, settings: &Settings, screen: &Screen) 
             ServiceFacts::Objected { words: screen.text(&format!("{}{by}", report.outcome)) }
         }
         Scan::Failed(error) => {
-            ServiceFacts::Failed { why: screen.text(&error.to_string()), fix: error.fix() }
+            ServiceFacts::Failed { why: screen.text(&error.to_string()), fix: error.fix(settings.origins()) }
         }
         Scan::NotTried => ServiceFacts::NotTried,
     }

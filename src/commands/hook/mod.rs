@@ -26,7 +26,7 @@ use crate::logging::{self, Decided, Stderr};
 use crate::phase;
 use crate::scan::ScanError;
 use crate::settings::values::{FailMode, FlaggedOutput};
-use crate::settings::{ANSWER_TIME, Env, Overrides, Settings, fail_mode};
+use crate::settings::{ANSWER_TIME, Env, Origins, Overrides, Settings, fail_mode};
 use crate::stdio::json_waits_on_stdin;
 use crate::supervise::{Interrupted, supervise};
 
@@ -84,7 +84,13 @@ fn guarded<T: From<ExitCode>>(event: Event, flag: Option<OsString>, run: impl Fn
     catch_unwind(AssertUnwindSafe(run)).unwrap_or_else(|_| {
         let policy = Policy { fail_mode: mode, flagged_output: FlaggedOutput::Withhold };
         let _ = supervise(Instant::now() + LOG_TIME, drain_stdin);
-        let reply = Reply::new(&Call::unread(event), &not_scanned(ScanError::Internal), policy, "");
+        let reply = Reply::new(
+            &Call::unread(event),
+            &not_scanned(ScanError::Internal),
+            policy,
+            "",
+            Origins::default(),
+        );
         ExitCode::from(reply.write()).into()
     })
 }
@@ -115,13 +121,13 @@ fn answer_call(
 
     let policy = Policy { fail_mode: *settings.fail_mode, flagged_output: *settings.flagged_output };
     let fail_mode_problem = settings.fail_mode.problem.clone().unwrap_or_default();
-    let budget = settings.budget();
+    let (budget, origins) = (settings.budget(), settings.origins());
     let seen = Arc::new(OnceLock::new());
     let outcome = {
         let (seen, fail_mode_problem) = (Arc::clone(&seen), fail_mode_problem.clone());
         move |assessment: Assessment| {
             let call = seen.get().cloned().unwrap_or_else(|| Call::unread(subcommand));
-            let reply = Reply::new(&call, &assessment, policy, &fail_mode_problem);
+            let reply = Reply::new(&call, &assessment, policy, &fail_mode_problem, origins);
             Outcome { call, assessment, reply }
         }
     };

@@ -7,6 +7,7 @@ use super::call::Call;
 use crate::abort;
 use crate::hook::message::{Subject, words};
 use crate::hook::{Action, Assessment, Event, Policy, answer, decide};
+use crate::settings::Origins;
 use crate::stdio::{BlockBy, Stream, stderr_is_stdout, stdout_is_lost, write_within};
 
 /// So long each stream is waited for, where nobody takes what is written. An answer fits into an empty pipe.
@@ -27,10 +28,16 @@ pub struct Reply {
 
 impl Reply {
     /// Decides, and finds the words.
-    pub fn new(call: &Call, assessment: &Assessment, policy: Policy, fail_mode_problem: &str) -> Self {
+    pub fn new(
+        call: &Call,
+        assessment: &Assessment,
+        policy: Policy,
+        fail_mode_problem: &str,
+        origins: Origins,
+    ) -> Self {
         let event = call.event;
         let action = decide(event, assessment, policy);
-        let subject = Subject { event, tool_name: call.tool_name.as_deref(), fail_mode_problem };
+        let subject = Subject { event, tool_name: call.tool_name.as_deref(), fail_mode_problem, origins };
         let words = words(subject, assessment, action);
         let line = |text: String| if text.is_empty() { text } else { text + "\n" };
         // JSON that could not be made is JSON that can't be written.

@@ -11,7 +11,7 @@ use crate::access::Privilege;
 use crate::installation::{Surroundings, SurroundingsError, managed_folder};
 use crate::printable::printable;
 use crate::scan::{Metadata, ScanClient, ScanDirection, ScanError, ScanJob, ScanReport};
-use crate::settings::{Env, Settings, Source};
+use crate::settings::{Env, Origins, Settings, Source};
 use crate::token::TokenError;
 use crate::transport::proxy::{self, route};
 use crate::transport::watch::Watch;
@@ -64,6 +64,10 @@ pub struct Checks<'a> {
 impl<'a> Checks<'a> {
     pub fn new(settings: &'a Settings, env: Env<'a>) -> Self {
         Self { settings, env, possible: true }
+    }
+
+    pub fn origins(&self) -> Origins {
+        self.settings.origins()
     }
 
     /// `problem` is why a source of tokens gave none.
@@ -131,8 +135,7 @@ impl<'a> Checks<'a> {
                 self.possible = false;
                 Err(Problem {
                     cause: "The certificate store could not be read in time.".to_owned(),
-                    fix: "Set F5_GUARDRAILS_CA_BUNDLE to a PEM file, which spares the system's store."
-                        .to_owned(),
+                    fix: self.origins().faster_roots(),
                 })
             }
         };
@@ -169,7 +172,7 @@ impl<'a> Checks<'a> {
 
     fn impossible(&mut self, error: &ScanError) -> Problem {
         self.possible = false;
-        Problem { cause: error.to_string(), fix: error.fix() }
+        Problem { cause: error.to_string(), fix: error.fix(self.origins()) }
     }
 }
 

@@ -39,10 +39,9 @@ pub fn run(
     let url = target(settings, asked)?;
     let trust = load_trust(&settings.tls)
         .map_err(|error| format!("No TLS diagnosis without usable roots: {error} {}", error.fix()))?;
-    let transport =
-        Transport::new(&settings.tls, &settings.proxies, settings.base_url.source).map_err(|error| {
-            format!("No TLS diagnosis without the configured client certificate: {error} {}", error.fix())
-        })?;
+    let transport = Transport::new(&settings.tls, &settings.proxies).map_err(|error| {
+        format!("No TLS diagnosis without the configured client certificate: {error} {}", error.fix())
+    })?;
     let scanned = asked.host.is_none() && asked.port.is_none();
     let (error, attempts) = match scan {
         Scan::Done { .. } if scanned => (None, watch.attempts()),
@@ -68,6 +67,7 @@ pub fn run(
         chain: None,
         looked_again: false,
         client_certificate: settings.tls.client_cert.is_some().then_some("F5_GUARDRAILS_CLIENT_CERT"),
+        origins: settings.origins(),
         name_servers: name_servers(),
         error,
     };

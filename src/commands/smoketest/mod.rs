@@ -30,7 +30,7 @@ const PROCESS_ENV: Env<'static> = &|name| std::env::var_os(name);
 /// Runs the smoke test. Exit code 0 when everything works (or with `--no-fail`), else 1.
 pub fn run(args: &SmoketestArgs) -> ExitCode {
     logging::quiet_panics();
-    let mut settings = Settings::read(&Overrides::from(args.service.clone()), PROCESS_ENV);
+    let mut settings = Settings::read(&Overrides::from(args.service.clone()).as_own(), PROCESS_ENV);
     let deadline = Instant::now() + settings.budget().limit;
     let token_problem = token::complete(&mut settings, PROCESS_ENV, deadline).err();
     // The report says what is wrong; the log is for those who asked for one.
@@ -65,7 +65,7 @@ pub fn run(args: &SmoketestArgs) -> ExitCode {
         }
     }
     report.exchanges(record.map(|record| record.exchanges()));
-    report.scan(scan);
+    report.scan(scan, settings.origins());
 
     let passed = report.finish();
     if let Some(log) = log {

@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 use super::checks::{Problem, Scan, Step};
 use crate::printable::printable;
 use crate::scan::ScanReport;
+use crate::settings::Origins;
 use crate::tls_diagnostics::Report as Diagnosis;
 use crate::transport::{Exchange, ExchangeResult, Message};
 
@@ -113,7 +114,7 @@ impl Report {
         self.exchanges = exchanges;
     }
 
-    pub fn scan(&mut self, scan: Scan) {
+    pub fn scan(&mut self, scan: Scan, origins: Origins) {
         let name = "Scan";
         match scan {
             Scan::Done { report, took } if report.is_cleared() => {
@@ -129,7 +130,7 @@ impl Report {
                 self.ending = Ending::Flagged { words };
             }
             Scan::Failed(error) => {
-                let problem = Problem { cause: error.to_string(), fix: error.fix() };
+                let problem = Problem { cause: error.to_string(), fix: error.fix(origins) };
                 self.failed(name, &problem);
                 self.steps
                     .push(json!({"step": name, "ok": false, "cause": problem.cause, "fix": problem.fix}));
