@@ -24,7 +24,6 @@ use super::trust::{Roots, choose_roots};
 use super::verifier::{Handshakes, RootsVerifier};
 use super::watch::{Head, Watch, Watched};
 use crate::phase;
-use crate::printable::printable;
 use crate::settings::{ProxySettings, TlsSettings};
 
 /// Answers larger than this many bytes are refused, unless the caller says otherwise.
@@ -220,13 +219,8 @@ impl Transport {
             })
             .await?;
         let (head, body) = answer.into_parts();
-        watched.lock().head = Some(Head {
-            status: head.status.as_u16(),
-            server: head
-                .headers
-                .get(header::SERVER)
-                .map(|value| printable(&String::from_utf8_lossy(value.as_bytes()), 80)),
-        });
+        watched.lock().head =
+            Some(Head { status: head.status.as_u16(), server: head.headers.get(header::SERVER).cloned() });
         if let Some(recording) = recording {
             recording.head(&head);
         }
