@@ -142,6 +142,38 @@ fn where_there_is_no_store_the_file_is_offered() {
     assert!(user.tokens().exists());
 }
 
+#[test]
+fn an_installation_that_is_refused_asks_for_no_token() {
+    let user = User::of(&super::idle());
+    user.home.write("config.toml", b"[features]\nhooks = 1\n");
+    let mut terminal = Terminal::of(&user, &["install", "--scope", "user", "--codex", "/bin/false"]);
+    // Answers to questions that must not come.
+    terminal.type_in("n\rn\r");
+    let (code, shown, _) = terminal.end();
+    assert_eq!(code, Some(1), "{shown}");
+    assert!(shown.contains("Nothing was registered") && !shown.contains("Log in"), "{shown}");
+}
+
+#[test]
+fn keeping_a_repositorys_token_file_says_that_a_local_file_is_sent() {
+    let user = User::of(&super::idle());
+    let project = user.home.path().join("project");
+    std::fs::create_dir_all(project.join(".git")).unwrap();
+    let install =
+        ["install", "--scope", "project", "--no-trust", "--codex", "/bin/false", project.to_str().unwrap()];
+    let key = user.home.path().join("key");
+    std::fs::write(&key, "k").unwrap();
+    let options = ["--token-file", key.to_str().unwrap(), "--base-url", "https://elsewhere.example"];
+    let said = user.run(&[&install[..], &options, &["--skip-smoketest"]].concat(), "");
+    assert_eq!(said.code, Some(0), "{}", said.stderr);
+    let mut terminal = Terminal::of(&user, &install);
+    terminal.wait_for("Keep it? [y/N] ");
+    terminal.type_in("n\r");
+    let (code, shown, _) = terminal.end();
+    let sent = "they send the content of a local file, on the machine of each of them, to https://elsewhere.example.";
+    assert!(code == Some(1) && shown.contains(sent), "{shown}");
+}
+
 #[cfg(not(target_os = "macos"))]
 #[test]
 fn an_installation_without_a_token_offers_to_log_in_and_to_hide_the_variable() {
