@@ -1,15 +1,8 @@
 //! The service that a token is for, and who chose its address: an option, the user's or the administrator's registered
 //! hooks, the environment, or nobody. Never a project's registration: a repository must not say where a token goes.
 
-use std::ffi::OsString;
-
-use crate::access::Privilege;
-use crate::cli::{HookArgs, TokenService, hook_line};
-use crate::installation::{
-    ConfigPlace, Surroundings, managed_folder, our_commands, system_files, user_files,
-};
-use crate::printable::printable;
-use crate::registration::hook_call;
+use crate::cli::TokenService;
+use crate::commands::registered::Registered;
 use crate::settings::{BaseUrl, Env, Overrides, PlainHttp, Settings, Source};
 use crate::token::{Entry, Kind};
 
@@ -30,25 +23,19 @@ impl Service {
     /// A sentence, where the address can't be used.
     pub fn of(args: &TokenService, env: Env<'_>) -> Result<Self, String> {
         let kind = if args.global { Kind::Global } else { Kind::Scan };
-        let mut overrides = Overrides {
+        let own = Overrides {
             base_url: args.base_url.clone(),
             project_id: args.project_id.clone(),
             ca_bundle: args.ca_bundle.clone(),
             ..Overrides::default()
-        };
-        let mut by_hooks = None;
-        if kind == Kind::Scan {
-            if let Some((hooks, file)) = registered(env) {
-                if overrides.base_url.is_none() && hooks.service.base_url.is_some() {
-                    by_hooks = Some(file);
-                }
-                let service = hooks.service;
-                overrides.base_url = overrides.base_url.or(service.base_url);
-                overrides.project_id = overrides.project_id.or(service.project_id);
-                overrides.ca_bundle = overrides.ca_bundle.or(service.ca_bundle);
-                overrides.token_file = service.token_file;
-            }
         }
+        .as_own();
+        let registered = Registered::find(env).filter(|_| kind == Kind::Scan);
+        let by_hooks = registered.as_ref().map(|hooks| hooks.file.clone());
+        let overrides = match registered {
+            Some(hooks) => own.or_registered(hooks.flags),
+            None => own,
+        };
         let settings = Settings::read(&overrides, env);
         let source = settings.base_url.source;
         let address = match (kind, source) {
@@ -56,10 +43,10 @@ impl Service {
             _ => settings.base_url.value.clone(),
         };
         let from = match (by_hooks, source) {
-            (Some(file), _) => format!("--base-url of the hooks registered in {file}"),
-            (None, Source::Default) => "the default".to_owned(),
-            (None, Source::Environment(name)) => format!("from the variable {name}"),
-            (None, source) => format!("from {source}"),
+            (Some(file), Source::Flag(flag)) => format!("{flag} of the hooks registered in {file}"),
+            (_, Source::Default) => "the default".to_owned(),
+            (_, Source::Environment(name)) => format!("from the variable {name}"),
+            (_, source) => format!("from {source}"),
         };
         let address = address.map_err(|error| {
             format!("{error} It comes {from}. Give an address such as https://www.us1.calypsoai.app with --base-url.")
@@ -103,29 +90,4 @@ impl Service {
         }
         file.map(|source| format!("{source} is set here, and its file comes before a stored token."))
     }
-}
-
-/// What the hooks of the machine, else of the user, are registered with; and the file. Root asks no file that others can
-/// change: it would say where root's token goes.
-fn registered(env: Env<'_>) -> Option<(HookArgs, String)> {
-    let surroundings = Surroundings::of_this_process(&env).ok()?;
-    let managed = surroundings.installed_managed_dir().map(|dir| managed_folder(surroundings.system, &dir));
-    let system = system_files(&surroundings.system_folder).into_iter();
-    let files: Vec<ConfigPlace> = system.chain(user_files(&surroundings.home)).collect();
-    files.iter().find_map(|file| {
-        Privilege::among_users().may_use(&file.path).ok()?;
-        let places = surroundings.our_places(file.layer, managed.as_ref());
-        // What can't be read registers nothing that could be asked here.
-        let commands = our_commands(std::slice::from_ref(file), &places).ok()?;
-        let hooks = commands.iter().find_map(|hook| arguments(&hook.command))?;
-        Some((hooks, printable(&file.path.display().to_string(), 300)))
-    })
-}
-
-fn arguments(command: &str) -> Option<HookArgs> {
-    let call = hook_call(command)?;
-    let words = ["f5-guard", call.event.subcommand()].map(OsString::from);
-    let line: Vec<OsString> =
-        words.into_iter().chain(call.arguments.into_iter().map(OsString::from)).collect();
-    hook_line(&line).map(|(_, arguments)| arguments)
 }

@@ -15,6 +15,7 @@ pub(super) use checks::{Checks, Scan};
 use report::{Format, Report};
 
 use crate::cli::{SmoketestArgs, VerboseHttp};
+use crate::commands::registered::Registered;
 use crate::logging;
 use crate::settings::{Env, Overrides, Settings, Source};
 use crate::token;
@@ -30,7 +31,13 @@ const PROCESS_ENV: Env<'static> = &|name| std::env::var_os(name);
 /// Runs the smoke test. Exit code 0 when everything works (or with `--no-fail`), else 1.
 pub fn run(args: &SmoketestArgs) -> ExitCode {
     logging::quiet_panics();
-    let mut settings = Settings::read(&Overrides::from(args.service.clone()).as_own(), PROCESS_ENV);
+    let own = Overrides::from(args.service.clone()).as_own();
+    let registered = Registered::find(PROCESS_ENV);
+    let overrides = match &registered {
+        Some(hooks) => own.or_registered(hooks.flags.clone()),
+        None => own,
+    };
+    let mut settings = Settings::read(&overrides, PROCESS_ENV);
     let deadline = Instant::now() + settings.budget().limit;
     let token_problem = token::complete(&mut settings, PROCESS_ENV, deadline).err();
     // The report says what is wrong; the log is for those who asked for one.
@@ -50,7 +57,7 @@ pub fn run(args: &SmoketestArgs) -> ExitCode {
     settings.problems().for_each(|problem| report.warn(problem));
     report.step(checks.token(token_problem));
     report.step(checks.hook_binary());
-    report.step(checks.base_url());
+    report.step(checks.base_url(registered.as_ref()));
     report.step(checks.trust());
     report.step(checks.proxy());
     let watch = Watch::default();
