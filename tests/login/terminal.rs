@@ -121,6 +121,23 @@ fn ctrl_c_stores_nothing_and_leaves_the_terminal_as_it_was() {
     assert!(!user.tokens().exists());
 }
 
+#[test]
+fn every_signal_that_ends_the_question_leaves_the_terminal_as_it_was() {
+    for signal in [libc::SIGTERM, libc::SIGINT, libc::SIGHUP, libc::SIGQUIT] {
+        let api = super::idle();
+        let user = User::of(&api);
+        let mut terminal = Terminal::of(&user, &["login", "--file"]);
+        terminal.wait_for("(it is not shown): ");
+        terminal.wait_until_hidden();
+        // SAFETY: the process is a child that was not waited for.
+        assert_eq!(unsafe { libc::kill(terminal.child.id() as libc::pid_t, signal) }, 0);
+        let ended = std::os::unix::process::ExitStatusExt::signal(&terminal.child.wait().unwrap());
+        let (_, shown, echoes) = terminal.end();
+        assert_eq!((ended, echoes), (Some(signal), true), "{shown}");
+        assert!(!user.tokens().exists());
+    }
+}
+
 #[cfg(not(target_os = "macos"))]
 #[test]
 fn where_there_is_no_store_the_file_is_offered() {
