@@ -196,6 +196,12 @@ impl RootSet {
                     subject: Algorithmic::Signature,
                 }
             }
+            // webpki refuses whatever is under a constraint of a kind that it does not check.
+            Error::NameConstraintViolation
+                if Chain::of(leaf, intermediates, &self.certificates).has_unchecked_constraint() =>
+            {
+                CertificateProblem::UnknownConstraint
+            }
             other => problem_of(other),
         }
     }
@@ -311,6 +317,17 @@ impl<'a> Chain<'a> {
 
     fn smallest_rsa_issuer(&self) -> Option<usize> {
         self.shown.iter().flat_map(|shown| self.issuers_of(shown)).filter_map(rsa_bits).min()
+    }
+
+    /// Whether an issuer's name constraints are about more than hosts.
+    fn has_unchecked_constraint(&self) -> bool {
+        let issuers = self.shown.iter().flat_map(|shown| self.issuers_of(shown));
+        let constraints = issuers.filter_map(|issuer| Some(issuer.name_constraints().ok()??.value));
+        constraints
+            .flat_map(|names| [&names.permitted_subtrees, &names.excluded_subtrees])
+            .flatten()
+            .flatten()
+            .any(|subtree| matches!(subtree.base, GeneralName::DirectoryName(_) | GeneralName::URI(_)))
     }
 
     /// Whether a certificate that was shown names a root as its issuer.
