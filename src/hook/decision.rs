@@ -137,7 +137,6 @@ mod tests {
             outcome,
             scanners: Vec::new(),
             scan_ids: Vec::new(),
-            redacted_input: None,
             pieces: 1,
             characters: 1,
             complete: true,

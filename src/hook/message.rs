@@ -231,7 +231,6 @@ mod tests {
                 scanner("toxicity", None, ScannerOutcome::Failed),
             ],
             scan_ids: vec!["id-1".into()],
-            redacted_input: None,
             pieces: 1,
             characters: 5,
             complete: true,

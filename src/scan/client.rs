@@ -322,19 +322,11 @@ impl Tally {
         let Some(outcome) = self.verdicts.iter().map(|verdict| verdict.outcome.clone()).max() else {
             return Err(ScanError::Internal);
         };
-        let mut report = ScanReport {
-            outcome,
-            scanners: Vec::new(),
-            scan_ids: Vec::new(),
-            redacted_input: None,
-            pieces,
-            characters,
-            complete,
-        };
+        let mut report =
+            ScanReport { outcome, scanners: Vec::new(), scan_ids: Vec::new(), pieces, characters, complete };
         for verdict in self.verdicts.into_iter().filter(|verdict| verdict.outcome == report.outcome) {
             report.scanners.extend(verdict.scanners);
             report.scan_ids.extend(verdict.scan_id);
-            report.redacted_input = verdict.redacted_input.filter(|_| pieces == 1);
         }
         report.scanners.truncate(response::MAX_SCANNERS);
         Ok(report)
