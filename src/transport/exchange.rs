@@ -12,12 +12,12 @@ use hyper_util::rt::TokioIo;
 use rustls::crypto::ring::default_provider;
 use url::Url;
 
-use super::Peer;
 use super::connect::{lenient, open};
 use super::failure::{Failure, TransportError};
 use super::fault::{Fault, Stage};
 use super::key_log::KeyLog;
 use super::material::{TlsMaterialError, client_identity};
+use super::peer::Peer;
 use super::proxy::{Proxy, Route, route};
 use super::record::{ExchangeLog, Recording};
 use super::trust::{Roots, choose_roots};

@@ -2,10 +2,10 @@
 
 use thiserror::Error;
 
-use super::Peer;
 use super::certificate_problem::{CertificateProblem, Party};
 use super::fault::{Fault, Stage};
 use super::material::TlsMaterialError;
+use super::peer::Peer;
 use super::proxy::{Origin, Proxy, ProxyProblem};
 use super::watch::Step;
 use crate::printable::printable;

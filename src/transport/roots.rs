@@ -16,7 +16,7 @@ use x509_parser::extensions::GeneralName;
 use x509_parser::prelude::FromDer;
 
 use super::algorithms::{self, rsa_bits};
-use super::certificate_problem::{Algorithmic, CertificateProblem, Obstacle};
+use super::certificate_problem::{CertificateProblem, Obstacle};
 use super::issuing::{may_issue, may_serve, may_sign_certificates, validity};
 
 /// Fewer bits are refused by the library that checks the signatures.
@@ -184,7 +184,7 @@ impl RootSet {
             Error::UnsupportedSignatureAlgorithmContext(context) => {
                 let chain = Chain::of(leaf, intermediates, &self.certificates);
                 let algorithm = chain.algorithm(&context.signature_algorithm_id);
-                CertificateProblem::Algorithm { algorithm, subject: Algorithmic::Signature }
+                CertificateProblem::Algorithm { algorithm }
             }
             Error::UnsupportedSignatureAlgorithmForPublicKeyContext(context) => {
                 CertificateProblem::Algorithm {
@@ -193,7 +193,6 @@ impl RootSet {
                         algorithms::name(&context.signature_algorithm_id),
                         algorithms::name(&context.public_key_algorithm_id)
                     ),
-                    subject: Algorithmic::Signature,
                 }
             }
             // webpki refuses whatever is under a constraint of a kind that it does not check.
@@ -230,10 +229,9 @@ pub(super) fn problem_of(error: &Error) -> CertificateProblem {
         | Error::MaximumPathBuildCallsExceeded
         | Error::MaximumSignatureChecksExceeded => P::ChainTooLong,
         Error::UnsupportedCertVersion => P::Version1,
-        Error::UnsupportedSignatureAlgorithmContext(context) => P::Algorithm {
-            algorithm: algorithms::name(&context.signature_algorithm_id).to_owned(),
-            subject: Algorithmic::Signature,
-        },
+        Error::UnsupportedSignatureAlgorithmContext(context) => {
+            P::Algorithm { algorithm: algorithms::name(&context.signature_algorithm_id).to_owned() }
+        }
         Error::BadDer
         | Error::BadDerTime
         | Error::ExtensionValueInvalid

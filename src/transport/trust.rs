@@ -12,7 +12,6 @@ use rustls_native_certs::CertificateResult;
 use super::material::{TlsMaterialError, read_small, reason};
 use super::pem::Contents;
 use super::roots::RootSet;
-use super::verifier::RootStore;
 use crate::settings::values::SystemStore;
 use crate::settings::{Setting, Source, TlsSettings};
 
@@ -64,6 +63,16 @@ impl fmt::Display for TrustSource {
 pub(super) enum Roots {
     Ready(Trust),
     InSystemStore(SystemStoreReader),
+}
+
+/// Where roots are read from.
+pub(super) trait RootStore: Send + Sync {
+    /// Roots that are quickly read: most of them, and none that [`Self::all`] does not have. `None` where there
+    /// is nothing quicker than all.
+    fn part(&self) -> Option<Trust>;
+
+    /// All roots, or why there are none.
+    fn all(&self) -> Result<Trust, TlsMaterialError>;
 }
 
 /// Reads the operating system's store, which can take long.

@@ -11,8 +11,8 @@ use rustls::pki_types::CertificateDer;
 use rustls::{ClientConnection, HandshakeKind, NamedGroup};
 use serde::{Serialize, Serializer};
 
-use super::Peer;
 use super::fault::{Context, Fault, Stage};
+use super::peer::Peer;
 use super::proxy::Proxy;
 use super::record::header_text;
 use crate::phase;

@@ -8,13 +8,14 @@ use rustls::pki_types::{CertificateDer, ServerName};
 use url::Url;
 
 use super::Scan;
+use crate::codex::System;
 use crate::scan::ScanError;
 use crate::settings::{Env, Settings};
-use crate::tls_diagnostics::{Chain, Facts, Os, Report, Trust, environment_report, name_servers};
+use crate::tls_diagnostics::{Chain, Facts, Report, Trust, environment_report, name_servers};
 use crate::transport::fault::Fault;
 use crate::transport::proxy::route;
 use crate::transport::watch::Watch;
-use crate::transport::{Peer, Transport, alternatives, load_trust, look, with_retries};
+use crate::transport::{Peer, Transport, alternatives, load_trust, unverified_probe, with_retries};
 
 /// What is said before the second look.
 pub const LOOK_ANNOUNCEMENT: &str = "Now an unverified look at the certificates: a second connection on which nothing \
@@ -74,11 +75,11 @@ pub fn run(
     let mut shown = facts.attempt.chain.clone();
     if matches!(facts.fault(), Some(Fault::NothingInCommon)) && shown.is_empty() {
         announce(LOOK_ANNOUNCEMENT);
-        shown = within(settings, look(&transport, &url)).unwrap_or_default();
+        shown = within(settings, unverified_probe(&transport, &url)).unwrap_or_default();
         facts.looked_again = !shown.is_empty();
     }
     facts.chain = describe(&shown, &facts.target, settings, &trust, clock);
-    Ok(Report::new(environment_report(env), facts, Os::current()))
+    Ok(Report::new(environment_report(env), facts, System::this()))
 }
 
 fn describe(
