@@ -1,15 +1,13 @@
 //! The subcommands, one file each, and the way from the command line to them.
 
-mod doctor;
+pub mod doctor;
 mod dump_config;
 mod hook;
 pub mod install;
 mod login;
 mod reference;
 mod registered;
-mod setup;
 mod smoketest;
-pub mod uninstall;
 
 use std::ffi::OsString;
 use std::process::ExitCode;
@@ -17,14 +15,15 @@ use std::time::Instant;
 
 use clap::Parser;
 
-use crate::cli::{Cli, Command, HookArgs, hook_line};
-use crate::hook::Event;
+use crate::cli::{Cli, Command, hook_line};
+use crate::event::Event;
+use crate::settings::Enforced;
 
 /// Parses the command line and runs the subcommand. `started` is when the process began, as near as can be.
 pub fn main(started: Instant, args: impl IntoIterator<Item = OsString>) -> ExitCode {
     let args: Vec<OsString> = args.into_iter().collect();
     if let Some((event, args)) = hook_line(&args) {
-        return hook::run(event, args, started);
+        return hook::run(event, &args, started);
     }
     match Cli::try_parse_from(&args) {
         Ok(cli) => run(cli.command, started),
@@ -42,14 +41,14 @@ fn refused(args: &[OsString], error: &clap::Error, started: Instant) -> ExitCode
 }
 
 fn run(command: Command, started: Instant) -> ExitCode {
-    let hook = |event: Event, args: HookArgs| hook::run(event, args, started);
+    let hook = |event: Event, args: Enforced| hook::run(event, &args, started);
     match command {
         Command::UserPromptSubmit(args) => hook(Event::UserPromptSubmit, args),
         Command::PreToolUse(args) => hook(Event::PreToolUse, args),
         Command::PostToolUse(args) => hook(Event::PostToolUse, args),
         Command::Stop(args) => hook(Event::Stop, args),
         Command::Install(args) => install::run(&args),
-        Command::Uninstall(args) => uninstall::run(&args),
+        Command::Uninstall(args) => install::uninstall::run(&args),
         Command::Login(args) => login::run(&args),
         Command::Logout(args) => login::logout(&args),
         Command::DumpConfig(args) => dump_config::run(&args, started),

@@ -2,8 +2,8 @@
 
 use thiserror::Error;
 
-use super::event::Event;
 use super::payload::PayloadError;
+use crate::event::Event;
 use crate::scan::{Outcome, ScanError, ScanReport};
 use crate::settings::Origins;
 use crate::settings::values::{FailMode, FlaggedOutput};
@@ -34,7 +34,6 @@ pub enum Failure {
 
 impl Assessment {
     /// What a scan came to. A hit counts even where the scan did not see everything.
-    #[must_use]
     pub fn of_scan(result: Result<ScanReport, ScanError>, is_cut: bool) -> Self {
         match result {
             Ok(report) if report.is_cleared() && is_cut => Self::NotScanned(Failure::CutOutput),
@@ -46,7 +45,6 @@ impl Assessment {
 
 impl Failure {
     /// What to do about it, in one or two sentences.
-    #[must_use]
     pub fn fix(&self, origins: Origins) -> String {
         match self {
             Self::Payload(PayloadError::TooLarge) => "Work on a smaller part at a time.".into(),
@@ -59,7 +57,6 @@ impl Failure {
     }
 
     /// A short stable name for the log.
-    #[must_use]
     pub fn kind(&self) -> &'static str {
         match self {
             Self::Payload(PayloadError::TooLarge) => "payload_too_large",
@@ -91,7 +88,6 @@ pub enum Action {
 }
 
 /// The policy, whole.
-#[must_use]
 pub fn decide(event: Event, assessment: &Assessment, policy: Policy) -> Action {
     let not_cleared = match (event, policy.flagged_output) {
         (Event::PostToolUse, FlaggedOutput::Warn) => Action::Warn,
@@ -116,7 +112,6 @@ pub fn decide(event: Event, assessment: &Assessment, policy: Policy) -> Action {
 }
 
 /// The word for an action in the log.
-#[must_use]
 pub fn log_word(event: Event, action: Action) -> &'static str {
     match (action, event) {
         (Action::Allow, _) => "allow",

@@ -7,7 +7,7 @@
 use std::collections::HashSet;
 
 use super::decision::{Action, Assessment, Failure};
-use super::event::Event;
+use crate::event::Event;
 use crate::printable::printable;
 use crate::scan::ScanReport;
 use crate::settings::{Origins, Source};
@@ -41,7 +41,6 @@ const MAX_CHARS: usize = 2_400;
 const NAMED_SCANNERS: usize = 5;
 
 /// Finds the words for an action.
-#[must_use]
 pub fn words(subject: Subject<'_>, assessment: &Assessment, action: Action) -> Words {
     let words = match (assessment, action) {
         (_, Action::Allow) | (Assessment::NothingToScan, _) => return Words::default(),
@@ -148,7 +147,6 @@ fn passed_unscanned(subject: Subject<'_>, failure: &Failure) -> Words {
 }
 
 /// What a block without a scan did, as the rest of a sentence.
-#[must_use]
 pub fn not_done(event: Event) -> &'static str {
     match event {
         Event::UserPromptSubmit => "it was blocked",
@@ -185,7 +183,6 @@ fn finding(report: &ScanReport) -> String {
 }
 
 /// What an event is about, where the tool's name is not known.
-#[must_use]
 pub fn thing(event: Event) -> &'static str {
     match event {
         Event::UserPromptSubmit => "this prompt",
@@ -209,7 +206,8 @@ impl Subject<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::scan::{Outcome, ScanError, ScannerOutcome, ScannerResult};
+    use crate::scan::report::{ScannerOutcome, ScannerResult};
+    use crate::scan::{Outcome, ScanError};
 
     fn subject(event: Event) -> Subject<'static> {
         Subject { event, tool_name: Some("Bash"), fail_mode_problem: "", origins: Origins::default() }

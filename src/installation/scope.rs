@@ -1,22 +1,22 @@
 //! For whom f5-guard is installed.
 
-use super::places::Layer;
-use crate::codex::System;
+use crate::codex::layers::Layer;
+use crate::system::System;
 
 /// Whose Codex runs the hooks.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
 pub enum Scope {
-    /// One user's, through their Codex home. Needs that user's trust.
+    /// This user's Codex ($CODEX_HOME)
     User,
-    /// Everybody's who works in one checked-out repository. Needs each user's trust.
+    /// One repository ([DIR]/.codex), for everybody who works in it
+    // Needs each user's trust.
     Project,
-    /// Everybody's on this machine, through the administrator's requirements. Needs no trust.
+    /// Everybody on this machine, as managed hooks that need no trust; root or Administrator only
     System,
 }
 
 impl Scope {
     /// Whose files it registers in.
-    #[must_use]
     pub const fn layer(self) -> Layer {
         match self {
             Self::User => Layer::User,
@@ -27,7 +27,6 @@ impl Scope {
 
     /// The scope that `install` and `uninstall` take where none is named: on Windows the whole machine, as the
     /// Python integration's users know it.
-    #[must_use]
     pub const fn default_for(system: System) -> Self {
         match system {
             System::Windows => Self::System,

@@ -6,28 +6,19 @@ use super::error::DocumentError;
 use super::exclusion;
 use super::foreign::{Ignored, foreign_part, is_empty_document};
 use super::model::{self, EventGroups};
-use super::owner::{OurPlaces, Owner};
+use super::owner::{KnownBinaries, Owner};
 use super::plan::{Change, ManagedDirs, Wanted, has_foreign, next_change};
 use super::record::EditRecord;
 use super::text::{apply, decode, split_bom};
 use super::trust::{moved, trust_keys};
 use super::{json, toml};
+use crate::codex::layers::ConfigFormat;
+use crate::secret::SECRET_VARIABLES;
 
 /// More changes than any document needs; a guard against never reaching the goal.
 const MOST_CHANGES: usize = 1_000;
 
-/// The files that Codex reads hooks from.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum ConfigFile {
-    /// `config.toml` of a user or a project.
-    ConfigToml,
-    /// `hooks.json` beside it.
-    HooksJson,
-    /// The administrator's `requirements.toml`.
-    RequirementsToml,
-}
-
-impl ConfigFile {
+impl ConfigFormat {
     fn is_json(self) -> bool {
         self == Self::HooksJson
     }
@@ -78,10 +69,10 @@ pub struct Installed {
 /// # Errors
 /// [`DocumentError`] where the document can't be read, or can't be edited with certainty.
 pub fn install(
-    file: ConfigFile,
+    file: ConfigFormat,
     current: Option<&[u8]>,
     wanted: &Wanted,
-    places: &OurPlaces,
+    places: &KnownBinaries,
 ) -> Result<Installed, DocumentError> {
     let mut places = places.clone();
     places.binaries.extend(wanted.registration.iter().flat_map(|registration| registration.binaries.clone()));
@@ -99,7 +90,7 @@ pub fn install(
     let after_value = file.value(&text)?;
     let after_events = model::read(&after_value, places)?;
     let dirs =
-        Ignored { managed_dirs: file == ConfigFile::RequirementsToml, trust: &[], hidden: &wanted.hidden };
+        Ignored { managed_dirs: file == ConfigFormat::RequirementsToml, trust: &[], hidden: &wanted.hidden };
     if foreign_part(&before_value, places, &dirs) != foreign_part(&after_value, places, &dirs) {
         return Err(DocumentError::not_equivalent("it would have changed something that is not ours"));
     }
@@ -114,10 +105,10 @@ pub fn install(
 }
 
 fn reach(
-    file: ConfigFile,
+    file: ConfigFormat,
     before: &str,
     wanted: &Wanted,
-    places: &OurPlaces,
+    places: &KnownBinaries,
 ) -> Result<String, DocumentError> {
     let mut text = before.to_owned();
     for _ in 0..MOST_CHANGES {
@@ -167,33 +158,22 @@ pub struct RemovalScope<'a> {
     pub managed_dirs: ManagedDirs,
 }
 
-/// The variables that hold secrets, which the model's commands need not see. Not the settings: a Codex that is started
-/// by a command would lose its fail mode.
-pub const SECRET_VARIABLES: [&str; 2] = ["F5_GUARDRAILS_API_TOKEN", "F5_GLOBAL_API_TOKEN"];
-
 /// Their names, as a document holds them.
-#[must_use]
 pub fn hidden_names() -> Vec<String> {
     SECRET_VARIABLES.map(str::to_owned).to_vec()
 }
 
 /// Whether a user's `config.toml` keeps all of them from commands.
-///
-/// # Errors
-/// As [`install`].
-pub fn hides(file: ConfigFile, current: &[u8]) -> Result<bool, DocumentError> {
+pub fn hides(file: ConfigFormat, current: &[u8]) -> Result<bool, DocumentError> {
     Ok(exclusion::change(&file.value(decode(current)?)?, &hidden_names())?.is_none())
 }
 
 /// Takes our part out of a document: back to what it was before, where the record still fits, else exactly our hooks.
-///
-/// # Errors
-/// As [`install`].
 pub fn remove(
-    file: ConfigFile,
+    file: ConfigFormat,
     current: &[u8],
     scope: &RemovalScope<'_>,
-    places: &OurPlaces,
+    places: &KnownBinaries,
 ) -> Result<Removed, DocumentError> {
     let text = decode(current)?;
     let value = file.value(text)?;
@@ -220,15 +200,12 @@ pub fn remove(
 
 /// What must be remembered so that a later [`remove`] can restore the document as it was before our first edit.
 /// `before` and `after` are the document before and after this run (trust included), `old` is what was remembered.
-///
-/// # Errors
-/// As [`install`].
 pub fn renew_record(
-    file: ConfigFile,
+    file: ConfigFormat,
     before: Option<&[u8]>,
     after: &str,
     scope: &RemovalScope<'_>,
-    places: &OurPlaces,
+    places: &KnownBinaries,
 ) -> Result<EditRecord, DocumentError> {
     let base = match before {
         None => None,
@@ -240,7 +217,7 @@ pub fn renew_record(
     let mut record = EditRecord::between(base.as_deref(), after);
     let has_feature = |text: &str| Ok(file.value(text)?.pointer("/features/hooks").is_some());
     record.added_feature = has_feature(after)? && !has_feature(base.as_deref().unwrap_or(""))?;
-    if file == ConfigFile::ConfigToml {
+    if file == ConfigFormat::ConfigToml {
         let base = file.value(base.as_deref().unwrap_or(""))?;
         record.added_exclusion = exclusion::added(&base, &file.value(after)?, &hidden_names());
     }
@@ -248,10 +225,10 @@ pub fn renew_record(
 }
 
 fn is_free_of_ours(
-    file: ConfigFile,
+    file: ConfigFormat,
     text: &[u8],
     scope: &RemovalScope<'_>,
-    places: &OurPlaces,
+    places: &KnownBinaries,
 ) -> Result<bool, DocumentError> {
     let value = file.value(decode(text)?)?;
     let trusted = present_trust(&value, scope.trust_keys).next().is_some();
@@ -261,12 +238,12 @@ fn is_free_of_ours(
 /// Takes the record back, if that does nothing but take our part out. The record may know of the trust that Codex
 /// wrote, or not: the user can have trusted the hooks later, in Codex.
 fn restore(
-    file: ConfigFile,
+    file: ConfigFormat,
     text: &str,
     value: &Value,
     record: &EditRecord,
     scope: &RemovalScope<'_>,
-    places: &OurPlaces,
+    places: &KnownBinaries,
 ) -> Option<String> {
     let fits = |undone: &String| is_removal(file, value, undone, scope, places);
     record.undo(text).filter(fits).or_else(|| {
@@ -276,10 +253,7 @@ fn restore(
 }
 
 /// The document without the records of trust under `keys`.
-///
-/// # Errors
-/// As [`install`].
-pub fn without_trust(file: ConfigFile, current: &[u8], keys: &[String]) -> Result<String, DocumentError> {
+pub fn without_trust(file: ConfigFormat, current: &[u8], keys: &[String]) -> Result<String, DocumentError> {
     let mut text = decode(current)?.to_owned();
     while let Some(change) = trust_removal(&file.value(&text)?, keys) {
         text = file.carry_out(&text, &change)?;
@@ -288,11 +262,11 @@ pub fn without_trust(file: ConfigFile, current: &[u8], keys: &[String]) -> Resul
 }
 
 fn is_removal(
-    file: ConfigFile,
+    file: ConfigFormat,
     current: &Value,
     undone: &str,
     scope: &RemovalScope<'_>,
-    places: &OurPlaces,
+    places: &KnownBinaries,
 ) -> bool {
     let Ok(undone) = file.value(undone) else { return false };
     let Ok(events) = model::read(&undone, places) else { return false };
@@ -305,10 +279,10 @@ fn is_removal(
 
 /// Takes exactly our hooks and their trust out.
 fn take_out(
-    file: ConfigFile,
+    file: ConfigFormat,
     text: &str,
     scope: &RemovalScope<'_>,
-    places: &OurPlaces,
+    places: &KnownBinaries,
 ) -> Result<String, DocumentError> {
     let before = file.value(text)?;
     let python_stays = OwnOnly { places };
@@ -396,7 +370,7 @@ fn present_trust<'a>(value: &'a Value, keys: &'a [String]) -> impl Iterator<Item
 
 /// Reads the hooks with the Python integration's counted as other people's: a removal leaves them.
 struct OwnOnly<'a> {
-    places: &'a OurPlaces,
+    places: &'a KnownBinaries,
 }
 
 impl OwnOnly<'_> {
@@ -415,56 +389,34 @@ impl OwnOnly<'_> {
 
 /// The keys of `[hooks.state]` (in `config.toml`) that hold the trust of our hooks in this document.
 /// `source_path` is the document's path as Codex spells it in `hooks/list`.
-///
-/// # Errors
-/// As [`install`].
 pub fn our_trust_keys(
-    file: ConfigFile,
+    file: ConfigFormat,
     current: &[u8],
     source_path: &str,
-    places: &OurPlaces,
+    places: &KnownBinaries,
 ) -> Result<Vec<String>, DocumentError> {
     Ok(trust_keys(&registered(file, current, places)?, source_path, Owner::Ours))
 }
 
 /// Whether `config_toml`, where Codex keeps the user's trust, trusts a hook with one of these keys. What can't be read
 /// says nothing.
-#[must_use]
 pub fn trusts_any(config_toml: &[u8], keys: &[String]) -> bool {
-    let value = decode(config_toml).ok().and_then(|text| ConfigFile::ConfigToml.value(text).ok());
+    let value = decode(config_toml).ok().and_then(|text| ConfigFormat::ConfigToml.value(text).ok());
     value.is_some_and(|value| present_trust(&value, keys).next().is_some())
 }
 
 /// What a document registers, for `install`'s choice of format and for `doctor`.
-///
-/// # Errors
-/// As [`install`].
 pub fn registered(
-    file: ConfigFile,
+    file: ConfigFormat,
     current: &[u8],
-    places: &OurPlaces,
+    places: &KnownBinaries,
 ) -> Result<Vec<EventGroups>, DocumentError> {
     model::read(&document(file, current)?, places)
 }
 
 /// What a document says, behind a byte order mark or not; dates and floats only serve to compare.
-///
-/// # Errors
-/// As [`install`].
-pub fn document(file: ConfigFile, current: &[u8]) -> Result<Value, DocumentError> {
+pub fn document(file: ConfigFormat, current: &[u8]) -> Result<Value, DocumentError> {
     file.value(decode(current)?)
-}
-
-/// Whether others than f5-guard and the Python integration have hooks in a document.
-///
-/// # Errors
-/// As [`install`].
-pub fn has_foreign_hooks(
-    file: ConfigFile,
-    current: &[u8],
-    places: &OurPlaces,
-) -> Result<bool, DocumentError> {
-    Ok(has_foreign(&registered(file, current, places)?))
 }
 
 fn named(events: &[EventGroups], owner: Owner) -> Vec<NamedHook> {

@@ -4,8 +4,8 @@ use serde_json::{Map, Value};
 
 use super::definition::HookDefinition;
 use super::error::DocumentError;
-use super::owner::{OurPlaces, Owner, owner_of};
-use crate::hook::Event;
+use super::owner::{KnownBinaries, Owner, owner_of};
+use crate::event::Event;
 
 /// The keys below `hooks` that are no events.
 pub const NO_EVENTS: [&str; 3] = ["state", "managed_dir", "windows_managed_dir"];
@@ -38,7 +38,6 @@ impl Handler {
     }
 
     /// The command that identifies it to a reader.
-    #[must_use]
     pub fn command(&self) -> &str {
         self.text("command").or_else(|| COMMAND_WINDOWS.iter().find_map(|key| self.text(key))).unwrap_or("")
     }
@@ -48,7 +47,7 @@ impl Handler {
 ///
 /// # Errors
 /// [`DocumentError::UnexpectedShape`] where the hooks that f5-guard registers could not be told from others.
-pub fn read(document: &Value, places: &OurPlaces) -> Result<Vec<EventGroups>, DocumentError> {
+pub fn read(document: &Value, places: &KnownBinaries) -> Result<Vec<EventGroups>, DocumentError> {
     let Some(hooks) = document.get("hooks") else { return Ok(Vec::new()) };
     let hooks = table(hooks, "hooks")?;
     let mut events = Vec::new();
@@ -71,7 +70,7 @@ fn read_groups(
     event: &str,
     groups: &Value,
     place: &str,
-    places: &OurPlaces,
+    places: &KnownBinaries,
 ) -> Result<Vec<Group>, DocumentError> {
     let list = array(groups, place)?;
     list.iter()
@@ -99,13 +98,11 @@ fn read_groups(
 }
 
 /// The values that a definition's group has beside its handlers.
-#[must_use]
 pub fn group_pairs(hook: &HookDefinition) -> Vec<(&'static str, Value)> {
     hook.matcher.iter().map(|matcher| ("matcher", Value::from(matcher.as_str()))).collect()
 }
 
 /// The values that a definition's handler has, in the order in which they are written.
-#[must_use]
 pub fn handler_settings(hook: &HookDefinition) -> Vec<(&'static str, Value)> {
     let mut settings =
         vec![("type", Value::from("command")), ("command", Value::from(hook.command.as_str()))];

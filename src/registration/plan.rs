@@ -10,7 +10,7 @@ use super::error::DocumentError;
 use super::exclusion;
 use super::model::{COMMAND_WINDOWS, EventGroups, Group, group_pairs, handler_settings, table, unexpected};
 use super::owner::Owner;
-use crate::hook::Event;
+use crate::event::Event;
 
 /// A step of a path into a document.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -145,7 +145,6 @@ fn managed_dir_change(
 }
 
 /// Whether anybody else has hooks in the document.
-#[must_use]
 pub fn has_foreign(events: &[EventGroups]) -> bool {
     let mut handlers = events.iter().flat_map(|event| &event.groups).flat_map(|group| &group.handlers);
     handlers.any(|handler| !handler.owner.is_replaced())

@@ -4,18 +4,20 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 
 use super::definition::Registration;
-use super::document::{ConfigFile, install};
+use super::document::install;
 use super::error::DocumentError;
-use super::owner::OurPlaces;
+use super::owner::KnownBinaries;
 use super::plan::{ManagedDirs, Wanted};
+use crate::codex::layers::ConfigFormat;
 
 /// What `--print` can be asked for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
 pub enum PrintFormat {
     ConfigToml,
     HooksJson,
+    /// Also what the cloud's Policies page takes
     RequirementsToml,
-    /// `requirements.toml` in base64, the value of the MDM key `com.openai.codex:requirements_toml_base64`.
+    /// The value of the macOS key com.openai.codex:requirements_toml_base64
     MdmBase64,
 }
 
@@ -29,18 +31,18 @@ pub fn render(
     managed_dirs: &ManagedDirs,
 ) -> Result<String, DocumentError> {
     let file = match format {
-        PrintFormat::ConfigToml => ConfigFile::ConfigToml,
-        PrintFormat::HooksJson => ConfigFile::HooksJson,
-        PrintFormat::RequirementsToml | PrintFormat::MdmBase64 => ConfigFile::RequirementsToml,
+        PrintFormat::ConfigToml => ConfigFormat::ConfigToml,
+        PrintFormat::HooksJson => ConfigFormat::HooksJson,
+        PrintFormat::RequirementsToml | PrintFormat::MdmBase64 => ConfigFormat::RequirementsToml,
     };
-    let managed = file == ConfigFile::RequirementsToml;
+    let managed = file == ConfigFormat::RequirementsToml;
     let wanted = Wanted {
         registration: Some(registration.clone()),
-        hooks_feature: file != ConfigFile::HooksJson,
+        hooks_feature: file != ConfigFormat::HooksJson,
         managed_dirs: if managed { managed_dirs.clone() } else { ManagedDirs::default() },
         ..Wanted::default()
     };
-    let text = install(file, None, &wanted, &OurPlaces::default())?.text.unwrap_or_default();
+    let text = install(file, None, &wanted, &KnownBinaries::default())?.text.unwrap_or_default();
     Ok(match format {
         PrintFormat::MdmBase64 => format!("{}\n", STANDARD.encode(text)),
         _ => text,

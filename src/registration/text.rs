@@ -3,37 +3,13 @@
 //! All edits are splices: byte ranges of the original that are replaced. What no splice covers stays as it is,
 //! byte for byte, whatever a parser or printer would have made of it.
 
-use std::fmt;
 use std::ops::Range;
 
 use super::error::DocumentError;
+use super::position::Position;
 
 /// The UTF-8 byte order mark, as text.
 pub const BOM: &str = "\u{feff}";
-
-/// A place in a text; both numbers start at 1, columns count characters.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Position {
-    pub line: usize,
-    pub column: usize,
-}
-
-impl fmt::Display for Position {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "line {}, column {}", self.line, self.column)
-    }
-}
-
-impl Position {
-    /// The place of the byte `offset`; an offset beyond the end means the end.
-    #[must_use]
-    pub fn of(text: &str, offset: usize) -> Self {
-        let before = text.get(..floor_boundary(text, offset)).unwrap_or(text);
-        let line = before.matches('\n').count() + 1;
-        let column = before.rsplit('\n').next().unwrap_or("").chars().count() + 1;
-        Self { line, column }
-    }
-}
 
 /// Reads bytes as text.
 ///
@@ -48,7 +24,6 @@ pub fn decode(bytes: &[u8]) -> Result<&str, DocumentError> {
 }
 
 /// Splits a leading byte order mark off.
-#[must_use]
 pub fn split_bom(text: &str) -> (&'static str, &str) {
     match text.strip_prefix(BOM) {
         Some(rest) => (BOM, rest),
@@ -57,7 +32,6 @@ pub fn split_bom(text: &str) -> (&'static str, &str) {
 }
 
 /// The line ending to write: CRLF where most lines of the text end so, else LF.
-#[must_use]
 pub fn newline_of(text: &str) -> &'static str {
     let all = text.matches('\n').count();
     let crlf = text.matches("\r\n").count();
@@ -72,17 +46,14 @@ pub struct Splice {
 }
 
 impl Splice {
-    #[must_use]
     pub fn insert(at: usize, with: impl Into<String>) -> Self {
         Self { range: at..at, with: with.into() }
     }
 
-    #[must_use]
     pub fn delete(range: Range<usize>) -> Self {
         Self { range, with: String::new() }
     }
 
-    #[must_use]
     pub fn replace(range: Range<usize>, with: impl Into<String>) -> Self {
         Self { range, with: with.into() }
     }
@@ -111,13 +82,11 @@ pub fn apply(text: &str, mut splices: Vec<Splice>) -> Result<String, DocumentErr
 }
 
 /// Where the line that holds `at` begins.
-#[must_use]
 pub fn line_start(text: &str, at: usize) -> usize {
     text.get(..at).and_then(|before| before.rfind('\n')).map_or(0, |newline| newline + 1)
 }
 
 /// Where the line that holds `at` ends, its line ending not included.
-#[must_use]
 pub fn line_end(text: &str, at: usize) -> usize {
     let rest = text.get(at..).unwrap_or("");
     let end = rest.find('\n').unwrap_or(rest.len());
@@ -126,13 +95,11 @@ pub fn line_end(text: &str, at: usize) -> usize {
 }
 
 /// Where the next line begins, or the end of the text.
-#[must_use]
 pub fn next_line(text: &str, at: usize) -> usize {
     text.get(at..).and_then(|rest| rest.find('\n')).map_or(text.len(), |newline| at + newline + 1)
 }
 
 /// The white space that the line of `at` begins with, up to `at`.
-#[must_use]
 pub fn indent_of(text: &str, at: usize) -> &str {
     let line = text.get(line_start(text, at)..at).unwrap_or("");
     let indent = line.len() - line.trim_start_matches([' ', '\t']).len();
@@ -140,17 +107,8 @@ pub fn indent_of(text: &str, at: usize) -> &str {
 }
 
 /// Whether a piece of text holds nothing but white space.
-#[must_use]
 pub fn is_blank(text: &str, range: Range<usize>) -> bool {
     text.get(range).is_some_and(|piece| piece.trim().is_empty())
-}
-
-fn floor_boundary(text: &str, offset: usize) -> usize {
-    let mut offset = offset.min(text.len());
-    while !text.is_char_boundary(offset) {
-        offset -= 1;
-    }
-    offset
 }
 
 #[cfg(test)]

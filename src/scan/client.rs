@@ -11,7 +11,7 @@ use tokio::task::JoinSet;
 use url::Url;
 
 use super::error::{ScanError, StatusError, refused_fields};
-use super::pieces::{byte_offset, pieces};
+use super::pieces::{pieces, split_after};
 use super::report::{Outcome, ScanReport};
 use super::request::{Metadata, ScanDirection, ScanRequest};
 use super::response::{self, Verdict};
@@ -153,7 +153,7 @@ impl ScanClient {
     }
 
     async fn scan_pieces(&self, job: &ScanJob<'_>) -> Result<ScanReport, ScanError> {
-        let scanned = &job.content[..byte_offset(job.content, MAX_CHARACTERS)];
+        let (scanned, _) = split_after(job.content, MAX_CHARACTERS);
         let characters = job.content.chars().count();
         let mut waiting = pieces(scanned, self.max_scan_length);
         let mut running = JoinSet::new();

@@ -3,11 +3,10 @@
 //! The sentences hold nothing that was scanned and no secret; they may be shown to the user, to the model
 //! and to support.
 
-use std::time::Duration;
-
 use thiserror::Error;
 
 use crate::printable::printable;
+use crate::printable::seconds;
 use crate::settings::{BaseUrlError, Budget, Origins, RelativePath, Source};
 use crate::token::TokenError;
 use crate::transport::{Failure, TlsMaterialError, TransportError};
@@ -117,7 +116,6 @@ impl ScanError {
     }
 
     /// What to do about it, in one or two sentences.
-    #[must_use]
     pub fn fix(&self, origins: Origins) -> String {
         let base_url = origins.base_url();
         match self {
@@ -148,7 +146,6 @@ impl ScanError {
     }
 
     /// A short stable name for the log.
-    #[must_use]
     pub fn kind(&self) -> &'static str {
         match self {
             Self::NoToken => "no_token",
@@ -174,7 +171,6 @@ impl ScanError {
 impl StatusError {
     /// From a status and its body. Of a 422 only the names of the refused fields are kept, because the
     /// service's own message could repeat what was sent.
-    #[must_use]
     pub fn new(code: u16, location: Option<&str>, body: &[u8]) -> Self {
         let detail = match code {
             300..=399 => location.map(|target| match url::Url::parse(target) {
@@ -191,7 +187,6 @@ impl StatusError {
     }
 
     /// The same, about a token from elsewhere than the environment.
-    #[must_use]
     pub fn with_token_from(self, token: Source) -> Self {
         Self { token, ..self }
     }
@@ -234,12 +229,6 @@ pub fn refused_fields(body: &[u8]) -> Vec<String> {
     fields
 }
 
-/// A duration for people: whole or decimal seconds.
-pub fn seconds(duration: &Duration) -> String {
-    let seconds = (duration.as_secs_f64() * 10.0).round() / 10.0;
-    format!("{seconds} s")
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -263,7 +252,7 @@ mod tests {
     /// Settings as a hook has them that is registered with every flag.
     fn registered() -> crate::settings::Settings {
         let text = |text: &str| Some(text.into());
-        let overrides = crate::settings::Overrides {
+        let enforced = crate::settings::Enforced {
             base_url: text("https://f5.example"),
             project_id: text("p"),
             timeout: text("5"),
@@ -271,15 +260,15 @@ mod tests {
             token_file: text("/token"),
             ..Default::default()
         };
-        crate::settings::Settings::read(&overrides, &|name| {
+        crate::settings::Settings::read(&enforced, &|name| {
             matches!(name, "no_proxy" | "https_proxy").then(|| "f5.example".into())
         })
     }
 
     fn errors(budget: Budget) -> Vec<ScanError> {
+        use crate::transport::certificate_problem::{CertificateProblem as Problem, Obstacle};
         use crate::transport::failure::example;
         use crate::transport::fault::Fault;
-        use crate::transport::{CertificateProblem as Problem, Obstacle};
         let codes = [300, 401, 403, 404, 407, 413, 422, 429, 500, 511];
         let token = Source::Flag("--token-file");
         let status = |code| ScanError::Status(StatusError::new(code, None, b"").with_token_from(token));
@@ -343,11 +332,5 @@ mod tests {
             let fix = error.fix(settings.origins());
             assert_eq!(fix.contains("raise F5_GUARDRAILS_TIMEOUT (up to 35 s)"), slow, "{error:?}: {fix}");
         }
-    }
-
-    #[test]
-    fn seconds_are_short() {
-        assert_eq!(seconds(&Duration::from_secs(10)), "10 s");
-        assert_eq!(seconds(&Duration::from_millis(667)), "0.7 s");
     }
 }

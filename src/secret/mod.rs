@@ -9,25 +9,26 @@ use std::fmt;
 
 pub use finder::SecretFinder;
 
+/// The variables that hold secrets, which the model's commands need not see. Not the settings: a Codex that is started
+/// by a command would lose its fail mode.
+pub const SECRET_VARIABLES: [&str; 2] = ["F5_GUARDRAILS_API_TOKEN", "F5_GLOBAL_API_TOKEN"];
+
 /// A secret string. `Debug` prints its length only; there is no `Display`.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Secret(String);
 
 impl Secret {
     /// Wraps `value`, from here on readable through [`Secret::expose`] only.
-    #[must_use]
     pub fn new(value: impl Into<String>) -> Self {
         Self(value.into())
     }
 
     /// The secret itself. Call it where the value goes on the wire, and nowhere else.
-    #[must_use]
     pub fn expose(&self) -> &str {
         &self.0
     }
 
     /// The number of characters, which may be shown.
-    #[must_use]
     pub fn length(&self) -> usize {
         self.0.chars().count()
     }

@@ -5,6 +5,7 @@
 //! its own error when it is used.
 
 mod base_url;
+mod enforced;
 mod origins;
 mod proxies;
 mod setting;
@@ -15,15 +16,17 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 pub use base_url::{BaseUrl, BaseUrlError, PlainHttp, is_loopback_host};
+pub use enforced::{Enforced, HOOK_TIMEOUT_FLAG};
 pub use origins::{Budget, Origins};
-pub use proxies::{ProxySettings, ProxyVariable};
+pub use proxies::ProxySettings;
 pub(crate) use setting::home_relative;
-pub use setting::{Env, Given, RelativePath, Setting, Source};
+pub use setting::{Given, RelativePath, Setting, Source};
 use values::{FailMode, FlaggedOutput, LogLevel, SystemStore};
 
-use crate::codex::System;
 use crate::codex::home::{CodexHome, NoHome};
 use crate::secret::Secret;
+use crate::system::Env;
+use crate::system::System;
 
 /// Where scans go when nobody says otherwise.
 pub const DEFAULT_BASE_URL: &str = "https://www.us1.calypsoai.app";
@@ -42,66 +45,6 @@ pub const DEFAULT_MAX_SCAN_LENGTH: usize = 50_000;
 
 /// The time from the end of a scan, at the latest, to its answer.
 pub const ANSWER_TIME: Duration = Duration::from_millis(100);
-
-/// What a registered command enforces. Each is `None` where the flag was not given; a flag wins over the
-/// environment, so that a user's variables can't weaken what an administrator registered.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Overrides {
-    pub fail_mode: Option<OsString>,
-    pub base_url: Option<OsString>,
-    pub project_id: Option<OsString>,
-    pub post_strict: Option<OsString>,
-    pub timeout: Option<OsString>,
-    pub ca_bundle: Option<OsString>,
-    pub token_file: Option<OsString>,
-    /// The timeout that an older version registered the hook with, in seconds.
-    pub hook_timeout: Option<OsString>,
-    /// Those that are options of the command that runs, and not of a registered hook, by name.
-    pub own: Vec<&'static str>,
-}
-
-impl Overrides {
-    /// The same, given with the command that runs.
-    #[must_use]
-    pub fn as_own(mut self) -> Self {
-        self.own = [
-            ("--fail-mode", &self.fail_mode),
-            ("--base-url", &self.base_url),
-            ("--project-id", &self.project_id),
-            ("--post-strict", &self.post_strict),
-            ("--timeout", &self.timeout),
-            ("--ca-bundle", &self.ca_bundle),
-            ("--token-file", &self.token_file),
-        ]
-        .into_iter()
-        .filter_map(|(name, value)| value.is_some().then_some(name))
-        .collect();
-        self
-    }
-
-    /// Completed with what hooks are registered with.
-    #[must_use]
-    pub fn or_registered(self, hooks: Self) -> Self {
-        Self {
-            fail_mode: self.fail_mode.or(hooks.fail_mode),
-            base_url: self.base_url.or(hooks.base_url),
-            project_id: self.project_id.or(hooks.project_id),
-            post_strict: self.post_strict.or(hooks.post_strict),
-            // An old registration's bound belongs to its own timeout.
-            hook_timeout: self.hook_timeout.or(hooks.hook_timeout.filter(|_| self.timeout.is_none())),
-            timeout: self.timeout.or(hooks.timeout),
-            ca_bundle: self.ca_bundle.or(hooks.ca_bundle),
-            token_file: self.token_file.or(hooks.token_file),
-            own: self.own,
-        }
-    }
-
-    fn flag(&self, name: &'static str, value: &Option<OsString>) -> Option<Given> {
-        let own = self.own.contains(&name);
-        let source = if own { Source::Option(name) } else { Source::Flag(name) };
-        value.clone().map(|text| Given { text, source })
-    }
-}
 
 /// Everything that a scan and its answer depend on.
 #[derive(Debug, Clone)]
@@ -155,8 +98,7 @@ pub struct LogSettings {
 
 impl Settings {
     /// Reads flags and environment. Never fails; see [`Settings::problems`].
-    #[must_use]
-    pub fn read(overrides: &Overrides, env: Env<'_>) -> Self {
+    pub fn read(enforced: &Enforced, env: Env<'_>) -> Self {
         let plain_http = parsed(
             "F5_GUARDRAILS_ALLOW_HTTP",
             None,
@@ -169,26 +111,26 @@ impl Settings {
         .map(PlainHttp::from_switch);
         let mut relative_paths = Vec::new();
         Self {
-            api_token: match &overrides.token_file {
+            api_token: match &enforced.token_file {
                 Some(_) => Setting::default_value(None),
                 None => text("F5_GUARDRAILS_API_TOKEN", None, env).map(|token| token.map(Secret::new)),
             },
-            token_file: token_file(overrides, env),
-            base_url: base_url(overrides, *plain_http, env),
+            token_file: token_file(enforced, env),
+            base_url: base_url(enforced, *plain_http, env),
             plain_http,
             project_id: text(
                 "F5_GUARDRAILS_PROJECT_ID",
-                overrides.flag("--project-id", &overrides.project_id),
+                enforced.flag("--project-id", &enforced.project_id),
                 env,
             ),
-            timeout: scan_timeout(overrides, env),
-            hook_timeout: overrides
+            timeout: scan_timeout(enforced, env),
+            hook_timeout: enforced
                 .hook_timeout
                 .as_ref()
                 .map(|t| values::old_hook_timeout(&t.to_string_lossy())),
-            fail_mode: fail_mode(overrides.fail_mode.as_ref(), env),
+            fail_mode: fail_mode(enforced.fail_mode.as_ref(), env),
             flagged_output: match Given::find(
-                overrides.flag("--post-strict", &overrides.post_strict),
+                enforced.flag("--post-strict", &enforced.post_strict),
                 "F5_GUARDRAILS_POST_STRICT",
                 env,
             ) {
@@ -206,7 +148,7 @@ impl Settings {
                 "a number of characters from 1000 to 2000000",
                 "the default of 50000 is used",
             ),
-            tls: TlsSettings::read(overrides, env, &mut relative_paths),
+            tls: TlsSettings::read(enforced, env, &mut relative_paths),
             proxies: ProxySettings::read(env),
             log: LogSettings::read(env, &mut relative_paths),
             relative_paths,
@@ -215,7 +157,6 @@ impl Settings {
 
     /// A path that is not absolute, where that is an error: in closed mode nobody shall have to guess which file was
     /// meant. In open mode it is only ignored.
-    #[must_use]
     pub fn refused_path(&self) -> Option<RelativePath> {
         self.relative_paths.first().copied().filter(|_| *self.fail_mode == FailMode::Closed)
     }
@@ -226,7 +167,6 @@ impl Settings {
     /// Where an older version registered the hook, the answer, [`ANSWER_TIME`] included, comes 2 s (or a third, if that
     /// is less) before the timeout that it was registered with. Otherwise `--timeout` has its room, since `install`
     /// registers the two together, and a timeout of the environment has at most [`LONGEST_UNREGISTERED_TIMEOUT`].
-    #[must_use]
     pub fn budget(&self) -> Budget {
         let most = match (self.hook_timeout, self.timeout.source) {
             (Some(hook), _) => {
@@ -265,7 +205,6 @@ impl Settings {
 }
 
 /// The fail mode alone, for the moment when nothing else can be relied on.
-#[must_use]
 pub fn fail_mode(flag: Option<&OsString>, env: Env<'_>) -> Setting<FailMode> {
     let flag = flag.map(|text| Given { text: text.clone(), source: Source::Flag("--fail-mode") });
     match Given::find(flag, "F5_GUARDRAILS_FAIL_MODE", env) {
@@ -277,7 +216,7 @@ pub fn fail_mode(flag: Option<&OsString>, env: Env<'_>) -> Setting<FailMode> {
 }
 
 impl TlsSettings {
-    fn read(overrides: &Overrides, env: Env<'_>, relative: &mut Vec<RelativePath>) -> Self {
+    fn read(enforced: &Enforced, env: Env<'_>, relative: &mut Vec<RelativePath>) -> Self {
         let mut problems = Vec::new();
         let mut place = |given: Given| {
             let Setting { value, source, problem } = given.absolute_or_none(env, relative);
@@ -287,7 +226,7 @@ impl TlsSettings {
         let mut one = |given: Option<Given>| given.and_then(&mut place).into_iter().collect::<Vec<_>>();
         // A bundle that the registered command names is the only one: falling back to a user's variable
         // would let that variable decide whom to trust.
-        let ca_bundles = match overrides.flag("--ca-bundle", &overrides.ca_bundle) {
+        let ca_bundles = match enforced.flag("--ca-bundle", &enforced.ca_bundle) {
             Some(given) => vec![one(Some(given))],
             None => {
                 // OpenSSL reads both; the folders are a list as in PATH.
@@ -330,7 +269,7 @@ impl TlsSettings {
             client_cert,
             client_key,
             key_log: env("SSLKEYLOGFILE").filter(|value| !value.is_empty()).map(PathBuf::from),
-            strict: *fail_mode(overrides.fail_mode.as_ref(), env) == FailMode::Closed,
+            strict: *fail_mode(enforced.fail_mode.as_ref(), env) == FailMode::Closed,
             problems,
         }
     }
@@ -362,17 +301,17 @@ impl LogSettings {
 
 /// The timeout as it was asked for. A longer one of the environment than registrations have room for is a problem to
 /// tell: whoever set it expects scans to get that long.
-fn scan_timeout(overrides: &Overrides, env: Env<'_>) -> Setting<Duration> {
+fn scan_timeout(enforced: &Enforced, env: Env<'_>) -> Setting<Duration> {
     let mut timeout = parsed(
         "F5_GUARDRAILS_TIMEOUT",
-        overrides.flag("--timeout", &overrides.timeout),
+        enforced.flag("--timeout", &enforced.timeout),
         env,
         values::timeout_seconds,
         DEFAULT_TIMEOUT,
         "a number of seconds from 0.1 to 3600",
         "the default of 10 s is used",
     );
-    let has_no_room = overrides.hook_timeout.is_none() && timeout.value > LONGEST_UNREGISTERED_TIMEOUT;
+    let has_no_room = enforced.hook_timeout.is_none() && timeout.value > LONGEST_UNREGISTERED_TIMEOUT;
     if let (Source::Environment(name), true) = (timeout.source, has_no_room) {
         let most = LONGEST_UNREGISTERED_TIMEOUT.as_secs();
         timeout.problem = Some(format!(
@@ -430,8 +369,8 @@ fn text(variable: &'static str, flag: Option<Given>, env: Env<'_>) -> Setting<Op
 
 /// The path as it was given, with the home folder in it. One that is not absolute is kept, so that it is an error in
 /// open mode too: ignored, it would leave the choice of the token to what comes next.
-fn token_file(overrides: &Overrides, env: Env<'_>) -> Setting<Option<PathBuf>> {
-    let flag = overrides.flag("--token-file", &overrides.token_file);
+fn token_file(enforced: &Enforced, env: Env<'_>) -> Setting<Option<PathBuf>> {
+    let flag = enforced.flag("--token-file", &enforced.token_file);
     match Given::find(flag, "F5_GUARDRAILS_API_TOKEN_FILE", env) {
         Some(given) => {
             Setting { value: Some(home_relative(&given.text, env)), source: given.source, problem: None }
@@ -441,11 +380,11 @@ fn token_file(overrides: &Overrides, env: Env<'_>) -> Setting<Option<PathBuf>> {
 }
 
 fn base_url(
-    overrides: &Overrides,
+    enforced: &Enforced,
     plain_http: PlainHttp,
     env: Env<'_>,
 ) -> Setting<Result<BaseUrl, BaseUrlError>> {
-    let flag = overrides.flag("--base-url", &overrides.base_url);
+    let flag = enforced.flag("--base-url", &enforced.base_url);
     match Given::find(flag, "F5_GUARDRAILS_BASE_URL", env) {
         Some(given) => Setting {
             value: given.trimmed().ok_or(BaseUrlError::Invalid).and_then(|t| BaseUrl::parse(t, plain_http)),

@@ -6,6 +6,7 @@ mod unix;
 #[cfg(windows)]
 mod windows;
 
+use std::io::{self, Write};
 use std::time::Duration;
 
 #[cfg(unix)]
@@ -34,7 +35,6 @@ pub enum BlockBy {
 impl BlockBy {
     /// Exit code 2, wherever Codex reads our stderr: it survives what a shell's start-up file writes to stdout, which
     /// JSON does not. With nothing on stderr it counts for nothing, so elsewhere it is JSON. Async-signal-safe.
-    #[must_use]
     pub fn here() -> Self {
         platform::block_by()
     }
@@ -44,4 +44,20 @@ impl BlockBy {
 /// Async-signal-safe on Unix.
 pub fn write_within(stream: Stream, bytes: &[u8], limit: Duration) -> usize {
     platform::write_within(stream, bytes, limit)
+}
+
+/// Writes to stdout. Nothing can be done about a closed one.
+pub fn say(text: &str) {
+    let mut stdout = io::stdout().lock();
+    let _ = stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush());
+}
+
+/// Writes a line to stdout.
+pub fn say_line(line: &str) {
+    say(&format!("{line}\n"));
+}
+
+/// Writes a line to stderr.
+pub fn say_error(text: &str) {
+    let _ = writeln!(io::stderr(), "{text}");
 }

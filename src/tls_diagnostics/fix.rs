@@ -4,9 +4,10 @@
 
 use super::facts::Facts;
 use super::verdict::Verdict;
-use crate::codex::System;
+use crate::system::System;
 use crate::transport::fault::{Fault, Stage};
 
+/// How things are done there; the Unix of all other systems is taken for a Linux.
 impl System {
     /// A file name to use in an example.
     fn root_file(self) -> &'static str {

@@ -25,8 +25,7 @@ mod tunnel;
 mod verifier;
 pub mod watch;
 
-pub use certificate_problem::{CertificateProblem, Obstacle};
-pub use exchange::{MAX_BODY, Request, Response, Transport};
+pub use exchange::Transport;
 pub use failure::{Failure, TransportError};
 pub use key_log::key_log_note;
 pub use look::unverified_probe;
@@ -35,4 +34,4 @@ pub use peer::{Peer, authority};
 pub use pem::Contents;
 pub use record::{Bodies, Exchange, ExchangeLog, ExchangeResult, Message};
 pub use retry::with_retries;
-pub use trust::{Trust, TrustSource, alternatives, is_hash_name, load_trust};
+pub use trust::{Trust, alternatives, is_hash_name, load_trust};

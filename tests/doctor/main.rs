@@ -1,6 +1,8 @@
 //! `f5-guard doctor` as people run it: the built binary, homes of its own, the F5 stand-in, and a Codex that says what
 //! it is told to.
 
+#![allow(clippy::restriction)] // a test may panic
+
 mod fake;
 #[path = "../support/own.rs"]
 mod own;
@@ -11,8 +13,9 @@ mod user;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use f5_guard::hook::Event;
-use f5_guard::registration::{Launcher, Registration, RegistrationOptions};
+use f5_guard::internals::event::Event;
+use f5_guard::internals::registration::{Launcher, Registration, RegistrationOptions};
+use f5_guard::internals::settings::Enforced;
 use f5_stand_in::f5::{F5, TOKEN, Verdict};
 use libtest_mimic::{Arguments, Trial};
 use serde_json::{Value, json};
@@ -323,8 +326,10 @@ fn lookalikes() {
 
 fn addresses() {
     let elsewhere = F5::builder().never_called().start();
-    let options =
-        RegistrationOptions { base_url: Some(elsewhere.base_url()), ..RegistrationOptions::default() };
+    let options = RegistrationOptions {
+        matcher: None,
+        enforced: Enforced { base_url: Some(elsewhere.base_url().into()), ..Enforced::default() },
+    };
     let command = portable(Event::Stop, &options);
     let its_own = |user: &User| format!("{} --base-url {}", user.command("stop"), elsewhere.base_url());
     // A project's, of which Codex knows; one of a user whom Codex could not be asked about; the user's own.

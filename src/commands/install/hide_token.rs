@@ -6,10 +6,12 @@ use std::io::{self, IsTerminal};
 use super::says_yes;
 use super::scopes::Plan;
 use crate::cli::InstallArgs;
+use crate::codex::layers::ConfigFormat;
 use crate::file_edit::Snapshot;
 use crate::installation::Scope;
-use crate::registration::{ConfigFile, SECRET_VARIABLES, hidden_names, hides};
-use crate::settings::Env;
+use crate::registration::{hidden_names, hides};
+use crate::secret::SECRET_VARIABLES;
+use crate::system::Env;
 
 /// The variables to hide: those of `--hide-token`, or of a yes on the terminal. Only in the user's own file: of several
 /// layers' lists Codex takes one, so that another would uncover what the user hides.
@@ -48,12 +50,12 @@ pub fn note(plan: &Plan<'_>, env: Env<'_>) -> Option<String> {
 }
 
 fn config(plan: &Plan<'_>) -> String {
-    plan.surroundings.home.config_toml().display().to_string()
+    plan.context.home.config_toml().display().to_string()
 }
 
 fn is_hidden(plan: &Plan<'_>) -> bool {
-    let snapshot = Snapshot::read(&plan.surroundings.home.config_toml());
+    let snapshot = Snapshot::read(&plan.context.home.config_toml());
     let bytes = snapshot.ok().and_then(|snapshot| snapshot.bytes().map(<[u8]>::to_vec)).unwrap_or_default();
     // A file that can't be read is refused by the installation itself.
-    hides(ConfigFile::ConfigToml, &bytes).unwrap_or(true)
+    hides(ConfigFormat::ConfigToml, &bytes).unwrap_or(true)
 }

@@ -5,11 +5,11 @@ use std::path::{Path, PathBuf};
 
 use super::activation::{Activation, State};
 use crate::codex::listing::HookListing;
-use crate::codex::trust::Standing;
+use crate::codex::trust::HookStatus;
 use crate::file_edit::BinaryInstall;
 use crate::installation::{Edit, Scope};
 use crate::printable::printable;
-use crate::settings::Env;
+use crate::system::Env;
 
 /// What was done.
 #[derive(Debug, Default)]
@@ -74,7 +74,6 @@ impl Report {
     }
 
     /// The lines before the verdict.
-    #[must_use]
     pub fn text(&self, scope: Scope) -> String {
         let whom = match scope {
             Scope::User => "for this user",
@@ -104,7 +103,6 @@ impl Report {
 }
 
 /// How to call f5-guard by hand, where a shell would not find it by its name.
-#[must_use]
 pub fn path_note(binary: &Path, env: Env<'_>) -> Option<String> {
     let name = binary.file_name()?;
     let path = env("PATH").unwrap_or_default();
@@ -115,7 +113,6 @@ pub fn path_note(binary: &Path, env: Env<'_>) -> Option<String> {
 }
 
 /// The question on the terminal: exactly what will run.
-#[must_use]
 pub fn question(hooks: &[HookListing]) -> String {
     let mut sorted: Vec<&HookListing> = hooks.iter().collect();
     sorted.sort_by_key(|hook| super::activation::turn_order(hook));
@@ -124,7 +121,7 @@ pub fn question(hooks: &[HookListing]) -> String {
         let command = printable(hook.command.as_deref().unwrap_or_default(), 4000);
         let tools = hook.matcher.as_deref().map(|matcher| format!(" (tools: {})", printable(matcher, 200)));
         let again =
-            if Standing::of(hook) == Standing::Modified { ", changed since you trusted it" } else { "" };
+            if HookStatus::of(hook) == HookStatus::Modified { ", changed since you trusted it" } else { "" };
         let _ = writeln!(out, "  {}{}{again}\n    {command}", hook.event.as_str(), tools.unwrap_or_default());
     }
     let _ = write!(out, "Trust these {} hooks now? [y/N] ", number(hooks.len()));
@@ -139,7 +136,6 @@ fn number(count: usize) -> String {
 }
 
 /// The last words. They begin with `PROTECTED` or with `NOT ACTIVE YET`.
-#[must_use]
 pub fn verdict(scope: Scope, activation: &Activation, scan: FirstScan, version: Option<&str>) -> String {
     let codex = version.map_or_else(|| "Codex".to_owned(), |version| format!("Codex {version}"));
     let steps = match activation {

@@ -3,7 +3,8 @@
 
 use crate::cli::TokenService;
 use crate::commands::registered::Registered;
-use crate::settings::{BaseUrl, Env, Overrides, PlainHttp, Settings, Source};
+use crate::settings::{BaseUrl, Enforced, PlainHttp, Settings, Source};
+use crate::system::Env;
 use crate::token::{Entry, Kind};
 
 /// Where `dump-config` reads from when nobody says otherwise.
@@ -23,20 +24,15 @@ impl Service {
     /// A sentence, where the address can't be used.
     pub fn of(args: &TokenService, env: Env<'_>) -> Result<Self, String> {
         let kind = if args.global { Kind::Global } else { Kind::Scan };
-        let own = Overrides {
+        let own = Enforced {
             base_url: args.base_url.clone(),
             project_id: args.project_id.clone(),
             ca_bundle: args.ca_bundle.clone(),
-            ..Overrides::default()
-        }
-        .as_own();
+            ..Enforced::default()
+        };
         let registered = Registered::find(env).filter(|_| kind == Kind::Scan);
         let by_hooks = registered.as_ref().map(|hooks| hooks.file.clone());
-        let overrides = match registered {
-            Some(hooks) => own.or_registered(hooks.flags),
-            None => own,
-        };
-        let settings = Settings::read(&overrides, env);
+        let settings = Settings::read(&own.or_registered(registered.as_ref()), env);
         let source = settings.base_url.source;
         let address = match (kind, source) {
             (Kind::Global, Source::Default) => BaseUrl::parse(GLOBAL_DEFAULT, PlainHttp::LoopbackOnly),

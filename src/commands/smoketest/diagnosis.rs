@@ -8,9 +8,10 @@ use rustls::pki_types::{CertificateDer, ServerName};
 use url::Url;
 
 use super::Scan;
-use crate::codex::System;
 use crate::scan::ScanError;
-use crate::settings::{Env, Settings};
+use crate::settings::Settings;
+use crate::system::Env;
+use crate::system::System;
 use crate::tls_diagnostics::{Chain, Facts, Report, Trust, environment_report, name_servers};
 use crate::transport::fault::Fault;
 use crate::transport::proxy::route;

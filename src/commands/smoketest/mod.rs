@@ -17,7 +17,8 @@ use report::{Format, Report};
 use crate::cli::{SmoketestArgs, VerboseHttp};
 use crate::commands::registered::Registered;
 use crate::logging;
-use crate::settings::{Env, Overrides, Settings, Source};
+use crate::settings::{Settings, Source};
+use crate::system::Env;
 use crate::token;
 use crate::transport::watch::Watch;
 use crate::transport::{Bodies, ExchangeLog};
@@ -31,13 +32,9 @@ const PROCESS_ENV: Env<'static> = &|name| std::env::var_os(name);
 /// Runs the smoke test. Exit code 0 when everything works (or with `--no-fail`), else 1.
 pub fn run(args: &SmoketestArgs) -> ExitCode {
     logging::quiet_panics();
-    let own = Overrides::from(args.service.clone()).as_own();
     let registered = Registered::find(PROCESS_ENV);
-    let overrides = match &registered {
-        Some(hooks) => own.or_registered(hooks.flags.clone()),
-        None => own,
-    };
-    let mut settings = Settings::read(&overrides, PROCESS_ENV);
+    let enforced = args.enforced.clone().or_registered(registered.as_ref());
+    let mut settings = Settings::read(&enforced, PROCESS_ENV);
     let deadline = Instant::now() + settings.budget().limit;
     let token_problem = token::complete(&mut settings, PROCESS_ENV, deadline).err();
     // The report says what is wrong; the log is for those who asked for one.
