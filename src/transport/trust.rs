@@ -268,9 +268,7 @@ fn contents_of(
     notes: &mut Vec<String>,
 ) -> Result<Option<Contents>, TlsMaterialError> {
     let (path, from) = (place.value.as_path(), place.source);
-    let read =
-        || if path.is_dir() { of_folder(path) } else { read_small(path).map(|bytes| Contents::of(&bytes)) };
-    match read() {
+    match contents_at(path) {
         Ok(contents) => {
             if !contents.unread.is_empty() && !contents.certificates.is_empty() {
                 let words = contents.unread_words();
@@ -290,6 +288,11 @@ fn contents_of(
             Err(TlsMaterialError::CaBundleUnreadable { path, from, reason })
         }
     }
+}
+
+/// What is in a file or folder.
+pub fn contents_at(path: &Path) -> io::Result<Contents> {
+    if path.is_dir() { of_folder(path) } else { read_small(path).map(|bytes| Contents::of(&bytes)) }
 }
 
 /// A file that was named for f5-guard. What is set for other programs may be stale.
@@ -319,7 +322,7 @@ fn of_folder(path: &Path) -> io::Result<Contents> {
 }
 
 /// Eight hexadecimal digits, a dot and a number.
-pub fn is_hash_name(name: &OsStr) -> bool {
+fn is_hash_name(name: &OsStr) -> bool {
     let Some((hash, number)) = name.to_str().and_then(|name| name.split_once('.')) else { return false };
     let is_number = !number.is_empty() && number.bytes().all(|byte| byte.is_ascii_digit());
     hash.len() == 8 && hash.bytes().all(|byte| byte.is_ascii_hexdigit()) && is_number
