@@ -17,6 +17,7 @@ mod scope;
 mod stamp;
 mod state;
 mod state_file;
+mod version;
 
 pub use crate::access::Privilege;
 pub use context::{ContextError, InstallContext, plain};
@@ -32,3 +33,4 @@ pub use removal::{Removal, carry_out_removal, forget_trust, prepare_removal};
 pub use scope::Scope;
 pub use stamp::stamp;
 pub use state::InstallState;
+pub use version::version_of;
