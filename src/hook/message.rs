@@ -215,7 +215,6 @@ mod tests {
 
     fn report() -> ScanReport {
         let scanner = |scanner_type: &str, message: Option<&str>, outcome| ScannerResult {
-            scanner_id: None,
             scanner_type: scanner_type.into(),
             outcome,
             message: message.map(Into::into),
@@ -252,7 +251,6 @@ mod tests {
     #[test]
     fn many_scanners_are_counted_and_a_few_named() {
         let result = |number: usize| ScannerResult {
-            scanner_id: None,
             scanner_type: format!("custom_{}", number / 2),
             outcome: ScannerOutcome::Failed,
             message: Some("m".repeat(300)),

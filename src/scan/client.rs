@@ -274,7 +274,7 @@ impl Endpoint {
         verdict.scan_id.iter_mut().for_each(clean);
         for scanner in &mut verdict.scanners {
             clean(&mut scanner.scanner_type);
-            scanner.scanner_id.iter_mut().chain(&mut scanner.message).for_each(clean);
+            scanner.message.iter_mut().for_each(clean);
         }
     }
 }

@@ -18,7 +18,6 @@ pub enum Outcome {
 /// The result of one scanner.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ScannerResult {
-    pub scanner_id: Option<String>,
     /// The readable scanner type (`data.type`), for example `prompt_injection`; made printable.
     pub scanner_type: String,
     pub outcome: ScannerOutcome,

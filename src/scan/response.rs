@@ -175,13 +175,12 @@ fn judge(result: Json<'_>, kind: &Kind) -> ScannerOutcome {
 }
 
 fn scanner(result: Json<'_>, kind: &Kind) -> ScannerResult {
-    let [id, message] = result.pick(["scannerId", "message"]);
+    let [message] = result.pick(["message"]);
     let named = match kind {
         Kind::Named(kind) => printable(kind, 60),
         Kind::Unnamed | Kind::Unreadable => String::new(),
     };
     ScannerResult {
-        scanner_id: id.as_string().map(|id| printable(&id, 64)),
         scanner_type: if named.is_empty() { "unnamed scanner".to_owned() } else { named },
         outcome: ScannerOutcome::Failed,
         message: message
