@@ -123,7 +123,7 @@ impl ScanError {
             Self::Token(error) => error.fix(),
             Self::UnusableToken { from } => match from {
                 Source::Stored(_) => "Copy the token again from the F5 console, and run `f5-guard login`.".into(),
-                from if from.is_file() => format!("Copy the token again from the F5 console into the file in {}.", from.or_variable("")),
+                from if from.is_file() => format!("Copy the token again from the F5 console into the file that {} names.", from.or_variable("")),
                 _ => "Copy the token again from the F5 console into F5_GUARDRAILS_API_TOKEN.".into(),
             },
             Self::BaseUrl(BaseUrlError::PlainHttp) => format!("Use https in {base_url} (or set F5_GUARDRAILS_ALLOW_HTTP=true if you accept the risk)."),
@@ -196,7 +196,7 @@ impl StatusError {
         match self.code {
             401 => match self.token {
                 Source::Stored(_) => "Run `f5-guard login`: the stored token may be expired or revoked.".into(),
-                from if from.is_file() => format!("Put a new token into the file in {}: the one in it may be expired, revoked, or of another F5 region than {base_url}.", from.or_variable("")),
+                from if from.is_file() => format!("Put a new token into the file that {} names: the one in it may be expired, revoked, or of another F5 region than {base_url}.", from.or_variable("")),
                 _ => format!("Check F5_GUARDRAILS_API_TOKEN: it may be expired, revoked, or of another F5 region than {base_url}."),
             },
             403 => "Check that the token may use this project, and that no firewall or proxy in between blocks the request.".into(),

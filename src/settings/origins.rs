@@ -66,8 +66,8 @@ impl Origins {
     pub fn add_root(self) -> String {
         match self.ca_bundle {
             Source::Flag(_) | Source::Option(_) | Source::Environment("F5_GUARDRAILS_CA_BUNDLE") => {
-                let names = self.ca_bundle.or_variable("F5_GUARDRAILS_CA_BUNDLE");
-                format!("add its root certificate to the file in {names}")
+                let by = self.ca_bundle.or_variable("F5_GUARDRAILS_CA_BUNDLE");
+                format!("add its root certificate to the file that {by} names")
             }
             _ => "set F5_GUARDRAILS_CA_BUNDLE to a PEM file with its root certificate".to_owned(),
         }
@@ -79,7 +79,7 @@ impl Origins {
             Source::Default => {
                 "Set F5_GUARDRAILS_CA_BUNDLE to a PEM file, which spares the system's store.".to_owned()
             }
-            by => format!("Check that the file in {} can be read quickly.", by.or_variable("")),
+            by => format!("Check that the file that {} names can be read quickly.", by.or_variable("")),
         }
     }
 
