@@ -140,7 +140,7 @@ impl ScanError {
             // Nobody can say what took the time.
             Self::Deadline { pending: None, .. } => "Try again; `f5-guard smoketest --tls-diagnostics` shows which step takes the time.".into(),
             Self::Deadline { budget, .. } => format!("Check the network or proxy, or {}.", budget.more_time()),
-            Self::RepeatsToken { .. } => format!("Check that {base_url} leads to the F5 service and holds no token; if it is right, revoke the token and report this to whoever runs the service."),
+            Self::RepeatsToken { .. } => format!("Check that {base_url} leads to the F5 service, and that neither it nor a path or proxy in the settings holds the token; if all is right, revoke the token and report this to whoever runs the service."),
             Self::Internal => "Report this with the version of f5-guard and the last lines of its log.".into(),
         }
     }
