@@ -92,7 +92,7 @@ fn not_scanned(line: DecisionLine, failure: &Failure, setup: Setup<'_>) -> Decis
         outcome: "not_scanned".to_owned(),
         cause: Some(failure.kind().to_owned()),
         error: Some(sentence(&failure.to_string())),
-        fix: Some(sentence(&failure.fix())),
+        fix: Some(sentence(&failure.fix(setup.settings.origins()))),
         ..line
     }
 }

@@ -141,6 +141,7 @@ fn answer_call(subcommand: Event, enforced: &Enforced, usage: Option<String>, st
             let says = Says {
                 fail_mode_problem: settings.fail_mode.problem.as_deref().unwrap_or_default(),
                 contact: settings.contact.as_deref(),
+                origins: settings.origins(),
             };
             let reply = Reply::new(&call, &assessment, policy, says, &hidden);
             Outcome { call, assessment, reply }

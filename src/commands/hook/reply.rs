@@ -9,6 +9,7 @@ use crate::event::Event;
 use crate::hook::message::{Subject, words};
 use crate::hook::{Action, Assessment, Policy, answer, decide};
 use crate::secret::Hidden;
+use crate::settings::Origins;
 use crate::stdio::{BlockBy, Stream, stderr_is_stdout, stdout_is_lost, write_within};
 
 /// So long each stream is waited for, where nobody takes what is written. An answer fits into an empty pipe.
@@ -21,6 +22,8 @@ pub struct Says<'a> {
     pub fail_mode_problem: &'a str,
     /// Whom to ask about a refusal.
     pub contact: Option<&'a str>,
+    /// Where settings came from, so that advice names what has a say.
+    pub origins: Origins,
 }
 
 /// An answer that only has to be written.
@@ -52,6 +55,7 @@ impl Reply {
             tool_name: call.tool_name.as_deref(),
             fail_mode_problem: says.fail_mode_problem,
             contact: says.contact,
+            origins: says.origins,
         };
         let mut words = words(subject, assessment, action);
         [&mut words.notice, &mut words.reason, &mut words.whole]
@@ -185,7 +189,6 @@ mod tests {
             let text = format!("{around} {spelt} {around}");
             let in_place = |number| if place == number { text.clone() } else { "x".to_owned() };
             let scanner = ScannerResult {
-                scanner_id: None,
                 scanner_type: in_place(0),
                 outcome: ScannerOutcome::Failed,
                 message: Some(in_place(1)),
@@ -194,7 +197,6 @@ mod tests {
                 outcome: Outcome::Unknown(in_place(2)),
                 scanners: vec![scanner],
                 scan_ids: vec![in_place(3)],
-                redacted_input: None,
                 pieces: 1,
                 characters: 1,
                 complete: true,
@@ -208,7 +210,8 @@ mod tests {
                     Assessment::Scanned(report.clone()),
                     Assessment::NotScanned(Failure::Usage(text.clone())),
                 ] {
-                    let reply = Reply::new(&call, &assessment, policy, Says { fail_mode_problem: &text, contact: Some(&text) }, &hidden);
+                    let says = Says { fail_mode_problem: &text, contact: Some(&text), ..Says::default() };
+                    let reply = Reply::new(&call, &assessment, policy, says, &hidden);
                     for said in [&reply.json, &reply.text] {
                         prop_assert!(!said.contains(&spelt) && !said.contains(&token), "{}", said);
                     }

@@ -108,8 +108,8 @@ pub fn registration_options(
             log: log.transpose()?.map(OsString::from),
             contact: text("--contact", given.contact.as_ref())?,
             metadata: given.metadata.clone(),
-            // Never written any more.
-            hook_timeout: None,
+            // An old hook's timeout is never written any more.
+            ..Enforced::default()
         },
     })
 }

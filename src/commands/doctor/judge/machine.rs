@@ -45,7 +45,9 @@ fn writable(facts: &Facts, findings: &mut Vec<Finding>) {
 fn log(facts: &Facts, findings: &mut Vec<Finding>) {
     if let LogFile::None { by } = &facts.log.file {
         let fix = match by {
-            Source::Flag(_) => "Install again with --log on if they should be.".to_owned(),
+            Source::Flag(_) | Source::Option(_) => {
+                "Install again with --log on if they should be.".to_owned()
+            }
             Source::Environment(name) => {
                 format!("Set {name} to an absolute path, or remove it, if they should be.")
             }
