@@ -41,11 +41,11 @@ The figures come from the log of the hooks of this user ($CODEX_HOME/logs, or
 F5_GUARDRAILS_LOG_FILE), and the four older files next to it. NO_COLOR is
 honoured.
 
-Exit code: 0 also where there were no calls, 1 the log can't be read or the
-page not be written.";
+Exit code: 0 also where there were no calls, 1 the log is unreadable, or the
+page was not written.";
 
 pub const WHY_HELP: &str = "\
 Without an argument: the last call that was not let through in silence. Read
 from the log, as `f5-guard report`.
 
-Exit code: 0 found, 1 nothing found, or the log can't be read.";
+Exit code: 0 found, 1 nothing found, or the log is unreadable.";

@@ -58,17 +58,17 @@ impl Log {
         }
     }
 
-    /// The same, with the line of a hook call as the last one in the file.
-    pub fn finish_within(&self, limit: Duration, call: CallLine, stderr: StderrOwner) {
-        let unwritten = self.unwritten(Some(call), stderr);
+    /// The same, with the line of a hook call, if there is one, as the last in the file.
+    pub fn finish_within(&self, limit: Duration, call: Option<CallLine>, stderr: StderrOwner) {
+        let unwritten = self.unwritten(call, stderr);
         if unwritten.is_something() {
             let _ = supervise(Instant::now() + limit, move || unwritten.write());
         }
     }
 
     /// The same on this thread, which can hang in it: on a network drive, or on a stderr that nobody reads.
-    pub fn finish(&self, call: CallLine, stderr: StderrOwner) {
-        self.unwritten(Some(call), stderr).write();
+    pub fn finish(&self, call: Option<CallLine>, stderr: StderrOwner) {
+        self.unwritten(call, stderr).write();
     }
 
     /// Where stderr belongs to the answer, nothing is written there.

@@ -176,7 +176,7 @@ mod tests {
             "--post-strict --fail-mode=open",
             "--hook-timeout=15",
             "--token-file /etc/f5-guard/token",
-            "--log on --contact 'the SOC, soc@example.com' --metadata 'site=Bad Homburg' --metadata team=blue",
+            "--log on --contact 'the SOC, soc@example.com' --metadata 'site=Bad Homburg' --metadata 'team=blue'",
         ] {
             assert!(is_ours(flags), "{flags}");
         }

@@ -26,6 +26,7 @@ use unusable::{named_event, strictest_fail_mode, usage_problem, wants_help};
 use crate::event::Event;
 use crate::hook::{Assessment, Failure, Policy};
 use crate::interrupt;
+use crate::logging::read::DOCTORS_SESSION;
 use crate::logging::{self, CallLine, Stderr, StderrOwner};
 use crate::phase;
 use crate::scan::ScanError;
@@ -188,15 +189,18 @@ fn record(
     setup: Setup<'_>,
     times: Answered,
     is_on_stderr: bool,
-    write: impl FnOnce(CallLine, StderrOwner),
+    write: impl FnOnce(Option<CallLine>, StderrOwner),
 ) {
     // Nothing that happens in here may change the exit code, or lead to a second answer: Codex drops two.
     let _ = catch_unwind(AssertUnwindSafe(|| {
         phase::took("answer", times.written.saturating_duration_since(times.assessed));
         phase::took("all", times.written.saturating_duration_since(times.started));
+        let owner = if is_on_stderr { StderrOwner::Answer } else { StderrOwner::Log };
         let line = decision_line(&found.call, &found.assessment, found.reply.action, setup, times);
         tell_people(&line);
-        let owner = if is_on_stderr { StderrOwner::Answer } else { StderrOwner::Log };
-        write(CallLine { line, text: found.call.text.clone() }, owner);
+        // The doctor tries whether hooks run, and changes nothing.
+        let is_trial = matches!(found.assessment, Assessment::NothingToScan)
+            && found.call.session_id.as_deref() == Some(DOCTORS_SESSION);
+        write((!is_trial).then(|| CallLine { line, text: found.call.text.clone() }), owner);
     }));
 }

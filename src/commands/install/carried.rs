@@ -95,8 +95,7 @@ mod tests {
 
     #[test]
     fn every_pair_of_metadata_is_kept_unless_others_are_given() {
-        let registered =
-            "/g/f5-guard stop --log off --contact 'the SOC' --metadata team=a --metadata 'site=Bad Homburg'";
+        let registered = "/g/f5-guard stop --log off --contact 'the SOC' --metadata 'team=a' --metadata 'site=Bad Homburg'";
         let (args, kept) = complete(Enforced::default(), &[registered, registered]);
         assert_eq!(args.enforced.metadata, ["team=a", "site=Bad Homburg"]);
         assert_eq!(
