@@ -130,6 +130,11 @@ impl Enforced {
     }
 }
 
+impl Enforced {
+    /// Flags whose values are free text, which is escaped where a shell could not be given it otherwise.
+    pub const TEXTS: [&'static str; 2] = ["--contact", "--metadata"];
+}
+
 /// For values that are neither strict nor lenient: all hooks of one registration have the same.
 fn first(values: &[&OsString]) -> Option<OsString> {
     values.first().map(|value| (*value).clone())

@@ -2,6 +2,7 @@
 
 use std::ffi::OsString;
 
+use super::escape::unescaped;
 use super::setting::{Setting, Source};
 use crate::printable::printable;
 
@@ -28,7 +29,7 @@ impl MetadataPair {
     /// # Errors
     /// What is wrong with it, as a clause.
     fn parse(text: &OsString) -> Result<Self, String> {
-        let text = text.to_str().ok_or("it is not Unicode")?;
+        let text = unescaped(text.to_str().ok_or("it is not Unicode")?);
         let (key, value) = text.split_once('=').ok_or("it is not KEY=VALUE")?;
         let (key, value) = (key.trim(), value.trim());
         if key.is_empty() || value.is_empty() {
@@ -84,8 +85,8 @@ pub(super) fn metadata(given: &[OsString]) -> Setting<Vec<MetadataPair>> {
 /// Why this is no contact; `None` where it is.
 #[must_use]
 pub fn contact_problem(text: &OsString) -> Option<String> {
-    let Some(text) = text.to_str() else { return Some("it is not Unicode".to_owned()) };
-    let shown = printable(text, LONGEST_CONTACT);
+    let Some(text) = text.to_str().map(unescaped) else { return Some("it is not Unicode".to_owned()) };
+    let shown = printable(&text, LONGEST_CONTACT);
     match text.trim() {
         "" => Some("it is empty".to_owned()),
         text if text.chars().count() > LONGEST_CONTACT => {
@@ -99,7 +100,7 @@ pub fn contact_problem(text: &OsString) -> Option<String> {
 /// The contact of a registered command, as far as it can be shown.
 pub(super) fn contact(given: Option<&OsString>) -> Setting<Option<String>> {
     let Some(text) = given else { return Setting::default_value(None) };
-    let shown = printable(&text.to_string_lossy(), LONGEST_CONTACT);
+    let shown = printable(&unescaped(&text.to_string_lossy()), LONGEST_CONTACT);
     Setting {
         value: Some(shown).filter(|shown| !shown.is_empty()),
         source: Source::Flag("--contact"),

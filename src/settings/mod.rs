@@ -6,6 +6,7 @@
 
 mod base_url;
 mod enforced;
+mod escape;
 mod evidence;
 mod origins;
 mod proxies;
@@ -18,6 +19,7 @@ use std::time::Duration;
 
 pub use base_url::{BaseUrl, BaseUrlError, PlainHttp, is_loopback_host};
 pub use enforced::{Enforced, HOOK_TIMEOUT_FLAG};
+pub use escape::{escaped, unescaped};
 pub use evidence::{MetadataPair, contact_problem, metadata_problem};
 pub use origins::{Budget, Origins};
 pub use proxies::ProxySettings;

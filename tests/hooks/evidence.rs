@@ -67,6 +67,16 @@ fn every_refusal_names_the_registered_contact() {
     });
 }
 
+/// As a command for Windows' shells has it.
+#[test]
+fn an_escaped_contact_and_escaped_metadata_are_read_as_what_they_mean() {
+    let api = F5::answering(Verdict::flagged());
+    let arguments = ["--contact", "the~20SOC~2C~20soc~40example.com", "--metadata", "site=Bad~20Homburg"];
+    let answer = Hook::pre_tool_use().arguments(arguments).against(&api).run().blocked();
+    assert!(answer.codex().shown().contains("Tell the SOC, soc@example.com"), "{answer:?}");
+    assert_eq!(api.only_scan().metadata("site"), Some("Bad Homburg"));
+}
+
 #[test]
 fn a_contact_that_cannot_be_shown_whole_is_shown_as_far_as_it_can() {
     let api = F5::answering(Verdict::flagged());

@@ -8,7 +8,7 @@ use crate::access::Privilege;
 use crate::cli::InstallArgs;
 use crate::registration::RegistrationOptions;
 use crate::settings::values::{FailMode, switch};
-use crate::settings::{Enforced, Settings, Source, contact_problem, metadata_problem};
+use crate::settings::{Enforced, Settings, Source, contact_problem, metadata_problem, unescaped};
 use crate::system::Env;
 use crate::transport::load_trust;
 
@@ -106,12 +106,17 @@ pub fn registration_options(
             ca_bundle: ca_bundle.map(PathBuf::into_os_string),
             token_file: token_file.map(PathBuf::into_os_string),
             log: log.transpose()?.map(OsString::from),
-            contact: text("--contact", given.contact.as_ref())?,
-            metadata: given.metadata.clone(),
+            // Those that were registered before may be escaped for Windows.
+            contact: text("--contact", given.contact.as_ref())?.map(plain_text),
+            metadata: given.metadata.iter().cloned().map(plain_text).collect(),
             // An old hook's timeout is never written any more.
             ..Enforced::default()
         },
     })
+}
+
+fn plain_text(text: OsString) -> OsString {
+    text.to_str().map_or_else(|| text.clone(), |text| unescaped(text).into())
 }
 
 fn text(flag: &'static str, value: Option<&OsString>) -> Result<Option<OsString>, OptionError> {
@@ -203,6 +208,20 @@ mod tests {
         assert_eq!(options.enforced.timeout, Some("20.5".into()));
         assert_eq!(options.enforced.log, Some("on".into()));
         assert_eq!(options.enforced.contact, Some("the SOC".into()));
+        let kept = super::registration_options(
+            &InstallArgs {
+                enforced: Enforced {
+                    contact: Some("the~20SOC".into()),
+                    metadata: vec!["site=Bad~20Homburg".into()],
+                    ..Enforced::default()
+                },
+                ..InstallArgs::default()
+            },
+            For::Elsewhere,
+            &|_| None,
+        );
+        let kept = kept.unwrap().enforced;
+        assert_eq!((kept.contact, kept.metadata), (Some("the SOC".into()), vec!["site=Bad Homburg".into()]));
     }
 
     #[test]
