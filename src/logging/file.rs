@@ -294,6 +294,7 @@ fn create_private_folder(folder: &Path) -> io::Result<()> {
 
 #[cfg(test)]
 mod tests {
+    use super::super::rotation::older;
     use super::*;
 
     const LONG: Duration = Duration::from_secs(60);
@@ -331,6 +332,34 @@ mod tests {
         log.flush_within(LONG);
         let written = fs::read_to_string(&path).unwrap();
         assert_eq!(written, "{\"a\":\"(redacted)\"}\n{\"b\":1}\n{\"message\":\"(redacted)\"}\n");
+    }
+
+    /// Each opens the file while it is too large, and all at the same moment; some of them while it is set aside.
+    #[test]
+    fn of_64_that_write_to_a_full_file_at_once_one_sets_it_aside_and_no_line_is_lost() {
+        for _ in 0..20 {
+            let dir = tempfile::tempdir().unwrap();
+            let path = dir.path().join("x.log");
+            File::create(&path).unwrap().set_len(MAX_SIZE).unwrap();
+            let barrier = std::sync::Barrier::new(64);
+            std::thread::scope(|scope| {
+                for number in 0..64 {
+                    let (barrier, path) = (&barrier, &path);
+                    scope.spawn(move || {
+                        barrier.wait();
+                        append(path, format!("line {number}\n").into_bytes(), None).unwrap();
+                    });
+                }
+            });
+            let read = |number: usize| fs::read_to_string(older(&path, number)).unwrap_or_default();
+            let both = read(1).trim_start_matches('\0').to_owned() + &read(0);
+            let mut lines: Vec<&str> = both.lines().collect();
+            lines.sort_unstable();
+            let mut expected: Vec<String> = (0..64).map(|number| format!("line {number}")).collect();
+            expected.sort_unstable();
+            assert_eq!(lines, expected);
+            assert!(!older(&path, 2).exists(), "set aside once");
+        }
     }
 
     #[test]
