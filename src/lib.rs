@@ -19,6 +19,7 @@ pub mod installation;
 pub mod interrupt;
 mod json;
 pub mod logging;
+pub mod outage;
 mod phase;
 pub mod printable;
 pub mod process;
