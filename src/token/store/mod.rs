@@ -13,7 +13,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use super::Entry;
-use crate::scan::seconds;
+use crate::printable::seconds;
 use crate::secret::Secret;
 use crate::system::Env;
 

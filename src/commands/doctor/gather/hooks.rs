@@ -305,7 +305,7 @@ fn judge(done: &Finished, limit: Duration, sanitizer: &Sanitizer) -> Trial {
         End::Code(0) => format!("answered blank text with: {stdout}"),
         End::Code(code) => format!("exited with code {code} and said: {words}"),
         End::Signal => format!("was ended by a signal and said: {words}"),
-        End::TimedOut => format!("did not end within {}", crate::scan::seconds(&limit)),
+        End::TimedOut => format!("did not end within {}", crate::printable::seconds(&limit)),
     };
     Trial::Failed { how }
 }

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use crate::codex::app_server::AppServer;
 use crate::commands::doctor::facts::VisibleTokens;
-use crate::registration::SECRET_VARIABLES;
+use crate::secret::SECRET_VARIABLES;
 use crate::system::Env;
 
 /// Asks Codex (`command/exec`), which applies the `shell_environment_policy` that holds in `folder`. No model is asked,

@@ -11,7 +11,7 @@ use crate::commands::doctor::facts::{
 };
 use crate::commands::doctor::finding::{Finding, FindingId, Severity};
 use crate::event::Event;
-use crate::scan::seconds;
+use crate::printable::seconds;
 use crate::settings::STALL_ROOM;
 
 const TRUST_FIX: &str =

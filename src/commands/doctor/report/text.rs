@@ -7,7 +7,7 @@ use crate::codex::layers::ConfigVerdict;
 use crate::commands::doctor::facts::{Facts, HookFacts, LogFile, Runner, Trial};
 use crate::commands::doctor::finding::{Diagnosis, Finding, Severity, Verdict};
 use crate::event::Event;
-use crate::scan::seconds;
+use crate::printable::seconds;
 
 const GREEN: &str = "32";
 const YELLOW: &str = "33";
