@@ -70,7 +70,10 @@ mod tests {
 
     #[test]
     fn address_project_proxy_and_token_each_make_another_key() {
-        let same = key(&[("F5_GUARDRAILS_BASE_URL", "https://f5.example/backend/v1"), ("F5_GUARDRAILS_TIMEOUT", "3")]);
+        let same = key(&[
+            ("F5_GUARDRAILS_BASE_URL", "https://f5.example/backend/v1"),
+            ("F5_GUARDRAILS_TIMEOUT", "3"),
+        ]);
         assert_eq!(key(&[]), same);
         let keys = [
             key(&[]),

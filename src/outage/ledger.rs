@@ -144,7 +144,8 @@ impl Ledger {
     }
 
     fn told(&mut self, session: &SessionKey, now: Moment) -> &mut Told {
-        let told = self.sessions.entry(session.clone()).or_insert(Told { at: now, outage: None, no_token: false });
+        let told =
+            self.sessions.entry(session.clone()).or_insert(Told { at: now, outage: None, no_token: false });
         told.at = now;
         told
     }

@@ -6,6 +6,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use serde::{Deserialize, Serialize};
 
 use super::sign::Sign;
+use crate::printable::seconds;
 
 /// How long nothing goes to the network after the first failed try, the second, and so on; the last one counts for all
 /// that follow.
@@ -32,17 +33,34 @@ pub struct ClaimId(u64);
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "snake_case", deny_unknown_fields)]
 pub enum Cause {
-    NoSuchName { at_proxy: bool },
+    NoSuchName {
+        at_proxy: bool,
+    },
     NameServerSilent,
-    Refused { at_proxy: bool },
-    NoConnection { at_proxy: bool },
-    Dropped { at_proxy: bool },
-    Unreachable { at_proxy: bool },
-    ProxyStatus { status: u16 },
+    Refused {
+        at_proxy: bool,
+    },
+    NoConnection {
+        at_proxy: bool,
+    },
+    Dropped {
+        at_proxy: bool,
+    },
+    Unreachable {
+        at_proxy: bool,
+    },
+    ProxyStatus {
+        status: u16,
+    },
     SocksRefused,
     /// Connected, and nothing came for so many milliseconds.
-    Silent { at_proxy: bool, waited: u64 },
-    Gateway { status: u16 },
+    Silent {
+        at_proxy: bool,
+        waited: u64,
+    },
+    Gateway {
+        status: u16,
+    },
 }
 
 /// What is remembered of one outage.
@@ -64,8 +82,13 @@ pub struct Record {
 enum State {
     /// One hook alone got an error from a gateway.
     Suspected,
-    Waiting { next_try: Moment },
-    Tried { by: ClaimId, until: Moment },
+    Waiting {
+        next_try: Moment,
+    },
+    Tried {
+        by: ClaimId,
+        until: Moment,
+    },
 }
 
 /// What a hook does that has a text to scan.
@@ -210,7 +233,8 @@ pub fn conclude(known: Option<Record>, claim: Option<ClaimId>, sign: Sign, now: 
             failures: record.failures,
         }),
         Sign::Unclear => match record.state {
-            // Whatever it was, it was not a second one in a row.
+            // Whatever it was, it was not one more in a row.
+            _ if matches!(record.cause, Cause::Gateway { .. }) => None,
             State::Suspected => None,
             // The next hook tries; nor is the record any younger.
             State::Waiting { .. } | State::Tried { .. } => {
@@ -235,7 +259,7 @@ impl fmt::Display for Cause {
             Self::ProxyStatus { status } => write!(f, "the proxy answers HTTP {status}"),
             Self::SocksRefused => f.write_str("the proxy can't connect with it"),
             Self::Silent { at_proxy, waited } => {
-                let seconds = crate::scan::seconds(&Duration::from_millis(waited));
+                let seconds = seconds(&Duration::from_millis(waited));
                 write!(f, "{}connected, no answer in {seconds}", at(at_proxy))
             }
             Self::Gateway { status } => write!(f, "it answers HTTP {status}"),

@@ -66,7 +66,9 @@ pub fn sign(attempted: &Attempted<'_>) -> Sign {
         ScanError::Status(status) => of_status(status.code, attempted),
         ScanError::Transport(TransportError::Failed(failure)) => of_failure(failure, attempted),
         ScanError::Transport(TransportError::Proxy(_) | TransportError::TlsMaterial(_)) => Sign::Unclear,
-        ScanError::Deadline { pending: Some(pending), limit: _, cut_by_hook: _ } => of_silence(pending, attempted),
+        ScanError::Deadline { pending: Some(pending), limit: _, cut_by_hook: _ } => {
+            of_silence(pending, attempted)
+        }
         ScanError::Deadline { pending: None, limit: _, cut_by_hook: _ } => Sign::Unclear,
     }
 }
@@ -102,7 +104,9 @@ fn of_failure(failure: &Failure, attempted: &Attempted<'_>) -> Sign {
         Fault::Reset | Fault::Closed if connects => Sign::Down(Cause::Dropped { at_proxy }),
         // What is not such a proxy at all hangs up, too.
         Fault::Reset | Fault::Closed => Sign::Unclear,
-        Fault::ProxyStatus { status: status @ 502..=504, .. } => Sign::Down(Cause::ProxyStatus { status: *status }),
+        Fault::ProxyStatus { status: status @ 502..=504, .. } => {
+            Sign::Down(Cause::ProxyStatus { status: *status })
+        }
         Fault::SocksRefused { passing: true, .. } => Sign::Down(Cause::SocksRefused),
         Fault::TimedOut
         | Fault::ProxyLogin { .. }
