@@ -6,7 +6,7 @@ use std::time::Duration;
 use super::finding::{FindingId, Severity};
 use crate::access::Writers;
 use crate::codex::layers::{ConfigVerdict, HookSwitches};
-use crate::codex::trust::Standing;
+use crate::codex::trust::HookStatus;
 use crate::event::Event;
 use crate::settings::Budget;
 use crate::system::System;
@@ -165,7 +165,7 @@ pub struct HookFacts {
     /// How long Codex waits.
     pub timeout: Duration,
     /// What Codex makes of it; `None` where Codex could not be asked.
-    pub standing: Option<Standing>,
+    pub status: Option<HookStatus>,
 }
 
 /// What a command runs.
@@ -186,7 +186,7 @@ pub struct LookalikeFacts {
     /// As it may be shown.
     pub command: String,
     /// What Codex makes of it; `None` where Codex could not be asked, or does not list it.
-    pub standing: Option<Standing>,
+    pub status: Option<HookStatus>,
     pub listed: Listed,
 }
 
