@@ -56,7 +56,7 @@ mod tests {
     use std::ffi::OsString;
 
     use super::*;
-    use crate::settings::Overrides;
+    use crate::settings::Enforced;
 
     fn key(more: &[(&str, &str)]) -> Option<Key> {
         let mut variables = BTreeMap::from([
@@ -65,7 +65,7 @@ mod tests {
         ]);
         variables.extend(more.iter().copied());
         let env = |name: &str| variables.get(name).map(OsString::from);
-        Key::of(&Settings::read(&Overrides::default(), &env))
+        Key::of(&Settings::read(&Enforced::default(), &env))
     }
 
     #[test]

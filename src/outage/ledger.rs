@@ -41,12 +41,6 @@ struct ToldOutage {
     since: Moment,
 }
 
-/// An outage that has ended.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Over {
-    pub lasted: Duration,
-}
-
 impl Default for Ledger {
     fn default() -> Self {
         Self { version: VERSION, outages: BTreeMap::new(), sessions: BTreeMap::new() }
@@ -81,6 +75,12 @@ impl Ledger {
         self.outages.get(key).filter(|record| record.counts(now))
     }
 
+    /// Whether there is a record at all, be it one that no longer counts.
+    #[must_use]
+    pub fn has_record(&self, key: &Key) -> bool {
+        self.outages.contains_key(key)
+    }
+
     /// Claims the try that is due. Whether it was.
     pub fn claim(&mut self, key: &Key, by: ClaimId, time: Duration, now: Moment) -> bool {
         self.outages.get_mut(key).is_some_and(|record| record.claim(by, time, now))
@@ -101,8 +101,13 @@ impl Ledger {
         told.is_some_and(|told| told.key == *key && told.since == since)
     }
 
-    pub fn tell(&mut self, session: &SessionKey, key: &Key, since: Moment, now: Moment) {
-        self.told(session, now).outage = Some(ToldOutage { key: key.clone(), since });
+    /// Notes that the session is told of this outage. Whether that is news.
+    pub fn tell(&mut self, session: &SessionKey, key: &Key, since: Moment, now: Moment) -> bool {
+        let is_news = !self.was_told(session, key, since);
+        if is_news {
+            self.told(session, now).outage = Some(ToldOutage { key: key.clone(), since });
+        }
+        is_news
     }
 
     /// Whether the session was told that there is no token.
@@ -111,8 +116,13 @@ impl Ledger {
         self.sessions.get(session).is_some_and(|told| told.no_token)
     }
 
-    pub fn tell_of_no_token(&mut self, session: &SessionKey, now: Moment) {
-        self.told(session, now).no_token = true;
+    /// Notes that the session is told that there is no token. Whether that is news.
+    pub fn tell_of_no_token(&mut self, session: &SessionKey, now: Moment) -> bool {
+        let is_news = !self.was_told_of_no_token(session);
+        if is_news {
+            self.told(session, now).no_token = true;
+        }
+        is_news
     }
 
     /// Whether the session was told of an outage on this way to the service, and not that it is over.
@@ -122,13 +132,13 @@ impl Ledger {
         told.is_some_and(|told| told.key == *key)
     }
 
-    /// The end that is owed; after this it no longer is.
-    pub fn tell_the_end(&mut self, session: &SessionKey, key: &Key, now: Moment) -> Option<Over> {
+    /// How long the outage lasted whose end is owed; after this it no longer is.
+    pub fn tell_the_end(&mut self, session: &SessionKey, key: &Key, now: Moment) -> Option<Duration> {
         if !self.owes_the_end(session, key) {
             return None;
         }
         let told = self.sessions.get_mut(session)?.outage.take()?;
-        Some(Over { lasted: now.since(told.since) })
+        Some(now.since(told.since))
     }
 
     /// Forgets what says nothing any more.

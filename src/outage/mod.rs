@@ -22,7 +22,7 @@ pub mod sign;
 pub mod store;
 
 pub use key::{Key, SessionKey};
-pub use ledger::{Ledger, Over};
+pub use ledger::Ledger;
 pub use record::{Advice, Cause, ClaimId, Moment, Record};
 pub use sign::{Attempted, Sign, sign};
 pub use store::Store;

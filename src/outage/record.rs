@@ -179,10 +179,14 @@ impl Record {
         due
     }
 
-    /// Whether hooks leave the network alone because of it, or would if no try were due.
+    /// The time until the next try; `None` where no hook waits for one.
     #[must_use]
-    pub fn is_confirmed(&self) -> bool {
-        !matches!(self.state, State::Suspected)
+    pub fn next_try(&self, now: Moment) -> Option<Duration> {
+        match self.advice(now) {
+            Advice::Skip(time) => Some(time),
+            Advice::Claim | Advice::Wait(_) => Some(Duration::ZERO),
+            Advice::Scan => None,
+        }
     }
 
     /// Another failed try.

@@ -6,7 +6,7 @@
 use std::time::Duration;
 
 use super::record::Cause;
-use crate::scan::{ScanError, ScanReport};
+use crate::scan::ScanError;
 use crate::transport::fault::{Fault, Stage};
 use crate::transport::watch::Reached;
 use crate::transport::{Failure, TransportError};
@@ -32,7 +32,8 @@ pub enum Sign {
 /// A try, and the circumstances in which it says something.
 #[derive(Debug)]
 pub struct Attempted<'a> {
-    pub result: Result<&'a ScanReport, &'a ScanError>,
+    /// Why it brought no verdict; `None` where it did.
+    pub error: Option<&'a ScanError>,
     /// How far its requests came.
     pub reached: Reached,
     /// Length of the text.
@@ -45,10 +46,7 @@ pub struct Attempted<'a> {
 
 #[must_use]
 pub fn sign(attempted: &Attempted<'_>) -> Sign {
-    let error = match attempted.result {
-        Ok(_) => return Sign::Answers,
-        Err(error) => error,
-    };
+    let Some(error) = attempted.error else { return Sign::Answers };
     match error {
         ScanError::NoToken
         | ScanError::Token(_)

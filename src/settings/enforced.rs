@@ -66,6 +66,9 @@ enforced! {
     /// File with the API token, instead of every other source of it
     #[arg(long, value_name = "FILE")]
     token_file: "--token-file", first;
+    /// Whether an outage that one hook met spares the next ones the wait for the service: on or off
+    #[arg(long, value_name = "on|off")]
+    outage_memory: "--outage-memory", |values: &[_]| strictest(values, is_on, "off", "on");
 }
 
 /// A hook's options without its subcommand's other relatives: setting those up would take longer than most of what a
@@ -102,6 +105,10 @@ fn strictest(
 
 fn is_open(value: &str) -> bool {
     FailMode::parse(value) == Some(FailMode::Open)
+}
+
+fn is_on(value: &str) -> bool {
+    switch(value) == Some(true)
 }
 
 fn is_lenient(value: &str) -> bool {

@@ -5,14 +5,16 @@ use std::sync::OnceLock;
 use std::time::Instant;
 
 use super::abort;
+use super::memory::{Memory, Permit};
 use crate::event::Event;
 use crate::hook::payload::{self, MAX_PAYLOAD};
-use crate::hook::{Assessment, Failure, Payload, PayloadError};
+use crate::hook::{Assessment, Failure, News, Payload, PayloadError};
 use crate::phase;
 use crate::scan::{Metadata, ScanClient, ScanDirection, ScanError, ScanJob, ScanReport};
 use crate::settings::Settings;
 use crate::system::Env;
 use crate::token;
+use crate::transport::watch::Watch;
 
 /// What is known about the call once its payload was looked at.
 #[derive(Debug, Clone)]
@@ -48,8 +50,8 @@ pub fn assess(
     settings: &Settings,
     started: Instant,
     seen: &OnceLock<Call>,
-) -> Assessment {
-    let failed = |failure: Failure| Assessment::NotScanned(failure);
+) -> (Assessment, News) {
+    let failed = |failure: Failure| (Assessment::NotScanned(failure), News::default());
     let begun = Instant::now();
     let input = read_stdin();
     let payload =
@@ -77,15 +79,41 @@ pub fn assess(
         );
     }
     if payload.is_blank() {
-        return Assessment::NothingToScan;
+        return (Assessment::NothingToScan, News::default());
     }
-    Assessment::of_scan(scan(&payload, settings, started), payload.is_cut)
+    let env: Env<'_> = &|name| std::env::var_os(name);
+    match token::completed(settings, env, started + settings.budget().limit) {
+        Ok(settings) => scan_unless_out_of_reach(&payload, &settings, env, started),
+        Err(error) => failed(ScanError::from(error).into()),
+    }
 }
 
-fn scan(payload: &Payload, settings: &Settings, started: Instant) -> Result<ScanReport, ScanError> {
-    let env: Env<'_> = &|name| std::env::var_os(name);
-    let settings = token::completed(settings, env, started + settings.budget().limit)?;
-    let client = ScanClient::new(&settings, started)?;
+fn scan_unless_out_of_reach(
+    payload: &Payload,
+    settings: &Settings,
+    env: Env<'_>,
+    started: Instant,
+) -> (Assessment, News) {
+    let mut memory = Memory::open(settings, env, payload.session_id.as_deref(), started);
+    let attempt = match memory.permit() {
+        Permit::Scan(attempt) => attempt,
+        Permit::Skip(outage) => return (Assessment::NotScanned(Failure::Outage(outage)), memory.skipped()),
+    };
+    let watch = Watch::default();
+    let result = scan(payload, settings, started, watch.clone());
+    let failed = result.as_ref().err().cloned();
+    let assessment = Assessment::of_scan(result, payload.is_cut);
+    let news = memory.conclude(&attempt, failed.as_ref(), &watch, &payload.content, &assessment);
+    (assessment, news)
+}
+
+fn scan(
+    payload: &Payload,
+    settings: &Settings,
+    started: Instant,
+    watch: Watch,
+) -> Result<ScanReport, ScanError> {
+    let client = ScanClient::watched(settings, started, None, watch)?;
     let job = ScanJob {
         content: &payload.content,
         direction: if payload.event.ends_a_turn() { ScanDirection::Response } else { ScanDirection::Request },

@@ -5,6 +5,7 @@
 
 mod abort;
 mod call;
+mod memory;
 mod reply;
 mod unusable;
 
@@ -20,7 +21,7 @@ use reply::Reply;
 use unusable::{named_event, strictest_fail_mode, usage_problem, wants_help};
 
 use crate::event::Event;
-use crate::hook::{Assessment, Failure, Policy};
+use crate::hook::{Assessment, Failure, News, Policy};
 use crate::interrupt;
 use crate::logging::{self, Decided, Stderr};
 use crate::phase;
@@ -84,7 +85,8 @@ fn guarded<T: From<ExitCode>>(event: Event, flag: Option<OsString>, run: impl Fn
     catch_unwind(AssertUnwindSafe(run)).unwrap_or_else(|_| {
         let policy = Policy { fail_mode: mode, flagged_output: FlaggedOutput::Withhold };
         let _ = supervise(Instant::now() + LOG_TIME, drain_stdin);
-        let reply = Reply::new(&Call::unread(event), &not_scanned(ScanError::Internal), policy, "");
+        let reply =
+            Reply::new(&Call::unread(event), &not_scanned(ScanError::Internal), &News::default(), policy, "");
         ExitCode::from(reply.write()).into()
     })
 }
@@ -114,9 +116,9 @@ fn answer_call(subcommand: Event, enforced: &Enforced, usage: Option<String>, st
     let seen = Arc::new(OnceLock::new());
     let outcome = {
         let (seen, fail_mode_problem) = (Arc::clone(&seen), fail_mode_problem.clone());
-        move |assessment: Assessment| {
+        move |(assessment, news): (Assessment, News)| {
             let call = seen.get().cloned().unwrap_or_else(|| Call::unread(subcommand));
-            let reply = Reply::new(&call, &assessment, policy, &fail_mode_problem);
+            let reply = Reply::new(&call, &assessment, &news, policy, &fail_mode_problem);
             Outcome { call, assessment, reply }
         }
     };
@@ -126,14 +128,15 @@ fn answer_call(subcommand: Event, enforced: &Enforced, usage: Option<String>, st
     };
     // The work knows more about a scan that is late than this thread does: it gets the time to tell.
     let found = supervise(started + budget.limit + ANSWER_TIME, work).unwrap_or_else(|interrupted| {
-        outcome(not_scanned(match interrupted {
+        let error = match interrupted {
             Interrupted::TimedOut => budget.into(),
             Interrupted::Panicked => ScanError::Internal,
             Interrupted::NotStarted => {
                 drain_stdin();
                 ScanError::Internal
             }
-        }))
+        };
+        outcome((not_scanned(error), News::default()))
     });
     let assessed = Instant::now();
     let written = found.reply.write();

@@ -7,7 +7,7 @@ use super::abort;
 use super::call::Call;
 use crate::event::Event;
 use crate::hook::message::{Subject, words};
-use crate::hook::{Action, Assessment, Policy, answer, decide};
+use crate::hook::{Action, Assessment, News, Policy, answer, decide};
 use crate::stdio::{BlockBy, Stream, stderr_is_stdout, stdout_is_lost, write_within};
 
 /// So long each stream is waited for, where nobody takes what is written. An answer fits into an empty pipe.
@@ -20,24 +20,30 @@ pub struct Reply {
     pub action: Action,
     /// Whether the text was scanned.
     scanned: bool,
-    /// What stdout gets; empty where silence means "go ahead".
-    json: String,
+    /// What stdout gets; `None` where silence means "go ahead", empty where no JSON could be made.
+    json: Option<String>,
     /// What stderr gets with exit code 2, and where no JSON can be written.
     text: String,
 }
 
 impl Reply {
     /// Decides, and finds the words.
-    pub fn new(call: &Call, assessment: &Assessment, policy: Policy, fail_mode_problem: &str) -> Self {
+    pub fn new(
+        call: &Call,
+        assessment: &Assessment,
+        news: &News,
+        policy: Policy,
+        fail_mode_problem: &str,
+    ) -> Self {
         let event = call.event;
         let action = decide(event, assessment, policy);
         let subject = Subject { event, tool_name: call.tool_name.as_deref(), fail_mode_problem };
-        let words = words(subject, assessment, action);
+        let words = words(subject, assessment, action, news);
         let line = |text: String| if text.is_empty() { text } else { text + "\n" };
         // JSON that could not be made is JSON that can't be written.
-        let json = answer::render(event, action, &words).ok().flatten().unwrap_or_default();
+        let json = answer::render(event, action, &words).unwrap_or_else(|_| Some(String::new())).map(line);
         let scanned = matches!(assessment, Assessment::Scanned(_));
-        Self { event, action, scanned, json: line(json), text: line(words.whole) }
+        Self { event, action, scanned, json, text: line(words.whole) }
     }
 
     /// Writes the answer, in the way that reaches Codex from here.
@@ -51,7 +57,7 @@ impl Reply {
     }
 
     fn hand_over(&self) -> u8 {
-        if self.action == Action::Allow {
+        if self.json.is_none() && self.action != Action::Block {
             return 0;
         }
         let blocks = self.action == Action::Block && !self.event.ends_a_turn();
@@ -68,6 +74,8 @@ impl Reply {
         }
         self.write_text();
         match (self.action, self.event.ends_a_turn(), self.scanned) {
+            // Only a notice next to it is lost.
+            (Action::Allow, _, _) => 0,
             // Exit code 2 would send the text to the model as a new prompt, without end.
             (_, true, _) => 1,
             // What was not scanned may pass without the notice, what was flagged may not.
@@ -77,7 +85,7 @@ impl Reply {
     }
 
     fn write_json(&self) -> bool {
-        let json = self.json.as_bytes();
+        let json = self.json.as_deref().unwrap_or_default().as_bytes();
         !json.is_empty() && !stdout_is_lost() && write_within(Stream::Stdout, json, PATIENCE) == json.len()
     }
 

@@ -70,6 +70,12 @@ pub fn registration_options(
             .map(|strict| strict.to_string())
             .ok_or_else(|| unusable("--post-strict", "it is neither true nor false."))
     });
+    let outage_memory = given.outage_memory.as_ref().map(|memory| {
+        let memory = memory.to_str().and_then(|memory| switch(memory.trim()));
+        memory
+            .map(|memory| if memory { "on" } else { "off" }.to_owned())
+            .ok_or_else(|| unusable("--outage-memory", "it is neither on nor off."))
+    });
     let ca_bundle =
         given.ca_bundle.as_ref().map(|file| named_file("--ca-bundle", file, audience)).transpose()?;
     let token_file =
@@ -95,6 +101,7 @@ pub fn registration_options(
             timeout: text("--timeout", given.timeout.as_ref())?,
             ca_bundle: ca_bundle.map(PathBuf::into_os_string),
             token_file: token_file.map(PathBuf::into_os_string),
+            outage_memory: outage_memory.transpose()?.map(OsString::from),
             // Never written any more.
             hook_timeout: None,
         },

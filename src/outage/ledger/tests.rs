@@ -40,7 +40,7 @@ fn a_session_is_told_of_an_outage_and_of_its_end_once() {
     assert!(ledger.owes_the_end(&session, &key) && !ledger.owes_the_end(&other, &key));
     ledger.conclude(&key, None, Sign::Answers, after(90));
     let over = ledger.tell_the_end(&session, &key, after(90));
-    assert_eq!(over, Some(Over { lasted: Duration::from_secs(90) }));
+    assert_eq!(over, Some(Duration::from_secs(90)));
     assert_eq!(ledger.tell_the_end(&session, &key, after(91)), None);
     ledger.prune(after(91));
     assert!(ledger.is_empty());

@@ -10,7 +10,7 @@ use crate::transport::failure::example_at;
 const WHOLE: Duration = Duration::from_secs(10);
 
 fn judged(error: &ScanError, reached: Reached, characters: usize) -> Sign {
-    sign(&Attempted { result: Err(error), reached, characters, time: WHOLE, whole_time: true })
+    sign(&Attempted { error: Some(error), reached, characters, time: WHOLE, whole_time: true })
 }
 
 fn failed(stage: Stage, fault: Fault) -> ScanError {
@@ -69,7 +69,7 @@ fn silence_says_nothing_after_a_cut_connection_an_answer_or_too_little_time() {
     assert_eq!(judged(&late(Stage::Body), Reached::Sent, 1), Sign::Unclear);
     for (time, whole_time) in [(WHOLE, false), (Duration::from_millis(999), true)] {
         let attempted =
-            Attempted { result: Err(&error), reached: Reached::Sent, characters: 1, time, whole_time };
+            Attempted { error: Some(&error), reached: Reached::Sent, characters: 1, time, whole_time };
         assert_eq!(sign(&attempted), Sign::Unclear);
     }
     let unknown = ScanError::Deadline { limit: WHOLE, cut_by_hook: false, pending: None };
