@@ -9,6 +9,7 @@ pub mod answer;
 pub mod cmd;
 pub mod codex_answer;
 pub mod event;
+pub mod memory;
 pub mod powershell;
 
 use std::collections::BTreeMap;
