@@ -3,35 +3,41 @@
 //! The binary is a thin shell around this library. From the inside out: [`hook`] is the pure core (payload in,
 //! decision and answer out), [`scan`] asks the service, [`transport`] is HTTP and TLS, [`settings`] is what
 //! the user configured. [`registration`] and [`file_edit`] change Codex's configuration files, [`installation`] knows
-//! where everything is, [`access`] who else can change it, [`codex`] talks to the real Codex, [`doctor`] judges an
-//! installation. [`dump`] reads the service's configuration and [`redact`] makes that safe to share,
-//! [`tls_diagnostics`] finds out why TLS fails, [`windows`]
-//! knows that system's ways. [`commands`] puts them together, one file or folder a subcommand.
+//! where everything is, [`access`] who else can change it, [`codex`] talks to the real Codex.
+//! [`tls_diagnostics`] finds out why TLS fails, [`redact`] makes the service's configuration safe to share, [`windows`]
+//! knows that system's ways. [`commands`] puts them together, one folder a subcommand.
 
-pub mod access;
-pub mod cli;
-pub mod codex;
-pub mod commands;
-pub mod event;
-pub mod file_edit;
-pub mod hook;
-pub mod installation;
-pub mod interrupt;
+#![cfg_attr(test, allow(clippy::restriction))] // a test may panic
+
+mod access;
+mod cli;
+mod codex;
+mod commands;
+mod event;
+mod file_edit;
+mod hook;
+mod installation;
+mod interrupt;
 mod json;
-pub mod logging;
-pub mod outage;
+mod logging;
+mod outage;
 mod phase;
-pub mod printable;
-pub mod process;
-pub mod redact;
-pub mod registration;
-pub mod scan;
-pub mod secret;
-pub mod settings;
-pub mod stdio;
-pub mod supervise;
-pub mod system;
-pub mod tls_diagnostics;
-pub mod token;
-pub mod transport;
-pub mod windows;
+mod printable;
+mod process;
+mod redact;
+mod registration;
+mod scan;
+mod secret;
+mod settings;
+mod stdio;
+mod supervise;
+mod system;
+mod tls_diagnostics;
+mod token;
+mod transport;
+mod windows;
+
+#[doc(hidden)]
+pub mod internals;
+
+pub use commands::main;

@@ -1,5 +1,7 @@
 //! What surrounds a hook process (where its log goes, its limits, signals, its command line) has no say in a decision: a
 //! deny that was made reaches Codex, by exit code 2 and a reason alone on stderr.
+
+#![allow(clippy::restriction)] // a test may panic
 #![cfg(unix)]
 
 use std::io::Write;
@@ -159,7 +161,7 @@ fn the_blob_of_an_embedded_resource_is_scanned_because_codex_shows_it_to_the_mod
         "hook_event_name": "PostToolUse", "tool_name": "mcp__a__b", "tool_input": {},
         "tool_response": {"content": [{"type": "resource", "resource": {"uri": "file:///b", "blob": text}}]},
     });
-    let read = f5_guard::hook::payload::parse(payload.to_string().as_bytes()).unwrap();
+    let read = f5_guard::internals::hook::payload::parse(payload.to_string().as_bytes()).unwrap();
     assert!(read.content.contains(text), "{}", read.content);
 }
 

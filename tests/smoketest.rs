@@ -1,5 +1,7 @@
 //! `f5-guard smoketest` as people run it: the built binary, a home of its own, the F5 stand-in on loopback.
 
+#![allow(clippy::restriction)] // a test may panic
+
 #[path = "support/own.rs"]
 mod own;
 mod tls_support;

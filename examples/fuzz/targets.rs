@@ -4,17 +4,18 @@
 use std::ffi::OsString;
 use std::time::Duration;
 
-use f5_guard::cli::hook_line;
-use f5_guard::event::Event;
-use f5_guard::hook::message::{Subject, words};
-use f5_guard::hook::{Action, Assessment, Policy, answer, decide, payload};
-use f5_guard::registration::{
-    ConfigFile, KnownBinaries, Launcher, Owner, Python, Registration, RegistrationOptions, RemovalScope,
-    Wanted, hook_call, install, owner_of, remove, renew_record,
+use f5_guard::internals::cli::hook_line;
+use f5_guard::internals::codex::layers::ConfigFormat;
+use f5_guard::internals::event::Event;
+use f5_guard::internals::hook::message::{News, Subject, words};
+use f5_guard::internals::hook::{Action, Assessment, Policy, answer, decide, payload};
+use f5_guard::internals::registration::{
+    KnownBinaries, Launcher, Owner, Python, Registration, RegistrationOptions, RemovalScope, Wanted,
+    hook_call, install, owner_of, remove, renew_record,
 };
-use f5_guard::scan::ScanReport;
-use f5_guard::scan::response::{self, Verdict};
-use f5_guard::settings::values::{FailMode, FlaggedOutput};
+use f5_guard::internals::scan::ScanReport;
+use f5_guard::internals::scan::response::{self, Verdict};
+use f5_guard::internals::settings::values::{FailMode, FlaggedOutput};
 use serde_json::Value;
 
 /// One reader of foreign input.
@@ -32,10 +33,10 @@ pub fn all() -> Vec<Target> {
     vec![
         target("payload", samples(), payload),
         target("body", bodies(), body),
-        target("config-toml", documents("toml"), |input| document(ConfigFile::ConfigToml, input)),
-        target("hooks-json", documents("json"), |input| document(ConfigFile::HooksJson, input)),
+        target("config-toml", documents("toml"), |input| document(ConfigFormat::ConfigToml, input)),
+        target("hooks-json", documents("json"), |input| document(ConfigFormat::HooksJson, input)),
         target("requirements", documents("requirements"), |input| {
-            document(ConfigFile::RequirementsToml, input)
+            document(ConfigFormat::RequirementsToml, input)
         }),
         target("command-line", commands(), command),
     ]
@@ -166,7 +167,7 @@ fn body(input: &[u8]) -> Result<bool, String> {
         }
         for action in [action, Action::Warn, Action::Block] {
             let subject = Subject { event, tool_name: Some("Bash"), fail_mode_problem: "" };
-            let words = words(subject, &assessment, action);
+            let words = words(subject, &assessment, action, &News::default());
             let line = answer::render(event, action, &words).map_err(|error| error.to_string())?;
             let Some(line) = line else { continue };
             if line.contains('\n') || serde_json::from_str::<Value>(&line).is_err() {
@@ -196,10 +197,10 @@ fn places() -> KnownBinaries {
 }
 
 /// What is installed can be taken out again, to the byte; doing either twice changes nothing.
-fn document(file: ConfigFile, input: &[u8]) -> Result<bool, String> {
+fn document(file: ConfigFormat, input: &[u8]) -> Result<bool, String> {
     let launcher = Launcher::Unix { binary: BINARY.into() };
     let registration = Registration::new(&RegistrationOptions::default(), &launcher, None).ok();
-    let wanted = Wanted { registration, hooks_feature: file != ConfigFile::HooksJson, ..Wanted::default() };
+    let wanted = Wanted { registration, hooks_feature: file != ConfigFormat::HooksJson, ..Wanted::default() };
     let places = places();
     let Ok(installed) = install(file, Some(input), &wanted, &places) else { return Ok(false) };
     let text = installed.text.ok_or("a document became none")?;

@@ -48,7 +48,6 @@ pub struct Outage {
 }
 
 /// What an outage means for the hooks that follow.
-#[must_use]
 pub fn until_it_answers(next_try: Option<Duration>) -> String {
     let next_try = match next_try {
         Some(time) => format!("next try in {} s", whole_seconds(time)),
@@ -64,7 +63,6 @@ fn whole_seconds(time: Duration) -> u128 {
 
 impl Assessment {
     /// What a scan came to. A hit counts even where the scan did not see everything.
-    #[must_use]
     pub fn of_scan(result: Result<ScanReport, ScanError>, is_cut: bool) -> Self {
         match result {
             Ok(report) if report.is_cleared() && is_cut => Self::NotScanned(Failure::CutOutput),
@@ -76,7 +74,6 @@ impl Assessment {
 
 impl Failure {
     /// What to do about it, in one or two sentences.
-    #[must_use]
     pub fn fix(&self) -> String {
         match self {
             Self::Payload(PayloadError::TooLarge) => "Work on a smaller part at a time.".into(),
@@ -90,7 +87,6 @@ impl Failure {
     }
 
     /// A short stable name for the log.
-    #[must_use]
     pub fn kind(&self) -> &'static str {
         match self {
             Self::Payload(PayloadError::TooLarge) => "payload_too_large",
@@ -123,7 +119,6 @@ pub enum Action {
 }
 
 /// The policy, whole.
-#[must_use]
 pub fn decide(event: Event, assessment: &Assessment, policy: Policy) -> Action {
     let not_cleared = match (event, policy.flagged_output) {
         (Event::PostToolUse, FlaggedOutput::Warn) => Action::Warn,
@@ -148,7 +143,6 @@ pub fn decide(event: Event, assessment: &Assessment, policy: Policy) -> Action {
 }
 
 /// The word for an action in the log.
-#[must_use]
 pub fn log_word(event: Event, action: Action) -> &'static str {
     match (action, event) {
         (Action::Allow, _) => "allow",

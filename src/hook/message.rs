@@ -51,7 +51,6 @@ const MAX_CHARS: usize = 2_400;
 const NAMED_SCANNERS: usize = 5;
 
 /// Finds the words for an action.
-#[must_use]
 pub fn words(subject: Subject<'_>, assessment: &Assessment, action: Action, news: &News) -> Words {
     let words = match (assessment, action) {
         (_, Action::Allow) | (Assessment::NothingToScan, _) => {
@@ -183,7 +182,6 @@ fn it_is_over((host, lasted): &(String, Duration)) -> String {
 }
 
 /// What a block without a scan did, as the rest of a sentence.
-#[must_use]
 pub fn not_done(event: Event) -> &'static str {
     match event {
         Event::UserPromptSubmit => "it was blocked",
@@ -220,7 +218,6 @@ fn finding(report: &ScanReport) -> String {
 }
 
 /// What an event is about, where the tool's name is not known.
-#[must_use]
 pub fn thing(event: Event) -> &'static str {
     match event {
         Event::UserPromptSubmit => "this prompt",
@@ -244,7 +241,8 @@ impl Subject<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::scan::{Outcome, ScanError, ScannerOutcome, ScannerResult};
+    use crate::scan::report::{ScannerOutcome, ScannerResult};
+    use crate::scan::{Outcome, ScanError};
 
     fn subject(event: Event) -> Subject<'static> {
         Subject { event, tool_name: Some("Bash"), fail_mode_problem: "" }

@@ -13,4 +13,4 @@ mod readable;
 
 pub use decision::{Action, Assessment, Failure, Outage, Policy, decide};
 pub use message::News;
-pub use payload::{MAX_PAYLOAD, Payload, PayloadError};
+pub use payload::{Payload, PayloadError};

@@ -61,7 +61,6 @@ pub struct Payload {
 impl Payload {
     /// Whether there is nothing to scan. Only ASCII white space counts as nothing: what other characters say, and
     /// whether they show, is the scanners' business.
-    #[must_use]
     pub fn is_blank(&self) -> bool {
         self.content.bytes().all(|byte| byte.is_ascii_whitespace())
     }
@@ -85,9 +84,6 @@ pub enum PayloadError {
 }
 
 /// Reads a payload.
-///
-/// # Errors
-/// See [`PayloadError`].
 pub fn parse(bytes: &[u8]) -> Result<Payload, PayloadError> {
     if bytes.len() > MAX_PAYLOAD {
         return Err(PayloadError::TooLarge);
@@ -156,7 +152,6 @@ fn unknown_fields(root: Json<'_>) -> Vec<String> {
 
 /// The event that a payload names, as far as it can be told from one that `parse` refused: cut off,
 /// malformed further on, or with fields missing. The answer must have this event's shape.
-#[must_use]
 pub fn salvage_event(bytes: &[u8]) -> Option<Event> {
     let text = decode(bytes);
     let found = Cell::new(None);

@@ -6,12 +6,13 @@ use std::path::{Path, PathBuf};
 
 use super::goals::is_registered;
 use super::launch::LaunchError;
-use super::places::{self, ConfigPlace, FLEET_BINARIES, InstallDir, Layer, user_folder};
+use super::places::{self, FLEET_BINARIES, InstallDir, user_folder};
 use super::state::InstallState;
 use super::state_file::StateFile;
 use crate::access::Privilege;
 use crate::codex::home::{CodexHome, NoHome};
 use crate::codex::layers;
+use crate::codex::layers::{ConfigFile, Layer};
 use crate::file_edit::FileEditError;
 use crate::registration::{KnownBinaries, Python, document};
 use crate::system::Env;
@@ -45,9 +46,6 @@ pub enum ContextError {
 
 impl InstallContext {
     /// Those of this process.
-    ///
-    /// # Errors
-    /// See [`ContextError`].
     pub fn of_this_process(env: Env<'_>) -> Result<Self, ContextError> {
         let system = System::this();
         let env: Env<'_> = &|name| system_variable(name).or_else(|| env(name));
@@ -64,7 +62,6 @@ impl InstallContext {
     }
 
     /// The user's installation.
-    #[must_use]
     pub fn user_folder(&self) -> InstallDir {
         user_folder(self.system, &self.home)
     }
@@ -73,7 +70,6 @@ impl InstallContext {
     /// not at its default place.
     ///
     /// A binary of the user's means nothing in the administrator's files, and none means anything in a project's.
-    #[must_use]
     pub fn known_binaries(&self, layer: Layer, managed: Option<&InstallDir>) -> KnownBinaries {
         if layer == Layer::Project {
             return KnownBinaries::default();
@@ -105,7 +101,7 @@ impl InstallContext {
         &self,
         folder: &InstallDir,
         state: &InstallState,
-        files: &[ConfigPlace],
+        files: &[ConfigFile],
     ) -> Result<bool, FileEditError> {
         if !state.record.binaries.is_empty() {
             return Ok(true);
@@ -148,9 +144,6 @@ pub fn plain(path: &Path) -> Result<String, LaunchError> {
 }
 
 /// The path as it is: only Windows has other spellings.
-///
-/// # Errors
-/// [`LaunchError::NotUnicode`].
 #[cfg(not(windows))]
 pub fn plain(path: &Path) -> Result<String, LaunchError> {
     path.to_str().map(str::to_owned).ok_or_else(|| LaunchError::NotUnicode(path.into()))
@@ -159,12 +152,11 @@ pub fn plain(path: &Path) -> Result<String, LaunchError> {
 impl InstallContext {
     /// The managed folder of an installation that is there: the one that the requirements name, if its state file says
     /// that it is ours.
-    #[must_use]
     pub fn installed_managed_dir(&self) -> Option<PathBuf> {
         let [requirements, ..] = places::system_files(&self.system_folder);
         self.privilege.may_use(&requirements.path).ok()?;
         let bytes = std::fs::read(&requirements.path).ok()?;
-        let document = document(requirements.file, &bytes).ok()?;
+        let document = document(requirements.format, &bytes).ok()?;
         let key = match self.system {
             System::Windows => "windows_managed_dir",
             System::Unix | System::MacOs => "managed_dir",

@@ -9,7 +9,6 @@ use crate::system::{Env, System};
 
 /// Whether an administrator put the running program here, as that of a managed registration is: nobody else can change it.
 /// Root could change any; for root it is one outside of the user's own folder that an installation put there.
-#[must_use]
 pub fn is_managed_program(env: Env<'_>) -> bool {
     std::env::current_exe().is_ok_and(|program| is_managed(&program, env))
 }

@@ -1,9 +1,9 @@
 //! Where an installation of f5-guard lives: its binary, Codex's files that register it, and what is remembered of the
 //! edits to them. Shared by `install`, `uninstall` and `doctor`.
 //!
-//! Places are computed from a [`System`](crate::system::System) and an environment that come in by parameter; nothing
-//! here edits Codex's files ([`crate::registration`] and [`crate::file_edit`] do) or talks to Codex
-//! ([`crate::codex`] does).
+//! Places are computed from a [`System`](crate::system::System) and an environment that come in by parameter. What an
+//! edit makes of a document is [`crate::registration`]'s knowledge, how a file is replaced [`crate::file_edit`]'s; nothing
+//! here talks to Codex ([`crate::codex`] does).
 
 mod context;
 mod edits;
@@ -26,12 +26,11 @@ pub use goals::{Format, RegisteredCommand, is_registered, our_commands, pair_goa
 pub use launch::{LaunchError, launcher};
 pub use managed::is_managed_program;
 pub use places::{
-    ConfigPlace, FLEET_BINARIES, InstallDir, Layer, PATIENCE, binary_name, default_managed_dir,
-    known_binaries, managed_folder, project_files, python_scripts, system_files, user_files, user_folder,
+    InstallDir, PATIENCE, binary_name, default_managed_dir, managed_folder, project_files, python_scripts,
+    system_files, user_files, user_folder,
 };
 pub use protect::{ProtectError, protected_folder};
-pub use removal::{Cleared, Removal, carry_out_removal, forget_trust, prepare_removal};
+pub use removal::{Removal, carry_out_removal, forget_trust, prepare_removal};
 pub use scope::Scope;
 pub use stamp::stamp;
 pub use state::InstallState;
-pub use state_file::{Backup, FileRecord, StateFile, StateFileError};

@@ -3,8 +3,9 @@
 use super::places::InstallDir;
 use super::stamp;
 use super::state_file::{Backup, FileRecord, StateFile, StateFileError};
+use crate::codex::layers::ConfigFormat;
 use crate::file_edit::{FileEditError, NewFile, keep_as_backup, write_own};
-use crate::registration::{ConfigFile, EditRecord, KnownBinaries, RemovalScope, remove};
+use crate::registration::{EditRecord, KnownBinaries, RemovalScope, remove};
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
@@ -50,9 +51,6 @@ impl InstallState {
     }
 
     /// Writes the state file, if it says something new. One that could not be used may be somebody else's: it is kept.
-    ///
-    /// # Errors
-    /// [`FileEditError::Write`].
     pub fn save(&mut self) -> Result<(), FileEditError> {
         if self.on_disk.as_ref() != Some(&self.record) {
             if self.trouble.is_some() && self.kept.is_none() {
@@ -65,9 +63,6 @@ impl InstallState {
     }
 
     /// Writes the state file, or deletes it where nothing is remembered any more; not one that could not be used.
-    ///
-    /// # Errors
-    /// [`FileEditError`].
     pub fn save_or_delete(&mut self) -> Result<(), FileEditError> {
         if !self.record.is_empty() {
             return self.save();
@@ -84,7 +79,6 @@ impl InstallState {
     }
 
     /// What became of a state file that could not be used, for the user.
-    #[must_use]
     pub fn kept_note(&self) -> Option<String> {
         self.trouble.as_ref()?;
         let path = self.path.display();
@@ -95,11 +89,10 @@ impl InstallState {
     }
 
     /// What is remembered of a file: the edit that can be taken back from `current`, where there is one.
-    #[must_use]
     pub fn edit_of(
         &self,
         path: &Path,
-        file: ConfigFile,
+        file: ConfigFormat,
         current: &[u8],
         scope: &RemovalScope<'_>,
         places: &KnownBinaries,

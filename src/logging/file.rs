@@ -37,19 +37,16 @@ pub struct Lines(Arc<Mutex<Vec<u8>>>);
 
 impl Log {
     /// A log that goes to `path`, or to no file. Nothing is opened before there is a line to write.
-    #[must_use]
     pub fn new(path: Option<PathBuf>) -> Self {
         Self { path, ..Self::default() }
     }
 
     /// Where lines for the file are collected.
-    #[must_use]
     pub fn file(&self) -> Lines {
         self.file.clone()
     }
 
     /// Where lines for stderr are collected.
-    #[must_use]
     pub fn stderr(&self) -> Lines {
         self.stderr.clone()
     }

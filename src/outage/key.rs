@@ -20,7 +20,6 @@ pub struct SessionKey(String);
 
 impl Key {
     /// `None` where the settings lead nowhere, so that nothing is sent.
-    #[must_use]
     pub fn of(settings: &Settings) -> Option<Self> {
         let url = settings.base_url.as_ref().ok()?;
         let token = settings.api_token.as_ref()?;
@@ -34,7 +33,6 @@ impl Key {
 }
 
 impl SessionKey {
-    #[must_use]
     pub fn of(session_id: &str) -> Self {
         Self(digest("session", [session_id]))
     }

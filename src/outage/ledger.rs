@@ -49,34 +49,28 @@ impl Default for Ledger {
 
 impl Ledger {
     /// From a file's content; `None` for what this version did not write.
-    #[must_use]
     pub fn parse(bytes: &[u8]) -> Option<Self> {
         serde_json::from_slice(bytes).ok().filter(|ledger: &Self| ledger.version == VERSION)
     }
 
-    #[must_use]
     pub fn to_bytes(&self) -> Vec<u8> {
         serde_json::to_vec(self).unwrap_or_default()
     }
 
-    #[must_use]
     pub fn is_empty(&self) -> bool {
         self.outages.is_empty() && self.sessions.is_empty()
     }
 
-    #[must_use]
     pub fn advice(&self, key: &Key, now: Moment) -> Advice {
         self.outages.get(key).map_or(Advice::Scan, |record| record.advice(now))
     }
 
     /// What is remembered of an outage, if it can be relied on.
-    #[must_use]
     pub fn outage(&self, key: &Key, now: Moment) -> Option<&Record> {
         self.outages.get(key).filter(|record| record.counts(now))
     }
 
     /// Whether there is a record at all, be it one that no longer counts.
-    #[must_use]
     pub fn has_record(&self, key: &Key) -> bool {
         self.outages.contains_key(key)
     }
@@ -95,7 +89,6 @@ impl Ledger {
     }
 
     /// Whether the session was told of this outage.
-    #[must_use]
     pub fn was_told(&self, session: &SessionKey, key: &Key, since: Moment) -> bool {
         let told = self.sessions.get(session).and_then(|told| told.outage.as_ref());
         told.is_some_and(|told| told.key == *key && told.since == since)
@@ -111,7 +104,6 @@ impl Ledger {
     }
 
     /// Whether the session was told that there is no token.
-    #[must_use]
     pub fn was_told_of_no_token(&self, session: &SessionKey) -> bool {
         self.sessions.get(session).is_some_and(|told| told.no_token)
     }
@@ -126,7 +118,6 @@ impl Ledger {
     }
 
     /// Whether the session was told of an outage on this way to the service, and not that it is over.
-    #[must_use]
     pub fn owes_the_end(&self, session: &SessionKey, key: &Key) -> bool {
         let told = self.sessions.get(session).and_then(|told| told.outage.as_ref());
         told.is_some_and(|told| told.key == *key)

@@ -18,6 +18,7 @@
 pub mod key;
 pub mod ledger;
 pub mod record;
+pub mod remembered;
 pub mod sign;
 pub mod store;
 

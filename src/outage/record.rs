@@ -105,25 +105,21 @@ pub enum Advice {
 }
 
 impl Moment {
-    #[must_use]
     pub fn now() -> Self {
         let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
         Self(u64::try_from(since.as_millis()).unwrap_or(u64::MAX))
     }
 
-    #[must_use]
     pub fn plus(self, time: Duration) -> Self {
         Self(self.0.saturating_add(u64::try_from(time.as_millis()).unwrap_or(u64::MAX)))
     }
 
     /// The time from `earlier` until now; none where that is later.
-    #[must_use]
     pub fn since(self, earlier: Self) -> Duration {
         Duration::from_millis(self.0.saturating_sub(earlier.0))
     }
 
     /// Whether it lies ahead by more than a clock is put right.
-    #[must_use]
     pub fn is_in_the_future_of(self, now: Self) -> bool {
         self.since(now) > CLOCK_STEP
     }
@@ -135,7 +131,6 @@ impl Moment {
 }
 
 impl ClaimId {
-    #[must_use]
     pub fn random() -> Self {
         Self(fastrand::u64(..))
     }
@@ -147,7 +142,6 @@ impl Record {
     }
 
     /// Whether it can still be relied on; where not, it counts as none.
-    #[must_use]
     pub fn counts(&self, now: Moment) -> bool {
         let next_try = match self.state {
             State::Waiting { next_try } => next_try,
@@ -159,7 +153,6 @@ impl Record {
             && next_try <= self.noted.plus(LONGEST_WAIT)
     }
 
-    #[must_use]
     pub fn advice(&self, now: Moment) -> Advice {
         match self.state {
             _ if !self.counts(now) => Advice::Scan,
@@ -180,7 +173,6 @@ impl Record {
     }
 
     /// The time until the next try; `None` where no hook waits for one.
-    #[must_use]
     pub fn next_try(&self, now: Moment) -> Option<Duration> {
         match self.advice(now) {
             Advice::Skip(time) => Some(time),
@@ -205,7 +197,6 @@ impl Record {
 }
 
 /// What is remembered once a hook has tried. `claim` is what it had claimed the try with, if it had.
-#[must_use]
 pub fn conclude(known: Option<Record>, claim: Option<ClaimId>, sign: Sign, now: Moment) -> Option<Record> {
     let known = known.filter(|record| record.counts(now));
     let Some(record) = known else {

@@ -44,7 +44,6 @@ pub struct Attempted<'a> {
     pub whole_time: bool,
 }
 
-#[must_use]
 pub fn sign(attempted: &Attempted<'_>) -> Sign {
     let Some(error) = attempted.error else { return Sign::Answers };
     match error {

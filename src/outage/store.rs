@@ -41,23 +41,19 @@ pub enum NotKept {
 
 impl Store {
     /// Below Codex's home; `None` where that would be another folder for each session.
-    #[must_use]
     pub fn of_this_user(env: Env<'_>) -> Option<Self> {
         CodexHome::find(System::this(), env).ok().map(|home| Self::below(&home.path))
     }
 
-    #[must_use]
     pub fn below(codex_home: &Path) -> Self {
         Self { folder: codex_home.join(FOLDER) }
     }
 
-    #[must_use]
     pub fn path(&self) -> PathBuf {
         self.folder.join(FILE)
     }
 
     /// What is remembered; `None` for nothing, and for what this user alone can't have written.
-    #[must_use]
     pub fn read(&self) -> Option<Ledger> {
         let store = self.clone();
         supervise(Instant::now() + DISK_TIME, move || store.read_now()).ok().flatten()

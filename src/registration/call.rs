@@ -38,7 +38,6 @@ pub enum CalledProgram {
 
 /// Reads a command that is byte for byte one that `install` could have written, with whatever binary: our own quoting,
 /// a hook's subcommand, our own flags in any order, each once.
-#[must_use]
 pub fn written_call(command: &str) -> Option<HookCall> {
     let written = looked_up(command).or_else(|| {
         let unix = split_unix(command).filter(|words| is_spelled_as_ours(command, words));
@@ -56,7 +55,6 @@ pub fn written_call(command: &str) -> Option<HookCall> {
 }
 
 /// Reads a command; `None` where it is not certain to run f5-guard and nothing else.
-#[must_use]
 pub fn hook_call(command: &str) -> Option<HookCall> {
     looked_up(command).or_else(|| {
         readings(command).iter().find_map(|words| {

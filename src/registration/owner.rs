@@ -24,7 +24,6 @@ pub struct KnownBinaries {
 
 impl KnownBinaries {
     /// Whether the program of a command is one of these.
-    #[must_use]
     pub fn has(&self, program: &str) -> bool {
         self.binaries.iter().any(|place| same_path(place, program))
     }
@@ -55,7 +54,6 @@ pub enum Owner {
 
 impl Owner {
     /// Whether an installation of ours takes the hook over.
-    #[must_use]
     pub fn is_replaced(self) -> bool {
         matches!(self, Self::Ours | Self::Python)
     }
@@ -63,7 +61,6 @@ impl Owner {
 
 /// The owner of one handler by its event's name, its commands (which must agree before it counts as anybody's) and its
 /// status message.
-#[must_use]
 pub fn owner_of(
     event: &str,
     command: Option<&str>,
@@ -329,7 +326,7 @@ mod tests {
         if command.starts_with(['c', 'C']) {
             return words.join(" ");
         }
-        let quote = crate::registration::quote_unix;
+        let quote = crate::registration::quoting::quote_unix;
         let spelled = words.iter().map(|word| match word.split_once('=') {
             Some((flag, value)) if command.contains(&format!(" {flag}=")) => {
                 format!("{flag}={}", quote(value))

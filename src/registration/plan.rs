@@ -145,7 +145,6 @@ fn managed_dir_change(
 }
 
 /// Whether anybody else has hooks in the document.
-#[must_use]
 pub fn has_foreign(events: &[EventGroups]) -> bool {
     let mut handlers = events.iter().flat_map(|event| &event.groups).flat_map(|group| &group.handlers);
     handlers.any(|handler| !handler.owner.is_replaced())

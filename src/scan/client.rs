@@ -11,7 +11,7 @@ use tokio::task::JoinSet;
 use url::Url;
 
 use super::error::{ScanError, StatusError, refused_fields};
-use super::pieces::{byte_offset, pieces};
+use super::pieces::{pieces, split_after};
 use super::report::{Outcome, ScanReport};
 use super::request::{Metadata, ScanDirection, ScanRequest};
 use super::response::{self, Verdict};
@@ -65,19 +65,12 @@ struct Endpoint {
 }
 
 impl ScanClient {
-    /// Prepares a client; nothing is sent yet. `started` is when the time budget began.
+    /// Prepares a client; nothing is sent yet. `started` is when the time budget began. What happens on the way can be seen
+    /// in `watch`; people who look for a fault want a record of the exchanges, too.
     ///
     /// # Errors
     /// No usable token, base URL or TLS material.
-    pub fn new(settings: &Settings, started: Instant) -> Result<Self, ScanError> {
-        Self::watched(settings, started, None, Watch::default())
-    }
-
-    /// The same, with a record of the HTTP exchanges, and of what happens on the way, for people who look for a fault.
-    ///
-    /// # Errors
-    /// No usable token, base URL or TLS material.
-    pub fn watched(
+    pub fn new(
         settings: &Settings,
         started: Instant,
         log: Option<ExchangeLog>,
@@ -151,7 +144,7 @@ impl ScanClient {
     }
 
     async fn scan_pieces(&self, job: &ScanJob<'_>) -> Result<ScanReport, ScanError> {
-        let scanned = &job.content[..byte_offset(job.content, MAX_CHARACTERS)];
+        let (scanned, _) = split_after(job.content, MAX_CHARACTERS);
         let characters = job.content.chars().count();
         let mut waiting = pieces(scanned, self.max_scan_length);
         let mut running = JoinSet::new();

@@ -118,7 +118,6 @@ impl ScanError {
     }
 
     /// What to do about it, in one or two sentences.
-    #[must_use]
     pub fn fix(&self) -> String {
         match self {
             Self::NoToken => "Run `f5-guard login`, or set F5_GUARDRAILS_API_TOKEN in the environment that Codex is started from (a desktop app does not read your shell's start-up files; a Codex that still runs in the background keeps the old environment).".into(),
@@ -149,7 +148,6 @@ impl ScanError {
     }
 
     /// A short stable name for the log.
-    #[must_use]
     pub fn kind(&self) -> &'static str {
         match self {
             Self::NoToken => "no_token",
@@ -175,7 +173,6 @@ impl ScanError {
 impl StatusError {
     /// From a status and its body. Of a 422 only the names of the refused fields are kept, because the
     /// service's own message could repeat what was sent.
-    #[must_use]
     pub fn new(code: u16, location: Option<&str>, body: &[u8]) -> Self {
         let detail = match code {
             300..=399 => location.map(|target| match url::Url::parse(target) {
@@ -192,7 +189,6 @@ impl StatusError {
     }
 
     /// The same, about a token from elsewhere than the environment.
-    #[must_use]
     pub fn with_token_from(self, token: Source) -> Self {
         Self { token, ..self }
     }

@@ -19,19 +19,16 @@ pub struct Secret(String);
 
 impl Secret {
     /// Wraps `value`, from here on readable through [`Secret::expose`] only.
-    #[must_use]
     pub fn new(value: impl Into<String>) -> Self {
         Self(value.into())
     }
 
     /// The secret itself. Call it where the value goes on the wire, and nowhere else.
-    #[must_use]
     pub fn expose(&self) -> &str {
         &self.0
     }
 
     /// The number of characters, which may be shown.
-    #[must_use]
     pub fn length(&self) -> usize {
         self.0.chars().count()
     }

@@ -35,7 +35,6 @@ pub enum BlockBy {
 impl BlockBy {
     /// Exit code 2, wherever Codex reads our stderr: it survives what a shell's start-up file writes to stdout, which
     /// JSON does not. With nothing on stderr it counts for nothing, so elsewhere it is JSON. Async-signal-safe.
-    #[must_use]
     pub fn here() -> Self {
         platform::block_by()
     }

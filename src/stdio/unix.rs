@@ -16,7 +16,6 @@ const PEEK: usize = 64;
 
 /// Whether `path` leads to this process's stdout. By identity and not by name, because there are many names
 /// (`/dev/stdout`, `/proc/self/fd/1`, links).
-#[must_use]
 pub fn is_stdout(path: &Path) -> bool {
     match (Status::of(libc::STDOUT_FILENO), std::fs::metadata(path)) {
         (Some(stdout), Ok(file)) => stdout.is(&file),
@@ -26,7 +25,6 @@ pub fn is_stdout(path: &Path) -> bool {
 
 /// Whether `path` is one of the system's names for a device or for something that this process has open, such as
 /// `/dev/stderr`. Many of them are links, which only the system can make there.
-#[must_use]
 pub fn is_systems_name(path: &Path) -> bool {
     let folders = ["/dev", "/dev/fd", "/proc/self/fd", "/proc/thread-self/fd"];
     path.parent().is_some_and(|folder| folders.iter().any(|known| folder == Path::new(known)))
@@ -34,7 +32,6 @@ pub fn is_systems_name(path: &Path) -> bool {
 
 /// Whether what is written to stderr comes out among the answer, as where `2>&1` stands in the registered command. On a
 /// terminal it may: there it is for a person. Async-signal-safe.
-#[must_use]
 pub fn stderr_is_stdout() -> bool {
     match (Status::of(libc::STDOUT_FILENO), Status::of(libc::STDERR_FILENO)) {
         (Some(stdout), Some(stderr)) => {
@@ -47,7 +44,6 @@ pub fn stderr_is_stdout() -> bool {
 
 /// Whether what is written to stdout is lost: it is the null device, which Rust's runtime also opens where
 /// stdout is closed. Async-signal-safe.
-#[must_use]
 pub fn stdout_is_lost() -> bool {
     match (Status::of(libc::STDOUT_FILENO), Status::at(c"/dev/null")) {
         (Some(stdout), Some(null)) => stdout.is_device(&null),
@@ -174,7 +170,6 @@ fn write(descriptor: libc::c_int, chunk: &[u8]) -> libc::ssize_t {
 /// Whether the next thing on stdin is, or may be, a JSON object, as a hook's payload is. A terminal is not asked;
 /// elsewhere the first bytes are waited for. On Linux nothing is taken from stdin, which may be somebody's script or
 /// list.
-#[must_use]
 pub fn json_waits_on_stdin(limit: Duration) -> bool {
     if io::stdin().is_terminal() || !ready(libc::STDIN_FILENO, libc::POLLIN, Instant::now() + limit) {
         return false;

@@ -8,26 +8,22 @@ use std::time::Duration;
 use super::{BlockBy, Stream};
 
 /// On Windows no path leads to a redirected stdout.
-#[must_use]
 pub fn is_stdout(_path: &Path) -> bool {
     false
 }
 
 /// No link on Windows leads to a device.
-#[must_use]
 pub fn is_systems_name(_path: &Path) -> bool {
     false
 }
 
 /// Whether there is no stdout: Rust's library then pretends that writing succeeds.
-#[must_use]
 pub fn stdout_is_lost() -> bool {
     io::stdout().as_raw_handle().is_null()
 }
 
 /// Whether stderr is stdout under another name. A pipe has no identity that could be compared on Windows, so a second
 /// handle to the same one is not recognised.
-#[must_use]
 pub fn stderr_is_stdout() -> bool {
     io::stdout().as_raw_handle() == io::stderr().as_raw_handle() && !io::stdout().is_terminal()
 }
@@ -38,7 +34,6 @@ pub(super) fn block_by() -> BlockBy {
 }
 
 /// A pipe can't be looked into without taking from it, and what is taken is gone: so it is assumed.
-#[must_use]
 pub fn json_waits_on_stdin(_limit: Duration) -> bool {
     !io::stdin().is_terminal()
 }

@@ -235,7 +235,6 @@ pub fn ignore_ctrl_c(ignore: bool) -> io::Result<()> {
 }
 
 /// Whether this process has a console, shown or not.
-#[must_use]
 pub fn has_console() -> bool {
     // SAFETY: no memory is passed. Only a process without a console has no input code page.
     unsafe { GetConsoleCP() != 0 }

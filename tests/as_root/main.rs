@@ -1,5 +1,7 @@
 //! What root does with places that somebody else can change: nothing.
 //! `cargo test --test as_root -- --ignored`, as root
+
+#![allow(clippy::restriction)] // a test may panic
 #![cfg(target_os = "linux")] // users, mount namespaces and setpriv
 
 #[path = "../install_support/mod.rs"]

@@ -31,6 +31,8 @@ pub struct Facts {
     pub desktop: DesktopToken,
     pub visible: VisibleTokens,
     pub background: BackgroundServer,
+    /// An outage that hooks remembered before the service was asked, in a sentence.
+    pub outage: Option<String>,
     pub service: ServiceFacts,
 }
 
@@ -96,7 +98,6 @@ pub enum Layer {
 
 impl Layer {
     /// The word of the report.
-    #[must_use]
     pub fn as_str(&self) -> &str {
         match self {
             Self::User => "user",

@@ -17,7 +17,6 @@ pub enum Severity {
 
 impl Severity {
     /// The word of the report.
-    #[must_use]
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Note => "note",
@@ -39,7 +38,6 @@ macro_rules! finding_ids {
             pub const ALL: &'static [Self] = &[$(Self::$id,)*];
 
             /// The stable word.
-            #[must_use]
             pub fn as_str(self) -> &'static str {
                 match self { $(Self::$id => $word,)* }
             }
@@ -53,7 +51,7 @@ finding_ids! {
     CodexHome => "codex-home",
     AsRoot => "as-root",
     ConfigRefused => "config-refused",
-    ConfigFile => "config-file",
+    ConfigFormat => "config-file",
     HooksOff => "hooks-off",
     ManagedOnly => "managed-only",
     CodexWarning => "codex-warning",
@@ -91,6 +89,7 @@ finding_ids! {
     LogProblems => "log-problems",
     DesktopApps => "desktop-apps",
     BackgroundServer => "background-server",
+    Outage => "outage",
     Service => "service",
     ServiceNotTried => "service-not-tried",
     ServiceObjects => "service-objects",
@@ -138,7 +137,6 @@ pub enum Verdict {
 
 impl Verdict {
     /// The process's exit code.
-    #[must_use]
     pub fn exit_code(self) -> u8 {
         match self {
             Self::Protected => 0,
@@ -148,7 +146,6 @@ impl Verdict {
     }
 
     /// The word of the report.
-    #[must_use]
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Protected => "protected",

@@ -17,7 +17,6 @@ pub struct Sanitizer {
 
 impl Sanitizer {
     /// A sanitizer that hides `secrets` wherever they stand, and what looks like a secret in free text.
-    #[must_use]
     pub fn new(secrets: impl IntoIterator<Item = Secret>) -> Self {
         let tokens: Vec<String> = secrets.into_iter().map(|secret| secret.expose().to_owned()).collect();
         let tokens: Vec<String> = tokens.into_iter().filter(|token| token.len() >= 4).collect();
@@ -25,14 +24,12 @@ impl Sanitizer {
     }
 
     /// A message or a command.
-    #[must_use]
     pub fn text(&self, text: &str) -> String {
         printable(&self.redactor.redact_text(&self.without_tokens(text)).0, LONGEST)
     }
 
     /// A parser's message: what stands in quotes is a piece of the file, which may hold anything. One line, because
     /// the next would quote the file too.
-    #[must_use]
     pub fn parser_message(&self, text: &str) -> String {
         let first = text.lines().find(|line| !line.trim().is_empty()).unwrap_or_default();
         let mut shown = String::new();
@@ -46,7 +43,6 @@ impl Sanitizer {
     }
 
     /// A path: nothing is taken for a secret because it looks random.
-    #[must_use]
     pub fn path(&self, path: &Path) -> String {
         printable(&self.without_tokens(&path.display().to_string()), LONGEST)
     }

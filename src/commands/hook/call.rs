@@ -113,7 +113,7 @@ fn scan(
     started: Instant,
     watch: Watch,
 ) -> Result<ScanReport, ScanError> {
-    let client = ScanClient::watched(settings, started, None, watch)?;
+    let client = ScanClient::new(settings, started, None, watch)?;
     let job = ScanJob {
         content: &payload.content,
         direction: if payload.event.ends_a_turn() { ScanDirection::Response } else { ScanDirection::Request },

@@ -74,7 +74,6 @@ impl Report {
     }
 
     /// The lines before the verdict.
-    #[must_use]
     pub fn text(&self, scope: Scope) -> String {
         let whom = match scope {
             Scope::User => "for this user",
@@ -104,7 +103,6 @@ impl Report {
 }
 
 /// How to call f5-guard by hand, where a shell would not find it by its name.
-#[must_use]
 pub fn path_note(binary: &Path, env: Env<'_>) -> Option<String> {
     let name = binary.file_name()?;
     let path = env("PATH").unwrap_or_default();
@@ -115,7 +113,6 @@ pub fn path_note(binary: &Path, env: Env<'_>) -> Option<String> {
 }
 
 /// The question on the terminal: exactly what will run.
-#[must_use]
 pub fn question(hooks: &[HookListing]) -> String {
     let mut sorted: Vec<&HookListing> = hooks.iter().collect();
     sorted.sort_by_key(|hook| super::activation::turn_order(hook));
@@ -139,7 +136,6 @@ fn number(count: usize) -> String {
 }
 
 /// The last words. They begin with `PROTECTED` or with `NOT ACTIVE YET`.
-#[must_use]
 pub fn verdict(scope: Scope, activation: &Activation, scan: FirstScan, version: Option<&str>) -> String {
     let codex = version.map_or_else(|| "Codex".to_owned(), |version| format!("Codex {version}"));
     let steps = match activation {

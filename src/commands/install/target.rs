@@ -5,8 +5,9 @@ use std::path::{Path, PathBuf};
 use crate::access::Changeable;
 use crate::cli::Target;
 use crate::codex::home::CodexHome;
+use crate::codex::layers::ConfigFile;
 use crate::installation::{
-    ConfigPlace, InstallContext, InstallDir, Privilege, Scope, project_files, system_files, user_files,
+    InstallContext, InstallDir, Privilege, Scope, project_files, system_files, user_files,
 };
 use crate::system::System;
 
@@ -65,9 +66,6 @@ pub fn scope(target: &Target, system: System) -> Result<Scope, TargetError> {
 }
 
 /// Refuses what only an administrator may do; a dry run writes nothing.
-///
-/// # Errors
-/// [`TargetError::NeedsAdministrator`].
 pub fn needs_administrator(context: &InstallContext, dry_run: bool) -> Result<(), TargetError> {
     if dry_run || context.privilege == Privilege::Administrator {
         return Ok(());
@@ -83,18 +81,15 @@ pub fn needs_administrator(context: &InstallContext, dry_run: bool) -> Result<()
 ///
 /// With an administrator's rights it is refused where others can change it: they could have had what is there put there, or
 /// lead elsewhere what is written. Nothing of it was read before this.
-///
-/// # Errors
-/// See [`TargetError`].
 pub fn places(
     scope: Scope,
     context: &InstallContext,
     target: &Target,
     managed: &InstallDir,
-) -> Result<(Vec<ConfigPlace>, InstallDir), TargetError> {
+) -> Result<(Vec<ConfigFile>, InstallDir), TargetError> {
     let user = context.user_folder();
     let mut project = None;
-    let (files, folder): (Vec<ConfigPlace>, InstallDir) = match scope {
+    let (files, folder): (Vec<ConfigFile>, InstallDir) = match scope {
         Scope::User => (user_files(&context.home).into(), user),
         Scope::Project => {
             let folder = project.insert(project_folder(target.dir.as_deref())?);
@@ -118,9 +113,6 @@ pub fn places(
 }
 
 /// The named folder, or the repository around the current one.
-///
-/// # Errors
-/// [`TargetError::NoProject`].
 pub fn project_folder(given: Option<&Path>) -> Result<PathBuf, TargetError> {
     let here = std::path::absolute(given.unwrap_or(Path::new("."))).unwrap_or_default();
     if !here.is_dir() {

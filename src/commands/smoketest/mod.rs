@@ -54,6 +54,9 @@ pub fn run(args: &SmoketestArgs) -> ExitCode {
     report.step(checks.base_url());
     report.step(checks.trust());
     report.step(checks.proxy());
+    if let Some(outage) = checks.outage() {
+        report.warn(&format!("{outage} This test tries at once, and a scan of it ends the outage for them."));
+    }
     let watch = Watch::default();
     let scan = checks.scan(PROMPT, record.clone(), watch.clone());
     if args.tls_diagnostics {

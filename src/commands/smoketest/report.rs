@@ -181,14 +181,17 @@ impl Report {
             "steps": self.steps,
             "warnings": self.warnings,
         });
-        if let Ending::Cleared { took } = self.ending {
-            object["duration_ms"] = json!(u64::try_from(took.as_millis()).unwrap_or(u64::MAX));
-        }
-        if let Some(exchanges) = &self.exchanges {
-            object["exchanges"] = json!(exchanges);
-        }
-        if let Some(diagnosis) = &self.diagnosis {
-            object["tls_diagnostics"] = json!(diagnosis);
+        let took = match self.ending {
+            Ending::Cleared { took } => Some(json!(u64::try_from(took.as_millis()).unwrap_or(u64::MAX))),
+            _ => None,
+        };
+        let further = [
+            ("duration_ms", took),
+            ("exchanges", self.exchanges.as_ref().map(|exchanges| json!(exchanges))),
+            ("tls_diagnostics", self.diagnosis.as_ref().map(|diagnosis| json!(diagnosis))),
+        ];
+        if let Some(object) = object.as_object_mut() {
+            object.extend(further.into_iter().filter_map(|(key, value)| Some((key.to_owned(), value?))));
         }
         print(&format!("{object:#}"));
     }

@@ -9,7 +9,6 @@ use serde_json::{Value, json};
 use crate::event::Event;
 
 /// What Codex would send for this event in `cwd`, with a blank in place of the text.
-#[must_use]
 pub fn blank(event: Event, cwd: &Path) -> Vec<u8> {
     let mut payload = json!({
         "session_id": "f5-guard-doctor", "turn_id": "f5-guard-doctor", "transcript_path": null,

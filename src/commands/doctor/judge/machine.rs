@@ -14,6 +14,7 @@ pub(super) fn judge(facts: &Facts, findings: &mut Vec<Finding>) {
     desktop(facts, findings);
     visible(facts, findings);
     background(facts, findings);
+    outage(facts, findings);
     service(facts, findings);
 }
 
@@ -134,6 +135,25 @@ fn background(facts: &Facts, findings: &mut Vec<Finding>) {
     };
     let fix = "Run `codex app-server daemon stop`, then start `codex` again in a terminal that has the right variables.";
     findings.push(Finding::new(FindingId::BackgroundServer, severity, text, fix));
+}
+
+fn outage(facts: &Facts, findings: &mut Vec<Finding>) {
+    let Some(words) = &facts.outage else { return };
+    findings.push(match facts.service {
+        ServiceFacts::Cleared { .. } | ServiceFacts::Objected { .. } => Finding::new(
+            FindingId::Outage,
+            Severity::Note,
+            format!("{words} The scan of this doctor went through and ended that."),
+            "Nothing is left to do.",
+        ),
+        ServiceFacts::Failed { .. } | ServiceFacts::NotTried | ServiceFacts::Offline => Finding::new(
+            FindingId::Outage,
+            Severity::Warning,
+            words,
+            "Hooks scan again by themselves when the service answers; a `f5-guard smoketest` that goes through ends the \
+             outage at once.",
+        ),
+    });
 }
 
 fn service(facts: &Facts, findings: &mut Vec<Finding>) {

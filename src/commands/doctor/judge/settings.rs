@@ -21,7 +21,6 @@ pub struct Connection {
 }
 
 /// The rows of the report.
-#[must_use]
 pub fn rows(settings: &Settings, connection: &Connection, sanitizer: &Sanitizer) -> Vec<SettingRow> {
     let seconds = |setting: &Setting<std::time::Duration>| format!("{} s", setting.value.as_secs_f64());
     let mut rows = vec![
@@ -40,6 +39,7 @@ pub fn rows(settings: &Settings, connection: &Connection, sanitizer: &Sanitizer)
         }),
         row("timeout", &settings.timeout, |_| seconds(&settings.timeout)),
         row("maximum scan length", &settings.max_scan_length, |length| format!("{length} characters")),
+        row("outage memory", &settings.outage_memory, |memory| if *memory { "on" } else { "off" }.to_owned()),
         row("plain http", &settings.plain_http, |http| {
             match http {
                 PlainHttp::LoopbackOnly => "for this machine only",
@@ -83,7 +83,6 @@ pub fn rows(settings: &Settings, connection: &Connection, sanitizer: &Sanitizer)
 }
 
 /// What hooks with the settings `there` have otherwise than hooks with `here`. The connection is not compared.
-#[must_use]
 pub fn differences(here: &Settings, there: &Settings, sanitizer: &Sanitizer) -> Vec<Difference> {
     let nothing = Connection { proxy: None, trust: Ok((String::new(), Vec::new())), token: None };
     let [here_rows, there_rows] = [here, there].map(|settings| rows(settings, &nothing, sanitizer));
@@ -107,7 +106,6 @@ pub fn differences(here: &Settings, there: &Settings, sanitizer: &Sanitizer) -> 
 }
 
 /// Whether this setting decides what is scanned, where, and what becomes of the rest.
-#[must_use]
 pub fn is_decisive(name: &str) -> bool {
     [API_TOKEN, BASE_URL, PROJECT, FAIL_MODE, FLAGGED_OUTPUT].contains(&name)
 }

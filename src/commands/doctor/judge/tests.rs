@@ -77,6 +77,7 @@ fn healthy() -> Facts {
         desktop: DesktopToken::NotApplicable,
         visible: VisibleTokens::Seen(vec![]),
         background: BackgroundServer::Same,
+        outage: None,
         service: ServiceFacts::Cleared { took: SECOND },
     }
 }
@@ -168,10 +169,10 @@ const CASES: &[Case] = {
             f.codex.config = Some(ConfigVerdict::Refused { file, position: Some((3, 7)), message });
         }),
         (ConfigRefused, Problem, NotProtected, |f| listing(f).errors.push("/c:1:1".into())),
-        (ConfigFile, Note, Protected, |f| {
+        (ConfigFormat, Note, Protected, |f| {
             f.codex.config = Some(ConfigVerdict::CannotTell { reason: "too old".into() });
         }),
-        (ConfigFile, Warning, Protected, |f| {
+        (ConfigFormat, Warning, Protected, |f| {
             f.files.push(FileFacts {
                 path: "/x".into(),
                 layer: Layer::Project,
@@ -284,6 +285,11 @@ const CASES: &[Case] = {
         }),
         (BackgroundServer, Warning, Protected, |f| {
             f.background = started_with(&[HERE[0], HERE[1], ("F5_GUARDRAILS_LOG_LEVEL", "info")]);
+        }),
+        (Outage, Note, Protected, |f| f.outage = Some("Hooks could not reach it.".into())),
+        (Outage, Warning, Protected, |f| {
+            f.outage = Some("Hooks could not reach it.".into());
+            f.service = ServiceFacts::Offline;
         }),
         (Service, Problem, NotProtected, |f| {
             f.service = ServiceFacts::Failed { why: "refused".into(), fix: "look".into() };

@@ -1,13 +1,12 @@
 //! Runs registered commands in the shells that a login can have. `sh` is always there; others where installed.
-#![cfg(unix)]
 
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::process::{Command, Output};
 
-use f5_guard::event::Event;
-use f5_guard::registration::{Launcher, Registration, RegistrationOptions};
-use f5_guard::settings::Enforced;
+use crate::event::Event;
+use crate::registration::{Launcher, Registration, RegistrationOptions};
+use crate::settings::Enforced;
 
 const SHELLS: [&str; 7] = ["sh", "bash", "dash", "zsh", "ksh", "fish", "tcsh"];
 
