@@ -14,25 +14,27 @@ pub mod codex {
         pub use crate::codex::app_server::{AppServer, AppServerError};
     }
     pub mod background {
-        pub use crate::codex::background::*;
+        pub use crate::codex::background::{Background, find};
     }
     pub mod home {
         pub use crate::codex::home::{CodexHome, Origin};
     }
     pub mod layers {
-        pub use crate::codex::layers::*;
+        pub use crate::codex::layers::{
+            ConfigFormat, ConfigVerdict, HooksFeature, OnlyManaged, Strictness, check_config, hook_switches,
+        };
     }
     pub mod listing {
-        pub use crate::codex::listing::*;
+        pub use crate::codex::listing::{FolderHooks, HookListing, Source, TrustStatus};
     }
     pub mod locate {
-        pub use crate::codex::locate::*;
+        pub use crate::codex::locate::{Codex, LocateError, Place, locate, version};
     }
     pub mod shell {
-        pub use crate::codex::shell::*;
+        pub use crate::codex::shell::{HookShell, run_hook};
     }
     pub mod trust {
-        pub use crate::codex::trust::*;
+        pub use crate::codex::trust::{HookStatus, Review, SwitchedOff, TrustError, trust};
     }
 }
 
@@ -44,8 +46,10 @@ pub mod event {
     pub use crate::event::Event;
 }
 
+#[cfg(windows)]
 pub mod file_edit {
-    pub use crate::file_edit::{BinaryInstall, BinaryRemoval};
+    pub use crate::file_edit::binary::remove_leftovers;
+    pub use crate::file_edit::{BinaryInstall, BinaryRemoval, install_binary, remove_binary};
 }
 
 pub mod hook {
@@ -77,7 +81,7 @@ pub mod registration {
 pub mod scan {
     pub use crate::scan::ScanReport;
     pub mod response {
-        pub use crate::scan::response::*;
+        pub use crate::scan::response::{Verdict, parse};
     }
 }
 
@@ -107,5 +111,10 @@ pub mod transport {
 
 #[cfg(windows)]
 pub mod windows {
-    pub use crate::windows::{api, plain_path};
+    pub mod api {
+        pub use crate::windows::api::{program_data, short_path};
+    }
+    pub mod plain_path {
+        pub use crate::windows::plain_path::plain_form;
+    }
 }

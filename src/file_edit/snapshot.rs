@@ -70,10 +70,6 @@ impl Snapshot {
         Ok(Self { path: path.into(), target, within, content })
     }
 
-    pub fn path(&self) -> &Path {
-        &self.path
-    }
-
     pub fn bytes(&self) -> Option<&[u8]> {
         self.content.as_ref().map(|(bytes, _)| bytes.as_slice())
     }
