@@ -32,6 +32,7 @@ mod settings;
 mod stdio;
 mod supervise;
 mod system;
+mod terminal;
 mod tls_diagnostics;
 mod token;
 mod transport;

@@ -3,15 +3,19 @@
 
 #![allow(clippy::restriction)] // a test may panic
 
+#[path = "support/home.rs"]
+mod home;
+
 use std::fs;
 use std::io::Write;
 use std::path::Path;
-use std::process::{Command, Stdio};
+use std::process::Command;
 
 use base64::Engine as _;
 use f5_stand_in::config_api::{ConfigApi, ConfigServer, Fixture, Size};
 use f5_stand_in::f5::{F5, Fault, Verdict};
 use f5_stand_in::proxy::Proxy;
+use home::{FakeHome, Run};
 
 const TOKEN: &str = "planted-token-7Qx2vLm9Rt4Wz8";
 const PASSWORD: &str = "planted-password-3Kd6Hs";
@@ -33,7 +37,7 @@ fn leaves_secrets_only_in(
     environment: &[(&str, &str)],
 ) {
     for level in LEVELS {
-        let home = tempfile::tempdir().unwrap();
+        let home = FakeHome::new();
         let saved = home.path().join(saved);
         if !content.is_empty() {
             fs::create_dir_all(saved.parent().unwrap()).unwrap();
@@ -41,26 +45,18 @@ fn leaves_secrets_only_in(
             #[cfg(unix)]
             fs::set_permissions(&saved, std::os::unix::fs::PermissionsExt::from_mode(0o600)).unwrap();
         }
-        let mut command = Command::new(env!("CARGO_BIN_EXE_f5-guard"));
+        let mut command = home.command(home::program());
         command
             .args(arguments)
-            .env_clear()
-            .envs(std::env::var_os("SystemRoot").map(|root| ("SystemRoot", root)))
-            .env("HOME", home.path())
-            .env("USERPROFILE", home.path())
             .env("CODEX_HOME", home.path())
             .env("APPDATA", home.path().join(".config"))
             .env("F5_GUARDRAILS_LOG_LEVEL", level)
-            .envs(environment.iter().copied())
-            .current_dir(home.path())
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped());
-        let mut child = command.spawn().unwrap();
-        // Some subcommands do not read it.
-        let _ = child.stdin.take().unwrap().write_all(stdin.as_bytes());
-        let output = child.wait_with_output().unwrap();
-        let mut texts = vec![("stdout".to_owned(), output.stdout), ("stderr".to_owned(), output.stderr)];
+            .envs(environment.iter().copied());
+        let run = Run::of(&mut command, stdin.as_bytes());
+        let mut texts = vec![
+            ("stdout".to_owned(), run.stdout.into_bytes()),
+            ("stderr".to_owned(), run.stderr.into_bytes()),
+        ];
         read_files(home.path(), &mut texts);
         texts.retain(|(place, _)| Path::new(place) != saved);
         for (place, bytes) in texts {
@@ -167,7 +163,7 @@ fn smoketest_shows_no_exchange_in_which_the_service_repeats_the_token_in_some_sp
             response = response.header("X-You-Sent", &format!("a {spelt} z"));
         }
         let api = F5::builder().token(TOKEN).always(Fault::Answer(response)).start();
-        let output = Command::new(env!("CARGO_BIN_EXE_f5-guard"))
+        let output = Command::new(home::program())
             .args(["smoketest", "--verbose-http=body"])
             .env("F5_GUARDRAILS_API_TOKEN", TOKEN)
             .env("F5_GUARDRAILS_BASE_URL", api.base_url())
@@ -326,7 +322,7 @@ fn what_the_secret_service_says_is_not_repeated() {
     ] {
         leaves_secrets_only_in("", "", arguments, TOKEN, &environment);
     }
-    let mut command = Command::new(env!("CARGO_BIN_EXE_f5-guard"));
+    let mut command = Command::new(home::program());
     command.arg("smoketest").env_clear().env("HOME", folder.path()).envs(environment);
     let said = String::from_utf8(command.output().unwrap().stdout).unwrap();
     assert!(said.contains("could not be read from the Secret Service: it refused."), "{said}");

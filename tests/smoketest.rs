@@ -2,55 +2,37 @@
 
 #![allow(clippy::restriction)] // a test may panic
 
+#[path = "support/home.rs"]
+mod home;
 #[path = "support/own.rs"]
 mod own;
 mod tls_support;
 
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output};
 
 use f5_stand_in::f5::{F5, Fault, Response, TOKEN, Verdict};
 use f5_stand_in::proxy::Proxy;
+use home::{FakeHome, Run};
 use serde_json::Value;
 use tempfile::TempDir;
 use tls_support::{issue, leaf_params, raw, root, server_config, tls};
 
-const BINARY: &str = env!("CARGO_BIN_EXE_f5-guard");
-
-/// A user with nothing but a home folder and a token.
+/// A user with nothing but a home folder, the installed program and a token.
 struct User {
-    home: TempDir,
-    variables: Vec<(String, String)>,
-}
-
-struct Run {
-    code: Option<i32>,
-    stdout: String,
-    stderr: String,
-}
-
-impl Run {
-    fn last_line(&self) -> &str {
-        self.stdout.trim_end().lines().last().unwrap_or_default()
-    }
-
-    fn json(&self) -> Value {
-        serde_json::from_str(&self.stdout).unwrap_or_else(|error| panic!("{error}: {}", self.stdout))
-    }
+    home: FakeHome,
 }
 
 impl User {
     fn new(base_url: &str) -> Self {
-        let user = Self { home: TempDir::new().unwrap(), variables: Vec::new() };
+        let user = Self { home: FakeHome::new() };
         fs::create_dir_all(user.installed().parent().unwrap()).unwrap();
-        own::put(BINARY, user.installed());
+        own::put(home::program(), user.installed());
         user.set("F5_GUARDRAILS_API_TOKEN", TOKEN).set("F5_GUARDRAILS_BASE_URL", base_url)
     }
 
     fn installed(&self) -> PathBuf {
-        let name = format!("f5-guard{}", std::env::consts::EXE_SUFFIX);
-        self.home.path().join("codex").join("hooks").join("f5_guardrails").join(name)
+        self.home.binary()
     }
 
     /// Moves it away. It is a link to the program that other tests run, and Windows deletes no program that runs.
@@ -59,32 +41,17 @@ impl User {
     }
 
     fn set(mut self, name: &str, value: &str) -> Self {
-        self.variables.push((name.to_owned(), value.to_owned()));
+        self.home.set(name, value);
         self
     }
 
     fn unset(mut self, name: &str) -> Self {
-        self.variables.retain(|(set, _)| set != name);
+        self.home.unset(name);
         self
     }
 
     fn run(&self, arguments: &[&str]) -> Run {
-        let Output { status, stdout, stderr } = Command::new(BINARY)
-            .arg("smoketest")
-            .args(arguments)
-            .env_clear()
-            // Windows programs do not start without it.
-            .envs(std::env::var_os("SystemRoot").map(|root| ("SystemRoot", root)))
-            .env("HOME", self.home.path())
-            .env("CODEX_HOME", self.home.path().join("codex"))
-            .envs(self.variables.iter().map(|(name, value)| (name, value)))
-            .output()
-            .unwrap();
-        Run {
-            code: status.code(),
-            stdout: String::from_utf8(stdout).unwrap(),
-            stderr: String::from_utf8(stderr).unwrap(),
-        }
+        self.home.run(&[&["smoketest"], arguments].concat())
     }
 }
 
@@ -438,22 +405,9 @@ fn the_flags_of_a_registered_command_win_over_the_environment() {
 impl User {
     /// A hook of this user with a text to scan; it blocks what it can't scan. What it says.
     fn hook(&self) -> String {
-        use std::io::Write;
-        let mut hook = Command::new(BINARY)
-            .args(["stop", "--fail-mode", "closed", "--timeout", "2"])
-            .env_clear()
-            .envs(std::env::var_os("SystemRoot").map(|root| ("SystemRoot", root)))
-            .env("HOME", self.home.path())
-            .env("CODEX_HOME", self.home.path().join("codex"))
-            .envs(self.variables.iter().map(|(name, value)| (name, value)))
-            .stdin(std::process::Stdio::piped())
-            .stdout(std::process::Stdio::piped())
-            .stderr(std::process::Stdio::null())
-            .spawn()
-            .unwrap();
         let sample = include_bytes!("samples/codex/stop.json");
-        hook.stdin.take().unwrap().write_all(sample).unwrap();
-        String::from_utf8(hook.wait_with_output().unwrap().stdout).unwrap()
+        let mut hook = self.home.command(home::program());
+        Run::of(hook.args(["stop", "--fail-mode", "closed", "--timeout", "2"]), sample).stdout
     }
 }
 
@@ -477,7 +431,7 @@ fn a_test_that_fails_leaves_an_outage_to_the_hooks() {
     let api = F5::answering(Fault::HangAfterRequest);
     let user = User::new(&api.base_url()).set("F5_GUARDRAILS_TIMEOUT", "2");
     assert!(user.hook().contains("did not finish"));
-    let file = user.home.path().join("codex").join("f5_guardrails").join("outage.json");
+    let file = user.home.codex().join("f5_guardrails").join("outage.json");
     let remembered = fs::read(&file).unwrap();
     let run = user.run(&["--json"]);
     assert_failed_in_json(&run);

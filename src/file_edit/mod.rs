@@ -6,7 +6,7 @@
 //! lists beyond the mode, and hard links: the file becomes a new one.
 
 mod atomic;
-mod binary;
+pub mod binary;
 mod error;
 mod lock;
 pub(crate) mod no_follow;

@@ -18,6 +18,7 @@ mod scope;
 mod stamp;
 mod state;
 mod state_file;
+mod version;
 
 pub use crate::access::Privilege;
 pub use context::{ContextError, InstallContext, plain};
@@ -34,3 +35,4 @@ pub use removal::{Removal, carry_out_removal, forget_trust, prepare_removal};
 pub use scope::Scope;
 pub use stamp::stamp;
 pub use state::InstallState;
+pub use version::version_of;

@@ -4,11 +4,13 @@
 //! removed. [`hook_call`] also reads what somebody registered by hand, with a shell's other ways of quoting: it runs
 //! f5-guard all the same.
 
-use super::owner::BINARY;
 use super::portable;
 use super::quoting::{is_windows_safe, is_windows_word, quote_unix, split_unix};
 use crate::event::Event;
 use crate::settings::{Enforced, HOOK_TIMEOUT_FLAG};
+
+/// The binary's name there, without Windows' extension.
+pub const BINARY: &str = "f5-guard";
 
 /// A command that starts f5-guard as a hook, and does nothing else.
 #[derive(Debug, Clone, PartialEq, Eq)]

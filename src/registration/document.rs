@@ -2,12 +2,13 @@
 
 use serde_json::{Map, Value};
 
+use super::change::Change;
 use super::error::DocumentError;
 use super::exclusion;
 use super::foreign::{Ignored, foreign_part, is_empty_document};
-use super::model::{self, EventGroups};
+use super::model::{self, EventGroups, NamedHook};
 use super::owner::{KnownBinaries, Owner};
-use super::plan::{Change, ManagedDirs, Wanted, has_foreign, next_change};
+use super::plan::{ManagedDirs, Wanted, has_foreign, next_change};
 use super::record::EditRecord;
 use super::text::{apply, decode, split_bom};
 use super::trust::{moved, trust_keys};
@@ -40,13 +41,6 @@ impl ConfigFormat {
             if self.is_json() { json::splices(text, change)? } else { toml::splices(text, change)? };
         Ok(format!("{bom}{}", apply(text, splices)?))
     }
-}
-
-/// A hook named to the user.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct NamedHook {
-    pub event: String,
-    pub command: String,
 }
 
 /// What an installation makes of a document.

@@ -7,6 +7,7 @@
 //! again, until nothing differs. Then the result is parsed once more, and all that is not ours must be equal.
 
 mod call;
+mod change;
 mod command;
 mod definition;
 mod diff;
@@ -30,17 +31,18 @@ mod text;
 mod toml;
 mod trust;
 
-pub use call::{CalledProgram, HookCall, hook_call};
+pub use call::{BINARY, CalledProgram, HookCall, hook_call};
 pub use command::{Argument, CommandError, Launcher};
 pub use definition::{HookDefinition, MATCH_ALL_TOOLS, Registration, RegistrationOptions};
 pub use diff::unified_diff;
 pub use document::{
-    Installed, NamedHook, RemovalScope, Removed, document, hidden_names, hides, install, our_trust_keys,
-    registered, remove, renew_record, trusts_any, without_trust,
+    Installed, RemovalScope, Removed, document, hidden_names, hides, install, our_trust_keys, registered,
+    remove, renew_record, trusts_any, without_trust,
 };
 pub use error::DocumentError;
 pub use model::Handler;
-pub use owner::{BINARY, FOLDER, KnownBinaries, Owner, Python, owner_of};
+pub use model::NamedHook;
+pub use owner::{FOLDER, KnownBinaries, Owner, Python, owner_of};
 pub use plan::{ManagedDirs, Wanted};
 pub use quoting::is_windows_safe;
 pub use record::EditRecord;

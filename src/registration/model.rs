@@ -7,6 +7,13 @@ use super::error::DocumentError;
 use super::owner::{KnownBinaries, Owner, owner_of};
 use crate::event::Event;
 
+/// A hook named to the user.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NamedHook {
+    pub event: String,
+    pub command: String,
+}
+
 /// The keys below `hooks` that are no events.
 pub const NO_EVENTS: [&str; 3] = ["state", "managed_dir", "windows_managed_dir"];
 /// Codex takes both spellings.

@@ -7,8 +7,6 @@ use crate::event::Event;
 
 /// The folder below `$CODEX_HOME/hooks` (and, as a rule, below a managed folder) that f5-guard is installed to.
 pub const FOLDER: &str = "f5_guardrails";
-/// The binary's name there, without Windows' extension.
-pub const BINARY: &str = "f5-guard";
 /// How the Python integration's status messages begin.
 const STATUS_PREFIX: &str = "F5 Guardrails:";
 

@@ -16,6 +16,7 @@ use std::process::ExitCode;
 use crate::cli::DoctorArgs;
 use crate::logging;
 use crate::system::Env;
+use crate::terminal::Paint;
 
 const PROCESS_ENV: Env<'static> = &|name| std::env::var_os(name);
 
@@ -27,7 +28,7 @@ pub fn run(args: &DoctorArgs) -> ExitCode {
     let shown = if args.json {
         report::json::render(&facts, &report)
     } else {
-        report::text::render(&facts, &report, super::smoketest::colour())
+        report::text::render(&facts, &report, Paint::for_stdout())
     };
     // Nothing can be done about a closed terminal.
     let _ = io::stdout().write_all(shown.as_bytes()).and_then(|()| io::stdout().flush());

@@ -6,15 +6,18 @@ use std::time::Duration;
 use serde_json::{Value, json};
 
 use super::checks::{Problem, Scan, Step};
+use anstyle::Style;
+
 use crate::printable::printable;
 use crate::scan::ScanReport;
+use crate::terminal::{GREEN, Paint, RED, YELLOW};
 use crate::tls_diagnostics::Report as Diagnosis;
 use crate::transport::{Exchange, ExchangeResult, Message};
 
 /// How the report is written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Format {
-    Text { colour: bool },
+    Text(Paint),
     Json,
 }
 
@@ -66,7 +69,7 @@ impl Report {
     /// Something to be read before it happens: on stderr where stdout is JSON.
     pub fn announce(&self, words: &str) {
         match self.format {
-            Format::Text { .. } => self.line(words),
+            Format::Text(_) => self.line(words),
             Format::Json => {
                 // Nothing can be done about a closed stderr.
                 let _ = writeln!(io::stderr(), "{words}");
@@ -166,7 +169,7 @@ impl Report {
             ),
         };
         match self.format {
-            Format::Text { .. } => self.line(&format!("{mark} {words}")),
+            Format::Text(_) => self.line(&format!("{mark} {words}")),
             Format::Json => self.print_json(passed, result, &words),
         }
         passed
@@ -209,23 +212,19 @@ impl Report {
     }
 
     /// `[OK]`, padded to the width of the steps' marks.
-    fn mark(&self, word: &str, colour: &str) -> String {
+    fn mark(&self, word: &str, style: Style) -> String {
         let padding = " ".repeat(4_usize.saturating_sub(word.len()));
         // The last line stands alone: nothing to line up with.
         let padding =
             if word.chars().all(|c| c.is_ascii_uppercase()) && word != "FAIL" { "" } else { &*padding };
         match self.format {
-            Format::Text { colour: true } => format!("[{colour}{word}{RESET}]{padding}"),
-            _ => format!("[{word}]{padding}"),
+            Format::Text(paint) => format!("[{}]{padding}", paint.word(word, style)),
+            Format::Json => String::new(),
         }
     }
 }
 
 const FLAGGED_FIX: &str = "Look at the scanners of this F5 project: a greeting should pass them, or nearly every prompt will be blocked.";
-const GREEN: &str = "\u{1b}[32m";
-const YELLOW: &str = "\u{1b}[33m";
-const RED: &str = "\u{1b}[31m";
-const RESET: &str = "\u{1b}[0m";
 
 fn print(text: &str) {
     // Nothing can be done about a closed terminal, and it must not become a panic.

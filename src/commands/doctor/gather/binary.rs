@@ -2,22 +2,17 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::Command;
-use std::time::Duration;
 
 use crate::access::Privilege;
 use crate::codex::home::CodexHome;
 use crate::codex::locate;
 use crate::commands::doctor::facts::BinaryFacts;
 use crate::commands::doctor::sanitizer::Sanitizer;
+use crate::installation::version_of;
 use crate::installation::{binary_name, user_folder};
-use crate::process::{self, End};
 use crate::registration::CalledProgram;
 use crate::system::Env;
 use crate::system::System;
-
-/// A binary that takes longer than this to say its version is broken.
-const VERSION_TIME: Duration = Duration::from_secs(10);
 
 pub fn of(
     program: &CalledProgram,
@@ -101,7 +96,7 @@ fn compare(path: PathBuf, may_be_run: bool, sanitizer: &Sanitizer) -> BinaryFact
     if !may_be_run {
         return BinaryFacts::Other { path, version: "unknown, it was not run".to_owned() };
     }
-    match version(&path, sanitizer) {
+    match version_of(&path).map(|version| sanitizer.text(&version)) {
         Ok(version) => BinaryFacts::Other { path, version },
         Err(why) => BinaryFacts::Unusable { path, why },
     }
@@ -129,18 +124,4 @@ fn is_this_program(path: &Path) -> bool {
     let size = |path: &Path| fs::metadata(path).ok().map(|data| data.len());
     size(&this).is_some_and(|length| size(path) == Some(length))
         && matches!((fs::read(&this), fs::read(path)), (Ok(a), Ok(b)) if a == b)
-}
-
-/// The version that it says it has; the words of a failure continue "The registered binary …".
-fn version(path: &Path, sanitizer: &Sanitizer) -> Result<String, String> {
-    let done = process::run(Command::new(path).arg("--version"), b"", VERSION_TIME)
-        .map_err(|error| format!("can't be run ({error})"))?;
-    if done.end == End::TimedOut {
-        return Err("did not say its version in time".to_owned());
-    }
-    let said = String::from_utf8_lossy(&done.stdout).into_owned();
-    match said.trim().strip_prefix("f5-guard ") {
-        Some(version) => Ok(sanitizer.text(version)),
-        None => Err("is no f5-guard: it does not say its version".to_owned()),
-    }
 }

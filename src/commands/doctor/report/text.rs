@@ -8,29 +8,16 @@ use crate::commands::doctor::facts::{Facts, HookFacts, LogFile, Runner, Trial};
 use crate::commands::doctor::finding::{Finding, Report, Severity, Verdict};
 use crate::event::Event;
 use crate::printable::seconds;
+use crate::terminal::{GREEN, Paint, RED, YELLOW};
 
-const GREEN: &str = "32";
-const YELLOW: &str = "33";
-const RED: &str = "31";
-
-pub fn render(facts: &Facts, report: &Report, colour: bool) -> String {
+pub fn render(facts: &Facts, report: &Report, paint: Paint) -> String {
     let mut out = String::new();
     // Writing to a string never fails.
-    let _ = write_report(&mut out, facts, report, &Paint { colour });
+    let _ = write_report(&mut out, facts, report, paint);
     out
 }
 
-struct Paint {
-    colour: bool,
-}
-
-impl Paint {
-    fn word(&self, word: &str, code: &str) -> String {
-        if self.colour { format!("\u{1b}[{code}m{word}\u{1b}[0m") } else { word.to_owned() }
-    }
-}
-
-fn write_report(out: &mut String, facts: &Facts, report: &Report, paint: &Paint) -> std::fmt::Result {
+fn write_report(out: &mut String, facts: &Facts, report: &Report, paint: Paint) -> std::fmt::Result {
     let path = facts.program.path.as_ref().map_or("unknown place".into(), |path| path.display().to_string());
     writeln!(out, "f5-guard {} ({path})", facts.program.version)?;
     writeln!(out, "{:<9}{}", "Codex", codex(facts))?;
@@ -94,7 +81,7 @@ fn codex(facts: &Facts) -> String {
     }
 }
 
-fn hook_line(hook: &HookFacts, paint: &Paint) -> String {
+fn hook_line(hook: &HookFacts, paint: Paint) -> String {
     let status = status_word(hook.status.as_ref());
     let code = match hook.status.as_ref() {
         Some(status) if status.protects() => GREEN,
@@ -123,7 +110,7 @@ fn hook_line(hook: &HookFacts, paint: &Paint) -> String {
     )
 }
 
-fn finding(out: &mut String, finding: &Finding, paint: &Paint) -> std::fmt::Result {
+fn finding(out: &mut String, finding: &Finding, paint: Paint) -> std::fmt::Result {
     let code = match finding.severity {
         Severity::Problem => RED,
         Severity::Unknown | Severity::Warning => YELLOW,
@@ -140,7 +127,7 @@ fn finding(out: &mut String, finding: &Finding, paint: &Paint) -> std::fmt::Resu
     writeln!(out, "  {:<9}Fix: {}", "", finding.fix)
 }
 
-fn conclusion(report: &Report, paint: &Paint) -> String {
+fn conclusion(report: &Report, paint: Paint) -> String {
     match report.verdict {
         Verdict::Protected => {
             let warned = report.findings.iter().any(|finding| finding.severity == Severity::Warning);
