@@ -14,7 +14,7 @@ const CALLS: usize = 20;
 
 /// The model calls a tool twenty times, which makes forty hooks, and then answers.
 fn twenty_calls() -> Vec<Vec<Item>> {
-    let calls = (0..CALLS).map(|number| vec![Item::exec(&format!("printf 'TOOL-%s' {number}"))]);
+    let calls = (0..CALLS).map(|number| vec![Item::exec(format!("printf 'TOOL-%s' {number}"))]);
     calls.chain([vec![Item::message("Done.")]]).collect()
 }
 
@@ -100,7 +100,7 @@ fn in_closed_mode_no_tool_runs_and_one_hook_waits() {
         .when_request(|scan| scan.metadata("hook") != Some("UserPromptSubmit"), Fault::HangAfterRequest)
         .tls()
         .start();
-    let turns = (0..CALLS).map(|number| vec![Item::exec(&format!("touch marker-{number}"))]);
+    let turns = (0..CALLS).map(|number| vec![Item::exec(format!("touch marker-{number}"))]);
     let stage = Stage::new(api, turns.chain([vec![Item::message("Done.")]]))
         .closed()
         .set("F5_GUARDRAILS_TIMEOUT", "10");
