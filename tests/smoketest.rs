@@ -176,7 +176,7 @@ fn a_hook_binary_that_is_another_program_or_none_is_a_failure() {
     fs::copy(other, user.installed()).unwrap();
     assert_failed(&user.run(&[]), "is no f5-guard");
     fs::write(user.installed(), "no program").unwrap();
-    assert_failed(&user.run(&[]), "cannot be run");
+    assert_failed(&user.run(&[]), "can't be run");
 }
 
 #[cfg(unix)]
@@ -195,7 +195,7 @@ fn a_hook_binary_of_another_version_is_a_failure() {
         assert_failed(&user.run(&[]), words);
     }
     fs::set_permissions(user.installed(), fs::Permissions::from_mode(0o644)).unwrap();
-    assert_failed(&user.run(&[]), "cannot be run");
+    assert_failed(&user.run(&[]), "can't be run");
 }
 
 #[test]
