@@ -10,7 +10,8 @@ use crate::system::{Env, System};
 /// Whether an administrator put the running program here, as that of a managed registration is: nobody else can change it.
 /// Root could change any; for root it is one outside of the user's own folder that an installation put there.
 pub fn is_managed_program(env: Env<'_>) -> bool {
-    std::env::current_exe().is_ok_and(|program| is_managed(&program, env))
+    // Where it can't be told, it counts as one.
+    std::env::current_exe().map_or(true, |program| is_managed(&program, env))
 }
 
 fn is_managed(program: &Path, env: Env<'_>) -> bool {
@@ -22,7 +23,7 @@ fn is_managed(program: &Path, env: Env<'_>) -> bool {
         return true;
     }
     match Privilege::among_users() {
-        Privilege::Ordinary => writers(program) == Writers::Administrators,
+        Privilege::Ordinary => !matches!(writers(program), Writers::Others(_)),
         Privilege::Administrator => {
             let own = CodexHome::find(system, env).map(|home| user_folder(system, &home));
             managed_folder(system, folder).state_file().exists() && !own.is_ok_and(|own| is(&own.path))

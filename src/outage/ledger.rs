@@ -117,19 +117,18 @@ impl Ledger {
         is_news
     }
 
-    /// Whether the session was told of an outage on this way to the service, and not that it is over.
-    pub fn owes_the_end(&self, session: &SessionKey, key: &Key) -> bool {
-        let told = self.sessions.get(session).and_then(|told| told.outage.as_ref());
-        told.is_some_and(|told| told.key == *key)
+    /// Whether something that the session was told of, about this way to the service, is over with a scan.
+    pub fn owes_anything(&self, session: &SessionKey, key: &Key) -> bool {
+        let told = self.sessions.get(session);
+        told.is_some_and(|told| told.no_token || told.outage.as_ref().is_some_and(|told| told.key == *key))
     }
 
-    /// How long the outage lasted whose end is owed; after this it no longer is.
+    /// Forgets that, after a scan: how long the outage lasted whose end the session is to be told.
     pub fn tell_the_end(&mut self, session: &SessionKey, key: &Key, now: Moment) -> Option<Duration> {
-        if !self.owes_the_end(session, key) {
-            return None;
-        }
-        let told = self.sessions.get_mut(session)?.outage.take()?;
-        Some(now.since(told.since))
+        let told = self.sessions.get_mut(session)?;
+        told.no_token = false;
+        let outage = told.outage.take_if(|told| told.key == *key)?;
+        Some(now.since(outage.since))
     }
 
     /// Forgets what says nothing any more.

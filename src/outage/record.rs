@@ -98,8 +98,8 @@ pub enum Advice {
     Scan,
     /// The next try is due: claim it.
     Claim,
-    /// Another hook tries: wait for what comes of it, at most so long.
-    Wait(Duration),
+    /// Another hook tries: wait for what comes of it.
+    Wait,
     /// Do not go to the network; the next try comes after this time.
     Skip(Duration),
 }
@@ -158,7 +158,7 @@ impl Record {
             _ if !self.counts(now) => Advice::Scan,
             State::Suspected => Advice::Scan,
             State::Waiting { next_try } if now < next_try => Advice::Skip(next_try.since(now)),
-            State::Tried { until, .. } if now < until => Advice::Wait(until.since(now)),
+            State::Tried { until, .. } if now < until => Advice::Wait,
             State::Waiting { .. } | State::Tried { .. } => Advice::Claim,
         }
     }
@@ -176,7 +176,7 @@ impl Record {
     pub fn next_try(&self, now: Moment) -> Option<Duration> {
         match self.advice(now) {
             Advice::Skip(time) => Some(time),
-            Advice::Claim | Advice::Wait(_) => Some(Duration::ZERO),
+            Advice::Claim | Advice::Wait => Some(Duration::ZERO),
             Advice::Scan => None,
         }
     }

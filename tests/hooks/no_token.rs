@@ -66,3 +66,14 @@ fn a_token_that_is_there_again_is_used() {
     home.hook(Hook::pre_tool_use().open().against(&api)).run().allowed();
     api.only_scan();
 }
+
+#[test]
+fn a_scan_forgets_that_there_was_no_token() {
+    let (home, api) = (CodexHome::new(), F5::start());
+    let hook = || home.hook(Hook::pre_tool_use().open().against(&api));
+    hook().without("F5_GUARDRAILS_API_TOKEN").run().warned();
+    assert!(home.remembers());
+    hook().run().allowed();
+    assert!(!home.remembers());
+    hook().without("F5_GUARDRAILS_API_TOKEN").run().warned();
+}

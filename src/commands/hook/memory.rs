@@ -20,8 +20,10 @@ use crate::transport::watch::Watch;
 const POLL: Duration = Duration::from_millis(40);
 /// A hook that waits gives up so much before its own deadline.
 const BEFORE_THE_DEADLINE: Duration = Duration::from_millis(60);
-/// A claim holds so much longer than the scan may take.
+/// A claim holds so much longer than the scan may take,
 const AFTER_THE_DEADLINE: Duration = Duration::from_secs(1);
+/// and no longer than this: the scan of a hook with a very long timeout must not keep the others waiting.
+const LONGEST_CLAIM: Duration = Duration::from_secs(60);
 /// What is left of the time for the answer, once something was remembered.
 const FOR_THE_WORDS: Duration = Duration::from_millis(25);
 /// Whatever the time, so long there is for writing something down.
@@ -82,6 +84,7 @@ impl<'a> Memory<'a> {
             return self.scan(None);
         }
         let Some(key) = Key::of(self.settings) else { return self.scan(None) };
+        let mut has_waited = false;
         loop {
             let now = Moment::now();
             let Some(ledger) = &self.ledger else { return self.scan(None) };
@@ -90,8 +93,8 @@ impl<'a> Memory<'a> {
             match advice {
                 Advice::Scan => return self.scan(None),
                 Advice::Skip(next_try) => return Permit::Skip(self.outage(record, Some(next_try))),
-                // There is too little time left to find anything out.
-                Advice::Claim if !self.is_whole(Instant::now()) => {
+                // There is too little time left to find anything out; a hook that comes now has more.
+                Advice::Claim if has_waited && !self.is_whole(Instant::now()) => {
                     return Permit::Skip(self.outage(record, Some(Duration::ZERO)));
                 }
                 Advice::Claim => match self.claim(&key) {
@@ -99,10 +102,11 @@ impl<'a> Memory<'a> {
                     None if self.is_late() => return Permit::Skip(self.outage(record, None)),
                     None => {}
                 },
-                Advice::Wait(_) if self.is_late() => return Permit::Skip(self.outage(record, None)),
-                Advice::Wait(_) => {}
+                Advice::Wait if self.is_late() => return Permit::Skip(self.outage(record, None)),
+                Advice::Wait => {}
             }
             std::thread::sleep(POLL);
+            has_waited = true;
             self.ledger = self.store.as_ref().and_then(Store::read);
         }
     }
@@ -114,7 +118,7 @@ impl<'a> Memory<'a> {
     /// Claims the try. `None`: another hook has it, or it can't be told yet.
     fn claim(&self, key: &Key) -> Option<Permit> {
         let id = ClaimId::random();
-        let time = self.left(Instant::now()) + AFTER_THE_DEADLINE;
+        let time = (self.left(Instant::now()) + AFTER_THE_DEADLINE).min(LONGEST_CLAIM);
         let key = key.clone();
         let update = move |ledger: &mut Ledger, now| ledger.claim(&key, id, time, now);
         match self.store.as_ref()?.update(store::DISK_TIME, update) {
@@ -132,6 +136,11 @@ impl<'a> Memory<'a> {
     /// Whether a scan that begins now has most of the time that scans have.
     fn is_whole(&self, now: Instant) -> bool {
         self.left(now) >= self.settings.budget().limit / 2
+    }
+
+    /// Whether the machine or this process stood still beyond the deadline, so that an answer may have come and gone.
+    fn was_stopped(&self) -> bool {
+        Instant::now() > self.deadline + ANSWER_TIME
     }
 
     fn is_late(&self) -> bool {
@@ -193,7 +202,7 @@ impl<'a> Memory<'a> {
                     reached: watch.reached(),
                     characters: content.chars().count(),
                     time: self.left(attempt.begun),
-                    whole_time: self.is_whole(attempt.begun),
+                    whole_time: self.is_whole(attempt.begun) && !self.was_stopped(),
                 });
                 let passes = matches!(assessment, Assessment::Scanned(report) if report.is_cleared());
                 self.remember(key, attempt.claim, found, passes)
@@ -204,8 +213,9 @@ impl<'a> Memory<'a> {
     fn remember(&self, key: Key, claim: Option<ClaimId>, found: Sign, passes: bool) -> News {
         let known = self.ledger.as_ref();
         let has_record = known.is_some_and(|ledger| ledger.has_record(&key));
+        let session = self.session.as_ref().filter(|_| passes);
         let ends =
-            passes && self.session.as_ref().is_some_and(|s| known.is_some_and(|l| l.owes_the_end(s, &key)));
+            session.is_some_and(|session| known.is_some_and(|ledger| ledger.owes_anything(session, &key)));
         let says_something = matches!(found, Sign::Down(_) | Sign::Gateway(_));
         if !(has_record || ends || says_something) {
             return News::default();

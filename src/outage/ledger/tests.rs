@@ -37,7 +37,7 @@ fn a_session_is_told_of_an_outage_and_of_its_end_once() {
     assert!(!ledger.was_told(&session, &key, since));
     ledger.tell(&session, &key, since, after(0));
     assert!(ledger.was_told(&session, &key, since) && !ledger.was_told(&other, &key, since));
-    assert!(ledger.owes_the_end(&session, &key) && !ledger.owes_the_end(&other, &key));
+    assert!(ledger.owes_anything(&session, &key) && !ledger.owes_anything(&other, &key));
     ledger.conclude(&key, None, Sign::Answers, after(90));
     let over = ledger.tell_the_end(&session, &key, after(90));
     assert_eq!(over, Some(Duration::from_secs(90)));
