@@ -23,6 +23,7 @@ mod portable;
 mod position;
 mod quoting;
 mod record;
+mod removal;
 mod render;
 mod sequence;
 #[cfg(test)]
@@ -35,10 +36,7 @@ pub use call::{BINARY, CalledProgram, HookCall, hook_call};
 pub use command::{Argument, CommandError, Launcher};
 pub use definition::{HookDefinition, MATCH_ALL_TOOLS, Registration, RegistrationOptions};
 pub use diff::unified_diff;
-pub use document::{
-    Installed, RemovalScope, Removed, document, hidden_names, hides, install, our_trust_keys, registered,
-    remove, renew_record, trusts_any, without_trust,
-};
+pub use document::{Installed, document, hidden_names, hides, install, our_trust_keys, registered};
 pub use error::DocumentError;
 pub use model::Handler;
 pub use model::NamedHook;
@@ -46,4 +44,5 @@ pub use owner::{FOLDER, KnownBinaries, Owner, Python, owner_of};
 pub use plan::{ManagedDirs, Wanted};
 pub use quoting::is_windows_safe;
 pub use record::EditRecord;
+pub use removal::{RemovalScope, Removed, remove, renew_record, trusts_any, without_trust};
 pub use render::{PrintFormat, render};
