@@ -172,6 +172,11 @@ impl Record {
         due
     }
 
+    /// Whether this hook tries.
+    pub fn is_claimed_by(&self, id: ClaimId) -> bool {
+        matches!(self.state, State::Tried { by, .. } if by == id)
+    }
+
     /// The time until the next try; `None` where no hook waits for one.
     pub fn next_try(&self, now: Moment) -> Option<Duration> {
         match self.advice(now) {

@@ -100,3 +100,14 @@ fn the_file_is_the_users_alone_and_holds_no_secret() {
         assert!(!text.contains(secret), "{secret} in {text}");
     }
 }
+
+#[test]
+fn a_lock_that_is_held_for_ever_keeps_no_hook_from_scanning() {
+    let home = CodexHome::new();
+    home.meet_an_outage();
+    home.pass_the_wait();
+    let lock = fs::File::open(home.file().with_extension("lock")).expect("the lock file");
+    fs4::FileExt::lock(&lock).expect("nobody else holds it");
+    home.meet_an_outage();
+    home.meet_an_outage();
+}

@@ -6,9 +6,8 @@ use std::time::{Duration, Instant};
 
 use crate::hook::{Assessment, News, Outage};
 use crate::installation;
-use crate::outage::{
-    Advice, Attempted, ClaimId, Key, Ledger, Moment, Record, SessionKey, Sign, Store, sign, store,
-};
+use crate::outage::store::{DISK_TIME, NotKept};
+use crate::outage::{Advice, Attempted, ClaimId, Key, Ledger, Moment, Record, SessionKey, Sign, Store, sign};
 use crate::scan::ScanError;
 use crate::settings::values::FailMode;
 use crate::settings::{ANSWER_TIME, Settings, Source};
@@ -16,6 +15,8 @@ use crate::system::Env;
 use crate::transport::Peer;
 use crate::transport::watch::Watch;
 
+/// A lock that somebody holds for ever keeps no text from being scanned: so often it is asked for again.
+const CLAIM_ATTEMPTS: u32 = 2;
 /// How often a hook that waits for another's result looks for it.
 const POLL: Duration = Duration::from_millis(40);
 /// A hook that waits gives up so much before its own deadline.
@@ -84,7 +85,8 @@ impl<'a> Memory<'a> {
             return self.scan(None);
         }
         let Some(key) = Key::of(self.settings) else { return self.scan(None) };
-        let mut has_waited = false;
+        let id = ClaimId::random();
+        let (mut has_waited, mut patience) = (false, CLAIM_ATTEMPTS);
         loop {
             let now = Moment::now();
             let Some(ledger) = &self.ledger else { return self.scan(None) };
@@ -92,15 +94,20 @@ impl<'a> Memory<'a> {
             let Some(record) = ledger.outage(&key, now) else { return self.scan(None) };
             match advice {
                 Advice::Scan => return self.scan(None),
+                // Written down after this hook had given up on it.
+                Advice::Wait if record.is_claimed_by(id) => return self.scan(Some(id)),
                 Advice::Skip(next_try) => return Permit::Skip(self.outage(record, Some(next_try))),
                 // There is too little time left to find anything out; a hook that comes now has more.
                 Advice::Claim if has_waited && !self.is_whole(Instant::now()) => {
                     return Permit::Skip(self.outage(record, Some(Duration::ZERO)));
                 }
-                Advice::Claim => match self.claim(&key) {
-                    Some(permit) => return permit,
-                    None if self.is_late() => return Permit::Skip(self.outage(record, None)),
-                    None => {}
+                Advice::Claim => match self.claim(&key, id) {
+                    Ok(true) => return self.scan(Some(id)),
+                    // Another hook was quicker.
+                    Ok(false) => {}
+                    Err(NotKept::Busy) if patience > 0 => patience -= 1,
+                    // Nobody can claim anything here, and the text is to be scanned.
+                    Err(NotKept::Busy | NotKept::Unusable) => return self.scan(None),
                 },
                 Advice::Wait if self.is_late() => return Permit::Skip(self.outage(record, None)),
                 Advice::Wait => {}
@@ -115,18 +122,12 @@ impl<'a> Memory<'a> {
         Permit::Scan(Try { claim, begun: Instant::now() })
     }
 
-    /// Claims the try. `None`: another hook has it, or it can't be told yet.
-    fn claim(&self, key: &Key) -> Option<Permit> {
-        let id = ClaimId::random();
+    /// Claims the try that is due. Whether it still was.
+    fn claim(&self, key: &Key, id: ClaimId) -> Result<bool, NotKept> {
         let time = (self.left(Instant::now()) + AFTER_THE_DEADLINE).min(LONGEST_CLAIM);
         let key = key.clone();
-        let update = move |ledger: &mut Ledger, now| ledger.claim(&key, id, time, now);
-        match self.store.as_ref()?.update(store::DISK_TIME, update) {
-            Ok(true) => Some(self.scan(Some(id))),
-            Ok(false) | Err(store::NotKept::Busy) => None,
-            // Nobody can claim anything here, and the text is to be scanned.
-            Err(store::NotKept::Unusable) => Some(self.scan(None)),
-        }
+        let store = self.store.as_ref().ok_or(NotKept::Unusable)?;
+        store.update(DISK_TIME, move |ledger, now| ledger.claim(&key, id, time, now))
     }
 
     fn left(&self, now: Instant) -> Duration {
@@ -266,6 +267,6 @@ impl<'a> Memory<'a> {
     ) -> Option<T> {
         let answer = self.deadline + ANSWER_TIME;
         let left = answer.saturating_duration_since(Instant::now()).saturating_sub(FOR_THE_WORDS);
-        self.store.as_ref()?.update(left.clamp(SHORTEST, store::DISK_TIME), change).ok()
+        self.store.as_ref()?.update(left.clamp(SHORTEST, DISK_TIME), change).ok()
     }
 }

@@ -33,6 +33,7 @@ fn one_hook_claims_the_try_and_the_others_wait() {
     assert!(record.claim(ClaimId(1), CLAIM_TIME, after(15)));
     assert!(!record.claim(ClaimId(2), CLAIM_TIME, after(16)), "claimed");
     assert_eq!(record.advice(after(16)), Advice::Wait);
+    assert!(record.is_claimed_by(ClaimId(1)) && !record.is_claimed_by(ClaimId(2)));
 }
 
 #[test]
