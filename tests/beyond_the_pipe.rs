@@ -200,6 +200,66 @@ fn a_process_without_memory_says_no_in_words_or_by_its_exit_code() {
     }
 }
 
+/// What Rust's library says of it on its own would come out before the answer, and spoil it.
+#[test]
+fn a_process_without_memory_says_no_on_one_pipe_for_both_streams() {
+    let text = "x".repeat(20 << 20);
+    let call = format!(r#"{{"hook_event_name":"PreToolUse","tool_name":"mcp__a__b","tool_input":"{text}"}}"#);
+    let home = home();
+    let payload = home.path().join("call.json");
+    std::fs::write(&payload, call).unwrap();
+    for limit in [40_000, 60_000, 80_000, 100_000] {
+        for call in [&CLOSED[..], &["--help", "--fail-mode", "closed"]] {
+            let mut command = Command::new("/bin/sh");
+            let script = format!("ulimit -v {limit}; exec \"$0\" \"$@\" 2>&1");
+            command.args(["-c", &script, env!("CARGO_BIN_EXE_f5-guard")]).args(call);
+            isolate(&mut command, &home);
+            command.env_remove("F5_GUARDRAILS_API_TOKEN").stdin(std::fs::File::open(&payload).unwrap());
+            let output = command.output().unwrap();
+            assert_eq!(output.status.code(), Some(0), "{call:?} with {limit} kB");
+            assert_denied_by_json(&output.stdout);
+        }
+    }
+}
+
+/// Without room for the stack of a thread nobody can watch over the reading of stdin.
+#[test]
+fn a_process_without_threads_answers_in_time_though_stdin_stays_open() {
+    let starts = |limit: usize| {
+        let script = format!("ulimit -v {limit}; exec \"$0\" --version");
+        let mut command = Command::new("/bin/sh");
+        command.args(["-c", &script, env!("CARGO_BIN_EXE_f5-guard")]).stdin(Stdio::null());
+        command.output().unwrap().status.success()
+    };
+    let least = (4..400).map(|step| step * 1024).find(|limit| starts(*limit)).unwrap();
+    let answers = |limit: usize, call: &[&str]| {
+        let home = home();
+        let mut command = Command::new("/bin/sh");
+        let script = format!("ulimit -v {limit}; exec \"$0\" \"$@\"");
+        command.args(["-c", &script, env!("CARGO_BIN_EXE_f5-guard")]).args(call);
+        isolate(&mut command, &home);
+        command.env("F5_GUARDRAILS_TIMEOUT", "1");
+        let mut child = command.spawn().unwrap();
+        let mut stdin = child.stdin.take().unwrap();
+        stdin.write_all(&CALL.as_bytes()[..60]).unwrap();
+        let (sender, receiver) = mpsc::channel();
+        let id = child.id();
+        std::thread::spawn(move || sender.send(child.wait_with_output()));
+        let output = receiver.recv_timeout(Duration::from_secs(60)).unwrap_or_else(|_| {
+            kill(id, libc::SIGKILL);
+            panic!("{call:?} with {limit} kB waits for the end of stdin")
+        });
+        assert_denied(&output.unwrap());
+        drop(stdin);
+    };
+    std::thread::scope(|scope| {
+        for limit in [least + 1024, least + 3 * 1024, least + 6 * 1024] {
+            scope.spawn(move || answers(limit, &CLOSED));
+            scope.spawn(move || answers(limit, &["--help", "--fail-mode", "closed"]));
+        }
+    });
+}
+
 #[test]
 fn a_misspelt_subcommand_is_answered_in_the_shape_of_the_payloads_event() {
     let home = home();

@@ -36,7 +36,19 @@ fn leaves_secrets_only_in(
     stdin: &str,
     environment: &[(&str, &str)],
 ) {
-    for level in LEVELS {
+    leaves_none_of(&[TOKEN, PASSWORD, CONTENT], &LEVELS, saved, content, arguments, stdin, environment);
+}
+
+fn leaves_none_of(
+    secrets: &[&str],
+    levels: &[&str],
+    saved: &str,
+    content: &str,
+    arguments: &[&str],
+    stdin: &str,
+    environment: &[(&str, &str)],
+) {
+    for level in levels {
         let home = FakeHome::new();
         let saved = home.path().join(saved);
         if !content.is_empty() {
@@ -61,7 +73,7 @@ fn leaves_secrets_only_in(
         texts.retain(|(place, _)| Path::new(place) != saved);
         for (place, bytes) in texts {
             let text = String::from_utf8_lossy(&bytes);
-            for secret in [TOKEN, PASSWORD, CONTENT] {
+            for secret in secrets {
                 assert!(
                     !text.contains(secret),
                     "{secret} in {place} of {arguments:?} at level {level}:\n{text}"
@@ -124,6 +136,106 @@ fn the_hooks_leave_no_secret_whatever_the_service_does() {
     );
     let cut = payload("PreToolUse");
     leaves_no_secret(&["pre-tool-use", "--no-such-flag", TOKEN], &cut[..cut.len() - 3], &[]);
+}
+
+/// A payload that holds the token wherever Codex puts names and ids, and fields that nobody knows.
+fn payload_that_repeats(spelt: &str, event: &str) -> String {
+    let mut payload: serde_json::Value = serde_json::from_str(&payload(event)).unwrap();
+    for field in ["session_id", "turn_id", "tool_use_id", "cwd", "model", "agent_id"] {
+        payload[field] = spelt.into();
+    }
+    payload[spelt] = spelt.into();
+    if payload["tool_name"].is_string() {
+        payload["tool_name"] = format!("mcp__{spelt}__x").into();
+    }
+    payload.to_string()
+}
+
+#[test]
+fn what_the_payload_says_is_repeated_without_the_token() {
+    let base64 = base64::engine::general_purpose::STANDARD.encode(TOKEN);
+    let hex = TOKEN.bytes().map(|byte| format!("{byte:02x}")).collect::<String>();
+    let flagged = F5::builder().token(TOKEN).always(Verdict::flagged()).start();
+    let cleared = F5::builder().token(TOKEN).always(Verdict::cleared()).start();
+    let refused = "http://127.0.0.1:9".to_owned();
+    for (spelt, secrets) in [(TOKEN.to_owned(), TOKEN), (base64.clone(), &base64), (hex.clone(), &hex)] {
+        for url in [flagged.base_url(), cleared.base_url(), refused.clone()] {
+            for event in ["PreToolUse", "PostToolUse", "Stop"] {
+                let subcommand = if event == "Stop" { "stop" } else { "pre-tool-use" };
+                let said = payload_that_repeats(&spelt, event);
+                let environment =
+                    [("F5_GUARDRAILS_BASE_URL", url.as_str()), ("F5_GUARDRAILS_API_TOKEN", TOKEN)];
+                leaves_none_of(&[secrets], &["trace"], SAVED, "", &[subcommand], &said, &environment);
+                let environment = [("F5_GUARDRAILS_BASE_URL", url.as_str())];
+                leaves_none_of(
+                    &[secrets],
+                    &["trace"],
+                    SAVED,
+                    &saved_for(&url),
+                    &[subcommand],
+                    &said,
+                    &environment,
+                );
+            }
+        }
+    }
+}
+
+/// Somebody has pasted the token into a wrong variable, or a path or name holds it.
+#[test]
+fn a_token_in_the_place_of_something_else_is_not_shown() {
+    let folder = format!("/nonexistent/{TOKEN}/x");
+    let hosts = [
+        format!("http://{TOKEN}.invalid"),
+        format!("http://127.0.0.1:9/{TOKEN}"),
+        format!("http://{TOKEN}:9"),
+    ];
+    let mut places: Vec<(&str, &str)> = vec![
+        ("F5_GUARDRAILS_CA_BUNDLE", &folder),
+        ("F5_GUARDRAILS_CLIENT_CERT", &folder),
+        ("F5_GUARDRAILS_CLIENT_KEY", &folder),
+        ("SSL_CERT_FILE", &folder),
+        ("SSLKEYLOGFILE", &folder),
+        ("F5_GUARDRAILS_PROJECT_ID", TOKEN),
+    ];
+    for name in [
+        "F5_GUARDRAILS_TIMEOUT",
+        "F5_GUARDRAILS_FAIL_MODE",
+        "F5_GUARDRAILS_POST_STRICT",
+        "F5_GUARDRAILS_MAX_SCAN_LENGTH",
+        "F5_GUARDRAILS_ALLOW_HTTP",
+        "F5_GUARDRAILS_CA_BUNDLE",
+        "F5_GUARDRAILS_CLIENT_CERT",
+        "F5_GUARDRAILS_BASE_URL",
+        "F5_GUARDRAILS_API_TOKEN_FILE",
+        "HTTP_PROXY",
+        "HTTPS_PROXY",
+        "NO_PROXY",
+    ] {
+        places.push((name, TOKEN));
+    }
+    for host in &hosts {
+        places.extend([("F5_GUARDRAILS_BASE_URL", host.as_str()), ("http_proxy", host), ("ALL_PROXY", host)]);
+    }
+    std::thread::scope(|scope| {
+        for place in places {
+            scope.spawn(move || {
+                // A name that leads nowhere must not be asked for in each of so many runs.
+                let base =
+                    [("F5_GUARDRAILS_BASE_URL", "http://127.0.0.1:9"), ("F5_GUARDRAILS_ALLOW_HTTP", "true")];
+                let environment = [&base[..], &[("F5_GUARDRAILS_API_TOKEN", TOKEN), place]].concat();
+                for call in [
+                    &["pre-tool-use", "--timeout", "2"][..],
+                    &["smoketest", "--timeout", "2"],
+                    &["smoketest", "--json", "--tls-diagnostics", "--timeout", "2"],
+                    &["doctor", "--offline"],
+                    &["login", "--status"],
+                ] {
+                    leaves_none_of(&[TOKEN], &["trace"], "", "", call, &payload("PreToolUse"), &environment);
+                }
+            });
+        }
+    });
 }
 
 #[test]

@@ -7,7 +7,7 @@ use std::borrow::Cow;
 use std::cell::Cell;
 use std::fmt;
 
-use serde::de::{DeserializeSeed, Deserializer, IgnoredAny, MapAccess, Visitor};
+use serde::de::{Deserialize, DeserializeSeed, Deserializer, IgnoredAny, MapAccess, Visitor};
 use serde_json::Value;
 use thiserror::Error;
 
@@ -161,6 +161,22 @@ pub fn salvage_event(bytes: &[u8]) -> Option<Event> {
     found.get()
 }
 
+/// Whether these bytes are a hook's payload, or the beginning of one, for a command line that names no hook. An object
+/// that is whole and names no event is somebody else's; `is_whole` says that no more bytes come.
+pub fn may_be_one(bytes: &[u8], is_whole: bool) -> bool {
+    let text = decode(bytes);
+    match (text.trim_ascii_start().bytes().next(), is_whole) {
+        (None, true) => false,
+        // Behind blanks an object may still come.
+        (None, false) => !bytes.is_empty(),
+        (Some(b'{'), true) => {
+            let event = Json::parse(&text).map(|root| root.pick(["hook_event_name"]));
+            event != Some([Field::Missing])
+        }
+        (Some(first), _) => first == b'{',
+    }
+}
+
 /// A key-by-key look at the root object that notes the event and skips everything else.
 struct EventName<'a>(&'a Cell<Option<Event>>);
 
@@ -177,8 +193,8 @@ impl<'de> Visitor<'de> for EventName<'_> {
         f.write_str("an object")
     }
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<(), A::Error> {
-        while let Some(key) = map.next_key::<Cow<'de, str>>()? {
-            if key == "hook_event_name" {
+        while let Some(Name(key)) = map.next_key()? {
+            if key == b"hook_event_name" {
                 if let Value::String(name) = map.next_value::<Value>()? {
                     self.0.set(Event::from_name(&name));
                 }
@@ -187,6 +203,27 @@ impl<'de> Visitor<'de> for EventName<'_> {
             }
         }
         Ok(())
+    }
+}
+
+/// A field's name as bytes: half of a surrogate pair is no text, and no reason to stop.
+struct Name(Vec<u8>);
+
+impl<'de> Deserialize<'de> for Name {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_bytes(NameVisitor)
+    }
+}
+
+struct NameVisitor;
+
+impl Visitor<'_> for NameVisitor {
+    type Value = Name;
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a name")
+    }
+    fn visit_bytes<E>(self, bytes: &[u8]) -> Result<Name, E> {
+        Ok(Name(bytes.to_vec()))
     }
 }
 

@@ -142,7 +142,7 @@ impl ScanError {
             Self::Deadline { pending: None, .. } => "Try again; `f5-guard smoketest --tls-diagnostics` shows which step takes the time.".into(),
             Self::Deadline { cut_by_hook: true, .. } => "Check the network or proxy. The hook's registration leaves a scan no more time than that: register a longer timeout with `f5-guard install --timeout SECONDS`.".into(),
             Self::Deadline { .. } => "Check the network or proxy, or raise F5_GUARDRAILS_TIMEOUT.".into(),
-            Self::RepeatsToken { .. } => "Check that F5_GUARDRAILS_BASE_URL leads to the F5 service and holds no token; if it is right, revoke the token and report this to whoever runs the service.".into(),
+            Self::RepeatsToken { .. } => "Check that F5_GUARDRAILS_BASE_URL leads to the F5 service, and that neither it nor a path or proxy in the settings holds the token; if all is right, revoke the token and report this to whoever runs the service.".into(),
             Self::Internal => "Report this with the version of f5-guard and the last lines of its log.".into(),
         }
     }

@@ -59,6 +59,11 @@ impl SecretFinder {
         Self { secret: secret.clone(), letters: Secret::new(letters), run, groups }
     }
 
+    /// For texts of ours: `None` where the secret has so few letters that ordinary words would be taken for it.
+    pub fn for_our_words(secret: &Secret) -> Option<Self> {
+        Some(Self::new(secret)).filter(|finder| finder.letters.expose().len() >= SHORTEST_RUN)
+    }
+
     /// `text` without the secret: that alone is taken out where it is enough, else nothing of the text is left.
     pub fn without<'a>(&self, text: &'a str) -> Cow<'a, str> {
         if !self.is_in(text) {

@@ -40,6 +40,23 @@ impl BlockBy {
     }
 }
 
+/// Where stderr comes out among the answer (see [`stderr_is_stdout`]), keeps everything away from there that is not the
+/// answer: what Rust's library says on its own when memory runs out, what a C library says. [`write_within`] still
+/// reaches the place.
+pub fn keep_stderr_for_the_answer() {
+    platform::keep_stderr_for_the_answer();
+}
+
+/// Undoes [`keep_stderr_for_the_answer`], where no answer is to be given.
+pub fn give_stderr_back() {
+    platform::give_stderr_back();
+}
+
+/// Takes what is left on stdin, by nobody's help, for no longer than `limit`.
+pub fn drain_stdin_within(limit: Duration) {
+    platform::drain_stdin_within(limit);
+}
+
 /// Writes to a stream within `limit`, as far as somebody takes it, and returns how many bytes were taken.
 /// Async-signal-safe on Unix.
 pub fn write_within(stream: Stream, bytes: &[u8], limit: Duration) -> usize {

@@ -1,11 +1,12 @@
 //! The streams on Windows.
 
-use std::io::{self, IsTerminal, Write};
+use std::io::{self, IsTerminal, Read, Write};
 use std::os::windows::io::AsRawHandle;
 use std::path::Path;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use super::{BlockBy, Stream};
+use crate::windows::api;
 
 /// On Windows no path leads to a redirected stdout.
 pub fn is_stdout(_path: &Path) -> bool {
@@ -31,6 +32,29 @@ pub fn stderr_is_stdout() -> bool {
 /// PowerShell turns every exit code but 0 into 1, and is started without its profiles: nothing writes to stdout but us.
 pub(super) fn block_by() -> BlockBy {
     BlockBy::Json
+}
+
+/// Rust's library ends the process there after what it says, so that nothing is to be kept.
+pub(super) fn keep_stderr_for_the_answer() {}
+
+pub(super) fn give_stderr_back() {}
+
+/// Reads no more than what is there, so that no read waits. What is no pipe needs no draining.
+pub(super) fn drain_stdin_within(limit: Duration) {
+    const PAUSE: Duration = Duration::from_millis(1);
+    let until = Instant::now() + limit;
+    let mut bytes = [0; 4096];
+    while let Ok(waiting) = api::waiting_in_pipe(io::stdin().as_raw_handle()) {
+        let now = waiting.min(bytes.len());
+        if now == 0 {
+            if Instant::now() >= until {
+                break;
+            }
+            std::thread::sleep(PAUSE);
+        } else if !matches!(bytes.get_mut(..now).map(|room| io::stdin().lock().read(room)), Some(Ok(1..))) {
+            break;
+        }
+    }
 }
 
 /// A pipe can't be looked into without taking from it, and what is taken is gone: so it is assumed.

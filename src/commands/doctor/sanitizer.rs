@@ -3,8 +3,8 @@
 use std::path::Path;
 
 use crate::printable::printable;
-use crate::redact::{MARKER, Redactor};
-use crate::secret::Secret;
+use crate::redact::Redactor;
+use crate::secret::{Secret, SecretFinder};
 
 /// The longest text that is shown in one piece, in characters.
 const LONGEST: usize = 300;
@@ -12,15 +12,15 @@ const LONGEST: usize = 300;
 /// Knows what must not be shown.
 pub struct Sanitizer {
     redactor: Redactor,
-    tokens: Vec<String>,
+    tokens: Vec<SecretFinder>,
 }
 
 impl Sanitizer {
     /// A sanitizer that hides `secrets` wherever they stand, and what looks like a secret in free text.
     pub fn new(secrets: impl IntoIterator<Item = Secret>) -> Self {
-        let tokens: Vec<String> = secrets.into_iter().map(|secret| secret.expose().to_owned()).collect();
-        let tokens: Vec<String> = tokens.into_iter().filter(|token| token.len() >= 4).collect();
-        Self { redactor: Redactor::new(tokens.iter().cloned()), tokens }
+        let secrets: Vec<_> = secrets.into_iter().filter(|secret| secret.expose().len() >= 4).collect();
+        let redactor = Redactor::new(secrets.iter().map(|secret| secret.expose().to_owned()));
+        Self { redactor, tokens: secrets.iter().filter_map(SecretFinder::for_our_words).collect() }
     }
 
     /// A message or a command.
@@ -47,8 +47,9 @@ impl Sanitizer {
         printable(&self.without_tokens(&path.display().to_string()), LONGEST)
     }
 
-    fn without_tokens(&self, text: &str) -> String {
-        self.tokens.iter().fold(text.to_owned(), |text, token| text.replace(token.as_str(), MARKER))
+    /// A text of ours with something of the user's in it: nothing but the tokens is taken out.
+    pub fn without_tokens(&self, text: &str) -> String {
+        self.tokens.iter().fold(text.to_owned(), |text, token| token.without(&text).into_owned())
     }
 }
 

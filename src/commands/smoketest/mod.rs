@@ -16,6 +16,7 @@ use report::{Format, Report};
 
 use crate::cli::{SmoketestArgs, VerboseHttp};
 use crate::logging;
+use crate::secret::Hidden;
 use crate::settings::{Settings, Source};
 use crate::system::Env;
 use crate::terminal::Paint;
@@ -35,9 +36,11 @@ pub fn run(args: &SmoketestArgs) -> ExitCode {
     let mut settings = Settings::read(&args.enforced, PROCESS_ENV);
     let deadline = Instant::now() + settings.budget().limit;
     let token_problem = token::complete(&mut settings, PROCESS_ENV, deadline).err();
+    let hidden = Hidden::default();
+    settings.api_token.iter().for_each(|token| hidden.learn(token));
     // The report says what is wrong; the log is for those who asked for one.
     let log = (settings.log.level.source != Source::Default)
-        .then(|| logging::init(&settings.log, logging::Stderr::Immediate));
+        .then(|| logging::init(&settings.log, logging::Stderr::Immediate, &hidden));
     let format = if args.json { Format::Json } else { Format::Text(Paint::for_stdout()) };
     let record = args.verbose_http.map(|verbose| {
         let bodies = match verbose {
@@ -47,7 +50,7 @@ pub fn run(args: &SmoketestArgs) -> ExitCode {
         ExchangeLog::new(bodies, settings.api_token.value.iter().cloned().collect())
     });
 
-    let mut report = Report::start(format);
+    let mut report = Report::start(format, hidden);
     let mut checks = Checks::new(&settings, PROCESS_ENV);
     settings.problems().for_each(|problem| report.warn(problem));
     report.step(checks.token(token_problem));

@@ -10,6 +10,7 @@ use anstyle::Style;
 
 use crate::printable::printable;
 use crate::scan::ScanReport;
+use crate::secret::Hidden;
 use crate::terminal::{GREEN, Paint, RED, YELLOW};
 use crate::tls_diagnostics::Report as Diagnosis;
 use crate::transport::{Exchange, ExchangeResult, Message};
@@ -31,6 +32,8 @@ enum Ending {
 /// A report in the making.
 pub struct Report {
     format: Format,
+    /// What no line may show, whatever it was made of.
+    hidden: Hidden,
     steps: Vec<Value>,
     warnings: Vec<String>,
     exchanges: Option<Vec<Exchange>>,
@@ -44,9 +47,10 @@ pub struct Report {
 }
 
 impl Report {
-    pub fn start(format: Format) -> Self {
+    pub fn start(format: Format, hidden: Hidden) -> Self {
         let report = Self {
             format,
+            hidden,
             steps: Vec::new(),
             warnings: Vec::new(),
             exchanges: None,
@@ -72,7 +76,7 @@ impl Report {
             Format::Text(_) => self.line(words),
             Format::Json => {
                 // Nothing can be done about a closed stderr.
-                let _ = writeln!(io::stderr(), "{words}");
+                let _ = writeln!(io::stderr(), "{}", self.hidden.without(words));
             }
         }
     }
@@ -196,6 +200,7 @@ impl Report {
         if let Some(object) = object.as_object_mut() {
             object.extend(further.into_iter().filter_map(|(key, value)| Some((key.to_owned(), value?))));
         }
+        clean(&mut object, &self.hidden);
         print(&format!("{object:#}"));
     }
 
@@ -207,7 +212,8 @@ impl Report {
     /// A line of the text report; nothing where the report is JSON.
     fn line(&self, text: &str) {
         if self.format != Format::Json {
-            print(text);
+            let lines: Vec<_> = text.lines().map(|line| self.hidden.without(line)).collect();
+            print(&lines.join("\n"));
         }
     }
 
@@ -229,6 +235,16 @@ const FLAGGED_FIX: &str = "Look at the scanners of this F5 project: a greeting s
 fn print(text: &str) {
     // Nothing can be done about a closed terminal, and it must not become a panic.
     let _ = writeln!(io::stdout(), "{text}");
+}
+
+/// Takes what is hidden out of every text.
+fn clean(value: &mut Value, hidden: &Hidden) {
+    match value {
+        Value::String(text) => hidden.clean(text),
+        Value::Array(items) => items.iter_mut().for_each(|item| clean(item, hidden)),
+        Value::Object(fields) => fields.values_mut().for_each(|field| clean(field, hidden)),
+        _ => {}
+    }
 }
 
 fn objection(report: &ScanReport) -> String {

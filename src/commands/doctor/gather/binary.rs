@@ -36,7 +36,7 @@ pub fn of(
     }
 }
 
-/// As the command of a project's registration looks for it: never in the repository around the session's folder.
+/// As the command of a project's registration looks for it: never in the outermost repository around the session's folder.
 fn looked_up(folder: &Path, home: Option<&CodexHome>, env: Env<'_>) -> Result<PathBuf, String> {
     let installed =
         home.map(|home| user_folder(System::this(), home).binary()).filter(|path| path.is_absolute());
@@ -50,13 +50,56 @@ fn looked_up(folder: &Path, home: Option<&CodexHome>, env: Env<'_>) -> Result<Pa
 
 fn on_path_outside(folder: &Path, env: Env<'_>) -> Option<PathBuf> {
     let folder = fs::canonicalize(folder).ok()?;
-    let repository = folder.ancestors().find(|place| place.join(".git").exists()).unwrap_or(&folder);
+    let mut projects = Vec::from_iter(main_checkout(&folder));
+    projects.push(outermost_repository(&folder).unwrap_or(&folder).to_owned());
     let path = env("PATH")?;
     std::env::split_paths(&path)
         .filter(|place| place.is_absolute())
-        .filter(|place| fs::canonicalize(place).is_ok_and(|place| !place.starts_with(repository)))
         .map(|place| place.join(binary_name(System::this())))
-        .find(|path| path.is_file() && is_executable(path))
+        .find(|path| path.is_file() && is_executable(path) && leads_past(path, &projects))
+}
+
+fn outermost_repository(folder: &Path) -> Option<&Path> {
+    folder.ancestors().filter(|place| place.join(".git").exists()).last()
+}
+
+/// Where the repository of a linked worktree is.
+fn main_checkout(folder: &Path) -> Option<PathBuf> {
+    let file = folder.ancestors().map(|place| place.join(".git")).find(|file| file.is_file())?;
+    let text = fs::read_to_string(&file).ok()?;
+    let git_dir = text.lines().next()?.strip_prefix("gitdir: ")?;
+    let git_dir = fs::canonicalize(file.parent()?.join(git_dir)).ok()?;
+    outermost_repository(&git_dir).map(Path::to_owned)
+}
+
+/// Whether a path leads to its file without passing through one of `projects`, be it by a link in there that leads out
+/// again; on Windows, not through any repository.
+fn leads_past(path: &Path, projects: &[PathBuf]) -> bool {
+    const MOST_LINKS: usize = 40;
+    let mut here = PathBuf::new();
+    let mut rest = path.to_owned();
+    let mut links = 0;
+    while let Some(next) = rest.components().next().map(|next| PathBuf::from(next.as_os_str())) {
+        rest = rest.components().skip(1).collect();
+        if next == Path::new("..") {
+            here.pop();
+            continue;
+        }
+        match fs::read_link(here.join(&next)) {
+            Ok(_) if links == MOST_LINKS => return false,
+            Ok(target) => {
+                links += 1;
+                here = if target.is_absolute() { PathBuf::new() } else { here };
+                rest = target.join(rest);
+            }
+            Err(_) => here.push(next),
+        }
+        let is_project = || fs::canonicalize(&here).is_ok_and(|here| projects.contains(&here));
+        if is_project() || (cfg!(windows) && here.join(".git").exists()) {
+            return false;
+        }
+    }
+    true
 }
 
 fn named(name: &str, folder: &Path, env: Env<'_>) -> Result<PathBuf, String> {
@@ -124,4 +167,43 @@ fn is_this_program(path: &Path) -> bool {
     let size = |path: &Path| fs::metadata(path).ok().map(|data| data.len());
     size(&this).is_some_and(|length| size(path) == Some(length))
         && matches!((fs::read(&this), fs::read(path)), (Ok(a), Ok(b)) if a == b)
+}
+
+#[cfg(all(test, unix))]
+mod tests {
+    use std::os::unix::fs::{PermissionsExt, symlink};
+
+    use super::*;
+
+    #[test]
+    fn nothing_is_found_in_or_by_way_of_an_outer_repository() {
+        let dir = tempfile::tempdir().unwrap();
+        let at = |path: &str| dir.path().join(path);
+        for folder in ["outer/.git", "outer/bin", "outer/inner/.git", "outside", "linked", "through"] {
+            fs::create_dir_all(at(folder)).unwrap();
+        }
+        for binary in ["outer/bin/f5-guard", "outside/f5-guard"] {
+            fs::write(at(binary), "").unwrap();
+            fs::set_permissions(at(binary), fs::Permissions::from_mode(0o755)).unwrap();
+        }
+        fs::create_dir_all(at("outer/.git/worktrees/w")).unwrap();
+        fs::create_dir(at("worktree")).unwrap();
+        fs::write(at("worktree/.git"), "gitdir: ../outer/.git/worktrees/w\n").unwrap();
+        symlink("../outer/bin/f5-guard", at("linked/f5-guard")).unwrap();
+        symlink(at("outside/f5-guard"), at("outer/way-out")).unwrap();
+        symlink("../outer/way-out", at("through/f5-guard")).unwrap();
+        symlink("outside", at("link")).unwrap();
+        let found = |session: &str, on_path: &str| {
+            let path = at(on_path).into_os_string();
+            on_path_outside(&at(session), &|name| (name == "PATH").then(|| path.clone()))
+        };
+        for session in ["outer/inner", "worktree"] {
+            for on_path in ["outer/bin", "linked", "through"] {
+                assert_eq!(found(session, on_path), None, "{on_path} in {session}");
+            }
+            for on_path in ["outside", "link"] {
+                assert_eq!(found(session, on_path), Some(at(on_path).join("f5-guard")));
+            }
+        }
+    }
 }

@@ -66,7 +66,7 @@ no JSON
             shown,
             [
                 "2 WARN second",
-                "4 ERROR a[31mb <redacted>",
+                "4 ERROR a[31mb (redacted)",
                 "5 WARN Stop · notice · not_scanned · The connection was refused."
             ]
         );

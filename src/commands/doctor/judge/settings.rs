@@ -79,6 +79,12 @@ pub fn rows(settings: &Settings, connection: &Connection, sanitizer: &Sanitizer)
     if tls.key_log.is_some() {
         rows.push(key_log());
     }
+    // A token can have been put where something else belongs, in an address or a path.
+    for row in &mut rows {
+        let problems = [&mut row.problem, &mut row.remark].into_iter().flatten();
+        let texts = problems.flat_map(|problem| [&mut problem.text, &mut problem.fix]);
+        texts.chain([&mut row.value]).for_each(|text| *text = sanitizer.without_tokens(text));
+    }
     rows
 }
 
