@@ -63,10 +63,8 @@ pub fn sign(attempted: &Attempted<'_>) -> Sign {
         ScanError::Status(status) => of_status(status.code, attempted),
         ScanError::Transport(TransportError::Failed(failure)) => of_failure(failure, attempted),
         ScanError::Transport(TransportError::Proxy(_) | TransportError::TlsMaterial(_)) => Sign::Unclear,
-        ScanError::Deadline { pending: Some(pending), limit: _, cut_by_hook: _ } => {
-            of_silence(pending, attempted)
-        }
-        ScanError::Deadline { pending: None, limit: _, cut_by_hook: _ } => Sign::Unclear,
+        ScanError::Deadline { pending: Some(pending), budget: _ } => of_silence(pending, attempted),
+        ScanError::Deadline { pending: None, budget: _ } => Sign::Unclear,
     }
 }
 

@@ -3,6 +3,7 @@
 use std::ffi::{OsStr, OsString};
 
 use super::values::{FailMode, switch};
+use super::{Given, Source};
 
 /// Older versions wrote the timeout that the hook is registered with. It is read, and never written any more.
 pub const HOOK_TIMEOUT_FLAG: &str = "--hook-timeout";
@@ -19,6 +20,9 @@ macro_rules! enforced {
             /// Written by older versions: the timeout in seconds that the hook is registered with. Never an error
             #[arg(long, value_name = "SECONDS", hide = true, num_args = 0..=1, default_missing_value = "", allow_negative_numbers = true)]
             pub hook_timeout: Option<OsString>,
+            /// Those that are options of the command that runs, and not of a registered hook, by name.
+            #[arg(skip)]
+            pub own: Vec<&'static str>,
         }
 
         impl Enforced {
@@ -69,6 +73,20 @@ enforced! {
     /// Whether an outage that one hook met spares the next ones the wait for the service: on or off
     #[arg(long, value_name = "on|off")]
     outage_memory: "--outage-memory", |values: &[_]| strictest(values, is_on, "off", "on");
+}
+
+impl Enforced {
+    /// The same, given with the command that runs.
+    pub fn as_own(mut self) -> Self {
+        self.own = self.given().map(|(flag, _)| flag).collect();
+        self
+    }
+
+    pub(super) fn flag(&self, name: &'static str, value: &Option<OsString>) -> Option<Given> {
+        let own = self.own.contains(&name);
+        let source = if own { Source::Option(name) } else { Source::Flag(name) };
+        value.clone().map(|text| Given { text, source })
+    }
 }
 
 /// A hook's options without its subcommand's other relatives: setting those up would take longer than most of what a

@@ -101,8 +101,8 @@ pub fn registration_options(
             ca_bundle: ca_bundle.map(PathBuf::into_os_string),
             token_file: token_file.map(PathBuf::into_os_string),
             outage_memory: outage_memory.transpose()?.map(OsString::from),
-            // Never written any more.
-            hook_timeout: None,
+            // An old hook's timeout is never written any more.
+            ..Enforced::default()
         },
     })
 }

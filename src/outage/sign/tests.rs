@@ -3,11 +3,12 @@ use proptest::prelude::*;
 use super::*;
 use crate::outage::record::{Advice, ClaimId, Moment, Record, conclude};
 use crate::scan::{StatusError, response};
-use crate::settings::Source;
+use crate::settings::{Budget, Source};
 use crate::transport::certificate_problem::CertificateProblem;
 use crate::transport::failure::example_at;
 
 const WHOLE: Duration = Duration::from_secs(10);
+const BUDGET: Budget = Budget { limit: WHOLE, cut_by_hook: false, set_by: Source::Default, most: WHOLE };
 
 fn judged(error: &ScanError, reached: Reached, characters: usize) -> Sign {
     sign(&Attempted { error: Some(error), reached, characters, time: WHOLE, whole_time: true })
@@ -18,11 +19,7 @@ fn failed(stage: Stage, fault: Fault) -> ScanError {
 }
 
 fn late(stage: Stage) -> ScanError {
-    ScanError::Deadline {
-        limit: WHOLE,
-        cut_by_hook: false,
-        pending: Some(Box::new(example_at(stage, Fault::TimedOut))),
-    }
+    ScanError::Deadline { budget: BUDGET, pending: Some(Box::new(example_at(stage, Fault::TimedOut))) }
 }
 
 fn status(code: u16) -> ScanError {
@@ -72,7 +69,7 @@ fn silence_says_nothing_after_a_cut_connection_an_answer_or_too_little_time() {
             Attempted { error: Some(&error), reached: Reached::Sent, characters: 1, time, whole_time };
         assert_eq!(sign(&attempted), Sign::Unclear);
     }
-    let unknown = ScanError::Deadline { limit: WHOLE, cut_by_hook: false, pending: None };
+    let unknown = ScanError::Deadline { budget: BUDGET, pending: None };
     assert_eq!(judged(&unknown, Reached::Nowhere, 1), Sign::Unclear);
 }
 

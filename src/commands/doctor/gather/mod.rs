@@ -92,7 +92,7 @@ pub fn gather(args: &DoctorArgs, env: Env<'_>) -> Facts {
         log,
         desktop: match settings.api_token.source {
             // Apps find it there, too.
-            Source::Stored(_) | Source::Flag(_) => DesktopToken::NotApplicable,
+            Source::Stored(_) | Source::Flag(_) | Source::Option(_) => DesktopToken::NotApplicable,
             Source::Environment(_) | Source::Default => desktop::token(System::this()),
         },
         visible: answers.visible,
