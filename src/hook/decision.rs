@@ -52,7 +52,7 @@ pub struct Outage {
 pub fn until_it_answers(next_try: Option<Duration>) -> String {
     let next_try = match next_try {
         Some(time) => format!("next try in {} s", whole_seconds(time)),
-        None => "a try is under way".to_owned(),
+        None => "the next try is under way".to_owned(),
     };
     format!("Nothing is scanned until it answers; {next_try}.")
 }

@@ -184,7 +184,7 @@ fn it_is_over((host, lasted): &(String, Duration)) -> String {
         seconds => format!("{} h", seconds / 3600),
     };
     printable(
-        &format!("F5 Guardrails reaches {host} again after {lasted}; everything is scanned from here on."),
+        &format!("F5 Guardrails can reach {host} again, after {lasted}; everything is scanned from now on."),
         MAX_CHARS,
     )
 }
@@ -384,7 +384,7 @@ mod tests {
         );
         assert_eq!(
             closed.reason,
-            "Not scanned. F5 Guardrails can't reach f5.example (connected, no answer in 10 s). Nothing is scanned until it answers; a try is under way. Check the network and the state of the service; `f5-guard smoketest` tries at once."
+            "Not scanned. F5 Guardrails can't reach f5.example (connected, no answer in 10 s). Nothing is scanned until it answers; the next try is under way. Check the network and the state of the service; `f5-guard smoketest` tries at once."
         );
     }
 
@@ -421,7 +421,7 @@ mod tests {
         };
         assert_eq!(
             told(90),
-            "F5 Guardrails reaches f5.example again after 90 s; everything is scanned from here on."
+            "F5 Guardrails can reach f5.example again, after 90 s; everything is scanned from now on."
         );
         assert!(told(600).contains("after 10 min") && told(9_000).contains("after 2 h"));
     }

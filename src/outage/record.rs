@@ -255,9 +255,11 @@ impl fmt::Display for Cause {
                 write!(f, "{}no answer to the attempt to connect", at(at_proxy))
             }
             Self::Dropped { at_proxy } => write!(f, "{}the connection is dropped", at(at_proxy)),
-            Self::Unreachable { at_proxy } => write!(f, "{}the network does not lead there", at(at_proxy)),
+            Self::Unreachable { at_proxy } => {
+                write!(f, "{}the network or the host is unreachable", at(at_proxy))
+            }
             Self::ProxyStatus { status } => write!(f, "the proxy answers HTTP {status}"),
-            Self::SocksRefused => f.write_str("the proxy can't connect with it"),
+            Self::SocksRefused => f.write_str("the proxy can't connect to it"),
             Self::Silent { at_proxy, waited } => {
                 let seconds = seconds(&Duration::from_millis(waited));
                 write!(f, "{}connected, no answer in {seconds}", at(at_proxy))

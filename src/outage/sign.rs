@@ -23,7 +23,7 @@ pub enum Sign {
     Answers,
     /// It can't be reached, and the text has no part in that.
     Down(Cause),
-    /// A gateway answered in its place: an outage only if that happens twice in a row.
+    /// A gateway answered instead: an outage only if that happens twice in a row.
     Gateway(u16),
     /// Neither.
     Unclear,

@@ -447,7 +447,7 @@ fn outage() {
     let (user, run) = user.run();
     let (severity, text) = run.finding("outage");
     assert_eq!((run.code, severity.as_str()), (Some(0), "note"));
-    assert!(text.contains("The scan of this doctor went through and ended that."), "{text}");
+    assert!(text.contains("The doctor's own scan succeeded, so they scan again."), "{text}");
     assert_eq!(user.hook("stop"), "", "cleared");
     assert_eq!(user.api.scans().len(), 3);
 }

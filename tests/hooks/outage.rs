@@ -173,7 +173,7 @@ fn a_service_that_is_back_scans_again_and_the_user_is_told_once() {
     open(&home, Event::UserPromptSubmit, &api).warned();
     home.pass_the_wait();
     let back = open(&home, Event::PreToolUse, &api).allowed_with_a_notice();
-    back.says(&["reaches 127.0.0.1:"]).says(&["everything is scanned from here on"]);
+    back.says(&["can reach 127.0.0.1:"]).says(&["everything is scanned from now on"]);
     open(&home, Event::PostToolUse, &api).allowed();
     assert_eq!(api.scans().len(), 3);
     assert!(!home.remembers() && !home.file().parent().expect("a folder").exists());
@@ -187,9 +187,7 @@ fn the_end_is_told_with_an_answer_that_lets_pass_only() {
     home.pass_the_wait();
     let hit = open(&home, Event::PreToolUse, &api).blocked();
     assert!(!hit.codex().shown().contains("again"), "{hit:?}");
-    open(&home, Event::PreToolUse, &api)
-        .allowed_with_a_notice()
-        .says(&["everything is scanned from here on"]);
+    open(&home, Event::PreToolUse, &api).allowed_with_a_notice().says(&["everything is scanned from now on"]);
     open(&home, Event::PreToolUse, &api).allowed();
 }
 
@@ -322,7 +320,7 @@ fn the_claim_of_a_killed_hook_expires() {
     killed_while_it_tries(&home, &api);
     assert_eq!(api.scans().len(), 2);
     // As long as it might live, the others wait, at most until their own deadline.
-    closed(&home, Event::PreToolUse, &api).blocked().says(&["a try is under way"]);
+    closed(&home, Event::PreToolUse, &api).blocked().says(&["the next try is under way"]);
     assert_eq!(api.scans().len(), 2);
     home.pass(32);
     closed(&home, Event::PreToolUse, &api).blocked().says(&["next try in 30 s"]);

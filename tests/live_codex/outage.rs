@@ -138,7 +138,7 @@ fn a_service_that_comes_back_scans_again_and_the_user_is_told_once() {
     let told = shown(&hooks);
     assert_eq!(told.len(), 2, "{told:?}");
     assert!(told[0].contains("Nothing is scanned until it answers"), "{told:?}");
-    assert!(told[1].contains("everything is scanned from here on"), "{told:?}");
+    assert!(told[1].contains("everything is scanned from now on"), "{told:?}");
     assert_eq!(stage.scanned("PostToolUse"), ["TOOL-ONE", "TOOL-TWO"]);
     report("open, the service comes back", &told.join(" | "));
 }

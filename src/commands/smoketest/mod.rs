@@ -62,7 +62,7 @@ pub fn run(args: &SmoketestArgs) -> ExitCode {
     report.step(checks.trust());
     report.step(checks.proxy());
     if let Some(outage) = checks.outage() {
-        report.warn(&format!("{outage} This test tries at once, and a scan of it ends the outage for them."));
+        report.warn(&format!("{outage} This test tries at once; if it succeeds, they scan again."));
     }
     let watch = Watch::default();
     let scan = checks.scan(PROMPT, record.clone(), watch.clone());

@@ -143,15 +143,15 @@ fn outage(facts: &Facts, findings: &mut Vec<Finding>) {
         ServiceFacts::Cleared { .. } | ServiceFacts::Objected { .. } => Finding::new(
             FindingId::Outage,
             Severity::Note,
-            format!("{words} The scan of this doctor went through and ended that."),
-            "Nothing is left to do.",
+            format!("{words} The doctor's own scan succeeded, so they scan again."),
+            "Nothing needs to be done.",
         ),
         ServiceFacts::Failed { .. } | ServiceFacts::NotTried | ServiceFacts::Offline => Finding::new(
             FindingId::Outage,
             Severity::Warning,
             words,
-            "Hooks scan again by themselves when the service answers; a `f5-guard smoketest` that goes through ends the \
-             outage at once.",
+            "Hooks scan again by themselves once the service answers; a successful `f5-guard smoketest` ends the outage at \
+             once.",
         ),
     });
 }
