@@ -33,7 +33,7 @@ Accepted for those who come from the Python integration. f5-guard never deletes 
 
 .PARAMETER FailMode
 open or closed. Stands in the registered commands and wins over every user's environment, as do -BaseUrl, -ProjectId,
--PostStrict, -TimeoutSeconds, -CaBundle and -TokenFile.
+-PostStrict, -TimeoutSeconds, -CaBundle, -TokenFile and -OutageMemory.
 
 .PARAMETER HideToken
 Keep the variables that hold tokens from the commands that the model runs (scope user).
@@ -74,6 +74,8 @@ param(
     [double] $TimeoutSeconds,
     [string] $CaBundle,
     [string] $TokenFile,
+    [ValidateSet('on', 'off')]
+    [string] $OutageMemory,
     [switch] $HideToken,
     [switch] $Trust,
     [switch] $KeepOptions,
@@ -190,6 +192,9 @@ if ($PSBoundParameters.ContainsKey('CaBundle')) {
 }
 if ($PSBoundParameters.ContainsKey('TokenFile')) {
     $arguments += ConvertTo-Argument '--token-file' $TokenFile
+}
+if ($PSBoundParameters.ContainsKey('OutageMemory')) {
+    $arguments += ConvertTo-Argument '--outage-memory' $OutageMemory.ToLowerInvariant()
 }
 if ($PSBoundParameters.ContainsKey('TimeoutSeconds')) {
     # 7.5 and not 7,5, whatever the language of this Windows is.

@@ -55,7 +55,7 @@ pub mod file_edit {
 pub mod hook {
     pub use crate::hook::{Action, Assessment, Policy, answer, decide, payload};
     pub mod message {
-        pub use crate::hook::message::{Subject, words};
+        pub use crate::hook::message::{News, Subject, words};
     }
 }
 

@@ -21,6 +21,7 @@ mod installation;
 mod interrupt;
 mod json;
 mod logging;
+mod outage;
 mod phase;
 mod printable;
 mod process;

@@ -26,7 +26,7 @@ fn the_powershell_script_hands_on_only_options_that_install_has() {
         .filter_map(|line| line.split_once("--"))
         .map(|(_, rest)| rest.split(|c: char| c != '-' && !c.is_ascii_lowercase()).next().unwrap_or_default())
         .collect();
-    assert_eq!(handed_on.len(), 16, "{handed_on:?}");
+    assert_eq!(handed_on.len(), 17, "{handed_on:?}");
     for option in handed_on {
         assert!(known.contains(&option), "--{option} is none of {known:?}");
     }

@@ -422,3 +422,45 @@ fn the_flags_of_a_registered_command_win_over_the_environment() {
     ]);
     assert_passed(&run);
 }
+
+impl User {
+    /// A hook of this user with a text to scan; it blocks what it can't scan. What it says.
+    fn hook(&self) -> String {
+        let sample = include_bytes!("samples/codex/stop.json");
+        let mut hook = self.home.command(home::program());
+        Run::of(hook.args(["stop", "--fail-mode", "closed", "--timeout", "2"]), sample).stdout
+    }
+}
+
+#[test]
+fn an_outage_that_hooks_met_is_shown_and_a_scan_ends_it() {
+    let api = F5::builder().first(Fault::HangAfterRequest).start();
+    let user = User::new(&api.base_url());
+    assert!(user.hook().contains("did not finish"));
+    assert!(user.hook().contains("can't reach"));
+    let run = user.run(&[]);
+    assert_passed(&run);
+    let shown = "(connected, no answer in 2 s) and have scanned nothing for ";
+    assert!(run.stdout.contains(shown) && run.stdout.contains("the next try is in "), "{}", run.stdout);
+    assert_eq!(user.hook(), "", "cleared");
+    assert!(!user.run(&[]).stdout.contains("Hooks could not reach"));
+    assert_eq!(api.scans().len(), 4);
+}
+
+#[test]
+fn a_test_that_fails_leaves_an_outage_to_the_hooks() {
+    let api = F5::answering(Fault::HangAfterRequest);
+    let user = User::new(&api.base_url()).set("F5_GUARDRAILS_TIMEOUT", "2");
+    assert!(user.hook().contains("did not finish"));
+    let file = user.home.codex().join("f5_guardrails").join("outage.json");
+    let remembered = fs::read(&file).unwrap();
+    let run = user.run(&["--json"]);
+    assert_failed_in_json(&run);
+    assert!(run.json()["warnings"][0].as_str().unwrap().contains("Hooks could not reach"));
+    assert_eq!(fs::read(&file).unwrap(), remembered);
+    assert_eq!(api.scans().len(), 2, "it tried for real");
+}
+
+fn assert_failed_in_json(run: &Run) {
+    assert_eq!((run.code, run.json()["passed"].as_bool()), (Some(1), Some(false)), "{}", run.stdout);
+}

@@ -7,7 +7,7 @@ use std::time::Duration;
 use f5_guard::internals::cli::hook_line;
 use f5_guard::internals::codex::layers::ConfigFormat;
 use f5_guard::internals::event::Event;
-use f5_guard::internals::hook::message::{Subject, words};
+use f5_guard::internals::hook::message::{News, Subject, words};
 use f5_guard::internals::hook::{Action, Assessment, Policy, answer, decide, payload};
 use f5_guard::internals::registration::{
     KnownBinaries, Launcher, Owner, Python, Registration, RegistrationOptions, RemovalScope, Wanted,
@@ -173,7 +173,7 @@ fn body(input: &[u8]) -> Result<bool, String> {
                 contact: None,
                 origins: Default::default(),
             };
-            let words = words(subject, &assessment, action);
+            let words = words(subject, &assessment, action, &News::default());
             let line = answer::render(event, action, &words).map_err(|error| error.to_string())?;
             let Some(line) = line else { continue };
             if line.contains('\n') || serde_json::from_str::<Value>(&line).is_err() {

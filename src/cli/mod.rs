@@ -203,6 +203,9 @@ Environment:
   F5_GUARDRAILS_MAX_SCAN_LENGTH
                              characters in one request, 1000 to 2000000; longer
                              content goes in pieces [50000]
+  F5_GUARDRAILS_OUTAGE_MEMORY
+                             on or off: whether an outage that one hook met
+                             spares the next ones the wait [on]
   F5_GUARDRAILS_ALLOW_HTTP   true accepts http:// for hosts other than this
                              machine [false]
   F5_GUARDRAILS_CA_BUNDLE    PEM file with root certificates; then

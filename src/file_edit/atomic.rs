@@ -46,8 +46,19 @@ pub(super) fn write(path: &Path, bytes: &[u8], attributes: &Attributes<'_>) -> i
     persist(prepare(path, bytes, attributes)?, path)
 }
 
+/// The same without waiting until it is on the disk.
+pub(super) fn write_unsynced(path: &Path, bytes: &[u8], attributes: &Attributes<'_>) -> io::Result<()> {
+    put(stage(path, bytes, attributes)?, path)
+}
+
 /// The complete new file under a temporary name; dropping it deletes it.
 pub(super) fn prepare(path: &Path, bytes: &[u8], attributes: &Attributes<'_>) -> io::Result<NamedTempFile> {
+    let file = stage(path, bytes, attributes)?;
+    file.as_file().sync_all()?;
+    Ok(file)
+}
+
+fn stage(path: &Path, bytes: &[u8], attributes: &Attributes<'_>) -> io::Result<NamedTempFile> {
     let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
     create_folder(folder)?;
     sweep(folder, |kind| kind.is_file());
@@ -55,7 +66,6 @@ pub(super) fn prepare(path: &Path, bytes: &[u8], attributes: &Attributes<'_>) ->
     let mut file = Builder::new().prefix(PREFIX).suffix(SUFFIX).rand_bytes(RANDOM).tempfile_in(folder)?;
     file.write_all(bytes)?;
     platform::set(file.as_file(), attributes)?;
-    file.as_file().sync_all()?;
     Ok(file)
 }
 
@@ -110,7 +120,13 @@ fn sweep(folder: &Path, counts: impl Fn(&FileType) -> bool) {
 }
 
 /// Renames the prepared file to `path`, over whatever stands there.
-pub(super) fn persist(mut file: NamedTempFile, path: &Path) -> io::Result<()> {
+pub(super) fn persist(file: NamedTempFile, path: &Path) -> io::Result<()> {
+    put(file, path)?;
+    platform::sync_folder(path);
+    Ok(())
+}
+
+fn put(mut file: NamedTempFile, path: &Path) -> io::Result<()> {
     for attempt in 1.. {
         match file.persist(path) {
             Ok(_) => break,
@@ -121,7 +137,6 @@ pub(super) fn persist(mut file: NamedTempFile, path: &Path) -> io::Result<()> {
             Err(failed) => return Err(failed.error),
         }
     }
-    platform::sync_folder(path);
     Ok(())
 }
 

@@ -35,3 +35,12 @@ pub fn write_own(path: &std::path::Path, bytes: &[u8], new_file: NewFile) -> Res
     atomic::write(path, bytes, &attributes)
         .map_err(|source| FileEditError::Write { path: path.into(), source })
 }
+
+/// The same for a private file that may be lost in a power failure: nobody waits for the disk.
+///
+/// # Errors
+/// [`FileEditError::Write`]; the file is as it was then.
+pub fn replace_private(path: &std::path::Path, bytes: &[u8]) -> Result<(), FileEditError> {
+    atomic::write_unsynced(path, bytes, &atomic::Attributes::Mode(NewFile::Private.mode()))
+        .map_err(|source| FileEditError::Write { path: path.into(), source })
+}

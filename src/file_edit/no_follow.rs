@@ -21,6 +21,17 @@ pub fn read_own(path: &Path, limit: u64) -> io::Result<Option<Vec<u8>>> {
     read(path, limit, |metadata| check_own(metadata).map_err(io::Error::other))
 }
 
+/// The same for what nobody else may read either.
+///
+/// # Errors
+/// Those of [`read_own`], and one for a file that others may read.
+pub fn read_private(path: &Path, limit: u64) -> io::Result<Option<Vec<u8>>> {
+    read(path, limit, |metadata| {
+        platform::check_owner(metadata).map_err(io::Error::other)?;
+        platform::check_private(metadata)
+    })
+}
+
 /// Why a file is not this user's alone.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[cfg_attr(windows, allow(dead_code, reason = "nothing is found out about a file itself there"))]
@@ -87,6 +98,18 @@ pub fn check_own_folder(folder: &Path) -> io::Result<()> {
     platform::check_owner(&metadata).map_err(io::Error::other)
 }
 
+/// Refuses a folder as [`check_own_folder`] does, and one that others may write to.
+///
+/// # Errors
+/// Those of [`check_own_folder`], and one that says who may write to it.
+pub fn check_private_folder(folder: &Path) -> io::Result<()> {
+    check_own_folder(folder)?;
+    match fs::symlink_metadata(folder) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+        found => platform::check_mode(&found?).map_err(io::Error::other),
+    }
+}
+
 fn link() -> io::Error {
     io::Error::other("it is a link, which is not followed here")
 }
@@ -118,6 +141,10 @@ mod platform {
         let mode = metadata.mode() & 0o777;
         if mode & 0o022 == 0 { Ok(()) } else { Err(NotOwn::Writable(mode)) }
     }
+
+    pub(super) fn check_private(metadata: &Metadata) -> io::Result<()> {
+        if metadata.mode() & 0o077 == 0 { Ok(()) } else { Err(io::Error::other("it is not private")) }
+    }
 }
 
 #[cfg(windows)]
@@ -141,6 +168,11 @@ mod platform {
     }
 
     pub(super) fn check_mode(_metadata: &Metadata) -> Result<(), NotOwn> {
+        Ok(())
+    }
+
+    /// The folder's access list, which the file inherits, is the user's own.
+    pub(super) fn check_private(_metadata: &Metadata) -> io::Result<()> {
         Ok(())
     }
 }

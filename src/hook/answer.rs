@@ -53,6 +53,8 @@ struct DenyOutput<'a> {
 #[serde(rename_all = "camelCase")]
 struct Context<'a> {
     hook_specific_output: ContextOutput<'a>,
+    /// The user need not be told what the model is told.
+    #[serde(skip_serializing_if = "str::is_empty")]
     system_message: &'a str,
 }
 
@@ -81,12 +83,13 @@ pub fn render(event: Event, action: Action, words: &Words) -> Result<Option<Stri
     let Words { notice: system_message, reason, .. } = words;
     let hook_event_name = event.name();
     let answer = match (action, event) {
-        (Action::Allow, _) => return Ok(None),
         (Action::Warn, Event::PostToolUse) => Answer::Context(Context {
             hook_specific_output: ContextOutput { hook_event_name, additional_context: reason },
             system_message,
         }),
-        (Action::Warn, _) => Answer::Notice(Notice { system_message }),
+        // The user knows already, or there is nothing to know.
+        (Action::Allow | Action::Warn, _) if system_message.is_empty() => return Ok(None),
+        (Action::Allow | Action::Warn, _) => Answer::Notice(Notice { system_message }),
         (Action::Block, Event::UserPromptSubmit | Event::PostToolUse) => {
             Answer::Block(Block { decision: "block", reason, system_message })
         }
@@ -110,8 +113,30 @@ mod tests {
     use super::*;
 
     fn rendered(event: Event, action: Action) -> String {
-        let words = Words { notice: "N".into(), reason: "R".into(), whole: "W".into() };
+        rendered_with("N", event, action)
+    }
+
+    fn rendered_with(notice: &str, event: Event, action: Action) -> String {
+        let words = Words { notice: notice.into(), reason: "R".into(), whole: "W".into() };
         render(event, action, &words).unwrap().unwrap_or_default()
+    }
+
+    #[test]
+    fn without_a_notice_only_the_model_is_told_of_an_output() {
+        for event in Event::ALL {
+            assert_eq!(rendered_with("", event, Action::Allow), "");
+            let warned = rendered_with("", event, Action::Warn);
+            let context = r#"{"hookSpecificOutput":{"hookEventName":"PostToolUse","additionalContext":"R"}}"#;
+            assert_eq!(warned, if event == Event::PostToolUse { context } else { "" });
+            assert!(!rendered_with("", event, Action::Block).is_empty(), "a block is never silent");
+        }
+    }
+
+    #[test]
+    fn what_goes_ahead_may_come_with_a_notice() {
+        for event in Event::ALL {
+            assert_eq!(rendered(event, Action::Allow), r#"{"systemMessage":"N"}"#);
+        }
     }
 
     #[test]
@@ -134,7 +159,6 @@ mod tests {
             (Event::Stop, notice, stop),
             (Event::SubagentStop, notice, stop),
         ] {
-            assert_eq!(rendered(event, Action::Allow), "");
             assert_eq!(rendered(event, Action::Warn), warn);
             assert_eq!(rendered(event, Action::Block), blocked);
         }

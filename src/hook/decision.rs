@@ -1,9 +1,12 @@
 //! From what a scan found to what Codex shall do.
 
+use std::time::Duration;
+
 use thiserror::Error;
 
 use super::payload::PayloadError;
 use crate::event::Event;
+use crate::outage::Cause;
 use crate::scan::{Outcome, ScanError, ScanReport};
 use crate::settings::Origins;
 use crate::settings::values::{FailMode, FlaggedOutput};
@@ -30,6 +33,33 @@ pub enum Failure {
     CutOutput,
     #[error("{0}")]
     Scan(#[from] ScanError),
+    /// Another hook could not reach the service, and it is not yet time to try again.
+    #[error("{0}")]
+    Outage(Outage),
+}
+
+/// A service that can't be reached, as hooks say it that did not try themselves.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+#[error("F5 Guardrails can't reach {host} ({cause}). {}", until_it_answers(*.next_try))]
+pub struct Outage {
+    pub host: String,
+    pub cause: Cause,
+    /// `None` while another hook is trying.
+    pub next_try: Option<Duration>,
+}
+
+/// What an outage means for the hooks that follow.
+pub fn until_it_answers(next_try: Option<Duration>) -> String {
+    let next_try = match next_try {
+        Some(time) => format!("next try in {} s", whole_seconds(time)),
+        None => "the next try is under way".to_owned(),
+    };
+    format!("Nothing is scanned until it answers; {next_try}.")
+}
+
+/// Rounded up, so that nobody comes too early.
+fn whole_seconds(time: Duration) -> u128 {
+    time.as_millis().div_ceil(1000).max(1)
 }
 
 impl Assessment {
@@ -53,6 +83,7 @@ impl Failure {
             Self::Usage(_) => "Correct the command in the hook's registration (config.toml, hooks.json or requirements.toml), or register again with `f5-guard install`.".into(),
             Self::CutOutput => "Have the command print less than 40,000 bytes at a time, for example part of a file, without `max_output_tokens`.".into(),
             Self::Scan(error) => error.fix(origins),
+            Self::Outage(_) => "Check the network and the state of the service; `f5-guard smoketest` tries at once.".into(),
         }
     }
 
@@ -65,6 +96,7 @@ impl Failure {
             Self::Usage(_) => "usage",
             Self::CutOutput => "cut_output",
             Self::Scan(error) => error.kind(),
+            Self::Outage(_) => "outage",
         }
     }
 }

@@ -66,19 +66,12 @@ struct Endpoint {
 }
 
 impl ScanClient {
-    /// Prepares a client; nothing is sent yet. `started` is when the time budget began.
+    /// Prepares a client; nothing is sent yet. `started` is when the time budget began. What happens on the way can be seen
+    /// in `watch`; people who look for a fault want a record of the exchanges, too.
     ///
     /// # Errors
     /// No usable token, base URL or TLS material.
-    pub fn new(settings: &Settings, started: Instant) -> Result<Self, ScanError> {
-        Self::watched(settings, started, None, Watch::default())
-    }
-
-    /// The same, with a record of the HTTP exchanges, and of what happens on the way, for people who look for a fault.
-    ///
-    /// # Errors
-    /// No usable token, base URL or TLS material.
-    pub fn watched(
+    pub fn new(
         settings: &Settings,
         started: Instant,
         log: Option<ExchangeLog>,
@@ -399,7 +392,10 @@ mod tests {
             ("F5_GUARDRAILS_TIMEOUT", "1"),
         ]);
         let started = Instant::now().checked_sub(Duration::from_millis(800)).unwrap();
-        let late = ScanClient::new(&settings, started).unwrap().scan_blocking(&job("x")).unwrap_err();
+        let late = ScanClient::new(&settings, started, None, Watch::default())
+            .unwrap()
+            .scan_blocking(&job("x"))
+            .unwrap_err();
         assert_eq!(late, ScanError::RepeatsToken { kind: "deadline" });
     }
 
@@ -414,7 +410,7 @@ mod tests {
         ] {
             let variables =
                 [("F5_GUARDRAILS_API_TOKEN", token), ("F5_GUARDRAILS_FAIL_MODE", "closed"), (name, value)];
-            let client = ScanClient::new(&settings(&variables), Instant::now());
+            let client = ScanClient::new(&settings(&variables), Instant::now(), None, Watch::default());
             // A proxy may be complained of when it is used.
             let error = client.and_then(|client| client.scan_blocking(&job("x"))).unwrap_err();
             let said = format!("{error} {} {error:?}", error.fix(Origins::default()));

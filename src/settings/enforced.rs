@@ -86,6 +86,9 @@ enforced! {
     /// File with the API token, instead of every other source of it
     #[arg(long, value_name = "FILE")]
     token_file: "--token-file", first;
+    /// Whether an outage that one hook met spares the next ones the wait for the service: on or off
+    #[arg(long, value_name = "on|off")]
+    outage_memory: "--outage-memory", |values: &[_]| strictest(values, is_on, "off", "on");
     /// Whether calls are logged, whatever the environment says: on or off
     #[arg(long, value_name = "on|off")]
     log: "--log", |values: &[_]| strictest(values, is_off, "on", "off");
@@ -157,6 +160,10 @@ fn is_open(value: &str) -> bool {
 
 fn is_off(value: &str) -> bool {
     switch(value) == Some(false)
+}
+
+fn is_on(value: &str) -> bool {
+    switch(value) == Some(true)
 }
 
 fn is_lenient(value: &str) -> bool {

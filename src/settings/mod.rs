@@ -68,6 +68,8 @@ pub struct Settings {
     pub fail_mode: Setting<FailMode>,
     pub flagged_output: Setting<FlaggedOutput>,
     pub max_scan_length: Setting<usize>,
+    /// Whether hooks remember outages for each other; see [`crate::outage`].
+    pub outage_memory: Setting<bool>,
     pub tls: TlsSettings,
     pub proxies: ProxySettings,
     pub log: LogSettings,
@@ -157,6 +159,14 @@ impl Settings {
                 "a number of characters from 1000 to 2000000",
                 "the default of 50000 is used",
             ),
+            outage_memory: match Given::find(
+                enforced.flag("--outage-memory", &enforced.outage_memory),
+                "F5_GUARDRAILS_OUTAGE_MEMORY",
+                env,
+            ) {
+                Some(given) => given.parse(values::switch, false, "on or off", "it counts as off"),
+                None => Setting::default_value(true),
+            },
             tls: TlsSettings::read(enforced, env, &mut relative_paths),
             proxies: ProxySettings::read(env),
             log: LogSettings::read(enforced.log.as_ref(), env, &mut relative_paths),
@@ -205,6 +215,7 @@ impl Settings {
             &self.fail_mode.problem,
             &self.flagged_output.problem,
             &self.max_scan_length.problem,
+            &self.outage_memory.problem,
             &self.tls.system_store.problem,
             &self.log.level.problem,
             &self.log.file.problem,

@@ -339,6 +339,12 @@ impl std::fmt::Display for Failure {
 /// A failure with that fault, wherever it may occur.
 #[cfg(test)]
 pub(crate) fn example(fault: Fault) -> TransportError {
+    example_at(Stage::Tcp, fault).into()
+}
+
+/// The same in another stage.
+#[cfg(test)]
+pub(crate) fn example_at(stage: Stage, fault: Fault) -> Failure {
     let peer = Peer { host: "f5.example".to_owned(), port: 443 };
-    Failure { stage: Stage::Tcp, peer, proxy: None, fault, answered: false }.into()
+    Failure { stage, peer, proxy: None, fault, answered: false }
 }

@@ -91,6 +91,20 @@ impl Head {
     }
 }
 
+/// How far the attempts of a transport came: the furthest of them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Reached {
+    /// No byte of a request was sent.
+    Nowhere,
+    /// A request may have been sent.
+    Sent,
+    /// A request may have been sent, and the connection failed before an answer came.
+    Cut,
+    /// A gateway answered that it has no answer (502 to 504).
+    Gateway,
+    Answer,
+}
+
 /// The attempts of a transport; clones see the same.
 #[derive(Debug, Clone, Default)]
 pub struct Watch(Arc<Mutex<Vec<Watched>>>);
@@ -113,6 +127,15 @@ impl Watch {
         }
         attempts.push(attempt.clone());
         attempt
+    }
+
+    /// How far the attempts came. Where there were so many that some were forgotten, one of those may have come furthest.
+    pub fn reached(&self) -> Reached {
+        let attempts = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if attempts.len() >= MOST_ATTEMPTS {
+            return Reached::Answer;
+        }
+        attempts.iter().map(|attempt| attempt.lock().reached()).max().unwrap_or(Reached::Nowhere)
     }
 
     /// All attempts so far, in the order in which they were begun.
@@ -174,6 +197,17 @@ impl Watched {
 }
 
 impl Attempt {
+    fn reached(&self) -> Reached {
+        let sent = self.steps.iter().find(|step| step.stage == Stage::Request);
+        match (&self.head, sent) {
+            (Some(head), _) if matches!(head.status, 502..=504) => Reached::Gateway,
+            (Some(_), _) => Reached::Answer,
+            (None, Some(step)) if matches!(step.outcome, Some(Err(_))) => Reached::Cut,
+            (None, Some(_)) => Reached::Sent,
+            (None, None) => Reached::Nowhere,
+        }
+    }
+
     /// The step at which it ended, if it did not succeed.
     pub fn failed_step(&self) -> Option<&Step> {
         self.steps.last().filter(|step| !matches!(step.outcome, Some(Ok(()))))

@@ -590,3 +590,80 @@ impl Machine {
         )
     }
 }
+
+/// A hook in open mode with an address that refuses connections: what it logs is why the text was not scanned.
+fn refused_hook(machine: &Machine, who: &str, program: &str, mode: &str, more: &str) -> String {
+    machine.write("payload", include_str!("../samples/codex/stop.json"));
+    let variables = "F5_GUARDRAILS_API_TOKEN=planted-5b1f0c77 F5_GUARDRAILS_BASE_URL=http://127.0.0.1:1 NO_PROXY=127.0.0.1";
+    machine
+        .run(&format!(
+            "cd /; export CODEX_HOME=$A/.codex; exec {who} env {variables} {program} stop --fail-mode {mode} {more} < $T/payload"
+        ))
+        .said
+}
+
+const AS_ALICE: &str = "setpriv --reuid 4711 --regid 4711 --clear-groups";
+const TRIED: &str = "error_kind=\"network\"";
+const SPARED: &str = "error_kind=\"outage\"";
+
+#[test]
+#[ignore = "needs root and unshare"]
+fn an_administrators_program_in_open_mode_remembers_outages_only_where_it_is_registered_to() {
+    let machine = Machine::new();
+    let hook = |mode: &str, more: &str| refused_hook(&machine, AS_ALICE, "$G", mode, more);
+    let own = |more: &str| {
+        refused_hook(&machine, &format!("{AS_ALICE} env F5_GUARDRAILS_OUTAGE_MEMORY=on"), "$G", "open", more)
+    };
+    for _ in 0..2 {
+        let said = hook("open", "");
+        assert!(said.contains(TRIED), "{said}");
+        let said = own("");
+        assert!(said.contains(TRIED), "a user's variable has no say: {said}");
+    }
+    assert!(!machine.path("alice/.codex/f5_guardrails").exists());
+    let first = hook("open", "--outage-memory on");
+    assert!(first.contains(TRIED), "{first}");
+    let second = hook("open", "--outage-memory on");
+    assert!(second.contains(SPARED), "{second}");
+    let without = hook("open", "");
+    assert!(without.contains(TRIED), "what others remember has no say: {without}");
+    let closed = hook("closed", "");
+    assert!(closed.contains("can't reach"), "{closed}");
+}
+
+#[test]
+#[ignore = "needs root and unshare"]
+fn a_users_own_program_remembers_outages_in_open_mode() {
+    let machine = Machine::new();
+    fs::copy(program(), machine.path("alice/f5-guard")).unwrap();
+    machine.give("alice", ALICE);
+    let hook = || refused_hook(&machine, AS_ALICE, "$A/f5-guard", "open", "");
+    let first = hook();
+    assert!(first.contains(TRIED), "{first}");
+    let second = hook();
+    assert!(second.contains(SPARED), "{second}");
+    // A record of somebody else's counts as none, whoever that is.
+    for owner in [0, BOB] {
+        chown(machine.path("alice/.codex/f5_guardrails/outage.json"), Some(owner), Some(owner)).unwrap();
+        let said = hook();
+        assert!(said.contains(TRIED), "{said}");
+        let said = hook();
+        assert!(said.contains(SPARED), "{said}");
+    }
+}
+
+#[test]
+#[ignore = "needs root and unshare"]
+fn root_remembers_no_outage_in_a_folder_of_somebody_elses() {
+    let machine = Machine::new();
+    fs::copy(program(), machine.path("alice/f5-guard")).unwrap();
+    machine.give("alice", ALICE);
+    let remember = refused_hook(&machine, AS_ALICE, "$A/f5-guard", "open", "");
+    assert!(remember.contains(TRIED), "{remember}");
+    let before = machine.tree("alice/.codex/f5_guardrails");
+    for mode in ["open", "closed"] {
+        let said = refused_hook(&machine, "", "$G", mode, "");
+        assert!(!said.contains("can't reach"), "{said}");
+    }
+    assert_eq!(machine.tree("alice/.codex/f5_guardrails"), before);
+}

@@ -16,7 +16,7 @@ use std::path::{Path, PathBuf};
 use f5_guard::internals::event::Event;
 use f5_guard::internals::registration::{Launcher, Registration, RegistrationOptions};
 use f5_guard::internals::settings::Enforced;
-use f5_stand_in::f5::{F5, TOKEN, Verdict};
+use f5_stand_in::f5::{F5, Fault, TOKEN, Verdict};
 use libtest_mimic::{Arguments, Trial};
 use serde_json::{Value, json};
 use user::User;
@@ -53,6 +53,7 @@ const TESTS: &[(&str, fn())] = &[
     ("the_token_goes_to_no_address_of_a_hook_that_codex_does_not_run", addresses),
     ("a_registration_of_an_older_version_is_to_be_renewed", old_registration),
     ("offline_asks_nobody", offline),
+    ("an_outage_that_hooks_met_is_shown_and_ended", outage),
     ("an_objecting_service_works", objecting),
     ("the_logs_last_problems_are_shown", log_problems),
     ("a_log_that_cannot_be_written_is_found", log_not_writable),
@@ -432,6 +433,23 @@ fn offline() {
     let (user, run) = User::with(F5::builder().never_called().start()).argument("--offline").run();
     assert_eq!((run.code, run.finding("service-not-tried").0.as_str()), (Some(0), "note"));
     assert_eq!(user.api.connections(), 0);
+}
+
+fn outage() {
+    let user = User::with(F5::builder().first(Fault::HangAfterRequest).start());
+    let user = user.set("F5_GUARDRAILS_TIMEOUT", "2");
+    assert!(user.hook("stop").contains("did not finish"));
+    let (user, run) = user.argument("--offline").run();
+    let (severity, text) = run.finding("outage");
+    assert_eq!(severity, "warning");
+    assert!(text.contains("(connected, no answer in 2 s) and have scanned nothing for "), "{text}");
+    let user = User { arguments: vec![], ..user };
+    let (user, run) = user.run();
+    let (severity, text) = run.finding("outage");
+    assert_eq!((run.code, severity.as_str()), (Some(0), "note"));
+    assert!(text.contains("The doctor's own scan succeeded, so they scan again."), "{text}");
+    assert_eq!(user.hook("stop"), "", "cleared");
+    assert_eq!(user.api.scans().len(), 3);
 }
 
 fn objecting() {

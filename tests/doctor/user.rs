@@ -158,6 +158,24 @@ impl User {
         self
     }
 
+    /// What an installed hook says to Codex's sample of a payload.
+    pub fn hook(&self, subcommand: &str) -> String {
+        let sample =
+            PathBuf::from(env!("CARGO_MANIFEST_DIR")).join(format!("tests/samples/codex/{subcommand}.json"));
+        let hook = Command::new(BINARY)
+            .arg(subcommand)
+            .env_clear()
+            .envs(std::env::var_os("SystemRoot").map(|root| ("SystemRoot", root)))
+            .env("HOME", self.path("work"))
+            .env("USERPROFILE", self.path("work"))
+            .env("CODEX_HOME", self.home())
+            .envs(self.variables.iter().map(|(name, value)| (name, value)))
+            .stdin(fs::File::open(sample).unwrap())
+            .output()
+            .unwrap();
+        String::from_utf8(hook.stdout).unwrap()
+    }
+
     pub fn text(&self) -> Run {
         let mut command = Command::new(BINARY);
         // A console of its own, which its children must not share.

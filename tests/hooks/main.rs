@@ -21,7 +21,12 @@ mod interrupt;
 mod log;
 mod messages;
 mod network;
+mod no_outage;
 mod no_output;
+mod no_token;
+mod outage;
+#[cfg(unix)]
+mod outage_files;
 mod payloads;
 mod pieces;
 mod powershell_rules;

@@ -18,7 +18,7 @@ mod windows;
 
 use std::fs;
 use std::path::Path;
-use std::process::Stdio;
+use std::process::{Command, Stdio};
 
 use install_support::{Home, program};
 
@@ -182,6 +182,24 @@ fn uninstall_leaves_what_only_resembles_ours_and_names_it_and_the_log() {
     assert!(!home.binary().exists());
     let again = home.run(&["uninstall", "--scope", "user"]).succeeds("again");
     assert!(again.contains("nothing of this user's registration is there"), "{again}");
+}
+
+#[test]
+fn uninstall_takes_what_hooks_remembered_with_it() {
+    let home = Home::new();
+    let before = home.contents();
+    home.run(&INSTALL).succeeds("install");
+    let payload = home.path().join("payload.json");
+    fs::write(&payload, include_bytes!("../samples/codex/stop.json")).unwrap();
+    // Without a token, which the session is told of once.
+    let mut hook = Command::new(home.binary());
+    hook.arg("stop").env_clear().envs(std::env::var_os("SystemRoot").map(|root| ("SystemRoot", root)));
+    hook.env("CODEX_HOME", home.codex()).env("F5_GUARDRAILS_LOG_FILE", "off");
+    let said = hook.stdin(fs::File::open(&payload).unwrap()).output().unwrap();
+    assert!(String::from_utf8_lossy(&said.stdout).contains("No API token"), "{said:?}");
+    assert!(home.codex().join("f5_guardrails").join("outage.json").exists());
+    home.run(&["uninstall", "--scope", "user"]).succeeds("uninstall");
+    home.is_as(&before, "after uninstall");
 }
 
 /// A hook of another tool, with what a terminal should not see in its command.

@@ -22,6 +22,8 @@ mod faults;
 #[cfg(unix)] // the command is a line for a Unix shell
 mod login;
 mod messages;
+#[cfg(target_os = "linux")] // a port with a full queue
+mod outage;
 mod outputs;
 mod prompts;
 mod stage;

@@ -88,6 +88,21 @@ impl Answer {
         self
     }
 
+    /// The action goes ahead, and the user is told nothing; the model is told that an output was not scanned.
+    #[track_caller]
+    pub fn passed_in_silence(self) -> Self {
+        let expected = if self.event == Event::PostToolUse { Effect::Context } else { Effect::None };
+        assert_eq!(self.codex().effect, expected, "{self:?}");
+        self
+    }
+
+    /// The action goes ahead after a scan, and the user is told something besides.
+    #[track_caller]
+    pub fn allowed_with_a_notice(self) -> Self {
+        assert_eq!(self.codex().effect, Effect::Notice, "{self:?}");
+        self
+    }
+
     /// What a scan error leads to in this mode.
     #[track_caller]
     pub fn failed_in(self, mode: FailMode) -> Self {

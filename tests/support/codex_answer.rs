@@ -19,6 +19,8 @@ pub enum Effect {
     Notice,
     /// It goes ahead; the user and the model are told.
     NoticeAndContext,
+    /// It goes ahead; the model is told.
+    Context,
     /// It does not happen: the prompt is not sent, the tool does not run, its output is withheld, the turn ends.
     Block,
 }
@@ -144,10 +146,11 @@ fn after_tool(fields: &mut Fields, system_message: Option<String>) -> Result<Cod
     let Some(mut specific) = fields.specific("PostToolUse")? else { return decision(fields, system_message) };
     let context = specific.text("additionalContext")?;
     specific.end()?;
-    if system_message.is_none() || context.is_none() {
-        return Err("the user and the model both have to be told".to_owned());
+    if context.is_none() {
+        return Err("the model has to be told".to_owned());
     }
-    Ok(CodexAnswer { effect: Effect::NoticeAndContext, system_message, reason: None, context })
+    let effect = if system_message.is_some() { Effect::NoticeAndContext } else { Effect::Context };
+    Ok(CodexAnswer { effect, system_message, reason: None, context })
 }
 
 fn stop(fields: &mut Fields, system_message: Option<String>) -> Result<CodexAnswer, String> {

@@ -10,6 +10,7 @@ pub mod cmd;
 pub mod codex_answer;
 pub mod event;
 pub mod home;
+pub mod memory;
 pub mod powershell;
 
 use std::ffi::OsString;

@@ -32,6 +32,8 @@ pub struct Facts {
     pub desktop: DesktopToken,
     pub visible: VisibleTokens,
     pub background: BackgroundServer,
+    /// An outage that hooks remembered before the service was asked, in a sentence.
+    pub outage: Option<String>,
     pub service: ServiceFacts,
 }
 

@@ -90,6 +90,7 @@ finding_ids! {
     LogProblems => "log-problems",
     DesktopApps => "desktop-apps",
     BackgroundServer => "background-server",
+    Outage => "outage",
     Service => "service",
     ServiceNotTried => "service-not-tried",
     ServiceObjects => "service-objects",

@@ -5,9 +5,10 @@ use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 
 use super::abort;
+use super::memory::{Memory, Permit};
 use crate::event::Event;
 use crate::hook::payload::{self, MAX_PAYLOAD};
-use crate::hook::{Assessment, Failure, Payload, PayloadError};
+use crate::hook::{Assessment, Failure, News, Payload, PayloadError};
 use crate::phase;
 use crate::scan::{Metadata, ScanClient, ScanDirection, ScanError, ScanJob, ScanReport};
 use crate::secret::Hidden;
@@ -16,6 +17,7 @@ use crate::stdio;
 use crate::supervise::{Interrupted, supervise};
 use crate::system::Env;
 use crate::token;
+use crate::transport::watch::Watch;
 
 /// What is known about the call once its payload was looked at.
 #[derive(Debug, Clone)]
@@ -61,8 +63,8 @@ pub fn assess(
     started: Instant,
     seen: &OnceLock<Call>,
     hidden: &Hidden,
-) -> Assessment {
-    let failed = |failure: Failure| Assessment::NotScanned(failure);
+) -> (Assessment, News) {
+    let failed = |failure: Failure| (Assessment::NotScanned(failure), News::default());
     let begun = Instant::now();
     let input = read_stdin();
     let payload =
@@ -90,21 +92,44 @@ pub fn assess(
         );
     }
     if payload.is_blank() {
-        return Assessment::NothingToScan;
+        return (Assessment::NothingToScan, News::default());
     }
-    Assessment::of_scan(scan(&payload, settings, started, hidden), payload.is_cut)
+    let env: Env<'_> = &|name| std::env::var_os(name);
+    match token::completed(settings, env, started + settings.budget().limit) {
+        Ok(settings) => {
+            settings.api_token.iter().for_each(|token| hidden.learn(token));
+            scan_unless_out_of_reach(&payload, &settings, env, started)
+        }
+        Err(error) => failed(ScanError::from(error).into()),
+    }
+}
+
+fn scan_unless_out_of_reach(
+    payload: &Payload,
+    settings: &Settings,
+    env: Env<'_>,
+    started: Instant,
+) -> (Assessment, News) {
+    let mut memory = Memory::open(settings, env, payload.session_id.as_deref(), started);
+    let attempt = match memory.permit() {
+        Permit::Scan(attempt) => attempt,
+        Permit::Skip(outage) => return (Assessment::NotScanned(Failure::Outage(outage)), memory.skipped()),
+    };
+    let watch = Watch::default();
+    let result = scan(payload, settings, started, watch.clone());
+    let failed = result.as_ref().err().cloned();
+    let assessment = Assessment::of_scan(result, payload.is_cut);
+    let news = memory.conclude(&attempt, failed.as_ref(), &watch, &payload.content, &assessment);
+    (assessment, news)
 }
 
 fn scan(
     payload: &Payload,
     settings: &Settings,
     started: Instant,
-    hidden: &Hidden,
+    watch: Watch,
 ) -> Result<ScanReport, ScanError> {
-    let env: Env<'_> = &|name| std::env::var_os(name);
-    let settings = token::completed(settings, env, started + settings.budget().limit)?;
-    settings.api_token.iter().for_each(|token| hidden.learn(token));
-    let client = ScanClient::new(&settings, started)?;
+    let client = ScanClient::new(settings, started, None, watch)?;
     let job = ScanJob {
         content: &payload.content,
         direction: if payload.event.ends_a_turn() { ScanDirection::Response } else { ScanDirection::Request },

@@ -6,6 +6,7 @@
 mod abort;
 mod call;
 mod decision_line;
+mod memory;
 mod overtime;
 mod reply;
 mod unusable;
@@ -24,7 +25,7 @@ use reply::{Reply, Says};
 use unusable::{named_event, strictest_fail_mode, usage_problem, wants_help};
 
 use crate::event::Event;
-use crate::hook::{Assessment, Failure, Policy};
+use crate::hook::{Assessment, Failure, News, Policy};
 use crate::interrupt;
 use crate::logging::read::DOCTORS_SESSION;
 use crate::logging::{self, CallLine, Stderr, StderrOwner};
@@ -101,6 +102,7 @@ fn guarded<T: From<ExitCode>>(event: Event, flag: Option<OsString>, run: impl Fn
         let reply = Reply::new(
             &Call::unread(event),
             &not_scanned(ScanError::Internal),
+            &News::default(),
             policy,
             Says::default(),
             &Hidden::default(),
@@ -137,14 +139,14 @@ fn answer_call(subcommand: Event, enforced: &Enforced, usage: Option<String>, st
     let seen = Arc::new(OnceLock::new());
     let outcome = {
         let (seen, settings, hidden) = (Arc::clone(&seen), Arc::clone(&settings), hidden.clone());
-        move |assessment: Assessment| {
+        move |(assessment, news): (Assessment, News)| {
             let call = seen.get().cloned().unwrap_or_else(|| Call::unread(subcommand)).without(&hidden);
             let says = Says {
                 fail_mode_problem: settings.fail_mode.problem.as_deref().unwrap_or_default(),
                 contact: settings.contact.as_deref(),
                 origins: settings.origins(),
             };
-            let reply = Reply::new(&call, &assessment, policy, says, &hidden);
+            let reply = Reply::new(&call, &assessment, &news, policy, says, &hidden);
             Outcome { call, assessment, reply }
         }
     };
@@ -162,14 +164,15 @@ fn answer_call(subcommand: Event, enforced: &Enforced, usage: Option<String>, st
     let found = supervise_then(deadline + ANSWER_TIME, work, move || watch.watch());
     let is_watched = found.is_ok();
     let found = found.unwrap_or_else(|interrupted| {
-        outcome(match interrupted {
+        let assessment = match interrupted {
             Interrupted::TimedOut => Assessment::NotScanned(late),
             Interrupted::Panicked => not_scanned(ScanError::Internal),
             Interrupted::NotStarted => {
                 drain_stdin_within(deadline.saturating_duration_since(Instant::now()));
                 not_scanned(ScanError::Internal)
             }
-        })
+        };
+        outcome((assessment, News::default()))
     });
     let assessed = Instant::now();
     let written = found.reply.write();

@@ -7,7 +7,7 @@ use super::abort;
 use super::call::Call;
 use crate::event::Event;
 use crate::hook::message::{Subject, words};
-use crate::hook::{Action, Assessment, Policy, answer, decide};
+use crate::hook::{Action, Assessment, News, Policy, answer, decide};
 use crate::secret::Hidden;
 use crate::settings::Origins;
 use crate::stdio::{BlockBy, Stream, stderr_is_stdout, stdout_is_lost, write_within};
@@ -33,8 +33,8 @@ pub struct Reply {
     pub action: Action,
     /// Whether the text was scanned.
     scanned: bool,
-    /// What stdout gets; empty where silence means "go ahead".
-    json: String,
+    /// What stdout gets; `None` where silence means "go ahead", empty where no JSON could be made.
+    json: Option<String>,
     /// What stderr gets with exit code 2, and where no JSON can be written.
     text: String,
 }
@@ -44,6 +44,7 @@ impl Reply {
     pub fn new(
         call: &Call,
         assessment: &Assessment,
+        news: &News,
         policy: Policy,
         says: Says<'_>,
         hidden: &Hidden,
@@ -57,15 +58,15 @@ impl Reply {
             contact: says.contact,
             origins: says.origins,
         };
-        let mut words = words(subject, assessment, action);
+        let mut words = words(subject, assessment, action, news);
         [&mut words.notice, &mut words.reason, &mut words.whole]
             .into_iter()
             .for_each(|text| hidden.clean(text));
         let line = |text: String| if text.is_empty() { text } else { text + "\n" };
         // JSON that could not be made is JSON that can't be written.
-        let json = answer::render(event, action, &words).ok().flatten().unwrap_or_default();
+        let json = answer::render(event, action, &words).unwrap_or_else(|_| Some(String::new())).map(line);
         let scanned = matches!(assessment, Assessment::Scanned(_));
-        Self { event, action, scanned, json: line(json), text: line(words.whole) }
+        Self { event, action, scanned, json, text: line(words.whole) }
     }
 
     /// Writes the answer, in the way that reaches Codex from here.
@@ -79,7 +80,7 @@ impl Reply {
     }
 
     fn hand_over(&self) -> u8 {
-        if self.action == Action::Allow {
+        if self.json.is_none() && self.action != Action::Block {
             return 0;
         }
         let blocks = self.action == Action::Block && !self.event.ends_a_turn();
@@ -96,6 +97,8 @@ impl Reply {
         }
         self.write_text();
         match (self.action, self.event.ends_a_turn(), self.scanned) {
+            // Only a notice next to it is lost.
+            (Action::Allow, _, _) => 0,
             // Exit code 2 would send the text to the model as a new prompt, without end.
             (_, true, _) => 1,
             // What was not scanned may pass without the notice, what was flagged may not.
@@ -105,7 +108,7 @@ impl Reply {
     }
 
     fn write_json(&self) -> bool {
-        let json = self.json.as_bytes();
+        let json = self.json.as_deref().unwrap_or_default().as_bytes();
         !json.is_empty() && !stdout_is_lost() && write_within(Stream::Stdout, json, PATIENCE) == json.len()
     }
 
@@ -170,7 +173,8 @@ mod tests {
         let call = Call { tool_name: Some(spelt(token, 3)), ..Call::unread(Event::PreToolUse) };
         let policy = Policy { fail_mode: FailMode::Closed, flagged_output: FlaggedOutput::Warn };
         let failure = Assessment::NotScanned(Failure::CutOutput);
-        let reply = Reply::new(&call.without(&hidden), &failure, policy, Says::default(), &hidden);
+        let news = News::default();
+        let reply = Reply::new(&call.without(&hidden), &failure, &news, policy, Says::default(), &hidden);
         assert!(
             reply.text.starts_with("F5 Guardrails could not scan this call of (redacted): "),
             "{}",
@@ -211,8 +215,8 @@ mod tests {
                     Assessment::NotScanned(Failure::Usage(text.clone())),
                 ] {
                     let says = Says { fail_mode_problem: &text, contact: Some(&text), ..Says::default() };
-                    let reply = Reply::new(&call, &assessment, policy, says, &hidden);
-                    for said in [&reply.json, &reply.text] {
+                    let reply = Reply::new(&call, &assessment, &News::default(), policy, says, &hidden);
+                    for said in [reply.json.as_deref().unwrap_or_default(), &reply.text] {
                         prop_assert!(!said.contains(&spelt) && !said.contains(&token), "{}", said);
                     }
                     prop_assert!(reply.action != Action::Block || reply.text.len() > 1, "a block needs a reason");

@@ -80,6 +80,12 @@ pub fn registration_options(
     if let Some(problem) = metadata_problem(&given.metadata) {
         return Err(unusable("--metadata", problem));
     }
+    let outage_memory = given.outage_memory.as_ref().map(|memory| {
+        let memory = memory.to_str().and_then(|memory| switch(memory.trim()));
+        memory
+            .map(|memory| if memory { "on" } else { "off" }.to_owned())
+            .ok_or_else(|| unusable("--outage-memory", "it is neither on nor off."))
+    });
     let ca_bundle =
         given.ca_bundle.as_ref().map(|file| named_file("--ca-bundle", file, audience)).transpose()?;
     let token_file =
@@ -109,6 +115,7 @@ pub fn registration_options(
             // Those that were registered before may be escaped for Windows.
             contact: text("--contact", given.contact.as_ref())?.map(plain_text),
             metadata: given.metadata.iter().cloned().map(plain_text).collect(),
+            outage_memory: outage_memory.transpose()?.map(OsString::from),
             // An old hook's timeout is never written any more.
             ..Enforced::default()
         },

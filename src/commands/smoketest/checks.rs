@@ -8,6 +8,7 @@ use crate::access::Privilege;
 use crate::commands::registered::Registered;
 use crate::installation::version_of;
 use crate::installation::{ContextError, InstallContext, managed_folder};
+use crate::outage::remembered;
 use crate::printable::printable;
 use crate::scan::{Metadata, ScanClient, ScanDirection, ScanError, ScanJob, ScanReport};
 use crate::settings::{BaseUrl, Origins, Settings, Source};
@@ -160,7 +161,12 @@ impl<'a> Checks<'a> {
         Step { name: "Proxy", result, stops_scan: true, notes }
     }
 
-    /// Scans `prompt`, if the steps so far make that possible.
+    /// What hooks remember of an outage, which no scan of these checks takes notice of.
+    pub fn outage(&self) -> Option<String> {
+        remembered::shown(self.settings, self.env)
+    }
+
+    /// Scans `prompt`, if the steps so far make that possible. A verdict ends an outage that hooks remember.
     pub fn scan(&self, prompt: &'static str, record: Option<ExchangeLog>, watch: Watch) -> Scan {
         if !self.possible {
             return Scan::NotTried;
@@ -170,7 +176,11 @@ impl<'a> Checks<'a> {
         let started = Instant::now();
         let result = within(budget.limit + GRACE, move || scan(&settings, prompt, record, watch, started));
         match result {
-            Some(Ok(report)) => Scan::Done { report, took: started.elapsed() },
+            Some(Ok(report)) => {
+                let took = started.elapsed();
+                remembered::end(self.settings, self.env);
+                Scan::Done { report, took }
+            }
             Some(Err(error)) => Scan::Failed(error),
             None => Scan::Failed(budget.into()),
         }
@@ -189,7 +199,7 @@ fn scan(
     watch: Watch,
     started: Instant,
 ) -> Result<ScanReport, ScanError> {
-    let client = ScanClient::watched(settings, started, record, watch)?;
+    let client = ScanClient::new(settings, started, record, watch)?;
     let job = ScanJob {
         content: prompt,
         direction: ScanDirection::Request,

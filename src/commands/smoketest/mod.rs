@@ -61,6 +61,9 @@ pub fn run(args: &SmoketestArgs) -> ExitCode {
     report.step(checks.base_url(registered.as_ref()));
     report.step(checks.trust());
     report.step(checks.proxy());
+    if let Some(outage) = checks.outage() {
+        report.warn(&format!("{outage} This test tries at once; if it succeeds, they scan again."));
+    }
     let watch = Watch::default();
     let scan = checks.scan(PROMPT, record.clone(), watch.clone());
     if args.tls_diagnostics {

@@ -103,6 +103,8 @@ pub fn gather(args: &DoctorArgs, env: Env<'_>) -> Facts {
         },
         visible: answers.visible,
         background: background::examine(home, &examined.enforced, &settings, &sanitizer),
+        // Before a scan that ends it.
+        outage: service::outage(&settings, &sanitizer),
         service: service::ask(args.offline, possible, &settings, &sanitizer),
     }
 }

@@ -45,6 +45,11 @@ pub fn connection(settings: &Settings, token: Option<TokenError>, sanitizer: &Sa
     Connection { proxy, trust, token }
 }
 
+/// What hooks with these settings remember of an outage.
+pub fn outage(settings: &Settings, sanitizer: &Sanitizer) -> Option<String> {
+    Checks::new(settings, crate::commands::doctor::PROCESS_ENV).outage().map(|words| sanitizer.text(&words))
+}
+
 /// One scan of the smoke test's greeting. Not tried where a setting has a problem of its own.
 pub fn ask(offline: bool, possible: bool, settings: &Settings, sanitizer: &Sanitizer) -> ServiceFacts {
     if offline {

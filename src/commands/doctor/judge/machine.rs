@@ -15,6 +15,7 @@ pub(super) fn judge(facts: &Facts, findings: &mut Vec<Finding>) {
     desktop(facts, findings);
     visible(facts, findings);
     background(facts, findings);
+    outage(facts, findings);
     service(facts, findings);
 }
 
@@ -154,6 +155,25 @@ fn background(facts: &Facts, findings: &mut Vec<Finding>) {
     };
     let fix = "Run `codex app-server daemon stop`, then start `codex` again in a terminal that has the right variables.";
     findings.push(Finding::new(FindingId::BackgroundServer, severity, text, fix));
+}
+
+fn outage(facts: &Facts, findings: &mut Vec<Finding>) {
+    let Some(words) = &facts.outage else { return };
+    findings.push(match facts.service {
+        ServiceFacts::Cleared { .. } | ServiceFacts::Objected { .. } => Finding::new(
+            FindingId::Outage,
+            Severity::Note,
+            format!("{words} The doctor's own scan succeeded, so they scan again."),
+            "Nothing needs to be done.",
+        ),
+        ServiceFacts::Failed { .. } | ServiceFacts::NotTried | ServiceFacts::Offline => Finding::new(
+            FindingId::Outage,
+            Severity::Warning,
+            words,
+            "Hooks scan again by themselves once the service answers; a successful `f5-guard smoketest` ends the outage at \
+             once.",
+        ),
+    });
 }
 
 fn service(facts: &Facts, findings: &mut Vec<Finding>) {

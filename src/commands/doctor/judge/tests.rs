@@ -77,6 +77,7 @@ fn healthy() -> Facts {
         desktop: DesktopToken::NotApplicable,
         visible: VisibleTokens::Seen(vec![]),
         background: BackgroundServer::Same,
+        outage: None,
         service: ServiceFacts::Cleared { took: SECOND },
     }
 }
@@ -287,6 +288,11 @@ const CASES: &[Case] = {
         }),
         (BackgroundServer, Warning, Protected, |f| {
             f.background = started_with(&[HERE[0], HERE[1], ("F5_GUARDRAILS_LOG_LEVEL", "info")]);
+        }),
+        (Outage, Note, Protected, |f| f.outage = Some("Hooks could not reach it.".into())),
+        (Outage, Warning, Protected, |f| {
+            f.outage = Some("Hooks could not reach it.".into());
+            f.service = ServiceFacts::Offline;
         }),
         (Service, Problem, NotProtected, |f| {
             f.service = ServiceFacts::Failed { why: "refused".into(), fix: "look".into() };

@@ -8,6 +8,7 @@ use crate::installation::PATIENCE;
 use crate::installation::{
     InstallContext, InstallState, is_registered, prepare_removal, python_scripts, user_files,
 };
+use crate::outage;
 use crate::registration::{KnownBinaries, ManagedDirs};
 
 /// Removes the user's registration, trust and binary.
@@ -50,5 +51,6 @@ pub fn remove_user(context: &InstallContext, places: &KnownBinaries) -> Result<O
     }
     created.extend(state.record.created_above(&[&folder.path]));
     finish_folder(&folder, &mut state, lock, &created, owns_binary, &mut outcome)?;
+    outage::Store::below(&home.path).remove();
     Ok(outcome)
 }

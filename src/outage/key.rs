@@ -1,0 +1,106 @@
+//! Which outage is whose.
+
+use ring::digest::{Context, SHA256};
+use serde::{Deserialize, Serialize};
+
+use crate::settings::Settings;
+use crate::transport::proxy::{Route, route};
+
+/// One way to the service: address, project, proxy and token, as a digest.
+///
+/// Only somebody who has the token can make up a record that counts, so that no file in a repository can be one.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Key(String);
+
+/// A session of Codex, as a digest: its id may be of any length.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct SessionKey(String);
+
+impl Key {
+    /// `None` where the settings lead nowhere, so that nothing is sent.
+    pub fn of(settings: &Settings) -> Option<Self> {
+        let url = settings.base_url.as_ref().ok()?;
+        let token = settings.api_token.as_ref()?;
+        let proxy = match route(url.url(), &settings.proxies).ok()? {
+            Route::Direct(_) => String::new(),
+            Route::Through(proxy) => proxy.to_string(),
+        };
+        let project = settings.project_id.as_deref().unwrap_or_default();
+        Some(Self(digest("outage", [url.as_str(), project, &proxy, token.expose()])))
+    }
+}
+
+impl SessionKey {
+    pub fn of(session_id: &str) -> Self {
+        Self(digest("session", [session_id]))
+    }
+}
+
+/// 128 bits in hexadecimal digits, of parts that can't run into each other.
+fn digest<const N: usize>(what: &str, parts: [&str; N]) -> String {
+    let mut context = Context::new(&SHA256);
+    for part in [what].into_iter().chain(parts) {
+        context.update(&u64::try_from(part.len()).unwrap_or(u64::MAX).to_be_bytes());
+        context.update(part.as_bytes());
+    }
+    context.finish().as_ref().iter().take(16).map(|byte| format!("{byte:02x}")).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+    use std::ffi::OsString;
+
+    use super::*;
+    use crate::settings::Enforced;
+
+    fn key(more: &[(&str, &str)]) -> Option<Key> {
+        let mut variables = BTreeMap::from([
+            ("F5_GUARDRAILS_API_TOKEN", "token"),
+            ("F5_GUARDRAILS_BASE_URL", "https://f5.example"),
+        ]);
+        variables.extend(more.iter().copied());
+        let env = |name: &str| variables.get(name).map(OsString::from);
+        Key::of(&Settings::read(&Enforced::default(), &env))
+    }
+
+    #[test]
+    fn address_project_proxy_and_token_each_make_another_key() {
+        let same = key(&[
+            ("F5_GUARDRAILS_BASE_URL", "https://f5.example/backend/v1"),
+            ("F5_GUARDRAILS_TIMEOUT", "3"),
+        ]);
+        assert_eq!(key(&[]), same);
+        let keys = [
+            key(&[]),
+            key(&[("F5_GUARDRAILS_API_TOKEN", "other")]),
+            key(&[("F5_GUARDRAILS_BASE_URL", "https://other.example")]),
+            key(&[("F5_GUARDRAILS_PROJECT_ID", "other")]),
+            key(&[("HTTPS_PROXY", "http://127.0.0.1:3128")]),
+        ];
+        for (index, key) in keys.iter().enumerate() {
+            assert!(key.is_some() && !keys[..index].contains(key), "{index}");
+        }
+    }
+
+    #[test]
+    fn settings_that_lead_nowhere_have_no_key() {
+        assert_eq!(key(&[("F5_GUARDRAILS_API_TOKEN", "")]), None);
+        assert_eq!(key(&[("F5_GUARDRAILS_BASE_URL", "nonsense")]), None);
+        assert_eq!(key(&[("HTTPS_PROXY", "http://")]), None);
+    }
+
+    #[test]
+    fn a_key_does_not_show_the_token() {
+        assert!(!format!("{:?}", key(&[])).contains("token"));
+    }
+
+    #[test]
+    fn parts_do_not_run_into_each_other() {
+        assert_ne!(digest("x", ["ab", "c"]), digest("x", ["a", "bc"]));
+        assert_ne!(digest("xa", ["b"]), digest("x", ["ab"]));
+        assert_eq!(digest("x", ["a"]).len(), 32);
+    }
+}

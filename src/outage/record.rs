@@ -1,0 +1,273 @@
+//! One outage: what is remembered of it, and what follows from that for the next hook.
+
+use std::fmt;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use serde::{Deserialize, Serialize};
+
+use super::sign::Sign;
+use crate::printable::seconds;
+
+/// How long nothing goes to the network after the first failed try, the second, and so on; the last one counts for all
+/// that follow.
+const WAITS: [Duration; 4] =
+    [Duration::from_secs(15), Duration::from_secs(30), Duration::from_secs(60), LONGEST_WAIT];
+/// After so long a service that is back is asked again, whatever the clock does.
+pub const LONGEST_WAIT: Duration = Duration::from_secs(120);
+/// A record that nobody has renewed for so long says nothing any more.
+pub const STALE: Duration = Duration::from_secs(10 * 60);
+/// A clock that is put right goes back by less than this; a record from further ahead is one from the future.
+const CLOCK_STEP: Duration = Duration::from_secs(2);
+
+/// A time of the wall clock, the only one that processes share on every system. In milliseconds since 1970.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Moment(u64);
+
+/// The hook that claimed a try.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct ClaimId(u64);
+
+/// Why the service can't be reached, in words that nobody else has a say in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "snake_case", deny_unknown_fields)]
+pub enum Cause {
+    NoSuchName {
+        at_proxy: bool,
+    },
+    NameServerSilent,
+    Refused {
+        at_proxy: bool,
+    },
+    NoConnection {
+        at_proxy: bool,
+    },
+    Dropped {
+        at_proxy: bool,
+    },
+    Unreachable {
+        at_proxy: bool,
+    },
+    ProxyStatus {
+        status: u16,
+    },
+    SocksRefused,
+    /// Connected, and nothing came for so many milliseconds.
+    Silent {
+        at_proxy: bool,
+        waited: u64,
+    },
+    Gateway {
+        status: u16,
+    },
+}
+
+/// What is remembered of one outage.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Record {
+    /// Of the first failure; together with the key it is the outage's name.
+    pub since: Moment,
+    /// Of the last one.
+    pub noted: Moment,
+    pub cause: Cause,
+    /// Failed tries in a row that count for the wait.
+    failures: u32,
+    state: State,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", deny_unknown_fields)]
+enum State {
+    /// One hook alone got an error from a gateway.
+    Suspected,
+    Waiting {
+        next_try: Moment,
+    },
+    Tried {
+        by: ClaimId,
+        until: Moment,
+    },
+}
+
+/// What a hook does that has a text to scan.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Advice {
+    /// Scan as always.
+    Scan,
+    /// The next try is due: claim it.
+    Claim,
+    /// Another hook tries: wait for what comes of it.
+    Wait,
+    /// Do not go to the network; the next try comes after this time.
+    Skip(Duration),
+}
+
+impl Moment {
+    pub fn now() -> Self {
+        let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        Self(u64::try_from(since.as_millis()).unwrap_or(u64::MAX))
+    }
+
+    pub fn plus(self, time: Duration) -> Self {
+        Self(self.0.saturating_add(u64::try_from(time.as_millis()).unwrap_or(u64::MAX)))
+    }
+
+    /// The time from `earlier` until now; none where that is later.
+    pub fn since(self, earlier: Self) -> Duration {
+        Duration::from_millis(self.0.saturating_sub(earlier.0))
+    }
+
+    /// Whether it lies ahead by more than a clock is put right.
+    pub fn is_in_the_future_of(self, now: Self) -> bool {
+        self.since(now) > CLOCK_STEP
+    }
+
+    #[cfg(test)]
+    pub(super) const fn at(milliseconds: u64) -> Self {
+        Self(milliseconds)
+    }
+}
+
+impl ClaimId {
+    pub fn random() -> Self {
+        Self(fastrand::u64(..))
+    }
+}
+
+impl Record {
+    fn new(cause: Cause, now: Moment) -> Self {
+        Self { since: now, noted: now, cause, failures: 0, state: State::Suspected }
+    }
+
+    /// Whether it can still be relied on; where not, it counts as none.
+    pub fn counts(&self, now: Moment) -> bool {
+        let next_try = match self.state {
+            State::Waiting { next_try } => next_try,
+            State::Suspected | State::Tried { .. } => self.noted,
+        };
+        self.since <= self.noted
+            && !self.noted.is_in_the_future_of(now)
+            && now.since(self.noted) <= STALE
+            && next_try <= self.noted.plus(LONGEST_WAIT)
+    }
+
+    pub fn advice(&self, now: Moment) -> Advice {
+        match self.state {
+            _ if !self.counts(now) => Advice::Scan,
+            State::Suspected => Advice::Scan,
+            State::Waiting { next_try } if now < next_try => Advice::Skip(next_try.since(now)),
+            State::Tried { until, .. } if now < until => Advice::Wait,
+            State::Waiting { .. } | State::Tried { .. } => Advice::Claim,
+        }
+    }
+
+    /// Claims the try that is due, for as long as the hook may take. Whether it was due.
+    pub fn claim(&mut self, by: ClaimId, time: Duration, now: Moment) -> bool {
+        let due = self.advice(now) == Advice::Claim;
+        if due {
+            self.state = State::Tried { by, until: now.plus(time) };
+        }
+        due
+    }
+
+    /// Whether this hook tries.
+    pub fn is_claimed_by(&self, id: ClaimId) -> bool {
+        matches!(self.state, State::Tried { by, .. } if by == id)
+    }
+
+    /// The time until the next try; `None` where no hook waits for one.
+    pub fn next_try(&self, now: Moment) -> Option<Duration> {
+        match self.advice(now) {
+            Advice::Skip(time) => Some(time),
+            Advice::Claim | Advice::Wait => Some(Duration::ZERO),
+            Advice::Scan => None,
+        }
+    }
+
+    /// Another failed try.
+    fn failed(self, cause: Cause, now: Moment) -> Self {
+        let index = usize::try_from(self.failures).unwrap_or(usize::MAX);
+        let wait = WAITS.get(index).copied().unwrap_or(LONGEST_WAIT);
+        Self {
+            noted: now,
+            cause,
+            failures: self.failures.saturating_add(1),
+            state: State::Waiting { next_try: now.plus(wait) },
+            // A clock that was put right in between.
+            since: self.since.min(now),
+        }
+    }
+}
+
+/// What is remembered once a hook has tried. `claim` is what it had claimed the try with, if it had.
+pub fn conclude(known: Option<Record>, claim: Option<ClaimId>, sign: Sign, now: Moment) -> Option<Record> {
+    let known = known.filter(|record| record.counts(now));
+    let Some(record) = known else {
+        return match sign {
+            Sign::Down(cause) => Some(Record::new(cause, now).failed(cause, now)),
+            Sign::Gateway(status) => Some(Record::new(Cause::Gateway { status }, now)),
+            Sign::Answers | Sign::Unclear => None,
+        };
+    };
+    // A hook that was at it before somebody else took the try over, or when the outage was found, adds nothing.
+    let counts = match (record.state, claim) {
+        (State::Suspected, _) => true,
+        (State::Tried { by, .. }, Some(claim)) => by == claim,
+        (State::Waiting { .. } | State::Tried { .. }, _) => false,
+    };
+    match sign {
+        Sign::Answers => None,
+        _ if !counts => Some(record),
+        Sign::Down(cause) => Some(record.failed(cause, now)),
+        // Two in a row: what one text alone gets, that text may have caused.
+        Sign::Gateway(status) if matches!(record.cause, Cause::Gateway { .. }) => {
+            Some(record.failed(Cause::Gateway { status }, now))
+        }
+        Sign::Gateway(status) => Some(Record {
+            noted: now,
+            cause: Cause::Gateway { status },
+            state: State::Suspected,
+            since: record.since.min(now),
+            failures: record.failures,
+        }),
+        Sign::Unclear => match record.state {
+            // Whatever it was, it was not one more in a row.
+            _ if matches!(record.cause, Cause::Gateway { .. }) => None,
+            State::Suspected => None,
+            // The next hook tries; nor is the record any younger.
+            State::Waiting { .. } | State::Tried { .. } => {
+                Some(Record { state: State::Waiting { next_try: record.noted }, ..record })
+            }
+        },
+    }
+}
+
+impl fmt::Display for Cause {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let at = |at_proxy: bool| if at_proxy { "the proxy: " } else { "" };
+        match *self {
+            Self::NoSuchName { at_proxy } => write!(f, "{}the name has no address", at(at_proxy)),
+            Self::NameServerSilent => f.write_str("the DNS server does not answer"),
+            Self::Refused { at_proxy } => write!(f, "{}the connection is refused", at(at_proxy)),
+            Self::NoConnection { at_proxy } => {
+                write!(f, "{}no answer to the attempt to connect", at(at_proxy))
+            }
+            Self::Dropped { at_proxy } => write!(f, "{}the connection is dropped", at(at_proxy)),
+            Self::Unreachable { at_proxy } => {
+                write!(f, "{}the network or the host is unreachable", at(at_proxy))
+            }
+            Self::ProxyStatus { status } => write!(f, "the proxy answers HTTP {status}"),
+            Self::SocksRefused => f.write_str("the proxy can't connect to it"),
+            Self::Silent { at_proxy, waited } => {
+                let seconds = seconds(&Duration::from_millis(waited));
+                write!(f, "{}connected, no answer in {seconds}", at(at_proxy))
+            }
+            Self::Gateway { status } => write!(f, "it answers HTTP {status}"),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,246 @@
+use proptest::prelude::*;
+
+use super::*;
+
+const START: u64 = 1_800_000_000_000;
+const REFUSED: Cause = Cause::Refused { at_proxy: false };
+const CLAIM_TIME: Duration = Duration::from_secs(11);
+
+fn after(seconds: u64) -> Moment {
+    Moment::at(START + seconds * 1000)
+}
+
+fn down() -> Record {
+    conclude(None, None, Sign::Down(REFUSED), after(0)).unwrap()
+}
+
+fn skip(seconds: u64) -> Advice {
+    Advice::Skip(Duration::from_secs(seconds))
+}
+
+#[test]
+fn an_outage_keeps_hooks_off_the_network_until_its_next_try() {
+    let record = down();
+    assert_eq!(record.advice(after(0)), skip(15));
+    assert_eq!(record.advice(after(14)), skip(1));
+    assert_eq!(record.advice(after(15)), Advice::Claim);
+}
+
+#[test]
+fn one_hook_claims_the_try_and_the_others_wait() {
+    let mut record = down();
+    assert!(!record.claim(ClaimId(1), CLAIM_TIME, after(14)), "not due");
+    assert!(record.claim(ClaimId(1), CLAIM_TIME, after(15)));
+    assert!(!record.claim(ClaimId(2), CLAIM_TIME, after(16)), "claimed");
+    assert_eq!(record.advice(after(16)), Advice::Wait);
+    assert!(record.is_claimed_by(ClaimId(1)) && !record.is_claimed_by(ClaimId(2)));
+}
+
+#[test]
+fn the_claim_of_a_hook_that_died_runs_out() {
+    let mut record = down();
+    assert!(record.claim(ClaimId(1), CLAIM_TIME, after(15)));
+    assert_eq!(record.advice(after(26)), Advice::Claim);
+    assert!(record.claim(ClaimId(2), CLAIM_TIME, after(26)));
+    // The first was only asleep: what it found no longer counts.
+    let kept = conclude(Some(record.clone()), Some(ClaimId(1)), Sign::Down(REFUSED), after(27));
+    assert_eq!(kept, Some(record));
+}
+
+#[test]
+fn each_failed_try_makes_the_wait_longer_up_to_two_minutes() {
+    let mut record = down();
+    let mut now = 0;
+    for wait in [15, 30, 60, 120, 120, 120] {
+        assert_eq!(record.advice(after(now)), skip(wait));
+        now += wait;
+        assert!(record.claim(ClaimId(1), CLAIM_TIME, after(now)));
+        now += 10;
+        record = conclude(Some(record), Some(ClaimId(1)), Sign::Down(REFUSED), after(now)).unwrap();
+        assert_eq!(record.since, after(0));
+    }
+}
+
+#[test]
+fn hooks_that_failed_together_count_once() {
+    let record = down();
+    let same = conclude(Some(record.clone()), None, Sign::Down(REFUSED), after(1));
+    assert_eq!(same, Some(record));
+}
+
+#[test]
+fn an_answer_removes_the_record_whoever_got_it() {
+    let mut record = down();
+    assert_eq!(conclude(Some(record.clone()), None, Sign::Answers, after(1)), None);
+    assert!(record.claim(ClaimId(1), CLAIM_TIME, after(15)));
+    assert_eq!(conclude(Some(record.clone()), None, Sign::Answers, after(16)), None);
+    assert_eq!(conclude(Some(record), Some(ClaimId(1)), Sign::Answers, after(16)), None);
+}
+
+#[test]
+fn a_gateways_error_is_an_outage_from_the_second_in_a_row_on() {
+    let first = conclude(None, None, Sign::Gateway(503), after(0)).unwrap();
+    assert_eq!(first.advice(after(1)), Advice::Scan);
+    let second = conclude(Some(first.clone()), None, Sign::Gateway(502), after(1)).unwrap();
+    assert_eq!(second.advice(after(1)), skip(15));
+    for between in [Sign::Answers, Sign::Unclear] {
+        let known = conclude(Some(first.clone()), None, between, after(1));
+        let again = conclude(known, None, Sign::Gateway(503), after(2)).unwrap();
+        assert_eq!(again.advice(after(2)), Advice::Scan, "{between:?}");
+    }
+}
+
+#[test]
+fn one_gateways_error_does_not_prolong_another_outage() {
+    let mut record = down();
+    assert!(record.claim(ClaimId(1), CLAIM_TIME, after(15)));
+    let once = conclude(Some(record), Some(ClaimId(1)), Sign::Gateway(503), after(16)).unwrap();
+    assert_eq!(once.advice(after(16)), Advice::Scan);
+    let twice = conclude(Some(once), None, Sign::Gateway(503), after(17)).unwrap();
+    assert_eq!((twice.advice(after(17)), twice.since), (skip(30), after(0)));
+}
+
+#[test]
+fn an_unclear_try_leaves_the_next_to_the_next_hook() {
+    let mut record = down();
+    assert!(record.claim(ClaimId(1), CLAIM_TIME, after(15)));
+    let record = conclude(Some(record), Some(ClaimId(1)), Sign::Unclear, after(20)).unwrap();
+    assert_eq!(record.advice(after(20)), Advice::Claim);
+    assert_eq!(record.noted, after(0), "it is no younger");
+}
+
+#[test]
+fn an_old_record_and_one_from_the_future_count_as_none() {
+    let record = down();
+    assert!(record.counts(after(600)) && !record.counts(Moment::at(START + 600_001)));
+    assert_eq!(record.advice(after(601)), Advice::Scan);
+    // A clock that is put right by a moment.
+    assert!(record.counts(Moment::at(START - 2_000)) && !record.counts(Moment::at(START - 2_001)));
+    assert_eq!(record.advice(Moment::at(START - 3_000)), Advice::Scan);
+}
+
+#[test]
+fn what_no_hook_writes_counts_as_none() {
+    let far = Record { state: State::Waiting { next_try: after(121) }, ..down() };
+    assert_eq!(far.advice(after(0)), Advice::Scan);
+    let backwards = Record { since: after(1), ..down() };
+    assert_eq!(backwards.advice(after(0)), Advice::Scan);
+}
+
+#[test]
+fn causes_are_clauses_without_anything_from_outside() {
+    let silent = Cause::Silent { at_proxy: false, waited: 9_998 };
+    assert_eq!(silent.to_string(), "connected, no answer in 10 s");
+    assert_eq!(Cause::Refused { at_proxy: true }.to_string(), "the proxy: the connection is refused");
+}
+
+/// One thing that happens: time passes (or the clock jumps), then a hook comes.
+#[derive(Debug, Clone, Copy)]
+struct Step {
+    jump: i64,
+    sign: Sign,
+    dies: bool,
+}
+
+fn signs() -> impl Strategy<Value = Sign> {
+    prop_oneof![
+        Just(Sign::Answers),
+        Just(Sign::Unclear),
+        (502..=504u16).prop_map(Sign::Gateway),
+        Just(Sign::Down(REFUSED)),
+        Just(Sign::Down(Cause::Silent { at_proxy: false, waited: 10_000 })),
+    ]
+}
+
+fn steps(signs: impl Strategy<Value = Sign>) -> impl Strategy<Value = Vec<Step>> {
+    let jump = prop_oneof![8 => 0..30_000i64, 1 => -90_000_000..90_000_000i64];
+    prop::collection::vec(
+        (jump, signs, any::<bool>()).prop_map(|(jump, sign, dies)| Step { jump, sign, dies }),
+        0..40,
+    )
+}
+
+/// What is remembered, and what time it is, once hooks have come one after another.
+fn played(steps: &[Step]) -> (Option<Record>, u64) {
+    let (mut known, mut clock): (Option<Record>, u64) = (None, START);
+    for (number, step) in steps.iter().enumerate() {
+        clock = clock.saturating_add_signed(step.jump);
+        let now = Moment::at(clock);
+        let claim = match known.as_ref().map_or(Advice::Scan, |record| record.advice(now)) {
+            Advice::Skip(_) | Advice::Wait => continue,
+            Advice::Scan => None,
+            Advice::Claim => {
+                let id = ClaimId(number as u64);
+                assert!(known.as_mut().is_some_and(|record| record.claim(id, CLAIM_TIME, now)));
+                Some(id)
+            }
+        };
+        if !step.dies {
+            known = conclude(known, claim, step.sign, now);
+        }
+    }
+    (known, clock)
+}
+
+proptest! {
+    #[test]
+    fn whatever_happened_hooks_scan_again_within_two_minutes(
+        steps in steps(signs()),
+        jump in -90_000_000..90_000_000i64,
+    ) {
+        let (known, clock) = played(&steps);
+        let Some(record) = known else { return Ok(()) };
+        let now = Moment::at(clock.saturating_add_signed(jump));
+        let scans = |now| matches!(record.advice(now), Advice::Scan | Advice::Claim);
+        if let Advice::Skip(wait) = record.advice(now) {
+            prop_assert!(wait <= LONGEST_WAIT + CLOCK_STEP, "{wait:?}");
+            prop_assert!(scans(now.plus(wait)));
+        }
+        // One after a clock that was put back scans at once, before the old record is of now again.
+        let later = now.plus(LONGEST_WAIT + CLOCK_STEP + CLAIM_TIME);
+        prop_assert!(scans(now) || scans(later), "{record:?} {now:?}");
+    }
+
+    #[test]
+    fn no_sequence_without_a_failed_connection_keeps_hooks_off_the_network(
+        steps in steps(prop_oneof![Just(Sign::Answers), Just(Sign::Unclear)]),
+        known in prop::option::of(Just(())),
+    ) {
+        let (record, _) = played(&steps);
+        prop_assert_eq!(&record, &None);
+        // Nor does it prolong an outage that there was.
+        let before = known.map(|()| down());
+        for (number, step) in steps.iter().enumerate() {
+            let mut record = before.clone();
+            let id = ClaimId(number as u64);
+            let claimed = record.as_mut().is_some_and(|record| record.claim(id, CLAIM_TIME, after(15)));
+            let after_it = conclude(record, claimed.then_some(id), step.sign, after(20));
+            let is_off = after_it.is_some_and(|record| matches!(record.advice(after(20)), Advice::Skip(_)));
+            prop_assert!(!is_off);
+        }
+    }
+
+    #[test]
+    fn a_lone_gateways_error_keeps_nobody_off_the_network(
+        steps in steps(prop_oneof![Just(Sign::Answers), Just(Sign::Unclear), Just(Sign::Gateway(503))]),
+    ) {
+        let mut last_was_gateway = false;
+        let (mut known, mut clock) = (None, START);
+        for step in steps {
+            clock += step.jump.unsigned_abs().min(60_000);
+            let now = Moment::at(clock);
+            let advice = known.as_ref().map_or(Advice::Scan, |record: &Record| record.advice(now));
+            if let Advice::Skip(_) = advice {
+                prop_assert!(last_was_gateway);
+                continue;
+            }
+            let claim = ClaimId(clock);
+            let claimed = known.as_mut().is_some_and(|record| record.claim(claim, CLAIM_TIME, now));
+            known = conclude(known, claimed.then_some(claim), step.sign, now);
+            let skips = known.as_ref().is_some_and(|record| matches!(record.advice(now), Advice::Skip(_)));
+            let is_gateway = matches!(step.sign, Sign::Gateway(_));
+            prop_assert!(!skips || (is_gateway && last_was_gateway));
+            last_was_gateway = is_gateway;
+        }
+    }
+}
