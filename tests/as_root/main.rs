@@ -603,8 +603,8 @@ fn refused_hook(machine: &Machine, who: &str, program: &str, mode: &str, more: &
 }
 
 const AS_ALICE: &str = "setpriv --reuid 4711 --regid 4711 --clear-groups";
-const TRIED: &str = "error_kind=\"network\"";
-const SPARED: &str = "error_kind=\"outage\"";
+const TRIED: &str = "cause=\"network\"";
+const SPARED: &str = "cause=\"outage\"";
 
 #[test]
 #[ignore = "needs root and unshare"]

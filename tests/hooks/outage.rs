@@ -37,7 +37,7 @@ fn a_session_waits_for_a_silent_service_once_and_is_told_once() {
     first.says(&["did not finish within 2 s"]).says(&["Nothing is scanned until it answers; next try in 1"]);
     for _ in 0..2 {
         for event in Event::ALL {
-            open(&home, event, &api).passed_in_silence().notes(&["error_kind=\"outage\""]);
+            open(&home, event, &api).passed_in_silence().notes(&["outage"]);
         }
     }
     api.only_scan();
