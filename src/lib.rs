@@ -24,6 +24,7 @@ mod json;
 pub mod logging;
 mod phase;
 pub mod printable;
+pub mod proof;
 pub mod redact;
 pub mod registration;
 pub mod scan;

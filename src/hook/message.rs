@@ -6,7 +6,7 @@
 
 use std::collections::HashSet;
 
-use super::decision::{Action, Assessment, Failure};
+use super::decision::{Action, Assessment, Failure, Proof};
 use super::event::Event;
 use crate::printable::printable;
 use crate::scan::ScanReport;
@@ -35,6 +35,8 @@ pub struct Subject<'a> {
 /// No text is longer, in characters: of a reason after a tool only 10,000 bytes reach the model, and a file that
 /// everybody can read gets the rest.
 const MAX_CHARS: usize = 2_400;
+/// A report to `f5-guard doctor` is read by that, in Codex's events, and may be longer.
+const MAX_REPORT_CHARS: usize = 9_000;
 /// So many scanners are named.
 const NAMED_SCANNERS: usize = 5;
 
@@ -42,7 +44,9 @@ const NAMED_SCANNERS: usize = 5;
 #[must_use]
 pub fn words(subject: Subject<'_>, assessment: &Assessment, action: Action) -> Words {
     let words = match (assessment, action) {
-        (_, Action::Allow) | (Assessment::NothingToScan, _) => return Words::default(),
+        (_, Action::Allow)
+        | (Assessment::NothingToScan | Assessment::Proof(Proof::Passes), _) => return Words::default(),
+        (Assessment::Proof(Proof::Answers(report)), _) => return answers(report),
         (Assessment::Scanned(report), Action::Block) => refused(subject, report),
         (Assessment::Scanned(report), Action::Warn) => flagged_output(subject, report),
         (Assessment::NotScanned(failure), Action::Block) => blocked_unscanned(subject, failure),
@@ -59,6 +63,15 @@ pub fn words(subject: Subject<'_>, assessment: &Assessment, action: Action) -> W
         text
     };
     Words { notice: shown(&words.notice), reason: reason(&words.reason), whole: reason(&words.whole) }
+}
+
+fn answers(report: &str) -> Words {
+    let report = printable(report, MAX_REPORT_CHARS);
+    Words {
+        notice: "F5 Guardrails answers `f5-guard doctor`.".to_owned(),
+        reason: report.clone(),
+        whole: report,
+    }
 }
 
 fn refused(subject: Subject<'_>, report: &ScanReport) -> Words {

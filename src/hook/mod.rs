@@ -12,6 +12,6 @@ pub mod message;
 pub mod payload;
 mod readable;
 
-pub use decision::{Action, Assessment, Failure, Policy, decide};
+pub use decision::{Action, Assessment, Failure, Policy, Proof, decide};
 pub use event::Event;
 pub use payload::{MAX_PAYLOAD, Payload, PayloadError};

@@ -120,6 +120,7 @@ pub fn decided(decided: &Decided<'_>) {
         Assessment::Scanned(report) => report.outcome.to_string(),
         Assessment::NotScanned(_) => "not_scanned".to_owned(),
         Assessment::NothingToScan => "blank".to_owned(),
+        Assessment::Proof(_) => "proof".to_owned(),
     };
     let scanners = report.map(|report| some(report.objections().map(|scanner| &scanner.scanner_type)));
     let scan_ids = report.map(|report| some(&report.scan_ids));
@@ -150,7 +151,7 @@ pub fn decided(decided: &Decided<'_>) {
     }
     match (decided.action, decided.assessment) {
         (Action::Allow, Assessment::NothingToScan) => record!(Level::DEBUG),
-        (Action::Allow, _) => record!(Level::INFO),
+        (Action::Allow, _) | (_, Assessment::Proof(_)) => record!(Level::INFO),
         _ => record!(Level::WARN),
     }
 }
