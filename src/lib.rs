@@ -8,14 +8,11 @@
 //! [`tls_diagnostics`] finds out why TLS fails, [`windows`]
 //! knows that system's ways. [`commands`] puts them together, one file or folder a subcommand.
 
-pub mod abort;
 pub mod access;
 pub mod cli;
 pub mod codex;
 pub mod commands;
-
-pub mod doctor;
-pub mod dump;
+pub mod event;
 pub mod file_edit;
 pub mod hook;
 pub mod installation;
@@ -24,6 +21,7 @@ mod json;
 pub mod logging;
 mod phase;
 pub mod printable;
+pub mod process;
 pub mod proof;
 pub mod redact;
 pub mod registration;
@@ -32,6 +30,7 @@ pub mod secret;
 pub mod settings;
 pub mod stdio;
 pub mod supervise;
+pub mod system;
 pub mod tls_diagnostics;
 pub mod token;
 pub mod transport;

@@ -1,4 +1,7 @@
-//! Text from elsewhere (a server, a tool's name) made safe to show on a terminal and to the model.
+//! Text from elsewhere (a server, a tool's name) made safe to show on a terminal and to the model; durations as people
+//! read them.
+
+use std::time::Duration;
 
 /// Removes control characters and the invisible ones that reorder text, folds white space to single
 /// blanks, trims, and cuts after `max` characters (the cut is marked with `…`).
@@ -37,6 +40,12 @@ fn is_invisible_format(character: char) -> bool {
         | '\u{115F}' | '\u{1160}' | '\u{2060}'..='\u{206F}' | '\u{3164}' | '\u{FE00}'..='\u{FE0F}' | '\u{FEFF}' | '\u{FFA0}' | '\u{FFF9}'..='\u{FFFB}' | '\u{E0000}'..='\u{E01EF}')
 }
 
+/// A duration for people: whole or decimal seconds.
+pub fn seconds(duration: &Duration) -> String {
+    let seconds = (duration.as_secs_f64() * 10.0).round() / 10.0;
+    format!("{seconds} s")
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -61,5 +70,11 @@ mod tests {
             prop_assert!(shown.chars().count() <= max + 1);
             prop_assert!(!shown.chars().any(|c| c.is_control() || is_invisible_format(c)));
         }
+    }
+
+    #[test]
+    fn seconds_are_short() {
+        assert_eq!(seconds(&Duration::from_secs(10)), "10 s");
+        assert_eq!(seconds(&Duration::from_millis(667)), "0.7 s");
     }
 }

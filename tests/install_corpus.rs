@@ -5,7 +5,7 @@ mod install_support;
 
 use std::fs;
 
-use f5_guard::hook::Event;
+use f5_guard::event::Event;
 use f5_guard::registration::{ConfigFile, Owner, registered};
 use install_support::{Home, corpus};
 

@@ -13,7 +13,7 @@ use f5_guard::codex::home::{CodexHome, Origin};
 use f5_guard::codex::layers::{self, ConfigVerdict, Strictness};
 use f5_guard::codex::listing::{FolderHooks, HookListing, TrustStatus};
 use f5_guard::codex::trust::{self, SwitchedOff};
-use f5_guard::hook::Event;
+use f5_guard::event::Event;
 use f5_guard::registration::{Owner, owner_of};
 use f5_stand_in::f5::{F5, TOKEN, Verdict};
 use f5_stand_in::model::{Item, Model, Request};

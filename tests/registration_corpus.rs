@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use f5_guard::hook::Event;
+use f5_guard::event::Event;
 use f5_guard::registration::{
     ConfigFile, EditRecord, Launcher, ManagedDirs, OurPlaces, Owner, Python, Registration,
     RegistrationOptions, RemovalScope, Wanted, hidden_names, install, our_trust_keys, registered, remove,

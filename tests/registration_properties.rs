@@ -1,6 +1,6 @@
 //! Properties of installing and removing, over generated documents in every style that TOML and JSON have for hooks.
 
-use f5_guard::hook::Event;
+use f5_guard::event::Event;
 use f5_guard::registration::{
     ConfigFile, EventGroups, Launcher, OurPlaces, Owner, Python, Registration, RegistrationOptions,
     RemovalScope, Wanted, hidden_names, install, registered, remove, renew_record,

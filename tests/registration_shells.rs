@@ -5,7 +5,7 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::process::{Command, Output};
 
-use f5_guard::hook::Event;
+use f5_guard::event::Event;
 use f5_guard::registration::{Launcher, Registration, RegistrationOptions};
 
 const SHELLS: [&str; 7] = ["sh", "bash", "dash", "zsh", "ksh", "fish", "tcsh"];

@@ -5,8 +5,9 @@ use std::ffi::OsString;
 use std::time::Duration;
 
 use f5_guard::cli::hook_line;
+use f5_guard::event::Event;
 use f5_guard::hook::message::{Subject, words};
-use f5_guard::hook::{Action, Assessment, Event, Policy, answer, decide, payload};
+use f5_guard::hook::{Action, Assessment, Policy, answer, decide, payload};
 use f5_guard::registration::{
     ConfigFile, Launcher, OurPlaces, Owner, Python, Registration, RegistrationOptions, RemovalScope, Wanted,
     hook_call, install, owner_of, remove, renew_record,

@@ -14,8 +14,8 @@ use serde_json::{Value, json};
 
 use super::home::CodexHome;
 use super::listing::{self, FolderHooks};
-use super::process::{Collected, Family};
 use super::start;
+use crate::process::{Collected, Family};
 
 /// The longest line that is read from Codex; a longer one ends the conversation.
 const LINE_LIMIT: u64 = 32 * 1024 * 1024;

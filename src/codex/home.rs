@@ -5,7 +5,7 @@
 use std::path::PathBuf;
 use std::process::Command;
 
-use super::{Env, System, non_empty};
+use crate::system::{Env, System, non_empty};
 
 /// How the home folder was chosen. It matters beyond display: Codex resolves links in `CODEX_HOME` but not in
 /// the default folder, and the resolved path is part of every trust key. A Codex asked about trust must thus
@@ -45,7 +45,7 @@ pub enum NoHome {
 impl CodexHome {
     /// `$CODEX_HOME`, else `%USERPROFILE%\.codex` (Windows), else `~/.codex`. A variable set to nothing counts
     /// as absent.
-    pub fn find(system: System, env: &Env<'_>) -> Result<Self, NoHome> {
+    pub fn find(system: System, env: Env<'_>) -> Result<Self, NoHome> {
         let absolute = |variable, path: PathBuf| {
             if path.is_absolute() { Ok(path) } else { Err(NoHome::Relative { variable }) }
         };

@@ -10,8 +10,9 @@ use serde_json::Value;
 
 use super::app_server::{AppServer, AppServerError};
 use super::home::CodexHome;
-use super::process::{self, End};
-use super::{Env, System, non_empty, start};
+use super::start;
+use crate::process::{self, End};
+use crate::system::{Env, System, non_empty};
 
 /// How a file says which hooks there are.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -47,7 +48,7 @@ pub struct HookFile {
 }
 
 /// The administrator's folder: `/etc/codex`, Windows `%ProgramData%\OpenAI\Codex`.
-pub fn system_folder(system: System, env: &Env<'_>) -> PathBuf {
+pub fn system_folder(system: System, env: Env<'_>) -> PathBuf {
     match system {
         System::Unix | System::MacOs => "/etc/codex".into(),
         System::Windows => {
@@ -61,7 +62,7 @@ pub fn system_folder(system: System, env: &Env<'_>) -> PathBuf {
 /// those of `project`'s `.codex` folder where one is given.
 pub fn hook_files(
     system: System,
-    env: &Env<'_>,
+    env: Env<'_>,
     home: Option<&CodexHome>,
     project: Option<&Path>,
 ) -> Vec<HookFile> {

@@ -7,7 +7,7 @@ use std::time::Duration;
 use serde::Deserialize;
 use serde_json::Value;
 
-use crate::hook::Event;
+use crate::event::Event;
 
 /// The event a hook is registered for.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]

@@ -4,9 +4,10 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
-use super::process::{self, End};
-use super::{Env, System, non_empty, start};
+use super::start;
 use crate::access::{Changeable, Privilege};
+use crate::process::{self, End};
+use crate::system::{Env, System, non_empty};
 
 /// Where a Codex was found.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -88,7 +89,7 @@ pub enum LocateError {
 pub fn locate(
     explicit: Option<&Path>,
     system: System,
-    env: &Env<'_>,
+    env: Env<'_>,
     privilege: Privilege,
 ) -> Result<Codex, LocateError> {
     let usable = |program: &Path| {
@@ -144,11 +145,11 @@ fn parse_version(output: &str) -> Option<String> {
 
 /// Looks `name` up in the folders of `PATH`. Relative folders are passed over: what a checked-out repository
 /// brings along must not be run in Codex's place.
-pub fn on_path(system: System, env: &Env<'_>, name: &str) -> Option<PathBuf> {
+pub fn on_path(system: System, env: Env<'_>, name: &str) -> Option<PathBuf> {
     path_candidates(system, env, name).into_iter().find(|path| is_program(path))
 }
 
-fn path_candidates(system: System, env: &Env<'_>, name: &str) -> Vec<PathBuf> {
+fn path_candidates(system: System, env: Env<'_>, name: &str) -> Vec<PathBuf> {
     let endings: &[&str] = if system == System::Windows { &[".exe", ".cmd", ".bat"] } else { &[""] };
     let path = non_empty(env, "PATH").unwrap_or_default();
     std::env::split_paths(&path)
@@ -157,7 +158,7 @@ fn path_candidates(system: System, env: &Env<'_>, name: &str) -> Vec<PathBuf> {
         .collect()
 }
 
-fn named_and_on_path(system: System, env: &Env<'_>) -> Vec<Codex> {
+fn named_and_on_path(system: System, env: Env<'_>) -> Vec<Codex> {
     let named = non_empty(env, "CODEX_CLI_PATH").map(PathBuf::from).filter(|path| path.is_absolute());
     let mut found: Vec<_> =
         named.into_iter().map(|program| Codex { program, place: Place::Variable }).collect();
@@ -169,7 +170,7 @@ fn named_and_on_path(system: System, env: &Env<'_>) -> Vec<Codex> {
 /// The places that are no part of `PATH`, most trustworthy first. From public sources: openai/codex's
 /// `scripts/install/install.{sh,ps1}` and its search for the desktop app, and reports of where the Windows
 /// app and the editors' extension keep their copy.
-fn usual_places(system: System, env: &Env<'_>, privilege: Privilege) -> Vec<Codex> {
+fn usual_places(system: System, env: Env<'_>, privilege: Privilege) -> Vec<Codex> {
     // A folder of somebody else's is not even searched with an administrator's rights.
     let folder = |variable| {
         let folder = non_empty(env, variable).map(PathBuf::from).filter(|folder| folder.is_absolute());

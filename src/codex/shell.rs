@@ -6,8 +6,9 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
 
-use super::process::{self, Finished};
-use super::{Env, System, locate};
+use super::locate;
+use crate::process::{self, Finished};
+use crate::system::{Env, System};
 
 /// The shell that Codex uses, and how it hands the command over.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -22,7 +23,7 @@ pub enum HookShell {
 
 impl HookShell {
     /// The shell of this machine's user. `$SHELL` has no say, only the user database (measured).
-    pub fn of_this_user(env: &Env<'_>) -> Self {
+    pub fn of_this_user(env: Env<'_>) -> Self {
         choose(
             System::this(),
             login_shell(),

@@ -26,7 +26,7 @@ mod unix {
     use std::process::Command;
 
     use crate::access::{Privilege, guarded_path};
-    use crate::registration::SECRET_VARIABLES;
+    use crate::secret::SECRET_VARIABLES;
 
     /// How a program speaks and tells the time.
     const KEPT: [&str; 5] = ["LANG", "LC_ALL", "LC_CTYPE", "TERM", "TZ"];

@@ -9,7 +9,7 @@ use serde_json::{Map, Value, json};
 
 use super::app_server::{AppServer, AppServerError, ConfigEdit};
 use super::listing::{EventName, FolderHooks, HookListing, Switch, TrustStatus, Waiting};
-use crate::hook::Event;
+use crate::event::Event;
 
 /// What a registered hook of ours does when its event comes.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -1,14 +1,12 @@
 //! The subcommands, one file each, and the way from the command line to them.
 
-mod doctor;
+pub mod doctor;
 mod dump_config;
 mod hook;
 pub mod install;
 mod login;
 mod reference;
-mod setup;
 mod smoketest;
-pub mod uninstall;
 
 use std::ffi::OsString;
 use std::process::ExitCode;
@@ -17,7 +15,7 @@ use std::time::Instant;
 use clap::Parser;
 
 use crate::cli::{Cli, Command, HookArgs, hook_line};
-use crate::hook::Event;
+use crate::event::Event;
 
 /// Parses the command line and runs the subcommand. `started` is when the process began, as near as can be.
 pub fn main(started: Instant, args: impl IntoIterator<Item = OsString>) -> ExitCode {
@@ -48,7 +46,7 @@ fn run(command: Command, started: Instant) -> ExitCode {
         Command::PostToolUse(args) => hook(Event::PostToolUse, args),
         Command::Stop(args) => hook(Event::Stop, args),
         Command::Install(args) => install::run(&args),
-        Command::Uninstall(args) => uninstall::run(&args),
+        Command::Uninstall(args) => install::uninstall::run(&args),
         Command::Login(args) => login::run(&args),
         Command::Logout(args) => login::logout(&args),
         Command::DumpConfig(args) => dump_config::run(&args, started),

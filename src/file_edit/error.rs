@@ -3,8 +3,6 @@
 use std::io;
 use std::path::PathBuf;
 
-use crate::registration::DocumentError;
-
 /// A file that was left as it was, and why.
 #[derive(Debug, thiserror::Error)]
 pub enum FileEditError {
@@ -41,13 +39,15 @@ pub enum FileEditError {
     NewerRecord { path: PathBuf },
     /// The document in the file could not be edited.
     #[error("{path}: {source}")]
-    Document { path: PathBuf, source: DocumentError },
+    Document { path: PathBuf, source: Box<dyn std::error::Error + Send + Sync> },
 }
 
 impl FileEditError {
     /// Adds the file's path to a refusal of its document.
-    pub fn document(path: impl Into<PathBuf>) -> impl FnOnce(DocumentError) -> Self {
+    pub fn document<E: std::error::Error + Send + Sync + 'static>(
+        path: impl Into<PathBuf>,
+    ) -> impl FnOnce(E) -> Self {
         let path = path.into();
-        move |source| Self::Document { path, source }
+        move |source| Self::Document { path, source: Box::new(source) }
     }
 }

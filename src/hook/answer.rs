@@ -6,8 +6,8 @@
 use serde::Serialize;
 
 use super::decision::Action;
-use super::event::Event;
 use super::message::Words;
+use crate::event::Event;
 
 #[derive(Serialize)]
 #[serde(untagged)]

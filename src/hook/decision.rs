@@ -2,8 +2,8 @@
 
 use thiserror::Error;
 
-use super::event::Event;
 use super::payload::PayloadError;
+use crate::event::Event;
 use crate::scan::{Outcome, ScanError, ScanReport};
 use crate::settings::values::{FailMode, FlaggedOutput};
 

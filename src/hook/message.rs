@@ -7,7 +7,7 @@
 use std::collections::HashSet;
 
 use super::decision::{Action, Assessment, Failure, Proof};
-use super::event::Event;
+use crate::event::Event;
 use crate::printable::printable;
 use crate::scan::ScanReport;
 

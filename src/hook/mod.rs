@@ -7,11 +7,9 @@
 pub mod answer;
 mod code_mode;
 pub mod decision;
-pub mod event;
 pub mod message;
 pub mod payload;
 mod readable;
 
 pub use decision::{Action, Assessment, Failure, Policy, Proof, decide};
-pub use event::Event;
 pub use payload::{MAX_PAYLOAD, Payload, PayloadError};

@@ -11,8 +11,8 @@ use serde::de::{DeserializeSeed, Deserializer, IgnoredAny, MapAccess, Visitor};
 use serde_json::Value;
 use thiserror::Error;
 
-use super::event::Event;
 use super::{code_mode, readable};
+use crate::event::Event;
 use crate::json::{Field, Json};
 use crate::printable::printable;
 

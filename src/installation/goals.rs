@@ -4,8 +4,8 @@ use serde_json::Value;
 
 use super::edits::Goal;
 use super::places::ConfigPlace;
+use crate::event::Event;
 use crate::file_edit::FileEditError;
-use crate::hook::Event;
 use crate::registration::{
     ConfigFile, ManagedDirs, OurPlaces, Owner, Registration, Wanted, document, registered,
 };

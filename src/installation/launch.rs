@@ -2,8 +2,8 @@
 
 use std::path::{Path, PathBuf};
 
-use crate::codex::System;
 use crate::registration::Launcher;
+use crate::system::System;
 
 /// Why no command can name the binary.
 #[derive(Debug, thiserror::Error)]

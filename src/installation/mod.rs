@@ -1,7 +1,7 @@
 //! Where an installation of f5-guard lives: its binary, Codex's files that register it, and what is remembered of the
 //! edits to them. Shared by `install`, `uninstall` and `doctor`.
 //!
-//! Places are computed from a [`System`](crate::codex::System) and an environment that come in by parameter; nothing
+//! Places are computed from a [`System`](crate::system::System) and an environment that come in by parameter; nothing
 //! here edits Codex's files ([`crate::registration`] and [`crate::file_edit`] do) or talks to Codex
 //! ([`crate::codex`] does).
 
@@ -24,8 +24,8 @@ pub use goals::{Format, RegisteredCommand, is_registered, our_commands, pair_goa
 pub use launch::{LaunchError, launcher};
 pub use ledger::Ledger;
 pub use places::{
-    ConfigPlace, FLEET_BINARIES, Layer, OurFolder, binary_name, default_managed_dir, managed_folder,
-    our_places, project_files, python_scripts, system_files, user_files, user_folder,
+    ConfigPlace, FLEET_BINARIES, Layer, OurFolder, PATIENCE, binary_name, default_managed_dir,
+    managed_folder, our_places, project_files, python_scripts, system_files, user_files, user_folder,
 };
 pub use protect::{ProtectError, protected_folder};
 pub use record::{Backup, FileRecord, Record, RecordError};

@@ -5,15 +5,19 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use crate::codex::home::CodexHome;
-use crate::codex::{Env, System};
+use crate::event::Event;
 use crate::file_edit::{EditLock, FileEditError, Snapshot, check_own_folder};
-use crate::hook::Event;
 use crate::registration::{BINARY, ConfigFile, FOLDER, OurPlaces, Python};
+use crate::system::Env;
+use crate::system::System;
 
 /// The state file's name, beside the binary.
 const RECORD: &str = "installation.json";
 /// The lock that one installation at a time holds.
 const LOCK: &str = "installation.lock";
+
+/// How long another installation may take.
+pub const PATIENCE: Duration = Duration::from_secs(20);
 
 /// A folder that holds our binary and what is remembered of the installation.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -84,7 +88,7 @@ pub fn user_folder(system: System, home: &CodexHome) -> OurFolder {
 /// Where the managed binary goes when nobody names another folder: one without spaces, that only administrators can
 /// change.
 #[must_use]
-pub fn default_managed_dir(system: System, env: &Env<'_>) -> PathBuf {
+pub fn default_managed_dir(system: System, env: Env<'_>) -> PathBuf {
     match system {
         System::Unix | System::MacOs => "/opt/f5-guard".into(),
         System::Windows => {

@@ -1,7 +1,7 @@
 //! For whom f5-guard is installed.
 
 use super::places::Layer;
-use crate::codex::System;
+use crate::system::System;
 
 /// Whose Codex runs the hooks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -11,9 +11,11 @@ use super::places::{self, ConfigPlace, FLEET_BINARIES, Layer, OurFolder, user_fo
 use super::record::Record;
 use crate::access::Privilege;
 use crate::codex::home::{CodexHome, NoHome};
-use crate::codex::{Env, System, layers};
+use crate::codex::layers;
 use crate::file_edit::FileEditError;
 use crate::registration::{OurPlaces, Python, document};
+use crate::system::Env;
+use crate::system::System;
 
 /// The machine and the user, as far as installing is concerned.
 #[derive(Debug, Clone)]
@@ -46,9 +48,9 @@ impl Surroundings {
     ///
     /// # Errors
     /// See [`SurroundingsError`].
-    pub fn of_this_process(env: &Env<'_>) -> Result<Self, SurroundingsError> {
+    pub fn of_this_process(env: Env<'_>) -> Result<Self, SurroundingsError> {
         let system = System::this();
-        let env: &Env<'_> = &|name| system_variable(name).or_else(|| env(name));
+        let env: Env<'_> = &|name| system_variable(name).or_else(|| env(name));
         let mut home = CodexHome::find(system, env)?;
         home.path = std::path::absolute(&home.path).map_err(SurroundingsError::WorkingFolder)?;
         Ok(Self {

@@ -18,8 +18,9 @@ use tracing_subscriber::prelude::*;
 
 pub use file::{Log, check};
 
+use crate::event::Event;
 use crate::hook::decision::log_word;
-use crate::hook::{Action, Assessment, Event};
+use crate::hook::{Action, Assessment};
 use crate::printable::printable;
 use crate::settings::LogSettings;
 use crate::settings::values::LogLevel;

@@ -1,7 +1,7 @@
 //! The sentence itself.
 
 use super::nonce::Nonce;
-use crate::hook::Event;
+use crate::event::Event;
 
 /// One word, so that no shell takes it apart.
 const SENTENCE: &str = "f5-guard-doctor-proves-the-hook-for-";

@@ -13,7 +13,7 @@ use super::message::{Message, Part};
 use super::moment::Moment;
 use crate::access::Privilege;
 use crate::file_edit::no_follow;
-use crate::hook::Event;
+use crate::event::Event;
 
 /// A message counts no longer than this after its number was written.
 const LIFETIME: Duration = Duration::from_secs(60);

@@ -6,7 +6,7 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
 use super::nonce::Nonce;
-use crate::hook::Event;
+use crate::event::Event;
 
 /// How a report begins, and by which it is found in what Codex shows.
 const OPENING: &str = "f5-guard proof: ";

@@ -6,7 +6,7 @@ use std::path::Path;
 use proptest::prelude::*;
 
 use super::*;
-use crate::hook::Event;
+use crate::event::Event;
 
 const SHELL: Option<&str> = Some("Bash");
 

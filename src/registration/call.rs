@@ -4,11 +4,11 @@
 //! removed. [`hook_call`] also reads what somebody registered by hand, with a shell's other ways of quoting: it runs
 //! f5-guard all the same.
 
-use super::command::{is_windows_safe, is_windows_word, quote_unix, split_unix};
 use super::definition::FLAGS;
 use super::owner::BINARY;
 use super::portable;
-use crate::hook::Event;
+use super::quoting::{is_windows_safe, is_windows_word, quote_unix, split_unix};
+use crate::event::Event;
 
 /// A command that starts f5-guard as a hook, and does nothing else.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -1,10 +1,10 @@
 //! What is registered with Codex: hooks, their matchers, timeouts, status messages and commands.
 
 use super::command::{Argument, CommandError, Launcher};
-use crate::codex::System;
-use crate::hook::Event;
+use crate::event::Event;
 use crate::settings::values::timeout_seconds;
 use crate::settings::{DEFAULT_TIMEOUT, HOOK_TIMEOUT, STALL_ROOM};
+use crate::system::System;
 
 /// The matcher that leaves no tool out.
 pub const MATCH_ALL_TOOLS: &str = ".*";

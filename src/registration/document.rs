@@ -12,6 +12,7 @@ use super::record::EditRecord;
 use super::text::{apply, decode, split_bom};
 use super::trust::{moved, trust_keys};
 use super::{json, toml};
+use crate::secret::SECRET_VARIABLES;
 
 /// More changes than any document needs; a guard against never reaching the goal.
 const MOST_CHANGES: usize = 1_000;
@@ -166,10 +167,6 @@ pub struct RemovalScope<'a> {
     /// The managed folders that our installation names, if any.
     pub managed_dirs: ManagedDirs,
 }
-
-/// The variables that hold secrets, which the model's commands need not see. Not the settings: a Codex that is started
-/// by a command would lose its fail mode.
-pub const SECRET_VARIABLES: [&str; 2] = ["F5_GUARDRAILS_API_TOKEN", "F5_GLOBAL_API_TOKEN"];
 
 /// Their names, as a document holds them.
 #[must_use]

@@ -1,8 +1,8 @@
 //! Why a document is refused. Every refusal leaves the document as it was.
 
-use super::text::Position;
+use super::position::Position;
 
-/// A refusal to edit one document. The caller adds the file's path (see [`crate::file_edit::FileEditError`]).
+/// A refusal to edit one document. The caller adds the file's path .
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum DocumentError {
     /// The bytes are no UTF-8 text, which both TOML and JSON must be.

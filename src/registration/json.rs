@@ -12,8 +12,9 @@ use super::definition::HookDefinition;
 use super::error::DocumentError;
 use super::model::{COMMAND_WINDOWS, group_pairs, handler_settings};
 use super::plan::{Change, Step};
+use super::position::Position;
 use super::sequence::{Empty, Item, Layout, Sequence};
-use super::text::{Position, Splice, indent_of, newline_of};
+use super::text::{Splice, indent_of, newline_of};
 
 /// What the text says.
 ///

@@ -19,6 +19,8 @@ mod model;
 mod owner;
 mod plan;
 mod portable;
+mod position;
+mod quoting;
 mod record;
 mod render;
 mod sequence;
@@ -27,18 +29,18 @@ mod toml;
 mod trust;
 
 pub use call::{CalledProgram, HookCall, hook_call, written_call};
-pub use command::{Argument, CommandError, Launcher, is_windows_safe, quote_unix};
+pub use command::{Argument, CommandError, Launcher};
 pub use definition::{HookDefinition, MATCH_ALL_TOOLS, Registration, RegistrationOptions};
 pub use diff::unified_diff;
 pub use document::{
-    ConfigFile, Installed, NamedHook, RemovalScope, Removed, SECRET_VARIABLES, document, has_foreign_hooks,
-    hidden_names, hides, install, our_trust_keys, registered, remove, renew_record, trusts_any,
-    without_trust,
+    ConfigFile, Installed, NamedHook, RemovalScope, Removed, document, has_foreign_hooks, hidden_names,
+    hides, install, our_trust_keys, registered, remove, renew_record, trusts_any, without_trust,
 };
 pub use error::DocumentError;
 pub use model::{EventGroups, Group, Handler};
 pub use owner::{BINARY, FOLDER, OurPlaces, Owner, Python, owner_of};
 pub use plan::{ManagedDirs, Wanted};
+pub use position::Position;
+pub use quoting::{is_windows_safe, quote_unix};
 pub use record::EditRecord;
 pub use render::{PrintFormat, render};
-pub use text::Position;

@@ -5,7 +5,7 @@ use serde_json::{Map, Value};
 use super::definition::HookDefinition;
 use super::error::DocumentError;
 use super::owner::{OurPlaces, Owner, owner_of};
-use crate::hook::Event;
+use crate::event::Event;
 
 /// The keys below `hooks` that are no events.
 pub const NO_EVENTS: [&str; 3] = ["state", "managed_dir", "windows_managed_dir"];

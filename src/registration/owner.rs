@@ -3,7 +3,7 @@
 //! is reported and left alone.
 
 use super::call::{CalledProgram, readings, written_call};
-use crate::hook::Event;
+use crate::event::Event;
 
 /// The folder below `$CODEX_HOME/hooks` (and, as a rule, below a managed folder) that f5-guard is installed to.
 pub const FOLDER: &str = "f5_guardrails";

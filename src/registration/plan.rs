@@ -10,7 +10,7 @@ use super::error::DocumentError;
 use super::exclusion;
 use super::model::{COMMAND_WINDOWS, EventGroups, Group, group_pairs, handler_settings, table, unexpected};
 use super::owner::Owner;
-use crate::hook::Event;
+use crate::event::Event;
 
 /// A step of a path into a document.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -14,7 +14,7 @@
 //!   rule, sets a variable that nobody reads, and goes on with the other lines. `cmd.exe` looks for programs in the
 //!   session's folder first and knows no quoting that PowerShell shares: it says no, with a reason, and starts nothing.
 
-use super::command::{is_windows_word, join_unix, split_unix};
+use super::quoting::{is_windows_word, join_unix, split_unix};
 
 /// Finds f5-guard and runs it with the arguments behind the script. It holds no single quote, backslash or `!`, so
 /// that every shell takes it in single quotes unchanged. The user installation comes first: its place is the one that

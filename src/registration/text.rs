@@ -3,37 +3,13 @@
 //! All edits are splices: byte ranges of the original that are replaced. What no splice covers stays as it is,
 //! byte for byte, whatever a parser or printer would have made of it.
 
-use std::fmt;
 use std::ops::Range;
 
 use super::error::DocumentError;
+use super::position::Position;
 
 /// The UTF-8 byte order mark, as text.
 pub const BOM: &str = "\u{feff}";
-
-/// A place in a text; both numbers start at 1, columns count characters.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Position {
-    pub line: usize,
-    pub column: usize,
-}
-
-impl fmt::Display for Position {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "line {}, column {}", self.line, self.column)
-    }
-}
-
-impl Position {
-    /// The place of the byte `offset`; an offset beyond the end means the end.
-    #[must_use]
-    pub fn of(text: &str, offset: usize) -> Self {
-        let before = text.get(..floor_boundary(text, offset)).unwrap_or(text);
-        let line = before.matches('\n').count() + 1;
-        let column = before.rsplit('\n').next().unwrap_or("").chars().count() + 1;
-        Self { line, column }
-    }
-}
 
 /// Reads bytes as text.
 ///
@@ -143,14 +119,6 @@ pub fn indent_of(text: &str, at: usize) -> &str {
 #[must_use]
 pub fn is_blank(text: &str, range: Range<usize>) -> bool {
     text.get(range).is_some_and(|piece| piece.trim().is_empty())
-}
-
-fn floor_boundary(text: &str, offset: usize) -> usize {
-    let mut offset = offset.min(text.len());
-    while !text.is_char_boundary(offset) {
-        offset -= 1;
-    }
-    offset
 }
 
 #[cfg(test)]

@@ -8,6 +8,7 @@ use std::time::Duration;
 use thiserror::Error;
 
 use crate::printable::printable;
+use crate::printable::seconds;
 use crate::settings::{BaseUrlError, Budget, RelativePath, Source};
 use crate::token::TokenError;
 use crate::transport::{Failure, TlsMaterialError, TransportError};
@@ -233,12 +234,6 @@ pub fn refused_fields(body: &[u8]) -> Vec<String> {
     fields
 }
 
-/// A duration for people: whole or decimal seconds.
-pub fn seconds(duration: &Duration) -> String {
-    let seconds = (duration.as_secs_f64() * 10.0).round() / 10.0;
-    format!("{seconds} s")
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -257,11 +252,5 @@ mod tests {
             error.to_string(),
             "The F5 service answered HTTP 302 (a redirect, which is never followed with the token), pointing to https://login.example."
         );
-    }
-
-    #[test]
-    fn seconds_are_short() {
-        assert_eq!(seconds(&Duration::from_secs(10)), "10 s");
-        assert_eq!(seconds(&Duration::from_millis(667)), "0.7 s");
     }
 }

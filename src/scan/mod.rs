@@ -9,6 +9,6 @@ mod request;
 pub mod response;
 
 pub use client::{MAX_CHARACTERS, ScanClient, ScanJob};
-pub use error::{ScanError, StatusError, seconds};
+pub use error::{ScanError, StatusError};
 pub use report::{Outcome, ScanReport, ScannerOutcome, ScannerResult};
 pub use request::{Metadata, ScanDirection};

@@ -9,6 +9,10 @@ use std::fmt;
 
 pub use finder::SecretFinder;
 
+/// The variables that hold secrets, which the model's commands need not see. Not the settings: a Codex that is started
+/// by a command would lose its fail mode.
+pub const SECRET_VARIABLES: [&str; 2] = ["F5_GUARDRAILS_API_TOKEN", "F5_GLOBAL_API_TOKEN"];
+
 /// A secret string. `Debug` prints its length only; there is no `Display`.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Secret(String);

@@ -16,12 +16,13 @@ use std::time::Duration;
 pub use base_url::{BaseUrl, BaseUrlError, PlainHttp, is_loopback_host};
 pub use proxies::{ProxySettings, ProxyVariable};
 pub(crate) use setting::home_relative;
-pub use setting::{Env, Given, RelativePath, Setting, Source};
+pub use setting::{Given, RelativePath, Setting, Source};
 use values::{FailMode, FlaggedOutput, LogLevel, SystemStore};
 
-use crate::codex::System;
 use crate::codex::home::{CodexHome, NoHome};
 use crate::secret::Secret;
+use crate::system::Env;
+use crate::system::System;
 
 /// Where scans go when nobody says otherwise.
 pub const DEFAULT_BASE_URL: &str = "https://www.us1.calypsoai.app";

@@ -3,7 +3,7 @@
 use std::ffi::OsString;
 use std::fmt;
 
-use super::Env;
+use crate::system::Env;
 
 /// A variable that is set, with its text. `Debug` shows the name only: the text may hold a password.
 #[derive(Clone, PartialEq, Eq)]

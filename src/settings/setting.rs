@@ -1,12 +1,10 @@
 //! One setting: its value, where it came from, and what was wrong with what the user wrote.
 
+use crate::system::Env;
 use std::ffi::OsString;
 use std::fmt;
 use std::ops::Deref;
 use std::path::PathBuf;
-
-/// Looks up one environment variable. Passed by parameter, so that tests bring their own environment.
-pub type Env<'a> = &'a dyn Fn(&str) -> Option<OsString>;
 
 /// Where a setting's value came from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -6,6 +6,7 @@ mod unix;
 #[cfg(windows)]
 mod windows;
 
+use std::io::{self, Write};
 use std::time::Duration;
 
 #[cfg(unix)]
@@ -44,4 +45,20 @@ impl BlockBy {
 /// Async-signal-safe on Unix.
 pub fn write_within(stream: Stream, bytes: &[u8], limit: Duration) -> usize {
     platform::write_within(stream, bytes, limit)
+}
+
+/// Writes to stdout. Nothing can be done about a closed one.
+pub fn say(text: &str) {
+    let mut stdout = io::stdout().lock();
+    let _ = stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush());
+}
+
+/// Writes a line to stdout.
+pub fn say_line(line: &str) {
+    say(&format!("{line}\n"));
+}
+
+/// Writes a line to stderr.
+pub fn say_error(text: &str) {
+    let _ = writeln!(io::stderr(), "{text}");
 }

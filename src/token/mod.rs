@@ -21,7 +21,8 @@ use saved::SavedTokens;
 use store::{Manner, Store, StoreError};
 
 use crate::secret::Secret;
-use crate::settings::{BaseUrl, Env, Setting, Settings, Source};
+use crate::settings::{BaseUrl, Setting, Settings, Source};
+use crate::system::Env;
 
 /// The system's store gets no more time than this, and less where the deadline is nearer.
 pub const STORE_TIME: Duration = Duration::from_secs(2);

@@ -13,7 +13,7 @@ use super::{Entry, TokenError};
 use crate::access::Privilege;
 use crate::file_edit::{FileEditError, NewFile, write_own};
 use crate::secret::Secret;
-use crate::settings::Env;
+use crate::system::Env;
 
 /// The form of the file; another number is a later f5-guard's.
 const VERSION: u32 = 1;

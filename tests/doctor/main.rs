@@ -11,7 +11,7 @@ mod user;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use f5_guard::hook::Event;
+use f5_guard::event::Event;
 use f5_guard::registration::{Launcher, Registration, RegistrationOptions};
 use f5_stand_in::f5::{F5, TOKEN, Verdict};
 use libtest_mimic::{Arguments, Trial};

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use clap::CommandFactory;
 use f5_guard::cli::Cli;
-use f5_guard::doctor::FindingId;
+use f5_guard::commands::doctor::finding::FindingId;
 use f5_guard::settings::{
     DEFAULT_BASE_URL, DEFAULT_MAX_SCAN_LENGTH, DEFAULT_TIMEOUT, HOOK_TIMEOUT, LONGEST_UNREGISTERED_TIMEOUT,
     STALL_ROOM,

@@ -7,7 +7,7 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
-use f5_guard::hook::Event;
+use f5_guard::event::Event;
 use f5_guard::registration::{ConfigFile, OurPlaces, registered};
 use f5_stand_in::f5::{F5, TOKEN, Verdict};
 use serde_json::{Value, json};

@@ -9,14 +9,14 @@ use std::process::Command;
 use std::time::Duration;
 
 use f5_guard::access::Privilege;
-use f5_guard::codex::System;
 use f5_guard::codex::app_server::AppServer;
 use f5_guard::codex::home::{CodexHome, Origin};
 use f5_guard::codex::layers::{self, ConfigVerdict, HooksFeature, OnlyManaged, Strictness};
 use f5_guard::codex::listing::{FolderHooks, HookListing};
 use f5_guard::codex::locate::{self, Codex};
-use f5_guard::codex::process::{self, End};
 use f5_guard::codex::trust::{self, Review, Standing, SwitchedOff};
+use f5_guard::process::{self, End};
+use f5_guard::system::System;
 use tempfile::TempDir;
 
 const LIMIT: Duration = Duration::from_secs(60);

@@ -4,12 +4,14 @@ use std::io::{self, Read};
 use std::sync::OnceLock;
 use std::time::Instant;
 
-use crate::abort;
+use super::abort;
+use crate::event::Event;
 use crate::hook::payload::{self, MAX_PAYLOAD};
-use crate::hook::{Assessment, Event, Failure, Payload, PayloadError};
+use crate::hook::{Assessment, Failure, Payload, PayloadError};
 use crate::phase;
 use crate::scan::{Metadata, ScanClient, ScanDirection, ScanError, ScanJob, ScanReport};
-use crate::settings::{Env, Settings};
+use crate::settings::Settings;
+use crate::system::Env;
 use crate::token;
 
 /// What is known about the call once its payload was looked at.

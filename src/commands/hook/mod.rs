@@ -3,6 +3,7 @@
 //! The work runs under supervision, so that a hang or a panic anywhere in it still becomes an answer. The log
 //! file is written after the answer.
 
+mod abort;
 mod call;
 mod reply;
 mod unusable;
@@ -18,17 +19,18 @@ use call::{Call, assess, drain_stdin, event_on_stdin};
 use reply::Reply;
 use unusable::{named_event, strictest_fail_mode, usage_problem, wants_help};
 
-use crate::abort;
 use crate::cli::HookArgs;
-use crate::hook::{Assessment, Event, Failure, Policy};
+use crate::event::Event;
+use crate::hook::{Assessment, Failure, Policy};
 use crate::interrupt;
 use crate::logging::{self, Decided, Stderr};
 use crate::phase;
 use crate::scan::ScanError;
 use crate::settings::values::{FailMode, FlaggedOutput};
-use crate::settings::{ANSWER_TIME, Env, Overrides, Settings, fail_mode};
+use crate::settings::{ANSWER_TIME, Overrides, Settings, fail_mode};
 use crate::stdio::json_waits_on_stdin;
 use crate::supervise::{Interrupted, supervise};
+use crate::system::Env;
 
 /// The log gets no more time than this after the answer: the process must end before the hook's timeout.
 const LOG_TIME: Duration = Duration::from_millis(200);

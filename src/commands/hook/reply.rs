@@ -3,10 +3,11 @@
 use std::process::ExitCode;
 use std::time::Duration;
 
+use super::abort;
 use super::call::Call;
-use crate::abort;
+use crate::event::Event;
 use crate::hook::message::{Subject, words};
-use crate::hook::{Action, Assessment, Event, Policy, answer, decide};
+use crate::hook::{Action, Assessment, Policy, answer, decide};
 use crate::stdio::{BlockBy, Stream, stderr_is_stdout, stdout_is_lost, write_within};
 
 /// So long each stream is waited for, where nobody takes what is written. An answer fits into an empty pipe.

@@ -5,7 +5,7 @@ use std::ffi::OsString;
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 
 use crate::cli::hook_event;
-use crate::hook::Event;
+use crate::event::Event;
 use crate::printable::printable;
 use crate::settings::values::FailMode;
 

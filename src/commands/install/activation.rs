@@ -4,19 +4,20 @@ use std::fs;
 use std::path::Path;
 use std::time::Duration;
 
-use crate::codex::System;
+use super::codex::CODEX_TIME;
 use crate::codex::app_server::{AppServer, AppServerError};
 use crate::codex::layers::{self, HooksFeature, OnlyManaged};
 use crate::codex::listing::{EventName, FolderHooks, HookListing, Waiting};
 use crate::codex::locate::Codex;
 use crate::codex::trust::{self, Review, Standing, SwitchedOff};
-use crate::commands::setup::{CODEX_TIME, PATIENCE};
-use crate::hook::Event;
+use crate::event::Event;
+use crate::installation::PATIENCE;
 use crate::installation::{
     ConfigPlace, Layer, Ledger, OurFolder, Surroundings, new_file, remember_trust, source_spellings,
     state_keys_in, user_files,
 };
 use crate::registration::{HookDefinition, OurPlaces, Owner, Registration, owner_of};
+use crate::system::System;
 
 /// Whether to trust the hooks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use super::kept::Kept;
 use super::options::OptionError;
-use crate::commands::setup::TargetError;
+use crate::commands::install::target::TargetError;
 use crate::file_edit::FileEditError;
 use crate::installation::{LaunchError, ProtectError, SurroundingsError};
 use crate::registration::{CommandError, DocumentError};

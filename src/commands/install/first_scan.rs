@@ -7,7 +7,8 @@ use std::time::Instant;
 
 use super::summary::FirstScan;
 use crate::registration::RegistrationOptions;
-use crate::settings::{Env, Overrides, Settings};
+use crate::settings::{Overrides, Settings};
+use crate::system::Env;
 use crate::token;
 
 /// Whether hooks with these options find a token. One that is there and can't be used is for the smoke test to explain.

@@ -8,8 +8,9 @@ use super::scopes::Plan;
 use crate::cli::InstallArgs;
 use crate::file_edit::Snapshot;
 use crate::installation::Scope;
-use crate::registration::{ConfigFile, SECRET_VARIABLES, hidden_names, hides};
-use crate::settings::Env;
+use crate::registration::{ConfigFile, hidden_names, hides};
+use crate::secret::SECRET_VARIABLES;
+use crate::system::Env;
 
 /// The variables to hide: those of `--hide-token`, or of a yes on the terminal. Only in the user's own file: of several
 /// layers' lists Codex takes one, so that another would uncover what the user hides.

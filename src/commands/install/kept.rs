@@ -119,7 +119,7 @@ mod tests {
     use super::*;
 
     use crate::cli::Enforced;
-    use crate::hook::Event;
+    use crate::event::Event;
 
     fn complete(given: Enforced, commands: &[&str]) -> (InstallArgs, Kept) {
         let mut args = InstallArgs { enforced: given, ..InstallArgs::default() };

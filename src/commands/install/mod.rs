@@ -5,6 +5,7 @@
 //! [`crate::registration`].
 
 mod activation;
+mod codex;
 mod error;
 mod first_scan;
 mod hide_token;
@@ -13,6 +14,8 @@ mod options;
 mod print;
 mod scopes;
 mod summary;
+mod target;
+pub mod uninstall;
 
 use std::io::{self, BufRead, IsTerminal, Write};
 use std::path::{Path, PathBuf};
@@ -25,19 +28,20 @@ use kept::Kept;
 use scopes::Plan;
 use summary::{FirstScan, Report};
 
-use super::setup::{self, CODEX_TIME, PATIENCE, find_codex, say, say_error};
+use self::codex::{CODEX_TIME, find_codex};
 use crate::cli::{InstallArgs, LoginArgs, TokenService};
 use crate::codex::home::{CodexHome, Origin};
 use crate::codex::listing::HookListing;
 use crate::codex::locate::{self, Codex, LocateError};
 use crate::file_edit::{install_binary, keep_as_backup, running_program, temporary_folder};
 use crate::installation::{
-    ConfigPlace, Edit, Ledger, Scope, Surroundings, carry_out, managed_folder, prepare, protected_folder,
-    python_scripts, stamp, state_keys_in,
+    ConfigPlace, Edit, Ledger, PATIENCE, Scope, Surroundings, carry_out, managed_folder, prepare,
+    protected_folder, python_scripts, stamp, state_keys_in,
 };
 use crate::printable::printable;
 use crate::registration::{RegistrationOptions, trusts_any};
-use crate::settings::Env;
+use crate::stdio::{say, say_error};
+use crate::system::Env;
 
 const PROCESS_ENV: Env<'static> = &|name| std::env::var_os(name);
 
@@ -62,7 +66,7 @@ fn install(args: &InstallArgs) -> Result<(), InstallError> {
         say(&print::document(args, print, &options, &surroundings)?);
         return Ok(());
     }
-    let scope = setup::scope(&args.target, surroundings.system)?;
+    let scope = target::scope(&args.target, surroundings.system)?;
     if args.also_user && scope == Scope::System {
         return Err(InstallError::AlsoUser);
     }
@@ -70,7 +74,7 @@ fn install(args: &InstallArgs) -> Result<(), InstallError> {
         return Err(InstallError::HideTokenScope);
     }
     let managed = managed_folder(surroundings.system, &scopes::managed_dir(args, &surroundings)?);
-    setup::places(scope, &surroundings, &args.target, &managed)?;
+    target::places(scope, &surroundings, &args.target, &managed)?;
     let mut args = args.clone();
     let registered = scopes::registered_commands(&args, &surroundings)?;
     let kept = Kept::complete(&mut args, &registered);

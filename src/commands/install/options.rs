@@ -8,7 +8,8 @@ use crate::access::Privilege;
 use crate::cli::InstallArgs;
 use crate::registration::RegistrationOptions;
 use crate::settings::values::{FailMode, switch};
-use crate::settings::{Env, Overrides, Settings, Source};
+use crate::settings::{Overrides, Settings, Source};
+use crate::system::Env;
 use crate::transport::load_trust;
 
 /// Whether the values are for this machine, or for another one that they can't be tried on.

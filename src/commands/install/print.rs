@@ -4,9 +4,9 @@ use std::path::Path;
 
 use super::InstallError;
 use crate::cli::{InstallArgs, Print, Scope};
-use crate::codex::System;
 use crate::installation::{Surroundings, default_managed_dir, launcher, plain};
 use crate::registration::{Launcher, ManagedDirs, Registration, RegistrationOptions, render};
+use crate::system::System;
 
 /// Renders what `args` ask for.
 pub fn document(

@@ -3,10 +3,9 @@
 use std::path::{Path, PathBuf};
 
 use super::summary::Report;
+use super::target::{self, needs_administrator, project_folder};
 use super::{InstallError, print};
 use crate::cli::{Format, InstallArgs};
-use crate::codex::System;
-use crate::commands::setup::{self, needs_administrator, project_folder};
 use crate::file_edit::{FileEditError, NewFile};
 use crate::installation::{
     ConfigPlace, Goal, Layer, OurFolder, Privilege, RegisteredCommand, Scope, Surroundings, is_registered,
@@ -17,6 +16,7 @@ use crate::printable::printable;
 use crate::registration::{
     Launcher, ManagedDirs, OurPlaces, Registration, RegistrationOptions, is_windows_safe,
 };
+use crate::system::System;
 
 /// One installation, decided on and not yet made.
 pub struct Plan<'a> {
@@ -47,7 +47,7 @@ impl<'a> Plan<'a> {
         options: &RegistrationOptions,
         surroundings: &'a Surroundings,
     ) -> Result<Self, InstallError> {
-        let scope = setup::scope(&args.target, surroundings.system)?;
+        let scope = target::scope(&args.target, surroundings.system)?;
         match scope {
             Scope::User => Self::user(args, options, surroundings),
             Scope::Project => Self::project(args, options, surroundings),
@@ -247,7 +247,7 @@ pub fn registered_commands(
     surroundings: &Surroundings,
 ) -> Result<Vec<RegisteredCommand>, InstallError> {
     let managed = surroundings.installed_managed_dir().map(|dir| managed_folder(surroundings.system, &dir));
-    let scope = setup::scope(&args.target, surroundings.system)?;
+    let scope = target::scope(&args.target, surroundings.system)?;
     let places = surroundings.our_places(scope.layer(), managed.as_ref());
     let files: Vec<ConfigPlace> = match scope {
         Scope::User => user_files(&surroundings.home).into(),

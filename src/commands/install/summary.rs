@@ -9,7 +9,7 @@ use crate::codex::trust::Standing;
 use crate::file_edit::BinaryInstall;
 use crate::installation::{Edit, Scope};
 use crate::printable::printable;
-use crate::settings::Env;
+use crate::system::Env;
 
 /// What was done.
 #[derive(Debug, Default)]

@@ -10,7 +10,8 @@ use crate::installation::{
 };
 use crate::printable::printable;
 use crate::registration::hook_call;
-use crate::settings::{BaseUrl, Env, Overrides, PlainHttp, Settings, Source};
+use crate::settings::{BaseUrl, Overrides, PlainHttp, Settings, Source};
+use crate::system::Env;
 use crate::token::{Entry, Kind};
 
 /// Where `dump-config` reads from when nobody says otherwise.

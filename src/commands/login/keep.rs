@@ -4,7 +4,7 @@ use std::time::Instant;
 
 use super::may_ask;
 use crate::secret::Secret;
-use crate::settings::Env;
+use crate::system::Env;
 use crate::token::saved::SavedTokens;
 use crate::token::store::{self, Manner, Store, StoreError};
 use crate::token::{Entry, Kind, Place, STORE_TIME};

@@ -6,7 +6,6 @@
 mod address;
 mod ask;
 mod keep;
-mod report;
 mod status;
 mod verify;
 
@@ -16,13 +15,13 @@ use std::time::{Duration, Instant};
 
 use address::Service;
 use keep::Keeper;
-use report::{say, say_error};
 use verify::Verified;
 
 use crate::cli::{LoginArgs, LogoutArgs, TokenService};
 use crate::logging;
 use crate::secret::Secret;
-use crate::settings::Env;
+use crate::stdio::{say_error, say_line};
+use crate::system::Env;
 use crate::token::Kind;
 
 const PROCESS_ENV: Env<'static> = &|name| std::env::var_os(name);
@@ -53,10 +52,10 @@ pub fn logout(args: &LogoutArgs) -> ExitCode {
     let done = Service::of(&asked, PROCESS_ENV).and_then(|service| {
         let removed = keep::remove(&service.entry, PROCESS_ENV, Instant::now() + PATIENCE)?;
         if removed.is_empty() {
-            say(&format!("No token is stored for {}.", service.entry.origin));
+            say_line(&format!("No token is stored for {}.", service.entry.origin));
         }
         for place in removed {
-            say(&format!("Removed the token for {} from {place}.", service.entry.origin));
+            say_line(&format!("Removed the token for {} from {place}.", service.entry.origin));
         }
         say_others(&service);
         Ok(())
@@ -77,12 +76,12 @@ fn login(args: &LoginArgs, service: &Service) -> Result<bool, String> {
             "there is no terminal to ask on. Give the token on stdin: `f5-guard login --stdin <FILE`.".into(),
         );
     }
-    say(&format!("Service  {} ({})", service.shown(), service.from));
+    say_line(&format!("Service  {} ({})", service.shown(), service.from));
     let keeper = match Keeper::choose(args.file, PROCESS_ENV) {
         Ok(keeper) => keeper,
         // Before a token was typed for nothing.
         Err(why) if terminal && !args.stdin => {
-            say(&format!("There is no secret store to keep the token in: {why}."));
+            say_line(&format!("There is no secret store to keep the token in: {why}."));
             if !ask::yes(&format!("Keep it in a file instead? {} [y/N] ", keep::WHAT_A_FILE_MEANS)) {
                 return Err("nothing was stored.".into());
             }
@@ -95,9 +94,9 @@ fn login(args: &LoginArgs, service: &Service) -> Result<bool, String> {
             ));
         }
     };
-    say(&format!("Kept in  {}, for this address only", keeper.place()));
+    say_line(&format!("Kept in  {}, for this address only", keeper.place()));
     if args.file {
-        say(&format!("         {}", keep::WHAT_A_FILE_MEANS));
+        say_line(&format!("         {}", keep::WHAT_A_FILE_MEANS));
     }
     let token = if args.stdin { ask::from_stdin()? } else { ask::without_echo(&service.question())? };
     check(&token)?;
@@ -108,7 +107,7 @@ fn login(args: &LoginArgs, service: &Service) -> Result<bool, String> {
         }
     }
     keeper.keep(&service.entry, &token, Instant::now() + PATIENCE)?;
-    say(&format!("Stored: {}", stored_words(service)));
+    say_line(&format!("Stored: {}", stored_words(service)));
     say_others(service);
     Ok(true)
 }
@@ -126,19 +125,19 @@ fn stored_words(service: &Service) -> &'static str {
 fn is_worth_keeping(verified: &Verified, asks: bool) -> bool {
     match verified {
         Verified::Works(words) => {
-            say(&format!("[ok]     {words}"));
+            say_line(&format!("[ok]     {words}"));
             true
         }
         Verified::Objected(words) => {
-            say(&format!("[warn]   {words}"));
+            say_line(&format!("[warn]   {words}"));
             true
         }
         Verified::Refused(words) => {
-            say(&format!("[FAIL]   {words}"));
+            say_line(&format!("[FAIL]   {words}"));
             false
         }
         Verified::Unknown(words) => {
-            say(&format!("[FAIL]   {words}"));
+            say_line(&format!("[FAIL]   {words}"));
             asks && ask::yes("The token could not be tried. Store it all the same? [y/N] ")
         }
     }
@@ -163,7 +162,7 @@ fn check(token: &Secret) -> Result<(), String> {
 /// Says which other source comes before the stored token.
 fn say_others(service: &Service) {
     if let Some(first) = service.source_before_the_store(PROCESS_ENV) {
-        say(&format!("Note     {first}"));
+        say_line(&format!("Note     {first}"));
     }
 }
 

@@ -3,19 +3,20 @@
 use std::time::Instant;
 
 use super::address::Service;
-use super::report::say;
 use super::verify::{self, Verified};
 use super::{PATIENCE, may_ask};
 use crate::commands::dump_config::global_token;
 use crate::scan::ScanError;
 use crate::secret::Secret;
-use crate::settings::{Env, Source};
+use crate::settings::Source;
+use crate::stdio::say_line;
+use crate::system::Env;
 use crate::token::store::{self, Manner};
 use crate::token::{self, Kind, STORE_TIME};
 
 /// Whether the token works.
 pub fn report(service: &Service, env: Env<'_>) -> Result<bool, String> {
-    say(&format!("Service  {} ({})", service.shown(), service.from));
+    say_line(&format!("Service  {} ({})", service.shown(), service.from));
     // On a terminal macOS may ask for the permission that hooks can't ask for.
     let (manner, patience) =
         if may_ask() { (Manner::MayAsk, PATIENCE) } else { (Manner::Silent, STORE_TIME) };
@@ -26,17 +27,17 @@ pub fn report(service: &Service, env: Env<'_>) -> Result<bool, String> {
     let (token, from) = match found {
         Ok(found) => found,
         Err((cause, fix)) => {
-            say(&format!("[FAIL]   {cause}\n         Fix: {fix}"));
+            say_line(&format!("[FAIL]   {cause}\n         Fix: {fix}"));
             return Ok(false);
         }
     };
-    say(&format!("Token    {from} ({} characters)", token.length()));
+    say_line(&format!("Token    {from} ({} characters)", token.length()));
     let (mark, words, works) = match verify::verify(service, &token) {
         Verified::Works(words) => ("[ok]  ", words, true),
         Verified::Objected(words) => ("[warn]", words, true),
         Verified::Refused(words) | Verified::Unknown(words) => ("[FAIL]", words, false),
     };
-    say(&format!("{mark}   {words}"));
+    say_line(&format!("{mark}   {words}"));
     Ok(works)
 }
 

@@ -3,13 +3,14 @@
 use std::time::Duration;
 
 use super::address::Service;
+use crate::commands::dump_config::{PageSource, Service as ConfigService};
 use crate::commands::smoketest::{Checks, PROMPT, Scan};
-use crate::dump::{PageSource, Service as ConfigService};
 use crate::printable::printable;
 use crate::scan::ScanError;
 use crate::secret::Secret;
-use crate::settings::{Env, Setting, Source};
+use crate::settings::{Setting, Source};
 use crate::supervise::supervise;
+use crate::system::Env;
 use crate::token::Kind;
 use crate::transport::Transport;
 use crate::transport::watch::Watch;

@@ -9,7 +9,8 @@ use url::Url;
 
 use super::Scan;
 use crate::scan::ScanError;
-use crate::settings::{Env, Settings};
+use crate::settings::Settings;
+use crate::system::Env;
 use crate::tls_diagnostics::{Chain, Facts, Os, Report, Trust, environment_report, name_servers};
 use crate::transport::fault::Fault;
 use crate::transport::proxy::route;

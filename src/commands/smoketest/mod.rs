@@ -16,7 +16,8 @@ use report::{Format, Report};
 
 use crate::cli::{SmoketestArgs, VerboseHttp};
 use crate::logging;
-use crate::settings::{Env, Overrides, Settings, Source};
+use crate::settings::{Overrides, Settings, Source};
+use crate::system::Env;
 use crate::token;
 use crate::transport::watch::Watch;
 use crate::transport::{Bodies, ExchangeLog};

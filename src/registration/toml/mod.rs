@@ -9,7 +9,7 @@ use serde_json::Value as Json;
 use toml_edit::{Document, Item, TableLike, Value};
 
 use super::error::DocumentError;
-use super::text::Position;
+use super::position::Position;
 
 /// What the text says, with dates and numbers that JSON has no form for as strings: it only serves to compare and to
 /// find hooks, never to write.

@@ -17,7 +17,7 @@ use std::time::{Duration, Instant};
 use nix::sys::socket::{self, AddressFamily, SockFlag, SockType, UnixAddr, setsockopt, socket, sockopt};
 use nix::sys::time::{TimeVal, TimeValLike};
 
-use crate::settings::Env;
+use crate::system::Env;
 pub use wire::{Body, Cursor, Malformed};
 use wire::{Kind, Message};
 

@@ -13,9 +13,9 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use super::Entry;
-use crate::scan::seconds;
+use crate::printable::seconds;
 use crate::secret::Secret;
-use crate::settings::Env;
+use crate::system::Env;
 
 /// Whether the store may talk to the user.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

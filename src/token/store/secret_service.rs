@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use super::dbus::{Address, Body, Bus, BusError, Cursor, Malformed, Method, addresses};
 use super::{Entry, Manner, Store, StoreError};
 use crate::secret::Secret;
-use crate::settings::Env;
+use crate::system::Env;
 use crate::token::Kind;
 
 const NAME: &str = "the Secret Service";

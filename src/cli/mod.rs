@@ -1,0 +1,287 @@
+//! The command line: structs for clap, no behaviour.
+
+mod install;
+mod login;
+mod reference;
+
+use std::ffi::OsString;
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+use crate::event::Event;
+use crate::settings::Overrides;
+
+pub use install::{Enforced, Format, InstallArgs, Print, Scope, Target, UninstallArgs};
+pub use login::{LoginArgs, LogoutArgs, TokenService};
+pub use reference::{CompletionsArgs, ManArgs};
+
+/// Puts F5 AI Guardrails between OpenAI Codex and your machine.
+#[derive(Debug, Parser)]
+#[command(name = "f5-guard", version, about, after_help = ENVIRONMENT, disable_help_subcommand = true)]
+pub struct Cli {
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// What to do.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Hook for the user's prompt: reads Codex's payload on stdin and answers it
+    #[command(after_help = ENVIRONMENT)]
+    UserPromptSubmit(HookArgs),
+    /// Hook for a tool's input
+    #[command(after_help = ENVIRONMENT)]
+    PreToolUse(HookArgs),
+    /// Hook for a tool's output
+    #[command(after_help = ENVIRONMENT)]
+    PostToolUse(HookArgs),
+    /// Hook for the final assistant message, of the agent and of its sub-agents
+    #[command(after_help = ENVIRONMENT)]
+    Stop(HookArgs),
+    /// Installs this binary and registers the five hooks with Codex; at the end it says whether you are protected
+    #[command(after_help = INSTALL_HELP)]
+    Install(InstallArgs),
+    /// Takes the hooks, their trust and the binary out again
+    Uninstall(UninstallArgs),
+    /// Stores the API token where every Codex of yours finds it, and says whether it works
+    #[command(after_help = login::LOGIN_HELP)]
+    Login(LoginArgs),
+    /// Removes a token that `login` stored
+    Logout(LogoutArgs),
+    /// Writes the service's configuration, without its secrets, to a file for support
+    #[command(after_help = DUMP_ENVIRONMENT)]
+    DumpConfig(DumpConfigArgs),
+    /// Says whether Codex runs the five hooks and they scan, what is wrong, and how to mend it
+    #[command(after_help = DOCTOR_HELP)]
+    Doctor(DoctorArgs),
+    /// Scans a greeting with the settings that the hooks would use, and says step by step what works
+    #[command(after_help = ENVIRONMENT)]
+    Smoketest(SmoketestArgs),
+    /// Writes a shell's completion script to stdout
+    Completions(CompletionsArgs),
+    /// Writes the manual page to stdout
+    Man(ManArgs),
+}
+
+/// Options of `dump-config`.
+#[derive(Debug, Clone, Args)]
+pub struct DumpConfigArgs {
+    /// Address of the F5 service, with or without /backend/v1
+    #[arg(long, value_name = "URL")]
+    pub base_url: Option<OsString>,
+    /// The file to write, which only you may read; - for stdout
+    #[arg(long, value_name = "FILE", default_value = "f5_guardrails_config_dump.redacted.json")]
+    pub output: PathBuf,
+    /// Also tell of this project which providers it has added, may use and has enabled; may be given again
+    #[arg(long, value_name = "NAME|ID|FRIENDLY_ID")]
+    pub project: Vec<String>,
+}
+
+/// Options of `doctor`.
+#[derive(Debug, Clone, Default, Args)]
+pub struct DoctorArgs {
+    /// Write one JSON object instead of text
+    #[arg(long)]
+    pub json: bool,
+    /// Do not ask the F5 service for a scan
+    #[arg(long)]
+    pub offline: bool,
+    /// The Codex to ask, instead of the one that is found
+    #[arg(long, value_name = "FILE")]
+    pub codex: Option<PathBuf>,
+}
+
+/// How the service is reached. A setting given here wins over the environment; the values are read as settings are.
+#[derive(Debug, Clone, Default, Args)]
+pub struct ServiceArgs {
+    /// Address of the F5 service, with or without /backend/v1
+    #[arg(long, value_name = "URL")]
+    pub base_url: Option<OsString>,
+    /// F5 project: uuid or friendly id
+    #[arg(long, value_name = "ID")]
+    pub project_id: Option<OsString>,
+    /// Seconds for one whole scan, retries included
+    #[arg(long, value_name = "SECONDS")]
+    pub timeout: Option<OsString>,
+    /// PEM file with the only root certificates to trust
+    #[arg(long, value_name = "FILE")]
+    pub ca_bundle: Option<OsString>,
+    /// File with the API token, instead of every other source of it
+    #[arg(long, value_name = "FILE")]
+    pub token_file: Option<OsString>,
+}
+
+/// Options of the hook subcommands. An unusable value falls to the safe side instead of ending the process.
+#[derive(Debug, Clone, Default, Args)]
+pub struct HookArgs {
+    /// What happens to content that could not be scanned: open (it goes ahead) or closed (it is blocked)
+    #[arg(long, value_name = "MODE")]
+    pub fail_mode: Option<OsString>,
+    /// Withhold flagged tool output instead of warning about it
+    #[arg(long, value_name = "BOOL", num_args = 0..=1, default_missing_value = "true")]
+    pub post_strict: Option<OsString>,
+    #[command(flatten)]
+    pub service: ServiceArgs,
+    /// Written by older versions: the timeout in seconds that the hook is registered with. Never an error
+    #[arg(long, value_name = "SECONDS", hide = true, num_args = 0..=1, default_missing_value = "", allow_negative_numbers = true)]
+    pub hook_timeout: Option<OsString>,
+}
+
+/// Options of `smoketest`. Address, project, timeout and CA bundle can be given as a registered hook command
+/// carries them; they win over the environment.
+#[derive(Debug, Clone, Default, Args)]
+pub struct SmoketestArgs {
+    /// Exit with 0 also when something does not work
+    #[arg(long)]
+    pub no_fail: bool,
+    /// Write one JSON object instead of text
+    #[arg(long)]
+    pub json: bool,
+    #[command(flatten)]
+    pub service: ServiceArgs,
+    /// Explain the scan, above all why TLS fails here: environment, proxy, each step, the certificates
+    #[arg(long, help_heading = "Diagnostics")]
+    pub tls_diagnostics: bool,
+    /// Diagnose this host instead of the base URL's
+    #[arg(long, value_name = "HOST", requires = "tls_diagnostics", help_heading = "Diagnostics")]
+    pub tls_host: Option<String>,
+    /// Diagnose this port instead of the base URL's
+    #[arg(long, value_name = "PORT", requires = "tls_diagnostics", help_heading = "Diagnostics")]
+    pub tls_port: Option<u16>,
+    /// Show each HTTP exchange; with =body the bodies too. Tokens and cookies are left out
+    #[arg(
+        long,
+        value_name = "WHAT",
+        num_args = 0..=1,
+        require_equals = true,
+        default_missing_value = "heads",
+        help_heading = "Diagnostics"
+    )]
+    pub verbose_http: Option<VerboseHttp>,
+}
+
+/// How much of an HTTP exchange is shown.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum VerboseHttp {
+    Heads,
+    Body,
+}
+
+impl From<ServiceArgs> for Overrides {
+    fn from(args: ServiceArgs) -> Self {
+        Self {
+            base_url: args.base_url,
+            project_id: args.project_id,
+            timeout: args.timeout,
+            ca_bundle: args.ca_bundle,
+            token_file: args.token_file,
+            ..Self::default()
+        }
+    }
+}
+
+impl From<HookArgs> for Overrides {
+    fn from(args: HookArgs) -> Self {
+        Self {
+            fail_mode: args.fail_mode,
+            post_strict: args.post_strict,
+            hook_timeout: args.hook_timeout,
+            ..args.service.into()
+        }
+    }
+}
+
+/// A hook's options without the other subcommands.
+#[derive(Debug, Parser)]
+struct HookLine {
+    #[command(flatten)]
+    args: HookArgs,
+}
+
+/// The hook that a command line calls, where it is in order; anything else is for [`Cli`] to accept or refuse.
+///
+/// Codex calls hooks twice for every tool call, and setting up the options of all the other subcommands would take
+/// longer than most of what they do.
+#[must_use]
+pub fn hook_line(args: &[OsString]) -> Option<(Event, HookArgs)> {
+    let (_, line) = args.split_first()?;
+    let event = hook_event(line.first()?.to_str()?)?;
+    Some((event, HookLine::try_parse_from(line).ok()?.args))
+}
+
+/// The event that a hook subcommand's name stands for: for `stop` the agent's own.
+#[must_use]
+pub fn hook_event(subcommand: &str) -> Option<Event> {
+    Event::ALL.into_iter().find(|event| event.subcommand() == subcommand)
+}
+
+// The texts below are laid out by hand for terminals of 80 columns.
+
+const DUMP_ENVIRONMENT: &str = "\
+Environment:
+  F5_GLOBAL_API_TOKEN        global token; else the one that `f5-guard login
+                             --global` stored, else F5_GUARDRAILS_API_TOKEN,
+                             else CALYPSOAI_TOKEN
+  F5_GUARDRAILS_BASE_URL     address of the service [https://us1.calypsoai.app]
+
+The variables for TLS, proxies and the log are those of the hooks: see
+`f5-guard --help`.
+
+Exit code: 0 complete, 1 nothing written, 2 something could not be read (the
+file says what).";
+
+const INSTALL_HELP: &str = "\
+Run again, it keeps what the registered commands enforce, unless the option is
+given with another value. Of a repository's registration it keeps that only
+where you agree, on the terminal or with --keep-options.
+
+Exit code: 0 registered (the last lines say whether you are protected),
+1 nothing was registered.";
+
+const DOCTOR_HELP: &str = "\
+Run it in the folder and with the environment that Codex is started in. It
+changes no file of yours, asks Codex about its hooks, runs the registered
+commands on blank text, and scans one greeting with their settings.
+
+Exit code: 0 protected, 1 not protected, 2 it could not be found out.
+
+NO_COLOR is honoured. The variables are those of the hooks: see
+`f5-guard --help`.";
+
+const ENVIRONMENT: &str = "\
+Environment:
+  F5_GUARDRAILS_API_TOKEN    token of the F5 project; without it the one in the
+                             next file, or the one that login stored
+  F5_GUARDRAILS_API_TOKEN_FILE
+                             file with the token, which nobody else can write to
+  F5_GUARDRAILS_BASE_URL     address of the service
+                             [https://www.us1.calypsoai.app]
+  F5_GUARDRAILS_PROJECT_ID   project: uuid or friendly id
+  F5_GUARDRAILS_TIMEOUT      seconds for one whole scan, 0.1 to 3600 [10]
+  F5_GUARDRAILS_FAIL_MODE    open or closed: what happens to unscanned content
+                             [open]
+  F5_GUARDRAILS_POST_STRICT  true withholds flagged tool output [false]
+  F5_GUARDRAILS_MAX_SCAN_LENGTH
+                             characters in one request, 1000 to 2000000; longer
+                             content goes in pieces [50000]
+  F5_GUARDRAILS_ALLOW_HTTP   true accepts http:// for hosts other than this
+                             machine [false]
+  F5_GUARDRAILS_CA_BUNDLE    PEM file with root certificates; then
+                             REQUESTS_CA_BUNDLE, SSL_CERT_FILE, CURL_CA_BUNDLE
+                             are tried
+  F5_GUARDRAILS_USE_SYSTEM_CERT_STORE
+                             auto, true or false (built-in Mozilla roots) [auto]
+  F5_GUARDRAILS_CLIENT_CERT, F5_GUARDRAILS_CLIENT_KEY
+                             client certificate and key (PEM) for mutual TLS
+  F5_GUARDRAILS_LOG_LEVEL    off, error, warn, info, debug, trace [warn]
+  F5_GUARDRAILS_LOG_FILE     absolute path, for JSON lines; off disables
+                             [$CODEX_HOME/logs/f5_guardrails.log]
+  HTTPS_PROXY, HTTP_PROXY, ALL_PROXY, NO_PROXY (also in lower case),
+  SSL_CERT_DIR, SSLKEYLOGFILE, CODEX_HOME
+                             as usual
+
+Defaults stand in brackets. An empty variable counts as not set.";
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,367 @@
+//! Everything that the doctor looks at. Texts in here are already fit to be shown: no secrets, no control characters.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use super::finding::{FindingId, Severity};
+use crate::access::Writers;
+use crate::codex::layers::{ConfigVerdict, HookSwitches};
+use crate::codex::trust::Standing;
+use crate::event::Event;
+use crate::settings::Budget;
+use crate::system::System;
+
+/// All facts of one examination.
+#[derive(Debug, Clone)]
+pub struct Facts {
+    pub program: ThisProgram,
+    /// The folder of the session that was asked about.
+    pub folder: PathBuf,
+    /// What was not looked at because others can change it and this is root, as sentences without a full stop.
+    pub left_out: Vec<String>,
+    pub settings: Vec<SettingRow>,
+    pub codex: CodexFacts,
+    pub files: Vec<FileFacts>,
+    /// What runs f5-guard, or the Python integration: as Codex lists it or, where Codex could not be asked, as the files have it.
+    pub hooks: Vec<HookFacts>,
+    /// What looks like f5-guard and is not certain to be it, under whatever event.
+    pub lookalikes: Vec<LookalikeFacts>,
+    pub writable: Vec<WritableFacts>,
+    pub log: LogFacts,
+    pub desktop: DesktopToken,
+    pub visible: VisibleTokens,
+    pub background: BackgroundServer,
+    pub service: ServiceFacts,
+}
+
+/// This f5-guard.
+#[derive(Debug, Clone)]
+pub struct ThisProgram {
+    pub version: &'static str,
+    /// `None` where the system does not say.
+    pub path: Option<PathBuf>,
+    pub system: System,
+}
+
+/// What is known of Codex.
+#[derive(Debug, Clone)]
+pub struct CodexFacts {
+    /// The program, or why there is none.
+    pub program: Result<PathBuf, String>,
+    /// Its version, or why it is unknown. Means nothing without a program.
+    pub version: Result<String, String>,
+    /// Its home folder, or why it is unknown.
+    pub home: Result<HomeFacts, String>,
+    /// Whether it accepts its configuration; `None` where it was not asked.
+    pub config: Option<ConfigVerdict>,
+    /// The switches over all hooks; `None` where it could not be asked.
+    pub switches: Option<HookSwitches>,
+    /// What it said beside the hooks themselves, or why it could not be asked for them.
+    pub listing: Result<ListingFacts, String>,
+}
+
+/// Codex's home folder.
+#[derive(Debug, Clone)]
+pub struct HomeFacts {
+    pub path: PathBuf,
+    /// `CODEX_HOME`, or the default.
+    pub from: &'static str,
+    pub exists: Existence,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Existence {
+    Exists,
+    Missing,
+}
+
+/// What Codex told beside its hooks.
+#[derive(Debug, Clone, Default)]
+pub struct ListingFacts {
+    pub warnings: Vec<String>,
+    pub errors: Vec<String>,
+    pub unreadable: Vec<String>,
+}
+
+/// Whose layer something is registered in.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Layer {
+    User,
+    Project,
+    /// The system's files, managed preferences, the cloud's policies: the word that Codex has for it.
+    Administrator(String),
+    /// Another of Codex's words (a plugin, the session's own flags).
+    Other(String),
+}
+
+impl Layer {
+    /// The word of the report.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        match self {
+            Self::User => "user",
+            Self::Project => "project",
+            Self::Administrator(word) | Self::Other(word) => word,
+        }
+    }
+
+    /// The command that renews the registration in this layer.
+    pub(super) fn install(&self) -> String {
+        match self {
+            Self::Project => "Run `f5-guard install --scope project`".to_owned(),
+            Self::Administrator(word) if word == "system" => {
+                "Run `f5-guard install --scope system` as an administrator".to_owned()
+            }
+            Self::Administrator(word) => format!("Ask whoever manages the {word} policy to renew it"),
+            Self::User => "Run `f5-guard install`".to_owned(),
+            Self::Other(word) => format!("Correct the hook in the layer `{word}`"),
+        }
+    }
+
+    /// How an entry of this layer is taken away.
+    pub(super) fn uninstall(&self) -> String {
+        match self {
+            Self::Project => "`f5-guard uninstall --scope project`".to_owned(),
+            Self::User => "`f5-guard uninstall --scope user`".to_owned(),
+            Self::Administrator(word) if word == "system" => "`f5-guard uninstall --scope system`".to_owned(),
+            Self::Administrator(word) | Self::Other(word) => format!("a change of the layer `{word}`"),
+        }
+    }
+}
+
+/// A file that can hold hooks.
+#[derive(Debug, Clone)]
+pub struct FileFacts {
+    pub path: PathBuf,
+    pub layer: Layer,
+    pub content: FileContent,
+}
+
+#[derive(Debug, Clone)]
+pub enum FileContent {
+    Absent,
+    /// It can't be read or understood, for this reason.
+    Unusable(String),
+    Read {
+        /// Hooks of anybody.
+        hooks: usize,
+        /// Where it switches hooks off (`features.hooks`, a profile's).
+        switched_off: Vec<String>,
+        /// Of our events, the commands that run f5-guard, as they are shown.
+        ours: Vec<(Event, String)>,
+    },
+}
+
+/// One registered hook.
+#[derive(Debug, Clone)]
+pub struct HookFacts {
+    pub event: Event,
+    pub layer: Layer,
+    pub place: PathBuf,
+    /// As it may be shown.
+    pub command: String,
+    pub runner: Runner,
+    pub matcher: Option<String>,
+    /// How long Codex waits.
+    pub timeout: Duration,
+    /// What Codex makes of it; `None` where Codex could not be asked.
+    pub standing: Option<Standing>,
+}
+
+/// What a command runs.
+#[derive(Debug, Clone)]
+pub enum Runner {
+    F5Guard(Box<CallFacts>),
+    /// The Python integration.
+    Python,
+}
+
+/// A hook that looks like f5-guard.
+#[derive(Debug, Clone)]
+pub struct LookalikeFacts {
+    /// As Codex or the file names it.
+    pub event: String,
+    pub layer: Layer,
+    pub place: PathBuf,
+    /// As it may be shown.
+    pub command: String,
+    /// What Codex makes of it; `None` where Codex could not be asked, or does not list it.
+    pub standing: Option<Standing>,
+    pub listed: Listed,
+}
+
+/// Whether Codex takes a hook from its file, as far as it could be asked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Listed {
+    Yes,
+    No,
+}
+
+/// A command that runs f5-guard.
+#[derive(Debug, Clone)]
+pub struct CallFacts {
+    /// The event that the subcommand is for.
+    pub subcommand: Event,
+    /// The enforcing flags, without `--hook-timeout`, as they are shown.
+    pub flags: Vec<String>,
+    /// The timeout that an older version wrote into the command.
+    pub hook_timeout: Option<Duration>,
+    /// The time of one scan with the settings that this command sees.
+    pub budget: Budget,
+    /// `F5_GUARDRAILS_TIMEOUT`, or the flag.
+    pub scan_timeout: Duration,
+    pub binary: BinaryFacts,
+    pub trial: Trial,
+}
+
+/// The binary that a command names.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum BinaryFacts {
+    /// Byte for byte this program.
+    Same {
+        path: PathBuf,
+    },
+    /// Another f5-guard.
+    Other {
+        path: PathBuf,
+        version: String,
+    },
+    Missing {
+        path: PathBuf,
+    },
+    /// It is there and is not what it should be, for this reason ("cannot be run (…)").
+    Unusable {
+        path: PathBuf,
+        why: String,
+    },
+    /// The command looks for it, or names none that can be looked at, for this reason.
+    NotLookedAt {
+        why: String,
+    },
+}
+
+/// The registered command, run as Codex runs it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Trial {
+    /// It answered as it should.
+    Passed { took: Duration },
+    /// It did not, for this reason ("exited with code 127: …").
+    Failed { how: String },
+    /// It was not run, for this reason.
+    NotRun { why: String },
+}
+
+/// A managed path that must be the administrator's alone.
+#[derive(Debug, Clone)]
+pub struct WritableFacts {
+    /// What was asked about.
+    pub path: PathBuf,
+    pub who: Writers,
+}
+
+/// The log file.
+#[derive(Debug, Clone)]
+pub struct LogFacts {
+    pub file: LogFile,
+    /// The last lines at `warn` and above, oldest first.
+    pub problems: Vec<LogProblem>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum LogFile {
+    /// Switched off, or nowhere to put it.
+    None,
+    Writable(PathBuf),
+    NotWritable(PathBuf, String),
+}
+
+/// Which of the variables that hold tokens a command of the model sees.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum VisibleTokens {
+    /// Codex ran a command as it runs the model's, and it saw these.
+    Seen(Vec<&'static str>),
+    /// One of them is set here, and Codex could not be asked to run a command.
+    NotProven,
+    /// None is set here, and Codex could not be asked.
+    NotAsked,
+}
+
+/// Whether programs that the desktop starts see the token.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum DesktopToken {
+    /// This system has no place of its own for that.
+    NotApplicable,
+    Set,
+    NotSet,
+    CannotTell,
+}
+
+/// The server that the terminal's `codex` leaves running, whose environment the hooks of later sessions get.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum BackgroundServer {
+    /// None runs, or none that could be found on this system.
+    NotFound,
+    /// Its hooks have the settings of the report.
+    Same,
+    /// Its hooks have these settings otherwise.
+    Differs { process: u32, settings: Vec<Difference> },
+    /// It runs, and its variables can't be seen.
+    Unseen,
+}
+
+/// A setting that the hooks of the background server have otherwise.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Difference {
+    pub name: &'static str,
+    /// Its value there, as it may be shown.
+    pub value: String,
+}
+
+/// What came of the attempt to reach the service.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ServiceFacts {
+    Offline,
+    /// A setting stands in the way; its own finding says which.
+    NotTried,
+    Cleared {
+        took: Duration,
+    },
+    /// It answered, and objected to the greeting.
+    Objected {
+        words: String,
+    },
+    Failed {
+        why: String,
+        fix: String,
+    },
+}
+
+/// A setting for the report.
+#[derive(Debug, Clone)]
+pub struct SettingRow {
+    pub name: &'static str,
+    pub value: String,
+    /// The variable or flag, or `default`.
+    pub source: String,
+    pub problem: Option<SettingProblem>,
+    /// What is known to be risky or weak although it is valid.
+    pub remark: Option<SettingProblem>,
+}
+
+/// What is wrong with a setting.
+#[derive(Debug, Clone)]
+pub struct SettingProblem {
+    pub id: FindingId,
+    pub severity: Severity,
+    pub text: String,
+    pub fix: String,
+}
+
+/// One line at `warn` or above that tells of something other than a scan's verdict.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LogProblem {
+    /// As the log has it (RFC 3339).
+    pub time: String,
+    pub level: String,
+    pub text: String,
+}

@@ -1,0 +1,193 @@
+//! Reads the files that can hold hooks: what they register, and whether they switch hooks off.
+
+use std::io::ErrorKind;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use serde_json::Value;
+
+use super::hooks::Registered;
+use super::left_out::LeftOut;
+use super::runner::{Known, Runs};
+use crate::codex::home::CodexHome;
+use crate::codex::layers::{self, HookFile, Owner, Syntax};
+use crate::codex::listing::EventName;
+use crate::commands::doctor::facts::{FileContent, FileFacts, Layer};
+use crate::commands::doctor::sanitizer::Sanitizer;
+use crate::event::Event;
+use crate::registration::{ConfigFile, Handler, OurPlaces, document, registered};
+use crate::system::Env;
+use crate::system::System;
+
+/// A configuration file of this size is none.
+const LARGEST: u64 = 16 * 1024 * 1024;
+/// How long Codex waits for a hook whose entry does not say.
+const CODEX_DEFAULT: Duration = Duration::from_secs(600);
+
+pub struct Files {
+    pub facts: Vec<FileFacts>,
+    /// All hooks, whoever's they are.
+    pub registered: Vec<Registered>,
+}
+
+/// Those that `left_out` refuses are not opened.
+pub fn read(
+    home: Option<&CodexHome>,
+    folder: &Path,
+    known: &Known,
+    env: Env<'_>,
+    sanitizer: &Sanitizer,
+    left_out: &mut LeftOut,
+) -> Files {
+    let mut files = Files { facts: Vec::new(), registered: Vec::new() };
+    let mut add_all = |project: Option<&Path>| {
+        let mut candidates = layers::hook_files(System::this(), env, home, project);
+        candidates.retain(|file| left_out.allows(&file.path));
+        files.add_all(candidates, known, sanitizer);
+    };
+    for project in projects(folder, home) {
+        add_all(Some(project.as_path()));
+    }
+    add_all(None);
+    files
+}
+
+impl Files {
+    fn add_all(&mut self, candidates: Vec<HookFile>, known: &Known, sanitizer: &Sanitizer) {
+        for file in candidates {
+            if !self.facts.iter().any(|found| found.path == file.path) {
+                self.add(file, known, sanitizer);
+            }
+        }
+    }
+
+    fn add(&mut self, file: HookFile, known: &Known, sanitizer: &Sanitizer) {
+        let layer = match file.owner {
+            Owner::System => Layer::Administrator("system".to_owned()),
+            Owner::User => Layer::User,
+            Owner::Project => Layer::Project,
+        };
+        let content = match bounded(&file.path) {
+            Ok(Some(bytes)) => {
+                self.parse(&file, &layer, &bytes, known, sanitizer).unwrap_or_else(FileContent::Unusable)
+            }
+            Ok(None) => FileContent::Absent,
+            Err(why) => FileContent::Unusable(why),
+        };
+        self.facts.push(FileFacts { path: file.path, layer, content });
+    }
+
+    fn parse(
+        &mut self,
+        file: &HookFile,
+        layer: &Layer,
+        bytes: &[u8],
+        known: &Known,
+        sanitizer: &Sanitizer,
+    ) -> Result<FileContent, String> {
+        let kind = match file.syntax {
+            Syntax::ConfigToml => ConfigFile::ConfigToml,
+            Syntax::HooksJson => ConfigFile::HooksJson,
+            Syntax::RequirementsToml => ConfigFile::RequirementsToml,
+        };
+        let events = registered(kind, bytes, &OurPlaces::default())
+            .map_err(|error| sanitizer.parser_message(&error.to_string()))?;
+        let hooks = events.iter().flat_map(|event| &event.groups).map(|group| group.handlers.len()).sum();
+        let mut ours = Vec::new();
+        for groups in &events {
+            let event = Event::from_name(&groups.event)
+                .map_or_else(|| EventName::Other(groups.event.clone()), EventName::Known);
+            for group in &groups.groups {
+                let matcher = group.settings.get("matcher").and_then(Value::as_str);
+                for handler in &group.handlers {
+                    let command = command(handler).to_owned();
+                    let status_message = text(handler, "statusMessage");
+                    let runs = known.runs(layer, &event, &command, status_message.as_deref());
+                    if let (EventName::Known(event), Runs::F5Guard(_)) = (&event, runs) {
+                        ours.push((*event, sanitizer.text(&command)));
+                    }
+                    self.registered.push(Registered {
+                        event: event.clone(),
+                        layer: layer.clone(),
+                        place: file.path.clone(),
+                        command,
+                        status_message,
+                        matcher: matcher.map(str::to_owned),
+                        timeout: timeout(handler),
+                        standing: None,
+                    });
+                }
+            }
+        }
+        let switched_off = match document(kind, bytes) {
+            Ok(document) if kind != ConfigFile::HooksJson => switched_off(&document),
+            _ => Vec::new(),
+        };
+        Ok(FileContent::Read { hooks, switched_off, ours })
+    }
+}
+
+fn text(handler: &Handler, key: &str) -> Option<String> {
+    handler.settings.get(key).and_then(Value::as_str).map(str::to_owned)
+}
+
+/// The command that this system runs.
+fn command(handler: &Handler) -> &str {
+    let windows = ["command_windows", "commandWindows"];
+    let own = windows.iter().find_map(|key| handler.settings.get(*key).and_then(Value::as_str));
+    match (System::this(), own) {
+        (System::Windows, Some(own)) => own,
+        _ => handler.command(),
+    }
+}
+
+fn timeout(handler: &Handler) -> Duration {
+    let seconds = handler.settings.get("timeout").and_then(Value::as_u64);
+    seconds.map_or(CODEX_DEFAULT, |seconds| Duration::from_secs(seconds.max(1)))
+}
+
+/// Where a TOML file switches hooks off.
+fn switched_off(document: &Value) -> Vec<String> {
+    let is_off = |of: &Value| {
+        let flag = |key| of.get("features").and_then(|features| features.get(key)).and_then(Value::as_bool);
+        flag("hooks").or_else(|| flag("codex_hooks")) == Some(false)
+    };
+    let mut places = Vec::new();
+    if is_off(document) {
+        places.push("features.hooks = false".to_owned());
+    }
+    let profiles = document.get("profiles").and_then(Value::as_object).into_iter().flatten();
+    for (name, _) in profiles.filter(|(_, profile)| is_off(profile)) {
+        places.push(format!("profile {}", crate::printable::printable(name, 40)));
+    }
+    places
+}
+
+/// `None` for no file. What is no regular file (a pipe would never end) is refused.
+fn bounded(path: &Path) -> Result<Option<Vec<u8>>, String> {
+    match std::fs::metadata(path) {
+        Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => Ok(None),
+        Err(error) => Err(error.to_string()),
+        Ok(data) if !data.is_file() => Err("it is no regular file".to_owned()),
+        Ok(data) if data.len() > LARGEST => Err("it is too large for a configuration file".to_owned()),
+        Ok(_) => std::fs::read(path).map(Some).map_err(|error| error.to_string()),
+    }
+}
+
+/// The folders from here up to the repository's root that have a `.codex`, other than Codex's home.
+fn projects(folder: &Path, home: Option<&CodexHome>) -> Vec<PathBuf> {
+    let mut found = Vec::new();
+    for place in folder.ancestors() {
+        let codex = place.join(".codex");
+        let is_home = || home.is_some_and(|home| codex.canonicalize().ok() == home.path.canonicalize().ok());
+        if codex.is_dir() && !is_home() {
+            found.push(place.to_owned());
+        }
+        if place.join(".git").exists() {
+            return found;
+        }
+    }
+    // Outside of a repository the folder itself is the project.
+    found.retain(|place| place == folder);
+    found
+}

@@ -1,0 +1,311 @@
+//! Looks at each registered hook: what it runs, with which settings, and what comes of running it.
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use clap::Parser;
+
+use super::binary;
+use super::runner::{Known, Runs};
+use crate::access::Privilege;
+use crate::cli::{Cli, Command, HookArgs};
+use crate::codex::home::CodexHome;
+use crate::codex::listing::{EventName, HookListing, Source};
+use crate::codex::shell::{self, HookShell};
+use crate::codex::trust::Standing;
+use crate::commands::doctor::facts::{
+    BinaryFacts, CallFacts, HookFacts, Layer, Listed, LookalikeFacts, Runner, Trial,
+};
+use crate::commands::doctor::gather::payload;
+use crate::commands::doctor::sanitizer::Sanitizer;
+use crate::event::Event;
+use crate::process::{End, Finished};
+use crate::registration::{CalledProgram, HookCall};
+use crate::settings::{Overrides, Settings};
+use crate::system::Env;
+
+/// Nobody waits longer than this for a trial, whatever the hook's timeout is.
+const LONGEST_TRIAL: Duration = Duration::from_secs(30);
+
+/// A hook as it is registered, whoever's it is.
+#[derive(Clone)]
+pub struct Registered {
+    pub event: EventName,
+    pub layer: Layer,
+    pub place: PathBuf,
+    /// As it is run: may hold secrets.
+    pub command: String,
+    pub status_message: Option<String>,
+    pub matcher: Option<String>,
+    pub timeout: Duration,
+    pub standing: Option<Standing>,
+}
+
+/// What the examination brought.
+pub struct Examined {
+    pub hooks: Vec<HookFacts>,
+    pub lookalikes: Vec<LookalikeFacts>,
+    /// The flags of a hook that runs: the settings that hooks really have.
+    pub overrides: Overrides,
+}
+
+impl Registered {
+    /// From Codex's list; `None` for hooks that are no commands.
+    pub fn listed(hook: HookListing) -> Option<Self> {
+        let standing = Standing::of(&hook);
+        let administrator = |word: &str| Layer::Administrator(word.to_owned());
+        let layer = match hook.source {
+            Source::User => Layer::User,
+            Source::Project => Layer::Project,
+            Source::System => administrator("system"),
+            Source::Mdm => administrator("mdm"),
+            Source::CloudRequirements | Source::CloudManagedConfig => administrator("cloud"),
+            Source::Other(word) if hook.is_managed => Layer::Administrator(word),
+            Source::Other(word) => Layer::Other(word),
+        };
+        Some(Self {
+            event: hook.event,
+            layer,
+            place: hook.source_path,
+            command: hook.command?,
+            status_message: hook.status_message,
+            matcher: hook.matcher,
+            timeout: hook.timeout,
+            standing: Some(standing),
+        })
+    }
+
+    fn runs(&self) -> bool {
+        self.standing.as_ref().is_some_and(Standing::protects)
+    }
+
+    /// Only what Codex runs anyway, or what the user or the administrator wrote, is run here: a repository that was
+    /// just checked out must not be able to have its commands run by a look at it.
+    fn may_be_run(&self) -> bool {
+        self.runs() || self.is_the_users_or_the_administrators()
+    }
+
+    fn is_the_users_or_the_administrators(&self) -> bool {
+        matches!(self.layer, Layer::User | Layer::Administrator(_))
+    }
+
+    /// Whether it may say where the token goes: only what Codex gives the token to anyway, or, where Codex could not be
+    /// asked, what the user or the administrator wrote.
+    fn decides_on_settings(&self) -> bool {
+        match self.standing {
+            Some(_) => self.runs(),
+            None => self.is_the_users_or_the_administrators(),
+        }
+    }
+
+    fn lookalike(self, listed: Listed, sanitizer: &Sanitizer) -> LookalikeFacts {
+        LookalikeFacts {
+            event: sanitizer.text(self.event.as_str()),
+            layer: self.layer,
+            place: self.place,
+            command: sanitizer.text(&self.command),
+            standing: self.standing,
+            listed,
+        }
+    }
+}
+
+/// Where hooks are looked at.
+pub struct Here<'a> {
+    pub known: &'a Known,
+    /// The session's folder.
+    pub folder: &'a Path,
+    pub home: Option<&'a CodexHome>,
+    pub privilege: Privilege,
+}
+
+/// Looks at `registered`: the hooks as Codex lists them or, where it could not be asked, as the files have them. What only
+/// the files have (`in_files`) is looked through for what resembles f5-guard.
+pub fn examine(
+    registered: Vec<Registered>,
+    in_files: &[Registered],
+    here: &Here<'_>,
+    env: Env<'_>,
+    sanitizer: &Sanitizer,
+) -> Examined {
+    let Here { known, folder, home, privilege } = *here;
+    let shell = HookShell::of_this_user(env);
+    let mut looked_at = Vec::new();
+    let runs = |hook: &Registered| {
+        known.runs(&hook.layer, &hook.event, &hook.command, hook.status_message.as_deref())
+    };
+    let unlisted = in_files.iter().filter(|hook| {
+        let same = |listed: &Registered| listed.event == hook.event && listed.command == hook.command;
+        !registered.iter().any(same) && matches!(runs(hook), Runs::Lookalike)
+    });
+    let mut lookalikes: Vec<LookalikeFacts> =
+        unlisted.map(|hook| hook.clone().lookalike(Listed::No, sanitizer)).collect();
+    for hook in registered {
+        match (runs(&hook), &hook.event) {
+            (Runs::F5Guard(call), EventName::Known(event)) => {
+                let own = flags(&call);
+                let binary =
+                    binary::of(&call.program, hook.may_be_run(), folder, home, privilege, env, sanitizer);
+                looked_at.push((*event, hook, Some((call, own, binary))));
+            }
+            (Runs::Python, EventName::Known(event)) => looked_at.push((*event, hook, None)),
+            (Runs::Else, _) => {}
+            (Runs::F5Guard(_) | Runs::Python | Runs::Lookalike, _) => {
+                lookalikes.push(hook.lookalike(Listed::Yes, sanitizer));
+            }
+        }
+    }
+    let decisive = looked_at.iter().filter(|(_, hook, _)| hook.decides_on_settings());
+    let decisive = decisive.filter_map(|(_, hook, call)| Some((hook, &call.as_ref()?.1)));
+    let overrides = decisive.min_by_key(|(hook, _)| !hook.is_the_users_or_the_administrators());
+    let overrides = overrides.map(|(_, own)| own.clone()).unwrap_or_default();
+    // All at once: a command that hangs holds up the others no longer than its timeout.
+    let trials: Vec<Option<Trial>> = std::thread::scope(|scope| {
+        let started: Vec<_> = looked_at
+            .iter()
+            .map(|(event, hook, call)| {
+                let shell = &shell;
+                call.as_ref().map(|(call, ..)| {
+                    let refusal = refusal(hook, call, shell, privilege, env);
+                    scope.spawn(move || trial(*event, hook, refusal, shell, folder, sanitizer))
+                })
+            })
+            .collect();
+        let failed = || Trial::NotRun { why: "f5-guard failed internally".to_owned() };
+        started
+            .into_iter()
+            .map(|thread| thread.map(|thread| thread.join().unwrap_or_else(|_| failed())))
+            .collect()
+    });
+    let hooks = looked_at.into_iter().zip(trials).map(|((event, hook, call), trial)| {
+        let runner = match (call, trial) {
+            (Some((call, own, binary)), Some(trial)) => {
+                Runner::F5Guard(Box::new(call_facts(&call, &own, binary, trial, env, sanitizer)))
+            }
+            _ => Runner::Python,
+        };
+        HookFacts {
+            event,
+            layer: hook.layer,
+            place: hook.place,
+            command: sanitizer.text(&hook.command),
+            runner,
+            matcher: hook.matcher.map(|matcher| sanitizer.text(&matcher)),
+            timeout: hook.timeout,
+            standing: hook.standing,
+        }
+    });
+    Examined { hooks: hooks.collect(), lookalikes, overrides }
+}
+
+/// The flags as the hook itself reads them. A command line that it refuses has none; its trial tells so.
+fn flags(call: &HookCall) -> Overrides {
+    let words = ["f5-guard", call.event.subcommand()].into_iter().map(str::to_owned);
+    let arguments = match Cli::try_parse_from(words.chain(call.arguments.iter().cloned())) {
+        Ok(cli) => match cli.command {
+            Command::UserPromptSubmit(args)
+            | Command::PreToolUse(args)
+            | Command::PostToolUse(args)
+            | Command::Stop(args) => args,
+            _ => HookArgs::default(),
+        },
+        Err(_) => HookArgs::default(),
+    };
+    Overrides::from(arguments)
+}
+
+fn call_facts(
+    call: &HookCall,
+    overrides: &Overrides,
+    binary: BinaryFacts,
+    trial: Trial,
+    env: Env<'_>,
+    sanitizer: &Sanitizer,
+) -> CallFacts {
+    let settings = Settings::read(overrides, env);
+    let mut flags = Vec::new();
+    let mut words = call.arguments.iter();
+    while let Some(word) = words.next() {
+        if word == "--hook-timeout" {
+            words.next();
+        } else if !word.starts_with("--hook-timeout=") {
+            flags.push(sanitizer.text(word));
+        }
+    }
+    CallFacts {
+        subcommand: call.event,
+        flags,
+        hook_timeout: settings.hook_timeout,
+        budget: settings.budget(),
+        scan_timeout: *settings.timeout,
+        binary,
+        trial,
+    }
+}
+
+/// Why the command is not run, if it is not.
+fn refusal(
+    hook: &Registered,
+    call: &HookCall,
+    shell: &HookShell,
+    privilege: Privilege,
+    env: Env<'_>,
+) -> Option<String> {
+    if !hook.may_be_run() {
+        return Some("it comes with the project, and nobody has trusted it".to_owned());
+    }
+    if privilege == Privilege::Ordinary {
+        return None;
+    }
+    let program = match &call.program {
+        CalledProgram::Named(name) if Path::new(name).is_absolute() => Path::new(name),
+        _ => return Some("root starts only what is named by its whole path".to_owned()),
+    };
+    // The folders and files that a shell reads before it runs anything.
+    let start_up = ["HOME", "ZDOTDIR", "BASH_ENV", "ENV"].into_iter().filter_map(env);
+    let start_up = start_up.filter(|path| !path.is_empty()).map(PathBuf::from);
+    // Policies from elsewhere have no file here.
+    let place = Some(hook.place.clone()).filter(|place| place.is_absolute());
+    let read = start_up.chain(place).try_for_each(|path| privilege.may_use(&path));
+    let started = || privilege.may_start(shell.program()).and_then(|()| privilege.may_start(program));
+    read.and_then(|()| started())
+        .err()
+        .map(|shared| format!("root runs nothing that others can change: {shared}"))
+}
+
+fn trial(
+    event: Event,
+    hook: &Registered,
+    refusal: Option<String>,
+    shell: &HookShell,
+    folder: &Path,
+    sanitizer: &Sanitizer,
+) -> Trial {
+    if let Some(why) = refusal {
+        return Trial::NotRun { why: sanitizer.text(&why) };
+    }
+    let limit = hook.timeout.min(LONGEST_TRIAL);
+    match shell::run_hook(shell, &hook.command, &payload::blank(event, folder), folder, limit) {
+        Ok(done) => judge(&done, limit, sanitizer),
+        Err(error) => {
+            let shell = sanitizer.path(shell.program());
+            Trial::Failed { how: format!("could not be started with {shell} ({error})") }
+        }
+    }
+}
+
+/// Blank text is allowed by exit code 0 and no word on stdout, in every fail mode.
+fn judge(done: &Finished, limit: Duration, sanitizer: &Sanitizer) -> Trial {
+    let said = |bytes: &[u8]| sanitizer.text(&String::from_utf8_lossy(bytes));
+    let (stdout, stderr) = (said(&done.stdout), said(&done.stderr));
+    let words = if stderr.is_empty() { stdout.clone() } else { stderr };
+    let words = if words.is_empty() { "nothing".to_owned() } else { words };
+    let how = match done.end {
+        End::Code(0) if stdout.is_empty() => return Trial::Passed { took: done.duration },
+        End::Code(0) => format!("answered blank text with: {stdout}"),
+        End::Code(code) => format!("exited with code {code} and said: {words}"),
+        End::Signal => format!("was ended by a signal and said: {words}"),
+        End::TimedOut => format!("did not end within {}", crate::printable::seconds(&limit)),
+    };
+    Trial::Failed { how }
+}

@@ -1,0 +1,410 @@
+//! Findings about the registered hooks: for each event, does one run, in time, and really scan?
+//!
+//! What is wrong with an entry is a problem only where no other entry scans the event.
+
+use std::collections::BTreeSet;
+
+use crate::codex::layers::{ConfigVerdict, OnlyManaged};
+use crate::codex::trust::Standing;
+use crate::commands::doctor::facts::{
+    BinaryFacts, CallFacts, Facts, FileContent, HookFacts, Layer, Listed, Runner, Trial,
+};
+use crate::commands::doctor::finding::{Finding, FindingId, Severity};
+use crate::event::Event;
+use crate::printable::seconds;
+use crate::settings::STALL_ROOM;
+
+const TRUST_FIX: &str =
+    "Start `codex`, open /hooks and trust it, or run `f5-guard install --trust`, which asks Codex to.";
+
+pub(super) fn judge(facts: &Facts, findings: &mut Vec<Finding>) {
+    for event in Event::ALL {
+        judge_event(facts, event, findings);
+    }
+    lookalikes(facts, findings);
+    two_files(facts, findings);
+    flags_differ(facts, findings);
+}
+
+fn judge_event(facts: &Facts, event: Event, findings: &mut Vec<Finding>) {
+    let hooks: Vec<&HookFacts> = facts.hooks.iter().filter(|hook| hook.event == event).collect();
+    let judged: Vec<(&HookFacts, Vec<Finding>)> = hooks
+        .iter()
+        .filter_map(|hook| match &hook.runner {
+            Runner::F5Guard(call) => Some((*hook, entry(hook, call))),
+            Runner::Python => None,
+        })
+        .collect();
+    let scans = |troubles: &[Finding]| troubles.iter().all(|trouble| trouble.severity < Severity::Unknown);
+    let is_scanned = judged.iter().any(|(_, troubles)| scans(troubles));
+    if judged.is_empty() {
+        findings.push(missing(facts, event));
+    }
+    for (_, troubles) in &judged {
+        findings.extend(troubles.iter().cloned().map(|mut trouble| {
+            if is_scanned {
+                trouble.severity = trouble.severity.min(Severity::Warning);
+            }
+            trouble.about(event)
+        }));
+    }
+    not_listed(facts, event, is_scanned, findings);
+    doubles(event, &hooks, findings);
+}
+
+fn missing(facts: &Facts, event: Event) -> Finding {
+    let managed_only = facts.codex.switches.as_ref().is_some_and(|s| s.only_managed == OnlyManaged::Yes);
+    let fix = if matches!(facts.codex.config, Some(ConfigVerdict::Refused { .. })) {
+        "Correct the configuration that Codex refuses first: its hooks can't be seen before."
+    } else if managed_only {
+        "Run `f5-guard install --scope system` as an administrator."
+    } else {
+        "Run `f5-guard install`."
+    };
+    let (severity, text) = if facts.codex.listing.is_ok() {
+        (Severity::Problem, "No hook of f5-guard is active in Codex.")
+    } else if !facts.left_out.is_empty() {
+        (Severity::Unknown, "No file that root looked at registers a hook of f5-guard.")
+    } else {
+        (Severity::Problem, "No file on this machine registers a hook of f5-guard.")
+    };
+    Finding::new(FindingId::NotRegistered, severity, text, fix).about(event)
+}
+
+/// A command that nobody can be sure of runs with the token in its environment, or asks to be trusted among ours.
+fn lookalikes(facts: &Facts, findings: &mut Vec<Finding>) {
+    for hook in &facts.lookalikes {
+        let (severity, state) = match (&hook.standing, hook.listed) {
+            (_, Listed::No) => (Severity::Warning, "Codex does not take it from there"),
+            (None, Listed::Yes) => (Severity::Problem, "whether Codex runs it could not be asked"),
+            (Some(standing), Listed::Yes) if standing.protects() => (Severity::Problem, "Codex runs it"),
+            (Some(Standing::Asynchronous), Listed::Yes) => (Severity::Problem, "Codex runs it"),
+            (Some(_), Listed::Yes) => {
+                (Severity::Problem, "Codex does not run it as long as you do not trust it")
+            }
+        };
+        findings.push(Finding::new(
+            FindingId::Lookalike,
+            severity,
+            format!(
+                "A {} hook in {} looks like f5-guard, but is none that f5-guard registers ({state}): {}",
+                hook.event,
+                hook.place.display(),
+                hook.command
+            ),
+            "Don't trust it in Codex before you have read it, and remove it from that file if it is not yours. `f5-guard install` registers its own commands and leaves this one alone.",
+        ));
+    }
+}
+
+/// What stands in a file and is not among the hooks that Codex lists.
+fn not_listed(facts: &Facts, event: Event, is_scanned: bool, findings: &mut Vec<Finding>) {
+    if facts.codex.listing.is_err() {
+        return;
+    }
+    let listed: BTreeSet<&str> =
+        facts.hooks.iter().filter(|hook| hook.event == event).map(|hook| hook.command.as_str()).collect();
+    for file in &facts.files {
+        let FileContent::Read { ours, .. } = &file.content else { continue };
+        if !ours.iter().any(|(of, command)| *of == event && !listed.contains(command.as_str())) {
+            continue;
+        }
+        let fix = match file.layer {
+            Layer::Project => {
+                "Trust the project when Codex asks at its start in that folder; its hooks count only then."
+            }
+            _ => {
+                "See the other findings (hooks off, managed hooks only, a file that Codex refuses), or look at /hooks in Codex."
+            }
+        };
+        let severity = if is_scanned { Severity::Warning } else { Severity::Problem };
+        let text = format!("{} registers a hook of f5-guard that Codex does not list.", file.path.display());
+        findings.push(Finding::new(FindingId::NotListed, severity, text, fix).about(event));
+    }
+}
+
+/// Whether Codex runs the hook; where it could not be asked, it may.
+fn runs(hook: &HookFacts) -> bool {
+    hook.standing.as_ref().is_none_or(|standing| standing.protects() || *standing == Standing::Asynchronous)
+}
+
+fn doubles(event: Event, hooks: &[&HookFacts], findings: &mut Vec<Finding>) {
+    let ours: Vec<&&HookFacts> =
+        hooks.iter().filter(|hook| matches!(hook.runner, Runner::F5Guard(_))).collect();
+    let running = ours.iter().filter(|hook| runs(hook)).count();
+    if ours.len() > 1 {
+        let places: BTreeSet<String> =
+            ours.iter().map(|hook| format!("{} ({})", hook.place.display(), hook.layer.as_str())).collect();
+        let places: Vec<String> = places.into_iter().collect();
+        let text = format!(
+            "f5-guard is registered {} times, of which {running} run, and each one scans: {}.",
+            ours.len(),
+            places.join(", ")
+        );
+        // The one that users can take away themselves comes first to mind; managed ones are enforced.
+        let spare = ours.iter().find(|hook| !matches!(hook.layer, Layer::Administrator(_)));
+        let fix = match spare {
+            Some(spare) if places.len() > 1 => {
+                format!("Keep one; {} takes one away.", spare.layer.uninstall())
+            }
+            _ => {
+                "Keep one: remove the others from that file by hand, then run `f5-guard install`.".to_owned()
+            }
+        };
+        findings.push(Finding::new(FindingId::RegisteredTwice, Severity::Warning, text, fix).about(event));
+    }
+    for hook in hooks.iter().filter(|hook| matches!(hook.runner, Runner::Python)) {
+        let twice = running > 0 && runs(hook);
+        let scans = if twice { ", so that the event is scanned twice" } else { "" };
+        findings.push(
+            Finding::new(
+                FindingId::PythonIntegration,
+                Severity::Warning,
+                format!("The Python integration is still registered in {}{scans}.", hook.place.display()),
+                format!("{}, which replaces it.", hook.layer.install()),
+            )
+            .about(event),
+        );
+    }
+}
+
+/// What is wrong with one entry, as bad as it would be if it were the only one.
+fn entry(hook: &HookFacts, call: &CallFacts) -> Vec<Finding> {
+    let mut found = Vec::new();
+    standing(hook, call, &mut found);
+    timeouts(hook, call, &mut found);
+    matcher(hook, &mut found);
+    binary(hook, &call.binary, &mut found);
+    trial(hook, call, &mut found);
+    found
+}
+
+/// Whether Codex runs it, for the right event.
+fn standing(hook: &HookFacts, call: &CallFacts, found: &mut Vec<Finding>) {
+    let place = hook.place.display();
+    let install = hook.layer.install();
+    let mut add = |id, severity, text: String, fix: String| found.push(Finding::new(id, severity, text, fix));
+    let problem = Severity::Problem;
+    match &hook.standing {
+        Some(Standing::Trusted | Standing::Managed) => {}
+        Some(Standing::Untrusted) => add(
+            FindingId::Untrusted,
+            problem,
+            format!("Nobody has trusted the hook in {place}: Codex skips it in silence."),
+            TRUST_FIX.into(),
+        ),
+        Some(Standing::Modified) => add(
+            FindingId::Modified,
+            problem,
+            format!("The hook in {place} has changed since it was trusted: Codex skips it in silence."),
+            format!("Make sure that the change was meant. {TRUST_FIX}"),
+        ),
+        Some(Standing::Disabled) => add(
+            FindingId::Disabled,
+            problem,
+            format!("The hook in {place} is switched off: Codex skips it in silence."),
+            "Start `codex`, open /hooks and switch it on.".into(),
+        ),
+        Some(Standing::Asynchronous) => add(
+            FindingId::Asynchronous,
+            problem,
+            format!(
+                "The hook in {place} is registered with `async`: Codex does not wait for it, so that it blocks nothing."
+            ),
+            format!("{install}, or remove `async` there."),
+        ),
+        Some(Standing::Unknown(word)) => add(
+            FindingId::TrustUnknown,
+            Severity::Unknown,
+            format!(
+                "Codex calls the hook in {place} `{word}`, which this version of f5-guard does not know."
+            ),
+            "Update f5-guard; look at /hooks in Codex meanwhile.".into(),
+        ),
+        None => add(
+            FindingId::TrustUnknown,
+            Severity::Unknown,
+            format!("A hook stands in {place}, but Codex could not be asked whether it is trusted."),
+            "Start `codex` and look at /hooks: the hook must be active.".into(),
+        ),
+    }
+    if !call.subcommand.same_subcommand(hook.event) {
+        add(
+            FindingId::WrongEvent,
+            problem,
+            format!(
+                "The hook in {place} runs the subcommand of another event ({}).",
+                call.subcommand.subcommand()
+            ),
+            "Remove it from that file by hand, and run `f5-guard install`: what stands under another event is not taken for f5-guard's.".into(),
+        );
+    }
+}
+
+fn timeouts(hook: &HookFacts, call: &CallFacts, found: &mut Vec<Finding>) {
+    let codex = hook.timeout;
+    let fix = format!("{}; Codex then asks for your trust once more.", hook.layer.install());
+    let place = hook.place.display();
+    if call.budget.limit >= codex {
+        found.push(Finding::new(
+            FindingId::TimeoutTooShort,
+            Severity::Problem,
+            format!(
+                "Codex stops the hook in {place} after {}, while a scan may take {}: what it stops goes ahead.",
+                seconds(&codex),
+                seconds(&call.budget.limit)
+            ),
+            fix,
+        ));
+    } else if call.hook_timeout.is_some() || codex < call.budget.limit + STALL_ROOM {
+        found.push(Finding::new(
+            FindingId::OldRegistration,
+            Severity::Warning,
+            format!(
+                "The hook in {place} is registered as older versions did it: Codex waits {} for it, which leaves a \
+                 machine that stalls no room, and then goes ahead.",
+                seconds(&codex)
+            ),
+            fix,
+        ));
+    }
+    if call.budget.cut_by_hook {
+        found.push(Finding::new(
+            FindingId::ScanTimeCut,
+            Severity::Warning,
+            format!(
+                "A scan may take {}, but the registration of the hook in {place} leaves it {}.",
+                seconds(&call.scan_timeout),
+                seconds(&call.budget.limit)
+            ),
+            format!(
+                "{} with --timeout and the seconds that it may take, or lower F5_GUARDRAILS_TIMEOUT.",
+                hook.layer.install()
+            ),
+        ));
+    }
+}
+
+fn matcher(hook: &HookFacts, found: &mut Vec<Finding>) {
+    let Some(matcher) = hook.matcher.as_deref().filter(|_| hook.event.has_matcher()) else { return };
+    if !matches!(matcher, "" | "*" | ".*") {
+        found.push(Finding::new(
+            FindingId::Matcher,
+            Severity::Warning,
+            format!("The hook in {} sees only the tools that match `{matcher}`.", hook.place.display()),
+            format!("{} without --matcher, if every tool is to be scanned.", hook.layer.install()),
+        ));
+    }
+}
+
+fn binary(hook: &HookFacts, binary: &BinaryFacts, found: &mut Vec<Finding>) {
+    let fix = format!("{}.", hook.layer.install());
+    let mut add = |id, severity, text: String| found.push(Finding::new(id, severity, text, fix.clone()));
+    match binary {
+        BinaryFacts::Same { .. } => {}
+        // It answers, but so would anything else.
+        BinaryFacts::NotLookedAt { why } => add(
+            FindingId::BinaryUnusable,
+            Severity::Unknown,
+            format!(
+                "The binary that the hook in {} starts could not be looked at: {why}.",
+                hook.place.display()
+            ),
+        ),
+        BinaryFacts::Other { path, version } => add(
+            FindingId::BinaryDiffers,
+            Severity::Warning,
+            format!("The registered binary {} (version {version}) is not this f5-guard.", path.display()),
+        ),
+        BinaryFacts::Missing { path } => add(
+            FindingId::BinaryMissing,
+            Severity::Problem,
+            format!(
+                "The registered binary {} does not exist: what it should scan goes ahead.",
+                path.display()
+            ),
+        ),
+        BinaryFacts::Unusable { path, why } => add(
+            FindingId::BinaryUnusable,
+            Severity::Problem,
+            format!("The registered binary {} {why}.", path.display()),
+        ),
+    }
+}
+
+fn trial(hook: &HookFacts, call: &CallFacts, found: &mut Vec<Finding>) {
+    let missing = matches!(call.binary, BinaryFacts::Missing { .. } | BinaryFacts::Unusable { .. });
+    match &call.trial {
+        Trial::Passed { took } => {
+            let left = hook.timeout.saturating_sub(call.budget.limit);
+            if *took > left && call.budget.limit < hook.timeout {
+                found.push(Finding::new(
+                    FindingId::CommandSlow,
+                    Severity::Warning,
+                    format!(
+                        "The command in {} took {} without a scan: with one that uses its whole time, Codex may not wait for the answer.",
+                        hook.place.display(),
+                        seconds(took)
+                    ),
+                    "Look for what slows it down (a virus scanner, a network drive, the shell's start-up file), or install again with a longer --timeout.",
+                ));
+            }
+        }
+        // The binary's own finding says why.
+        Trial::Failed { .. } if missing => {}
+        Trial::Failed { how } => found.push(Finding::new(
+            FindingId::CommandFails,
+            Severity::Problem,
+            format!(
+                "The command in {} was run as Codex runs it, and failed: it {how}.",
+                hook.place.display()
+            ),
+            format!("{}; if it stays, run the command yourself and read what it says.", hook.layer.install()),
+        )),
+        Trial::NotRun { why } => found.push(Finding::new(
+            FindingId::CommandNotRun,
+            Severity::Unknown,
+            format!("The command in {} was not run: {why}.", hook.place.display()),
+            "Look at the command and, if it is right, trust it in Codex's /hooks; then run the doctor again.",
+        )),
+    }
+}
+
+fn two_files(facts: &Facts, findings: &mut Vec<Finding>) {
+    let with_hooks = |name: &str| -> Vec<_> {
+        let files = facts.files.iter().filter(|file| file.path.file_name().is_some_and(|file| file == name));
+        files.filter(|file| matches!(file.content, FileContent::Read { hooks: 1.., .. })).collect()
+    };
+    for json in with_hooks("hooks.json") {
+        let beside =
+            |toml: &&&crate::commands::doctor::facts::FileFacts| toml.path.parent() == json.path.parent();
+        if let Some(toml) = with_hooks("config.toml").iter().find(beside) {
+            findings.push(Finding::new(
+                FindingId::TwoFiles,
+                Severity::Warning,
+                format!("Both {} and {} register hooks; Codex wants one of the two.", toml.path.display(), json.path.display()),
+                "Move all hooks into one of the files; `f5-guard install --format toml` or `--format json` puts ours into the one you keep.",
+            ));
+        }
+    }
+}
+
+fn flags_differ(facts: &Facts, findings: &mut Vec<Finding>) {
+    let running = facts.hooks.iter().filter(|hook| runs(hook));
+    let flags: BTreeSet<String> = running
+        .filter_map(|hook| match &hook.runner {
+            Runner::F5Guard(call) => Some(call.flags.join(" ")),
+            Runner::Python => None,
+        })
+        .collect();
+    if flags.len() > 1 {
+        let named: Vec<String> =
+            flags.iter().map(|f| if f.is_empty() { "none".to_owned() } else { format!("`{f}`") }).collect();
+        findings.push(Finding::new(
+            FindingId::FlagsDiffer,
+            Severity::Warning,
+            format!("The hooks are registered with different flags: {}.", named.join("; ")),
+            "Run `f5-guard install` with the flags that all of them are to have.",
+        ));
+    }
+}

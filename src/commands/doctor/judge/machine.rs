@@ -1,0 +1,157 @@
+//! Findings about what surrounds the hooks: who can change managed files, the log, desktop apps, the service.
+
+use super::settings::is_decisive;
+use crate::access::Writers;
+use crate::commands::doctor::facts::{
+    BackgroundServer, DesktopToken, Facts, LogFile, ServiceFacts, VisibleTokens,
+};
+use crate::commands::doctor::finding::{Finding, FindingId, Severity};
+use crate::system::System;
+
+pub(super) fn judge(facts: &Facts, findings: &mut Vec<Finding>) {
+    writable(facts, findings);
+    log(facts, findings);
+    desktop(facts, findings);
+    visible(facts, findings);
+    background(facts, findings);
+    service(facts, findings);
+}
+
+fn writable(facts: &Facts, findings: &mut Vec<Finding>) {
+    for place in &facts.writable {
+        let path = place.path.display();
+        match &place.who {
+            Writers::Administrators => {}
+            Writers::Others(why) => findings.push(Finding::new(
+                FindingId::Writable,
+                Severity::Problem,
+                format!("{path} is managed, but ordinary users can change it: {}.", why.join("; ")),
+                "Give it and the folders above it to the administrator alone; `f5-guard install --scope system` sets its own folder up so.",
+            )),
+            Writers::CannotTell(why) => findings.push(Finding::new(
+                FindingId::Writable,
+                Severity::Warning,
+                format!("Whether ordinary users can change the managed {path} could not be found out: {why}."),
+                match facts.program.system {
+                    System::Windows => "Look at its access list: `icacls` on it and the folders above it.",
+                    System::Unix | System::MacOs => "Look at owner and mode: `ls -ld` on it and the folders above it.",
+                },
+            )),
+        }
+    }
+}
+
+fn log(facts: &Facts, findings: &mut Vec<Finding>) {
+    if let LogFile::NotWritable(path, why) = &facts.log.file {
+        findings.push(Finding::new(
+            FindingId::LogFile,
+            Severity::Warning,
+            format!("The log {} can't be written: {why}.", path.display()),
+            "Correct its permissions, or set F5_GUARDRAILS_LOG_FILE to another file.",
+        ));
+    }
+    if !facts.log.problems.is_empty() {
+        findings.push(Finding::new(
+            FindingId::LogProblems,
+            Severity::Note,
+            "The log holds problems; the last ones are shown.",
+            "Compare their times with what you saw; `f5-guard smoketest` tells whether a scan works now.",
+        ));
+    }
+}
+
+fn desktop(facts: &Facts, findings: &mut Vec<Finding>) {
+    let text = match facts.desktop {
+        DesktopToken::NotApplicable | DesktopToken::Set => return,
+        DesktopToken::NotSet => "Apps started from the desktop do not see F5_GUARDRAILS_API_TOKEN.",
+        DesktopToken::CannotTell => {
+            "Whether apps started from the desktop see F5_GUARDRAILS_API_TOKEN could not be found out."
+        }
+    };
+    let fix = match facts.program.system {
+        System::Windows => {
+            "Run `f5-guard login`, which stores the token where they find it; or set it in the user environment (Settings, \"Edit environment variables for your account\"), then quit the app whole and start it again."
+        }
+        System::MacOs | System::Unix => {
+            "Run `f5-guard login`, which stores the token where they find it; or run `launchctl setenv F5_GUARDRAILS_API_TOKEN \"$F5_GUARDRAILS_API_TOKEN\"` (after each login; the same for other F5_GUARDRAILS_ variables), then quit the app and relaunch it."
+        }
+    };
+    findings.push(Finding::new(FindingId::DesktopApps, Severity::Note, text, fix));
+}
+
+/// The fix is for the layer that decides: of several lists Codex takes the strongest layer's.
+fn visible(facts: &Facts, findings: &mut Vec<Finding>) {
+    let names = match &facts.visible {
+        VisibleTokens::Seen(names) => names,
+        VisibleTokens::NotAsked => return,
+        VisibleTokens::NotProven => {
+            findings.push(Finding::new(
+                FindingId::TokenVisible,
+                Severity::Note,
+                "Whether commands of the model can read the token could not be proven: Codex did not run one for it.",
+                "Run `f5-guard install --scope user --hide-token`, or store the token with `f5-guard login` and unset \
+                 the variable.",
+            ));
+            return;
+        }
+    };
+    let Some(first) = names.first() else { return };
+    let all = names.join(" and ");
+    findings.push(Finding::new(
+        FindingId::TokenVisible,
+        Severity::Warning,
+        format!("Every command that the model runs can read {all}: Codex hands it on."),
+        format!(
+            "Run `f5-guard install --scope user --hide-token`, or store the token with `f5-guard login` and unset \
+             {first}. Where a project or a profile has an `exclude` of its own below [shell_environment_policy], add \
+             \"{first}\" there: that list replaces the user's."
+        ),
+    ));
+}
+
+fn background(facts: &Facts, findings: &mut Vec<Finding>) {
+    let (severity, text) = match &facts.background {
+        BackgroundServer::NotFound | BackgroundServer::Same => return,
+        BackgroundServer::Unseen => (
+            Severity::Note,
+            "Codex's server runs in the background, and the hooks of `codex` have the variables that it was started with; \
+             they can't be seen from here."
+                .to_owned(),
+        ),
+        BackgroundServer::Differs { process, settings } => {
+            let decisive = settings.iter().any(|setting| is_decisive(setting.name));
+            let settings: Vec<String> =
+                settings.iter().map(|setting| format!("{}: {}", setting.name, setting.value)).collect();
+            (
+                if decisive { Severity::Problem } else { Severity::Warning },
+                format!(
+                    "Codex's server in the background (process {process}) was started with other variables, and the hooks \
+                     of `codex` have those: {}.",
+                    settings.join("; ")
+                ),
+            )
+        }
+    };
+    let fix = "Run `codex app-server daemon stop`, then start `codex` again in a terminal that has the right variables.";
+    findings.push(Finding::new(FindingId::BackgroundServer, severity, text, fix));
+}
+
+fn service(facts: &Facts, findings: &mut Vec<Finding>) {
+    let finding = match &facts.service {
+        ServiceFacts::Cleared { .. } | ServiceFacts::NotTried => return,
+        ServiceFacts::Offline => Finding::new(
+            FindingId::ServiceNotTried,
+            Severity::Note,
+            "The service was not asked (--offline).",
+            "Run the doctor without --offline, or `f5-guard smoketest`.",
+        ),
+        ServiceFacts::Objected { words } => Finding::new(
+            FindingId::ServiceObjects,
+            Severity::Warning,
+            format!("The service works, but it objects to a harmless greeting: {words}."),
+            "Ask whoever runs the F5 project to look at its scanners.",
+        ),
+        ServiceFacts::Failed { why, fix } => Finding::new(FindingId::Service, Severity::Problem, why, fix),
+    };
+    findings.push(finding);
+}

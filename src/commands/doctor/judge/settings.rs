@@ -1,0 +1,223 @@
+//! Each setting: its value as it may be shown, where it came from, and what is wrong with it.
+
+use crate::commands::doctor::facts::{Difference, Facts, SettingProblem, SettingRow};
+use crate::commands::doctor::finding::{Finding, FindingId, Severity};
+use crate::commands::doctor::sanitizer::Sanitizer;
+use crate::scan::ScanError;
+use crate::secret::Secret;
+use crate::settings::values::{FailMode, FlaggedOutput};
+use crate::settings::{BaseUrl, PlainHttp, Setting, Settings, Source};
+use crate::token::TokenError;
+
+/// What the settings lead to, found out at the edge.
+#[derive(Debug, Clone)]
+pub struct Connection {
+    /// The proxy without user info, if one would be used.
+    pub proxy: Option<String>,
+    /// The roots in force, with what was skipped on the way; or the cause and its fix.
+    pub trust: Result<(String, Vec<String>), (String, String)>,
+    /// Why a source of tokens that is there gave none.
+    pub token: Option<TokenError>,
+}
+
+/// The rows of the report.
+#[must_use]
+pub fn rows(settings: &Settings, connection: &Connection, sanitizer: &Sanitizer) -> Vec<SettingRow> {
+    let seconds = |setting: &Setting<std::time::Duration>| format!("{} s", setting.value.as_secs_f64());
+    let mut rows = vec![
+        token(&settings.api_token, connection.token.as_ref()),
+        base_url(&settings.base_url),
+        row(PROJECT, &settings.project_id, |id| {
+            id.as_ref().map_or_else(|| "not set".to_owned(), |id| sanitizer.text(id))
+        }),
+        fail_mode(&settings.fail_mode),
+        row(FLAGGED_OUTPUT, &settings.flagged_output, |output| {
+            match output {
+                FlaggedOutput::Warn => "warn",
+                FlaggedOutput::Withhold => "withhold",
+            }
+            .to_owned()
+        }),
+        row("timeout", &settings.timeout, |_| seconds(&settings.timeout)),
+        row("maximum scan length", &settings.max_scan_length, |length| format!("{length} characters")),
+        row("plain http", &settings.plain_http, |http| {
+            match http {
+                PlainHttp::LoopbackOnly => "for this machine only",
+                PlainHttp::Allowed => "allowed",
+            }
+            .to_owned()
+        }),
+    ];
+    let tls = &settings.tls;
+    rows.extend(
+        tls.ca_bundles.iter().flatten().map(|bundle| row("CA bundle", bundle, |path| sanitizer.path(path))),
+    );
+    rows.push(row("system certificate store", &tls.system_store, |store| store.as_str().to_owned()));
+    for (name, setting) in [("client certificate", &tls.client_cert), ("client key", &tls.client_key)] {
+        if setting.source != Source::Default {
+            rows.push(row(name, setting, |path| {
+                path.as_ref().map_or_else(|| "not set".to_owned(), |path| sanitizer.path(path))
+            }));
+        }
+    }
+    rows.push(certificates(connection));
+    rows.push(plain(
+        "proxy",
+        connection.proxy.clone().unwrap_or_else(|| "none".to_owned()),
+        "variables or system",
+    ));
+    rows.push(row("log level", &settings.log.level, |level| level.as_str().to_owned()));
+    rows.push(row("log file", &settings.log.file, |path| {
+        path.as_ref().map_or_else(|| "none".to_owned(), |path| sanitizer.path(path))
+    }));
+    if let Some(path) = settings.refused_path() {
+        let given = path.given.to_string();
+        for row in rows.iter_mut().filter(|row| row.source == given) {
+            row.problem = Some(problem(FindingId::Setting, &ScanError::from(path)));
+        }
+    }
+    if tls.key_log.is_some() {
+        rows.push(key_log());
+    }
+    rows
+}
+
+/// What hooks with the settings `there` have otherwise than hooks with `here`. The connection is not compared.
+#[must_use]
+pub fn differences(here: &Settings, there: &Settings, sanitizer: &Sanitizer) -> Vec<Difference> {
+    let nothing = Connection { proxy: None, trust: Ok((String::new(), Vec::new())), token: None };
+    let [here_rows, there_rows] = [here, there].map(|settings| rows(settings, &nothing, sanitizer));
+    let value = |rows: &[SettingRow], name| -> Vec<String> {
+        rows.iter().filter(|row| row.name == name).map(|row| row.value.clone()).collect()
+    };
+    let mut names: Vec<&'static str> = here_rows.iter().chain(&there_rows).map(|row| row.name).collect();
+    let mut seen = std::collections::HashSet::new();
+    names.retain(|name| seen.insert(*name));
+    let mut found: Vec<Difference> = names
+        .into_iter()
+        .map(|name| (name, value(&here_rows, name), value(&there_rows, name)))
+        .filter(|(_, here, there)| here != there)
+        .map(|(name, _, there)| Difference { name, value: there.join(", ") })
+        .collect();
+    let tokens = [&here.api_token.value, &there.api_token.value];
+    if tokens[0] != tokens[1] && found.iter().all(|difference| difference.name != API_TOKEN) {
+        found.push(Difference { name: API_TOKEN, value: "another one".to_owned() });
+    }
+    found
+}
+
+/// Whether this setting decides what is scanned, where, and what becomes of the rest.
+#[must_use]
+pub fn is_decisive(name: &str) -> bool {
+    [API_TOKEN, BASE_URL, PROJECT, FAIL_MODE, FLAGGED_OUTPUT].contains(&name)
+}
+
+const API_TOKEN: &str = "API token";
+const BASE_URL: &str = "base URL";
+const PROJECT: &str = "project";
+const FAIL_MODE: &str = "fail mode";
+const FLAGGED_OUTPUT: &str = "flagged tool output";
+
+/// The findings of the rows.
+pub(super) fn judge(facts: &Facts, findings: &mut Vec<Finding>) {
+    for problem in facts.settings.iter().flat_map(|row| [&row.problem, &row.remark]).flatten() {
+        findings.push(Finding::new(problem.id, problem.severity, &problem.text, &problem.fix));
+    }
+}
+
+fn plain(name: &'static str, value: String, source: &str) -> SettingRow {
+    SettingRow { name, value, source: source.to_owned(), problem: None, remark: None }
+}
+
+fn row<T>(name: &'static str, setting: &Setting<T>, show: impl FnOnce(&T) -> String) -> SettingRow {
+    let mut row = plain(name, show(&setting.value), &setting.source.to_string());
+    row.problem = setting.problem.as_ref().map(|text| SettingProblem {
+        id: FindingId::Setting,
+        severity: Severity::Warning,
+        text: text.clone(),
+        fix: match setting.source {
+            Source::Flag(_) => "Install again with a value that can be used.".to_owned(),
+            source => format!("Correct {source}, or remove it."),
+        },
+    });
+    row
+}
+
+fn token(setting: &Setting<Option<Secret>>, problem_of_source: Option<&TokenError>) -> SettingRow {
+    let error = match setting.value.as_ref() {
+        None => Some(problem_of_source.map_or(ScanError::NoToken, |error| error.clone().into())),
+        Some(token) if !token.expose().bytes().all(|byte| byte.is_ascii_graphic()) => {
+            Some(ScanError::UnusableToken { from: setting.source })
+        }
+        Some(_) => None,
+    };
+    let mut row = row(API_TOKEN, setting, |token| match token {
+        Some(token) => format!("set ({} characters)", token.length()),
+        None => "not set".to_owned(),
+    });
+    row.problem = error.map(|error| problem(FindingId::Token, &error));
+    row
+}
+
+fn base_url(setting: &Setting<Result<BaseUrl, crate::settings::BaseUrlError>>) -> SettingRow {
+    let mut row = row(BASE_URL, setting, |url| match url {
+        Ok(url) => url.as_str().to_owned(),
+        Err(_) => "unusable".to_owned(),
+    });
+    row.problem =
+        setting.value.as_ref().err().map(|error| problem(FindingId::Setting, &ScanError::from(*error)));
+    row
+}
+
+fn fail_mode(setting: &Setting<FailMode>) -> SettingRow {
+    let mut row = row(FAIL_MODE, setting, |mode| mode.as_str().to_owned());
+    row.remark = (setting.value == FailMode::Open).then(|| SettingProblem {
+        id: FindingId::FailOpen,
+        severity: Severity::Note,
+        text: "The fail mode is open: what can't be scanned goes ahead, with a notice.".to_owned(),
+        fix: "If it must not, set F5_GUARDRAILS_FAIL_MODE=closed, or enforce it: `f5-guard install --fail-mode closed`.".to_owned(),
+    });
+    row
+}
+
+fn certificates(connection: &Connection) -> SettingRow {
+    match &connection.trust {
+        Ok((source, notes)) => {
+            let mut row = plain("trusted roots", source.clone(), "loaded");
+            row.remark = (!notes.is_empty()).then(|| SettingProblem {
+                id: FindingId::Certificates,
+                severity: Severity::Warning,
+                text: notes.join(" "),
+                fix: "Correct what is named here, or remove the variable; expired certificates in the system's store are replaced by an update of the system.".to_owned(),
+            });
+            row
+        }
+        Err((cause, fix)) => {
+            let mut row = plain("trusted roots", "unusable".to_owned(), "not loaded");
+            row.problem = Some(SettingProblem {
+                id: FindingId::Certificates,
+                severity: Severity::Problem,
+                text: cause.clone(),
+                fix: fix.clone(),
+            });
+            row
+        }
+    }
+}
+
+fn key_log() -> SettingRow {
+    let mut row = plain("TLS key log", "on".to_owned(), "SSLKEYLOGFILE");
+    row.remark = Some(SettingProblem {
+        id: FindingId::KeyLog,
+        severity: Severity::Warning,
+        text: "SSLKEYLOGFILE is set: whoever can read that file can decrypt the scans and the token."
+            .to_owned(),
+        fix: "Remove SSLKEYLOGFILE, and delete the file, unless you are analysing the network right now."
+            .to_owned(),
+    });
+    row
+}
+
+fn problem(id: FindingId, error: &ScanError) -> SettingProblem {
+    SettingProblem { id, severity: Severity::Problem, text: error.to_string(), fix: error.fix() }
+}

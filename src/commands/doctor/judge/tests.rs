@@ -1,0 +1,430 @@
+//! One healthy installation, and what the doctor says when one thing is wrong with it.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use super::judge as diagnose;
+use super::settings::{Connection, differences, rows};
+use crate::access::Writers;
+use crate::codex::layers::{ConfigVerdict, HookSwitches, HooksFeature, OnlyManaged};
+use crate::codex::trust::Standing;
+use crate::commands::doctor::facts::{BackgroundServer as Background, *};
+use crate::commands::doctor::finding::{Diagnosis, FindingId, Severity, Verdict};
+use crate::commands::doctor::sanitizer::Sanitizer;
+use crate::event::Event;
+use crate::settings::{Budget, Overrides, Settings};
+use crate::system::System;
+
+const CONFIG: &str = "/h/config.toml";
+const BINARY: &str = "/h/hooks/f5_guardrails/f5-guard";
+const HERE: [(&str, &str); 2] =
+    [("F5_GUARDRAILS_API_TOKEN", "planted-token"), ("F5_GUARDRAILS_FAIL_MODE", "closed")];
+const SECOND: Duration = Duration::from_secs(1);
+
+fn settings(variables: &[(&str, &str)]) -> Vec<SettingRow> {
+    let env = |name: &str| variables.iter().find(|(key, _)| *key == name).map(|(_, value)| value.into());
+    let connection =
+        Connection { proxy: None, trust: Ok(("the system's certificate store".into(), vec![])), token: None };
+    rows(&Settings::read(&Overrides::default(), &env), &connection, &Sanitizer::new([]))
+}
+
+fn hook(event: Event) -> HookFacts {
+    HookFacts {
+        event,
+        layer: Layer::User,
+        place: CONFIG.into(),
+        command: format!("{BINARY} {}", event.subcommand()),
+        runner: Runner::F5Guard(Box::new(CallFacts {
+            subcommand: event,
+            flags: vec![],
+            hook_timeout: None,
+            budget: Budget { limit: 10 * SECOND, cut_by_hook: false },
+            scan_timeout: 10 * SECOND,
+            binary: BinaryFacts::Same { path: BINARY.into() },
+            trial: Trial::Passed { took: Duration::from_millis(9) },
+        })),
+        matcher: event.has_matcher().then(|| ".*".to_owned()),
+        timeout: 60 * SECOND,
+        standing: Some(Standing::Trusted),
+    }
+}
+
+fn file(path: &str, layer: Layer, events: &[Event]) -> FileFacts {
+    let ours: Vec<_> = events.iter().map(|event| (*event, hook(*event).command)).collect();
+    let content = FileContent::Read { hooks: ours.len(), switched_off: vec![], ours };
+    FileFacts { path: path.into(), layer, content }
+}
+
+fn healthy() -> Facts {
+    Facts {
+        program: ThisProgram { version: "1.0.0", path: Some(BINARY.into()), system: System::Unix },
+        folder: "/w".into(),
+        left_out: vec![],
+        settings: settings(&HERE),
+        codex: CodexFacts {
+            program: Ok("/usr/bin/codex".into()),
+            version: Ok("0.169.0".into()),
+            home: Ok(HomeFacts { path: "/h".into(), from: "CODEX_HOME", exists: Existence::Exists }),
+            config: Some(ConfigVerdict::Accepted),
+            switches: Some(HookSwitches { feature: HooksFeature::On, only_managed: OnlyManaged::No }),
+            listing: Ok(ListingFacts::default()),
+        },
+        files: vec![file(CONFIG, Layer::User, &Event::ALL)],
+        hooks: Event::ALL.map(hook).into(),
+        lookalikes: vec![],
+        writable: vec![],
+        log: LogFacts { file: LogFile::Writable("/h/logs/f5.log".into()), problems: vec![] },
+        desktop: DesktopToken::NotApplicable,
+        visible: VisibleTokens::Seen(vec![]),
+        background: BackgroundServer::Same,
+        service: ServiceFacts::Cleared { took: SECOND },
+    }
+}
+
+/// Codex's server with these variables.
+fn started_with(variables: &[(&str, &str)]) -> Background {
+    let read = |variables: &[(&str, &str)]| {
+        let env = |name: &str| variables.iter().find(|(key, _)| *key == name).map(|(_, value)| value.into());
+        Settings::read(&Overrides::default(), &env)
+    };
+    match differences(&read(&HERE), &read(variables), &Sanitizer::new([])) {
+        differences if differences.is_empty() => Background::Same,
+        settings => Background::Differs { process: 1, settings },
+    }
+}
+
+#[test]
+fn a_server_with_the_same_variables_is_no_finding_and_others_are_named_without_a_secret() {
+    assert_eq!(started_with(&HERE), Background::Same);
+    let text = |background| after(|f| f.background = background).findings[0].text.clone();
+    let none = text(started_with(&[]));
+    assert!(none.ends_with("have those: API token: not set; fail mode: open."), "{none}");
+    let earlier = text(started_with(&[("F5_GUARDRAILS_API_TOKEN", "earlier-token"), HERE[1]]));
+    assert!(earlier.ends_with("have those: API token: another one."), "{earlier}");
+}
+
+fn after(change: impl FnOnce(&mut Facts)) -> Diagnosis {
+    let mut facts = healthy();
+    change(&mut facts);
+    diagnose(&facts)
+}
+
+/// Changes the call of the first hook.
+fn call(facts: &mut Facts, change: impl FnOnce(&mut CallFacts)) {
+    match &mut facts.hooks[0].runner {
+        Runner::F5Guard(call) => change(call),
+        other => panic!("{other:?}"),
+    }
+}
+
+fn second(facts: &mut Facts, change: impl FnOnce(&mut HookFacts)) {
+    let mut another = hook(Event::UserPromptSubmit);
+    another.place = "/p/.codex/config.toml".into();
+    another.layer = Layer::Project;
+    change(&mut another);
+    facts.hooks.push(another);
+}
+
+#[test]
+fn a_healthy_installation_is_protected_and_has_no_findings() {
+    let diagnosis = diagnose(&healthy());
+    assert_eq!((diagnosis.verdict, diagnosis.findings), (Verdict::Protected, vec![]));
+}
+
+type Case = (FindingId, Severity, Verdict, fn(&mut Facts));
+
+/// One thing wrong, the finding it leads to, and the verdict.
+const CASES: &[Case] = {
+    use FindingId::*;
+    use Severity::*;
+    use Verdict::*;
+    &[
+        (CodexMissing, Unknown, CannotTell, |f| {
+            f.codex.program = Err("nowhere".into());
+            no_listing(f);
+        }),
+        (CodexUnusable, Unknown, CannotTell, no_listing),
+        (CodexUnusable, Warning, Protected, |f| f.codex.version = Err("node: not found".into())),
+        (CodexHome, Unknown, CannotTell, |f| f.codex.home = Err("HOME is not set".into())),
+        (CodexHome, Warning, Protected, |f| {
+            f.codex.home.as_mut().unwrap().exists = Existence::Missing;
+        }),
+        (AsRoot, Note, Protected, |f| f.left_out = vec!["others can change /w".into()]),
+        (AsRoot, Unknown, CannotTell, |f| {
+            f.left_out = vec!["others can change /h".into()];
+            f.codex.home = Err("it is not root's".into());
+            f.codex.listing = Err("it was not asked".into());
+        }),
+        (NotRegistered, Unknown, CannotTell, |f| {
+            f.left_out = vec!["others can change /h".into()];
+            f.codex.home = Err("it is not root's".into());
+            f.codex.listing = Err("it was not asked".into());
+            f.hooks = vec![];
+            f.files = vec![];
+        }),
+        (ConfigRefused, Problem, NotProtected, |f| {
+            let message = "invalid type".to_owned();
+            let file = Some(CONFIG.into());
+            f.codex.config = Some(ConfigVerdict::Refused { file, position: Some((3, 7)), message });
+        }),
+        (ConfigRefused, Problem, NotProtected, |f| listing(f).errors.push("/c:1:1".into())),
+        (ConfigFile, Note, Protected, |f| {
+            f.codex.config = Some(ConfigVerdict::CannotTell { reason: "too old".into() });
+        }),
+        (ConfigFile, Warning, Protected, |f| {
+            f.files.push(FileFacts {
+                path: "/x".into(),
+                layer: Layer::Project,
+                content: FileContent::Unusable("permission denied".into()),
+            });
+        }),
+        (HooksOff, Problem, NotProtected, |f| {
+            f.codex.switches.as_mut().unwrap().feature = HooksFeature::Off { by: CONFIG.into() };
+        }),
+        (HooksOff, Warning, Protected, |f| {
+            let content =
+                FileContent::Read { hooks: 0, switched_off: vec!["profile work".into()], ours: vec![] };
+            f.files.push(FileFacts { path: "/x".into(), layer: Layer::Project, content });
+        }),
+        (ManagedOnly, Note, Protected, |f| {
+            f.codex.switches.as_mut().unwrap().only_managed = OnlyManaged::Yes;
+        }),
+        (CodexWarning, Warning, Protected, |f| listing(f).warnings.push("two files".into())),
+        (CodexWarning, Warning, Protected, |f| listing(f).unreadable.push("no trustStatus".into())),
+        (NotRegistered, Problem, NotProtected, |f| drop(f.hooks.remove(2))),
+        (NotListed, Problem, NotProtected, |f| drop(f.hooks.remove(2))),
+        (NotRegistered, Problem, NotProtected, |f| {
+            no_listing(f);
+            f.hooks.clear();
+        }),
+        (TrustUnknown, Unknown, CannotTell, |f| {
+            f.hooks[0].standing = Some(Standing::Unknown("pending".into()));
+        }),
+        (TrustUnknown, Unknown, CannotTell, |f| f.hooks[0].standing = None),
+        (Untrusted, Problem, NotProtected, |f| f.hooks[0].standing = Some(Standing::Untrusted)),
+        (Modified, Problem, NotProtected, |f| f.hooks[0].standing = Some(Standing::Modified)),
+        (Disabled, Problem, NotProtected, |f| f.hooks[0].standing = Some(Standing::Disabled)),
+        (Asynchronous, Problem, NotProtected, |f| f.hooks[0].standing = Some(Standing::Asynchronous)),
+        (WrongEvent, Problem, NotProtected, |f| call(f, |call| call.subcommand = Event::Stop)),
+        (RegisteredTwice, Warning, Protected, |f| second(f, |_| ())),
+        // Another entry scans the event, so that this one's trouble is no problem.
+        (Untrusted, Warning, Protected, |f| {
+            second(f, |hook| hook.standing = Some(Standing::Untrusted));
+        }),
+        (PythonIntegration, Warning, Protected, |f| second(f, |hook| hook.runner = Runner::Python)),
+        (NotRegistered, Problem, NotProtected, |f| f.hooks[0].runner = Runner::Python),
+        (Lookalike, Problem, NotProtected, |f| lookalike(f, Some(Standing::Trusted), Listed::Yes)),
+        (Lookalike, Problem, NotProtected, |f| lookalike(f, Some(Standing::Untrusted), Listed::Yes)),
+        (Lookalike, Problem, NotProtected, |f| lookalike(f, None, Listed::Yes)),
+        (Lookalike, Warning, Protected, |f| lookalike(f, None, Listed::No)),
+        (TwoFiles, Warning, Protected, |f| {
+            f.files.push(file("/h/hooks.json", Layer::User, &[Event::Stop]));
+        }),
+        (TimeoutTooShort, Problem, NotProtected, |f| f.hooks[0].timeout = 10 * SECOND),
+        (OldRegistration, Warning, Protected, |f| f.hooks[0].timeout = 30 * SECOND),
+        (OldRegistration, Warning, Protected, |f| call(f, |call| call.hook_timeout = Some(15 * SECOND))),
+        (ScanTimeCut, Warning, Protected, |f| call(f, |call| call.budget.cut_by_hook = true)),
+        (Matcher, Warning, Protected, |f| f.hooks[1].matcher = Some("Bash".into())),
+        (FlagsDiffer, Warning, Protected, |f| {
+            call(f, |call| call.flags = vec!["--fail-mode".into(), "closed".into()]);
+        }),
+        (BinaryMissing, Problem, NotProtected, |f| {
+            call(f, |call| call.binary = BinaryFacts::Missing { path: BINARY.into() });
+        }),
+        (BinaryUnusable, Problem, NotProtected, |f| {
+            let why = "is not executable".to_owned();
+            call(f, |call| call.binary = BinaryFacts::Unusable { path: BINARY.into(), why });
+        }),
+        (BinaryUnusable, Unknown, CannotTell, |f| {
+            let why = "its path holds a variable".to_owned();
+            call(f, |call| call.binary = BinaryFacts::NotLookedAt { why });
+        }),
+        (BinaryDiffers, Warning, Protected, |f| {
+            let version = "0.9.0".to_owned();
+            call(f, |call| call.binary = BinaryFacts::Other { path: BINARY.into(), version });
+        }),
+        (CommandFails, Problem, NotProtected, |f| {
+            call(f, |call| call.trial = Trial::Failed { how: "exited with code 127".into() });
+        }),
+        (CommandSlow, Warning, Protected, |f| {
+            call(f, |call| call.trial = Trial::Passed { took: 51 * SECOND });
+        }),
+        (CommandNotRun, Unknown, CannotTell, |f| {
+            call(f, |call| call.trial = Trial::NotRun { why: "of a project".into() });
+        }),
+        (Writable, Problem, NotProtected, |f| writable(f, Writers::Others(vec!["/opt".into()]))),
+        (Writable, Warning, Protected, |f| writable(f, Writers::CannotTell("no access".into()))),
+        (Setting, Warning, Protected, |f| with(f, "F5_GUARDRAILS_TIMEOUT", "ten")),
+        (Setting, Problem, NotProtected, |f| with(f, "F5_GUARDRAILS_BASE_URL", "http://h.example")),
+        (Token, Problem, NotProtected, |f| with(f, "F5_GUARDRAILS_API_TOKEN", "")),
+        (Token, Problem, NotProtected, |f| with(f, "F5_GUARDRAILS_API_TOKEN", "with a blank")),
+        (TokenVisible, Warning, Protected, |f| {
+            f.visible = VisibleTokens::Seen(vec!["F5_GUARDRAILS_API_TOKEN"]);
+        }),
+        (TokenVisible, Note, Protected, |f| f.visible = VisibleTokens::NotProven),
+        (FailOpen, Note, Protected, |f| with(f, "F5_GUARDRAILS_FAIL_MODE", "open")),
+        (KeyLog, Warning, Protected, |f| with(f, "SSLKEYLOGFILE", "/tmp/keys")),
+        (LogFile, Warning, Protected, |f| {
+            f.log.file =
+                crate::commands::doctor::facts::LogFile::NotWritable("/l".into(), "read-only".into());
+        }),
+        (LogProblems, Note, Protected, |f| {
+            let text = "decision".to_owned();
+            f.log.problems.push(LogProblem { time: "1".into(), level: "WARN".into(), text });
+        }),
+        (DesktopApps, Note, Protected, |f| f.desktop = DesktopToken::NotSet),
+        (DesktopApps, Note, Protected, |f| f.desktop = DesktopToken::CannotTell),
+        (BackgroundServer, Note, Protected, |f| f.background = Background::Unseen),
+        (BackgroundServer, Problem, NotProtected, |f| f.background = started_with(&[])),
+        (BackgroundServer, Problem, NotProtected, |f| {
+            f.background = started_with(&[("F5_GUARDRAILS_API_TOKEN", "earlier-token")]);
+        }),
+        (BackgroundServer, Problem, NotProtected, |f| {
+            f.background = started_with(&[("F5_GUARDRAILS_API_TOKEN", "planted-token")]);
+        }),
+        (BackgroundServer, Warning, Protected, |f| {
+            f.background = started_with(&[HERE[0], HERE[1], ("F5_GUARDRAILS_LOG_LEVEL", "info")]);
+        }),
+        (Service, Problem, NotProtected, |f| {
+            f.service = ServiceFacts::Failed { why: "refused".into(), fix: "look".into() };
+        }),
+        (ServiceNotTried, Note, Protected, |f| f.service = ServiceFacts::Offline),
+        (ServiceObjects, Warning, Protected, |f| {
+            f.service = ServiceFacts::Objected { words: "flagged".into() };
+        }),
+    ]
+};
+
+fn lookalike(facts: &mut Facts, standing: Option<Standing>, listed: Listed) {
+    let (event, command) = ("SessionStart".to_owned(), "./f5-guard stop".to_owned());
+    let place = "/p/.codex/hooks.json".into();
+    facts.lookalikes.push(LookalikeFacts { event, layer: Layer::Project, place, command, standing, listed });
+}
+
+fn no_listing(facts: &mut Facts) {
+    facts.codex.listing = Err("it hangs".into());
+    facts.codex.switches = None;
+    facts.hooks.iter_mut().for_each(|hook| hook.standing = None);
+}
+
+fn listing(facts: &mut Facts) -> &mut ListingFacts {
+    facts.codex.listing.as_mut().unwrap()
+}
+
+fn writable(facts: &mut Facts, who: Writers) {
+    facts.writable.push(WritableFacts { path: PathBuf::from("/opt/f5/f5-guard"), who });
+}
+
+fn with(facts: &mut Facts, name: &'static str, value: &'static str) {
+    let mut variables = vec![(name, value)];
+    for other in [("F5_GUARDRAILS_API_TOKEN", "planted-token"), ("F5_GUARDRAILS_FAIL_MODE", "closed")] {
+        if other.0 != name {
+            variables.push(other);
+        }
+    }
+    facts.settings = settings(&variables);
+}
+
+#[test]
+fn each_fault_leads_to_its_finding_and_verdict() {
+    for (index, (id, severity, verdict, change)) in CASES.iter().enumerate() {
+        let diagnosis = after(change);
+        let found: Vec<_> = diagnosis.findings.iter().map(|finding| (finding.id, finding.severity)).collect();
+        assert!(found.contains(&(*id, *severity)), "case {index}: no {id:?} {severity:?} in {found:?}");
+        assert_eq!(diagnosis.verdict, *verdict, "case {index}, {id:?}: {found:?}");
+    }
+}
+
+#[test]
+fn every_finding_has_a_case_and_a_fix() {
+    let mut without_a_case: Vec<FindingId> = FindingId::ALL.to_vec();
+    for (.., change) in CASES {
+        for finding in after(change).findings {
+            without_a_case.retain(|id| *id != finding.id);
+            assert!(!finding.text.is_empty(), "{finding:?}");
+            // The service's own fix is the transport's sentence, here a word of the case.
+            let is_sentence = finding.fix.ends_with('.') && finding.fix.len() > 10;
+            assert!(is_sentence || finding.id == FindingId::Service, "{finding:?}");
+        }
+    }
+    // Comes from the transport's notes, for which the row has a test of its own.
+    assert_eq!(without_a_case, [FindingId::Certificates]);
+}
+
+#[test]
+fn unusable_certificates_are_a_problem_and_skipped_ones_a_warning() {
+    let with = |trust| {
+        let connection = Connection { proxy: None, trust, token: None };
+        let env = |name: &str| (name == "F5_GUARDRAILS_API_TOKEN").then(|| "planted-token".into());
+        let rows = rows(&Settings::read(&Overrides::default(), &env), &connection, &Sanitizer::new([]));
+        let diagnosis = after(|facts| facts.settings = rows);
+        let finding = diagnosis.findings.into_iter().find(|finding| finding.id == FindingId::Certificates);
+        finding.map(|finding| finding.severity)
+    };
+    assert_eq!(with(Ok(("store".into(), vec![]))), None);
+    assert_eq!(with(Ok(("store".into(), vec!["A bundle is missing.".into()]))), Some(Severity::Warning));
+    assert_eq!(with(Err(("unusable".into(), "mend it".into()))), Some(Severity::Problem));
+}
+
+#[test]
+fn what_is_true_of_all_hooks_is_said_once() {
+    let diagnosis =
+        after(|facts| facts.hooks.iter_mut().for_each(|hook| hook.standing = Some(Standing::Untrusted)));
+    assert_eq!(diagnosis.findings.len(), 1, "{diagnosis:?}");
+    assert_eq!(diagnosis.findings[0].events, Event::ALL);
+}
+
+#[test]
+fn the_worst_comes_first_and_a_problem_outweighs_what_is_unknown() {
+    let diagnosis = after(|facts| {
+        facts.hooks[0].standing = Some(Standing::Unknown("pending".into()));
+        facts.hooks[1].standing = Some(Standing::Untrusted);
+        facts.service = ServiceFacts::Offline;
+    });
+    let severities: Vec<_> = diagnosis.findings.iter().map(|finding| finding.severity).collect();
+    assert_eq!(severities, [Severity::Problem, Severity::Unknown, Severity::Note]);
+    assert_eq!(diagnosis.verdict.exit_code(), 1);
+}
+
+#[test]
+fn a_desktop_app_gets_the_token_in_its_systems_way() {
+    let fix = |system| {
+        let diagnosis = after(|facts| {
+            facts.program.system = system;
+            facts.desktop = DesktopToken::NotSet;
+        });
+        diagnosis.findings[0].fix.clone()
+    };
+    let macos = fix(System::MacOs);
+    assert!(
+        macos.contains("launchctl setenv") && macos.contains("quit") && macos.contains("relaunch"),
+        "{macos}"
+    );
+    assert!(fix(System::Windows).contains("user environment"));
+}
+
+#[test]
+fn rows_show_the_tokens_length_and_no_user_info() {
+    let rows = settings(&[
+        ("F5_GUARDRAILS_API_TOKEN", "planted-token"),
+        ("F5_GUARDRAILS_BASE_URL", "https://ann:hunter2@h.example"),
+    ]);
+    let shown = format!("{rows:?}");
+    assert!(shown.contains("set (13 characters)"), "{shown}");
+    assert!(!shown.contains("planted") && !shown.contains("hunter2") && !shown.contains("ann:"), "{shown}");
+}
+
+#[test]
+fn a_double_in_one_file_is_not_mended_by_taking_the_only_registration_away() {
+    let diagnosis = after(|facts| facts.hooks.push(hook(Event::Stop)));
+    let fix = &diagnosis.findings[0].fix;
+    assert!(fix.contains("by hand"), "{fix}");
+}
+
+#[test]
+fn the_manual_explains_every_finding() {
+    let manual = include_str!("../../../../README.md");
+    for id in FindingId::ALL {
+        assert!(manual.contains(&format!("`{}`", id.as_str())), "{}", id.as_str());
+    }
+}

@@ -1,0 +1,16 @@
+//! Why nothing was uninstalled.
+
+use crate::commands::install::target::TargetError;
+use crate::file_edit::FileEditError;
+use crate::installation::SurroundingsError;
+
+/// A refusal, or a file that can't be edited.
+#[derive(Debug, thiserror::Error)]
+pub enum UninstallError {
+    #[error(transparent)]
+    Surroundings(#[from] SurroundingsError),
+    #[error(transparent)]
+    Target(#[from] TargetError),
+    #[error(transparent)]
+    File(#[from] FileEditError),
+}

@@ -1,0 +1,112 @@
+//! `f5-guard uninstall`: takes our hooks, their trust and our binary out again, and names what stays.
+
+mod error;
+mod project;
+mod removal;
+mod system;
+mod tokens;
+mod user;
+
+use std::process::ExitCode;
+
+use error::UninstallError;
+use project::remove_project;
+use removal::Outcome;
+use system::{managed_dirs, remove_system};
+use user::remove_user;
+
+use super::target::{self, needs_administrator, project_folder};
+use crate::cli::UninstallArgs;
+use crate::file_edit::NewFile;
+use crate::installation::{
+    ConfigPlace, Ledger, OurFolder, Removal, Scope, Surroundings, managed_folder, prepare_removal,
+};
+use crate::registration::OurPlaces;
+use crate::stdio::{say, say_error};
+
+/// Uninstalls; 0 also where there was nothing to remove.
+pub fn run(args: &UninstallArgs) -> ExitCode {
+    match uninstall(args) {
+        Ok(text) => {
+            say(&text);
+            ExitCode::SUCCESS
+        }
+        Err(error) => {
+            let error = error.to_string();
+            say_error(&format!(
+                "f5-guard uninstall: {}.\nMend that and run it again: hooks may still be registered.",
+                error.trim_end_matches('.')
+            ));
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn uninstall(args: &UninstallArgs) -> Result<String, UninstallError> {
+    let env: crate::system::Env<'_> = &|name| std::env::var_os(name);
+    let surroundings = Surroundings::of_this_process(env)?;
+    let target = &args.target;
+    let scope = target::scope(target, surroundings.system)?;
+    let there = surroundings.installed_managed_dir();
+    let managed_dir =
+        target.managed_dir.clone().or(there).unwrap_or_else(|| surroundings.managed_dir.clone());
+    let managed = managed_folder(surroundings.system, &managed_dir);
+    let (files, folder) = target::places(scope, &surroundings, target, &managed)?;
+    let places = surroundings.our_places(scope.layer(), Some(&managed));
+    if target.dry_run {
+        return dry_run(scope, &surroundings, &files, &folder, &managed, &places);
+    }
+    let mut outcome = match scope {
+        Scope::User => remove_user(&surroundings, &places)?,
+        Scope::Project => remove_project(&surroundings, &places, &project_folder(target.dir.as_deref())?)?,
+        Scope::System => {
+            needs_administrator(&surroundings, false)?;
+            remove_system(&surroundings, &places, &managed)?
+        }
+    };
+    if scope != Scope::Project || args.purge {
+        tokens::settle(args.purge, env, &mut outcome);
+    }
+    Ok(text(&outcome, scope))
+}
+
+fn text(outcome: &Outcome, scope: Scope) -> String {
+    let whose = match scope {
+        Scope::User => "this user's registration",
+        Scope::Project => "this project's registration",
+        Scope::System => "this machine's registration",
+    };
+    let mut out = if outcome.lines.is_empty() {
+        format!("f5-guard: nothing of {whose} is there.\n")
+    } else {
+        format!("f5-guard: {whose} is removed. Codex is no longer protected by it.\n")
+    };
+    for line in &outcome.lines {
+        out += &format!("  {line}\n");
+    }
+    for note in &outcome.notes {
+        out += &format!("  note    {note}\n");
+    }
+    out
+}
+
+fn dry_run(
+    scope: Scope,
+    surroundings: &Surroundings,
+    files: &[ConfigPlace],
+    folder: &OurFolder,
+    managed: &OurFolder,
+    places: &OurPlaces,
+) -> Result<String, UninstallError> {
+    let new_file = if scope == Scope::System { NewFile::Public } else { NewFile::Private };
+    let ledger = Ledger::open(folder, new_file)?;
+    let dirs = managed_dirs(surroundings.system, managed);
+    let removals = prepare_removal(files, &[], &dirs, &ledger, places)?;
+    let mut out: String = removals.iter().map(Removal::dry_run).collect();
+    let owns_binary = scope != Scope::Project && surroundings.owns_binary(folder, &ledger, files)?;
+    if owns_binary && folder.binary().exists() {
+        out += &format!("# {} would be deleted.\n", folder.binary().display());
+    }
+    out += "# Nothing was written.\n";
+    Ok(out)
+}
