@@ -44,8 +44,9 @@ const NAMED_SCANNERS: usize = 5;
 #[must_use]
 pub fn words(subject: Subject<'_>, assessment: &Assessment, action: Action) -> Words {
     let words = match (assessment, action) {
-        (_, Action::Allow)
-        | (Assessment::NothingToScan | Assessment::Proof(Proof::Passes), _) => return Words::default(),
+        (_, Action::Allow) | (Assessment::NothingToScan | Assessment::Proof(Proof::Passes), _) => {
+            return Words::default();
+        }
         (Assessment::Proof(Proof::Answers(report)), _) => return answers(report),
         (Assessment::Scanned(report), Action::Block) => refused(subject, report),
         (Assessment::Scanned(report), Action::Warn) => flagged_output(subject, report),

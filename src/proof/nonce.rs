@@ -12,8 +12,8 @@ use serde::{Deserialize, Serialize};
 use super::message::{Message, Part};
 use super::moment::Moment;
 use crate::access::Privilege;
-use crate::file_edit::no_follow;
 use crate::event::Event;
+use crate::file_edit::no_follow;
 
 /// A message counts no longer than this after its number was written.
 const LIFETIME: Duration = Duration::from_secs(60);
@@ -125,11 +125,10 @@ impl NonceFile {
         Ok(written)
     }
 
-    /// What the hook of `event` does with a text: `None` where it is not the pending message, and so is scanned like any
-    /// other. Only a text that is exactly a message has the file opened. The hook that answers uses the message up.
+    /// What a hook does with a message that it has read: `None` where that is not the pending one, and so is scanned like
+    /// any other text. The hook that answers uses the message up.
     #[must_use]
-    pub fn part_in(&self, event: Event, tool: Option<&str>, content: &str) -> Option<(Pending, Part)> {
-        let (message, part) = Message::read(event, tool, content)?;
+    pub fn part_in(&self, (message, part): (Message, Part)) -> Option<(Pending, Part)> {
         Privilege::among_users().may_use(&self.path).ok()?;
         let bytes = no_follow::read_private(&self.path, LARGEST).ok()??;
         let now = Moment::now()?;

@@ -21,6 +21,7 @@ mod no_output;
 mod payloads;
 mod pieces;
 mod powershell_rules;
+mod proof;
 mod proxies;
 mod retries;
 mod settings;

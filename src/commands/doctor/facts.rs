@@ -1,7 +1,10 @@
 //! Everything that the doctor looks at. Texts in here are already fit to be shown: no secrets, no control characters.
 
+use std::borrow::Cow;
 use std::path::PathBuf;
 use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
 
 use super::finding::{FindingId, Severity};
 use crate::access::Writers;
@@ -312,7 +315,7 @@ pub enum BackgroundServer {
 /// A setting that the hooks of the background server have otherwise.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Difference {
-    pub name: &'static str,
+    pub name: Cow<'static, str>,
     /// Its value there, as it may be shown.
     pub value: String,
 }
@@ -337,19 +340,21 @@ pub enum ServiceFacts {
 }
 
 /// A setting for the report.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SettingRow {
-    pub name: &'static str,
+    pub name: Cow<'static, str>,
     pub value: String,
     /// The variable or flag, or `default`.
     pub source: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub problem: Option<SettingProblem>,
     /// What is known to be risky or weak although it is valid.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub remark: Option<SettingProblem>,
 }
 
 /// What is wrong with a setting.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SettingProblem {
     pub id: FindingId,
     pub severity: Severity,

@@ -1,9 +1,12 @@
 //! What the doctor says: findings, and the verdict that follows from them.
 
+use serde::{Deserialize, Serialize};
+
 use crate::event::Event;
 
 /// How bad a finding is; `Ord` ranks the worst last.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
 pub enum Severity {
     /// Good to know.
     Note,
@@ -31,8 +34,8 @@ impl Severity {
 macro_rules! finding_ids {
     ($($(#[$doc:meta])* $id:ident => $word:literal,)*) => {
         /// The kinds of findings, with the stable words that scripts and the manual know them by.
-        #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-        pub enum FindingId { $($(#[$doc])* $id,)* }
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+        pub enum FindingId { $($(#[$doc])* #[serde(rename = $word)] $id,)* }
 
         impl FindingId {
             /// Every kind.

@@ -17,6 +17,10 @@ use crate::cli::DoctorArgs;
 use crate::logging;
 use crate::system::Env;
 
+pub use facts::SettingRow;
+pub use gather::shown_settings;
+pub use sanitizer::Sanitizer;
+
 const PROCESS_ENV: Env<'static> = &|name| std::env::var_os(name);
 
 /// Runs the doctor. Exit code 0: protected; 1: not protected; 2: it could not be found out.

@@ -4,14 +4,13 @@ use std::io::{self, Read};
 use std::sync::OnceLock;
 use std::time::Instant;
 
-use super::abort;
+use super::{PROCESS_ENV, abort, proof};
 use crate::event::Event;
 use crate::hook::payload::{self, MAX_PAYLOAD};
 use crate::hook::{Assessment, Failure, Payload, PayloadError};
 use crate::phase;
 use crate::scan::{Metadata, ScanClient, ScanDirection, ScanError, ScanJob, ScanReport};
 use crate::settings::Settings;
-use crate::system::Env;
 use crate::token;
 
 /// What is known about the call once its payload was looked at.
@@ -79,24 +78,26 @@ pub fn assess(
     if payload.is_blank() {
         return Assessment::NothingToScan;
     }
-    Assessment::of_scan(scan(&payload, settings, started), payload.is_cut)
+    if let Some(proof) = proof::answer(&payload, settings, started) {
+        return Assessment::Proof(proof);
+    }
+    let direction =
+        if payload.event.ends_a_turn() { ScanDirection::Response } else { ScanDirection::Request };
+    let metadata = Metadata::new(
+        payload.event.name(),
+        payload.tool_name.as_deref(),
+        payload.session_id.as_deref(),
+        payload.turn_id.as_deref(),
+    );
+    let job = ScanJob { content: &payload.content, direction, metadata };
+    Assessment::of_scan(scan(&job, settings, started), payload.is_cut)
 }
 
-fn scan(payload: &Payload, settings: &Settings, started: Instant) -> Result<ScanReport, ScanError> {
-    let env: Env<'_> = &|name| std::env::var_os(name);
-    let settings = token::completed(settings, env, started + settings.budget().limit)?;
+/// Scans within the time of this run of the hook.
+pub fn scan(job: &ScanJob<'_>, settings: &Settings, started: Instant) -> Result<ScanReport, ScanError> {
+    let settings = token::completed(settings, PROCESS_ENV, started + settings.budget().limit)?;
     let client = ScanClient::new(&settings, started)?;
-    let job = ScanJob {
-        content: &payload.content,
-        direction: if payload.event.ends_a_turn() { ScanDirection::Response } else { ScanDirection::Request },
-        metadata: Metadata::new(
-            payload.event.name(),
-            payload.tool_name.as_deref(),
-            payload.session_id.as_deref(),
-            payload.turn_id.as_deref(),
-        ),
-    };
-    let result = client.scan_blocking(&job);
+    let result = client.scan_blocking(job);
     // The process ends with the answer, which need not wait for hundreds of certificates to be freed one by one.
     std::mem::forget(client);
     result

@@ -5,6 +5,7 @@
 
 mod abort;
 mod call;
+mod proof;
 mod reply;
 mod unusable;
 

@@ -24,7 +24,7 @@ use crate::cli::DoctorArgs;
 use crate::codex::home::CodexHome;
 use crate::commands::doctor::facts::Facts;
 use crate::commands::doctor::facts::{
-    BinaryFacts, DesktopToken, HookFacts, Layer, Runner, ThisProgram, WritableFacts,
+    BinaryFacts, DesktopToken, HookFacts, Layer, Runner, SettingRow, ThisProgram, WritableFacts,
 };
 use crate::commands::doctor::judge::settings::rows;
 use crate::commands::doctor::sanitizer::Sanitizer;
@@ -65,11 +65,7 @@ pub fn gather(args: &DoctorArgs, env: Env<'_>) -> Facts {
     let here = hooks::Here { known: &known, folder: &folder, home, privilege: left_out.privilege };
     let examined = hooks::examine(registered, &files.registered, &here, env, &sanitizer);
 
-    let mut settings = Settings::read(&examined.overrides, env);
-    let token = token::complete(&mut settings, env, Instant::now() + token::STORE_TIME).err();
-    let sanitizer = Sanitizer::new(tokens(env).chain(settings.api_token.value.clone()));
-    let connection = service::connection(&settings, token, &sanitizer);
-    let settings_rows = rows(&settings, &connection, &sanitizer);
+    let (settings, settings_rows, sanitizer) = shown_settings(Settings::read(&examined.overrides, env), env);
     let possible = settings_rows.iter().all(|row| {
         row.problem
             .as_ref()
@@ -99,6 +95,15 @@ pub fn gather(args: &DoctorArgs, env: Env<'_>) -> Facts {
         background: background::examine(home, &examined.overrides, &settings, &sanitizer),
         service: service::ask(args.offline, possible, &settings, &sanitizer),
     }
+}
+
+/// The settings with the token that a scan would have, each as it may be shown, and what must not be shown of them.
+pub fn shown_settings(mut settings: Settings, env: Env<'_>) -> (Settings, Vec<SettingRow>, Sanitizer) {
+    let token = token::complete(&mut settings, env, Instant::now() + token::STORE_TIME).err();
+    let sanitizer = Sanitizer::new(tokens(env).chain(settings.api_token.value.clone()));
+    let connection = service::connection(&settings, token, &sanitizer);
+    let rows = rows(&settings, &connection, &sanitizer);
+    (settings, rows, sanitizer)
 }
 
 /// What administrators registered: the files and folders that say what runs, and the binaries.

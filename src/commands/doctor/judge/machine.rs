@@ -119,7 +119,7 @@ fn background(facts: &Facts, findings: &mut Vec<Finding>) {
                 .to_owned(),
         ),
         BackgroundServer::Differs { process, settings } => {
-            let decisive = settings.iter().any(|setting| is_decisive(setting.name));
+            let decisive = settings.iter().any(|setting| is_decisive(&setting.name));
             let settings: Vec<String> =
                 settings.iter().map(|setting| format!("{}: {}", setting.name, setting.value)).collect();
             (

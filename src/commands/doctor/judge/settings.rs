@@ -1,5 +1,7 @@
 //! Each setting: its value as it may be shown, where it came from, and what is wrong with it.
 
+use std::borrow::Cow;
+
 use crate::commands::doctor::facts::{Difference, Facts, SettingProblem, SettingRow};
 use crate::commands::doctor::finding::{Finding, FindingId, Severity};
 use crate::commands::doctor::sanitizer::Sanitizer;
@@ -87,21 +89,22 @@ pub fn rows(settings: &Settings, connection: &Connection, sanitizer: &Sanitizer)
 pub fn differences(here: &Settings, there: &Settings, sanitizer: &Sanitizer) -> Vec<Difference> {
     let nothing = Connection { proxy: None, trust: Ok((String::new(), Vec::new())), token: None };
     let [here_rows, there_rows] = [here, there].map(|settings| rows(settings, &nothing, sanitizer));
-    let value = |rows: &[SettingRow], name| -> Vec<String> {
+    let value = |rows: &[SettingRow], name: &str| -> Vec<String> {
         rows.iter().filter(|row| row.name == name).map(|row| row.value.clone()).collect()
     };
-    let mut names: Vec<&'static str> = here_rows.iter().chain(&there_rows).map(|row| row.name).collect();
+    let mut names: Vec<Cow<'static, str>> =
+        here_rows.iter().chain(&there_rows).map(|row| row.name.clone()).collect();
     let mut seen = std::collections::HashSet::new();
-    names.retain(|name| seen.insert(*name));
+    names.retain(|name| seen.insert(name.clone()));
     let mut found: Vec<Difference> = names
         .into_iter()
-        .map(|name| (name, value(&here_rows, name), value(&there_rows, name)))
-        .filter(|(_, here, there)| here != there)
-        .map(|(name, _, there)| Difference { name, value: there.join(", ") })
+        .map(|name| (value(&here_rows, &name), value(&there_rows, &name), name))
+        .filter(|(here, there, _)| here != there)
+        .map(|(_, there, name)| Difference { name, value: there.join(", ") })
         .collect();
     let tokens = [&here.api_token.value, &there.api_token.value];
     if tokens[0] != tokens[1] && found.iter().all(|difference| difference.name != API_TOKEN) {
-        found.push(Difference { name: API_TOKEN, value: "another one".to_owned() });
+        found.push(Difference { name: API_TOKEN.into(), value: "another one".to_owned() });
     }
     found
 }
@@ -126,7 +129,7 @@ pub(super) fn judge(facts: &Facts, findings: &mut Vec<Finding>) {
 }
 
 fn plain(name: &'static str, value: String, source: &str) -> SettingRow {
-    SettingRow { name, value, source: source.to_owned(), problem: None, remark: None }
+    SettingRow { name: name.into(), value, source: source.to_owned(), problem: None, remark: None }
 }
 
 fn row<T>(name: &'static str, setting: &Setting<T>, show: impl FnOnce(&T) -> String) -> SettingRow {
