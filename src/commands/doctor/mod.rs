@@ -7,6 +7,7 @@ mod facts;
 pub mod finding;
 mod gather;
 mod judge;
+mod proof;
 mod report;
 mod sanitizer;
 
