@@ -14,7 +14,7 @@ use f5_guard::codex::app_server::AppServer;
 use f5_guard::codex::background;
 use f5_guard::codex::home::{CodexHome, Origin};
 use f5_guard::codex::trust::{self, Review, SwitchedOff};
-use f5_guard::process::Family;
+use f5_guard::process::ProcessGroup;
 use f5_stand_in::f5::{F5, TOKEN};
 use f5_stand_in::model::{Item, Model};
 use serde_json::Value;
@@ -198,7 +198,7 @@ fn a_server_in_the_background_without_the_token_is_found_and_one_with_it_is_no_f
             .stdin(Stdio::null())
             .stdout(Stdio::null())
             .stderr(Stdio::null());
-        let server = Family::start(&mut command).unwrap();
+        let server = ProcessGroup::start(&mut command).unwrap();
         let started = Instant::now();
         while background::find(&machine.home()).is_none() {
             assert!(started.elapsed() < LIMIT, "Codex's server does not listen");

@@ -4,15 +4,16 @@ use std::path::{Path, PathBuf};
 
 use f5_guard::event::Event;
 use f5_guard::registration::{
-    ConfigFile, EditRecord, Launcher, ManagedDirs, OurPlaces, Owner, Python, Registration,
+    ConfigFile, EditRecord, KnownBinaries, Launcher, ManagedDirs, Owner, Python, Registration,
     RegistrationOptions, RemovalScope, Wanted, hidden_names, install, our_trust_keys, registered, remove,
     renew_record,
 };
+use f5_guard::settings::Enforced;
 
 const SOURCE: &str = "/home/ann/.codex/config.toml";
 
-fn places() -> OurPlaces {
-    OurPlaces { binaries: vec!["/opt/F5 Guardrails/f5-guard".into()], python: Python::TakenOver }
+fn places() -> KnownBinaries {
+    KnownBinaries { binaries: vec!["/opt/F5 Guardrails/f5-guard".into()], python: Python::TakenOver }
 }
 
 fn wanted(file: ConfigFile, options: &RegistrationOptions) -> Wanted {
@@ -32,7 +33,7 @@ fn wanted(file: ConfigFile, options: &RegistrationOptions) -> Wanted {
     }
 }
 
-fn places_of(file: ConfigFile) -> OurPlaces {
+fn places_of(file: ConfigFile) -> KnownBinaries {
     let mut places = places();
     if file == ConfigFile::RequirementsToml {
         places.binaries.push(r"C:\ProgramData\F5\f5-guard.exe".into());
@@ -42,10 +43,12 @@ fn places_of(file: ConfigFile) -> OurPlaces {
 
 fn closed() -> RegistrationOptions {
     RegistrationOptions {
-        fail_mode: Some("closed".into()),
         matcher: Some("Bash|mcp__.*".into()),
-        timeout: Some("90".into()),
-        ..RegistrationOptions::default()
+        enforced: Enforced {
+            fail_mode: Some("closed".into()),
+            timeout: Some("90".into()),
+            ..Enforced::default()
+        },
     }
 }
 

@@ -1,7 +1,7 @@
 //! The variables that the model's commands are kept from seeing, in every form that TOML has for the list.
 
 use f5_guard::registration::{
-    ConfigFile, EditRecord, OurPlaces, RemovalScope, Wanted, hidden_names, hides, install, remove,
+    ConfigFile, EditRecord, KnownBinaries, RemovalScope, Wanted, hidden_names, hides, install, remove,
     renew_record,
 };
 
@@ -10,17 +10,17 @@ const BOTH: &str = r#""F5_GUARDRAILS_API_TOKEN", "F5_GLOBAL_API_TOKEN""#;
 
 fn hidden(text: &str) -> String {
     let wanted = Wanted { hidden: hidden_names(), ..Wanted::default() };
-    install(FILE, Some(text.as_bytes()), &wanted, &OurPlaces::default()).unwrap().text.unwrap()
+    install(FILE, Some(text.as_bytes()), &wanted, &KnownBinaries::default()).unwrap().text.unwrap()
 }
 
 fn record(before: &str, after: &str) -> EditRecord {
     let scope = RemovalScope::default();
-    renew_record(FILE, Some(before.as_bytes()), after, &scope, &OurPlaces::default()).unwrap()
+    renew_record(FILE, Some(before.as_bytes()), after, &scope, &KnownBinaries::default()).unwrap()
 }
 
 fn removed(text: &str, record: Option<&EditRecord>) -> String {
     let scope = RemovalScope { record, ..RemovalScope::default() };
-    remove(FILE, text.as_bytes(), &scope, &OurPlaces::default()).unwrap().text.unwrap_or_default()
+    remove(FILE, text.as_bytes(), &scope, &KnownBinaries::default()).unwrap().text.unwrap_or_default()
 }
 
 #[test]
@@ -121,7 +121,7 @@ fn what_is_not_a_list_is_refused_with_its_place() {
         ("shell_environment_policy.exclude = \"A\"\n", "`shell_environment_policy.exclude`"),
     ] {
         let wanted = Wanted { hidden: hidden_names(), ..Wanted::default() };
-        let error = install(FILE, Some(text.as_bytes()), &wanted, &OurPlaces::default()).unwrap_err();
+        let error = install(FILE, Some(text.as_bytes()), &wanted, &KnownBinaries::default()).unwrap_err();
         assert!(error.to_string().contains(place), "{error}");
     }
 }

@@ -2,9 +2,10 @@
 
 use f5_guard::event::Event;
 use f5_guard::registration::{
-    ConfigFile, EventGroups, Launcher, OurPlaces, Owner, Python, Registration, RegistrationOptions,
+    ConfigFile, EventGroups, KnownBinaries, Launcher, Owner, Python, Registration, RegistrationOptions,
     RemovalScope, Wanted, hidden_names, install, registered, remove, renew_record,
 };
+use f5_guard::settings::Enforced;
 use proptest::prelude::*;
 
 const EVENTS: [&str; 6] =
@@ -13,8 +14,8 @@ const EVENTS: [&str; 6] =
 const OLD: &str = "/old/hooks/f5_guardrails/f5-guard";
 const NEW: &str = "/home/ann/.codex/hooks/f5_guardrails/f5-guard";
 
-fn places() -> OurPlaces {
-    OurPlaces { binaries: vec![OLD.into(), NEW.into()], python: Python::TakenOver }
+fn places() -> KnownBinaries {
+    KnownBinaries { binaries: vec![OLD.into(), NEW.into()], python: Python::TakenOver }
 }
 
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -276,7 +277,10 @@ fn json(events: &[(&'static str, Vec<Group>)], spaces: &[&str]) -> String {
 }
 
 fn wanted(file: ConfigFile, mode: &str) -> Wanted {
-    let options = RegistrationOptions { fail_mode: Some(mode.into()), ..RegistrationOptions::default() };
+    let options = RegistrationOptions {
+        matcher: None,
+        enforced: Enforced { fail_mode: Some(mode.into()), ..Enforced::default() },
+    };
     let launcher = Launcher::Unix { binary: NEW.into() };
     Wanted {
         registration: Some(Registration::new(&options, &launcher, None).unwrap()),

@@ -1,7 +1,8 @@
 //! Documents that are refused, with the place and the reason.
 
 use f5_guard::registration::{
-    ConfigFile, Launcher, OurPlaces, Registration, RegistrationOptions, RemovalScope, Wanted, install, remove,
+    ConfigFile, KnownBinaries, Launcher, Registration, RegistrationOptions, RemovalScope, Wanted, install,
+    remove,
 };
 
 fn refusal(file: ConfigFile, bytes: &[u8]) -> String {
@@ -12,7 +13,7 @@ fn refusal(file: ConfigFile, bytes: &[u8]) -> String {
         hooks_feature: file == ConfigFile::ConfigToml,
         ..Wanted::default()
     };
-    install(file, Some(bytes), &wanted, &OurPlaces::default()).unwrap_err().to_string()
+    install(file, Some(bytes), &wanted, &KnownBinaries::default()).unwrap_err().to_string()
 }
 
 #[test]
@@ -68,6 +69,6 @@ fn bytes_that_are_no_text_are_refused() {
 
 #[test]
 fn a_removal_refuses_what_it_cannot_read() {
-    let error = remove(ConfigFile::ConfigToml, b"= 1", &RemovalScope::default(), &OurPlaces::default());
+    let error = remove(ConfigFile::ConfigToml, b"= 1", &RemovalScope::default(), &KnownBinaries::default());
     assert!(error.is_err());
 }

@@ -4,6 +4,7 @@ use std::path::Path;
 
 use base64::Engine as _;
 use f5_guard::registration::{Launcher, ManagedDirs, PrintFormat, Registration, RegistrationOptions, render};
+use f5_guard::settings::Enforced;
 
 fn golden(name: &str, actual: &str) {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/render").join(name);
@@ -14,7 +15,10 @@ fn golden(name: &str, actual: &str) {
 }
 
 fn managed() -> (Registration, ManagedDirs) {
-    let options = RegistrationOptions { fail_mode: Some("closed".into()), ..RegistrationOptions::default() };
+    let options = RegistrationOptions {
+        matcher: None,
+        enforced: Enforced { fail_mode: Some("closed".into()), ..Enforced::default() },
+    };
     let unix = Launcher::Unix { binary: "/usr/local/lib/f5-guard/f5-guard".into() };
     let windows = Launcher::Windows { binary: r"C:\ProgramData\F5\f5-guard\f5-guard.exe".into() };
     let dirs = ManagedDirs {

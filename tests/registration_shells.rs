@@ -7,6 +7,7 @@ use std::process::{Command, Output};
 
 use f5_guard::event::Event;
 use f5_guard::registration::{Launcher, Registration, RegistrationOptions};
+use f5_guard::settings::Enforced;
 
 const SHELLS: [&str; 7] = ["sh", "bash", "dash", "zsh", "ksh", "fish", "tcsh"];
 
@@ -68,7 +69,10 @@ fn every_shell_hands_the_binary_the_same_words() {
     let odd = r#"it's a "pa$th"; \\ `x` & !y * {a,b} ~ #é %s \"#;
     let binary = home.path().join("O'Brien's \"tools\" \\ $HOME !x").join("f5-guard");
     fake_guard(&binary, 0);
-    let options = RegistrationOptions { ca_bundle: Some(odd.into()), ..RegistrationOptions::default() };
+    let options = RegistrationOptions {
+        matcher: None,
+        enforced: Enforced { ca_bundle: Some(odd.into()), ..Enforced::default() },
+    };
     let launcher = Launcher::Unix { binary: binary.to_str().unwrap().into() };
     let line = command(&launcher, &options, Event::PreToolUse);
     for shell in shells() {

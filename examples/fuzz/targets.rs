@@ -9,8 +9,8 @@ use f5_guard::event::Event;
 use f5_guard::hook::message::{Subject, words};
 use f5_guard::hook::{Action, Assessment, Policy, answer, decide, payload};
 use f5_guard::registration::{
-    ConfigFile, Launcher, OurPlaces, Owner, Python, Registration, RegistrationOptions, RemovalScope, Wanted,
-    hook_call, install, owner_of, remove, renew_record,
+    ConfigFile, KnownBinaries, Launcher, Owner, Python, Registration, RegistrationOptions, RemovalScope,
+    Wanted, hook_call, install, owner_of, remove, renew_record,
 };
 use f5_guard::scan::ScanReport;
 use f5_guard::scan::response::{self, Verdict};
@@ -191,8 +191,8 @@ fn report(verdict: Verdict) -> ScanReport {
 
 const BINARY: &str = "/home/ann/.codex/hooks/f5_guardrails/f5-guard";
 
-fn places() -> OurPlaces {
-    OurPlaces { binaries: vec![BINARY.into()], python: Python::TakenOver }
+fn places() -> KnownBinaries {
+    KnownBinaries { binaries: vec![BINARY.into()], python: Python::TakenOver }
 }
 
 /// What is installed can be taken out again, to the byte; doing either twice changes nothing.

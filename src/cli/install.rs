@@ -1,45 +1,12 @@
 //! The options of `install` and `uninstall`.
 
-use std::ffi::OsString;
 use std::path::PathBuf;
 
-use clap::{Args, ValueEnum};
+use clap::Args;
 
-use super::ServiceArgs;
-use crate::installation;
-use crate::registration;
-use crate::settings::Overrides;
-
-/// For whom.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub enum Scope {
-    /// This user's Codex ($CODEX_HOME)
-    User,
-    /// One repository ([DIR]/.codex), for everybody who works in it
-    Project,
-    /// Everybody on this machine, as managed hooks that need no trust; root or Administrator only
-    System,
-}
-
-/// The file that the hooks are registered in.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub enum Format {
-    /// config.toml
-    Toml,
-    /// hooks.json
-    Json,
-}
-
-/// What `--print` writes.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub enum Print {
-    ConfigToml,
-    HooksJson,
-    /// Also what the cloud's Policies page takes
-    RequirementsToml,
-    /// The value of the macOS key com.openai.codex:requirements_toml_base64
-    MdmBase64,
-}
+use crate::installation::{Format, Scope};
+use crate::registration::PrintFormat;
+use crate::settings::Enforced;
 
 /// Which installation.
 #[derive(Debug, Clone, Default, Args)]
@@ -58,8 +25,9 @@ pub struct Target {
     pub dry_run: bool,
 }
 
-/// Options of `install`.
+/// Options of `install`. A bare `--post-strict` in front of DIR must not take it for its value.
 #[derive(Debug, Clone, Default, Args)]
+#[command(mut_arg("post_strict", |arg| arg.require_equals(true)))]
 pub struct InstallArgs {
     #[command(flatten)]
     pub target: Target,
@@ -96,26 +64,16 @@ pub struct InstallArgs {
     pub format: Option<Format>,
     /// Write the registration to stdout and change nothing
     #[arg(long, value_enum, value_name = "WHAT", help_heading = "Registration")]
-    pub print: Option<Print>,
+    pub print: Option<PrintFormat>,
     /// With `--print`: for Windows alone, as `command`
     #[arg(long, requires = "print", help_heading = "Registration")]
     pub for_windows: bool,
-    #[command(flatten)]
+    /// What the registered commands carry.
+    #[command(
+        flatten,
+        next_help_heading = "Enforcement (stands in the registered commands, wins over the environment)"
+    )]
     pub enforced: Enforced,
-}
-
-/// What the registered commands carry, and so no variable of a user can change.
-#[derive(Debug, Clone, Default, Args)]
-#[command(next_help_heading = "Enforcement (stands in the registered commands, wins over the environment)")]
-pub struct Enforced {
-    /// What happens to content that could not be scanned: open (it goes ahead) or closed (it is blocked)
-    #[arg(long, value_name = "MODE")]
-    pub fail_mode: Option<OsString>,
-    /// Withhold flagged tool output instead of warning about it
-    #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_missing_value = "true")]
-    pub post_strict: Option<OsString>,
-    #[command(flatten)]
-    pub service: ServiceArgs,
 }
 
 /// Options of `uninstall`.
@@ -129,44 +87,4 @@ pub struct UninstallArgs {
     /// Also remove every token that you stored with `f5-guard login`
     #[arg(long)]
     pub purge: bool,
-}
-
-impl From<Scope> for installation::Scope {
-    fn from(scope: Scope) -> Self {
-        match scope {
-            Scope::User => Self::User,
-            Scope::Project => Self::Project,
-            Scope::System => Self::System,
-        }
-    }
-}
-
-impl From<Format> for installation::Format {
-    fn from(format: Format) -> Self {
-        match format {
-            Format::Toml => Self::Toml,
-            Format::Json => Self::Json,
-        }
-    }
-}
-
-impl From<Print> for registration::PrintFormat {
-    fn from(print: Print) -> Self {
-        match print {
-            Print::ConfigToml => Self::ConfigToml,
-            Print::HooksJson => Self::HooksJson,
-            Print::RequirementsToml => Self::RequirementsToml,
-            Print::MdmBase64 => Self::MdmBase64,
-        }
-    }
-}
-
-impl From<&Enforced> for Overrides {
-    fn from(args: &Enforced) -> Self {
-        Self {
-            fail_mode: args.fail_mode.clone(),
-            post_strict: args.post_strict.clone(),
-            ..args.service.clone().into()
-        }
-    }
 }

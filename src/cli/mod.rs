@@ -10,9 +10,9 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use crate::event::Event;
-use crate::settings::Overrides;
+use crate::settings::Enforced;
 
-pub use install::{Enforced, Format, InstallArgs, Print, Scope, Target, UninstallArgs};
+pub use install::{InstallArgs, Target, UninstallArgs};
 pub use login::{LoginArgs, LogoutArgs, TokenService};
 pub use reference::{CompletionsArgs, ManArgs};
 
@@ -29,16 +29,16 @@ pub struct Cli {
 pub enum Command {
     /// Hook for the user's prompt: reads Codex's payload on stdin and answers it
     #[command(after_help = ENVIRONMENT)]
-    UserPromptSubmit(HookArgs),
+    UserPromptSubmit(Enforced),
     /// Hook for a tool's input
     #[command(after_help = ENVIRONMENT)]
-    PreToolUse(HookArgs),
+    PreToolUse(Enforced),
     /// Hook for a tool's output
     #[command(after_help = ENVIRONMENT)]
-    PostToolUse(HookArgs),
+    PostToolUse(Enforced),
     /// Hook for the final assistant message, of the agent and of its sub-agents
     #[command(after_help = ENVIRONMENT)]
-    Stop(HookArgs),
+    Stop(Enforced),
     /// Installs this binary and registers the five hooks with Codex; at the end it says whether you are protected
     #[command(after_help = INSTALL_HELP)]
     Install(InstallArgs),
@@ -92,44 +92,7 @@ pub struct DoctorArgs {
     pub codex: Option<PathBuf>,
 }
 
-/// How the service is reached. A setting given here wins over the environment; the values are read as settings are.
-#[derive(Debug, Clone, Default, Args)]
-pub struct ServiceArgs {
-    /// Address of the F5 service, with or without /backend/v1
-    #[arg(long, value_name = "URL")]
-    pub base_url: Option<OsString>,
-    /// F5 project: uuid or friendly id
-    #[arg(long, value_name = "ID")]
-    pub project_id: Option<OsString>,
-    /// Seconds for one whole scan, retries included
-    #[arg(long, value_name = "SECONDS")]
-    pub timeout: Option<OsString>,
-    /// PEM file with the only root certificates to trust
-    #[arg(long, value_name = "FILE")]
-    pub ca_bundle: Option<OsString>,
-    /// File with the API token, instead of every other source of it
-    #[arg(long, value_name = "FILE")]
-    pub token_file: Option<OsString>,
-}
-
-/// Options of the hook subcommands. An unusable value falls to the safe side instead of ending the process.
-#[derive(Debug, Clone, Default, Args)]
-pub struct HookArgs {
-    /// What happens to content that could not be scanned: open (it goes ahead) or closed (it is blocked)
-    #[arg(long, value_name = "MODE")]
-    pub fail_mode: Option<OsString>,
-    /// Withhold flagged tool output instead of warning about it
-    #[arg(long, value_name = "BOOL", num_args = 0..=1, default_missing_value = "true")]
-    pub post_strict: Option<OsString>,
-    #[command(flatten)]
-    pub service: ServiceArgs,
-    /// Written by older versions: the timeout in seconds that the hook is registered with. Never an error
-    #[arg(long, value_name = "SECONDS", hide = true, num_args = 0..=1, default_missing_value = "", allow_negative_numbers = true)]
-    pub hook_timeout: Option<OsString>,
-}
-
-/// Options of `smoketest`. Address, project, timeout and CA bundle can be given as a registered hook command
-/// carries them; they win over the environment.
+/// Options of `smoketest`: those of a registered hook command too, so that it can be tried as it stands.
 #[derive(Debug, Clone, Default, Args)]
 pub struct SmoketestArgs {
     /// Exit with 0 also when something does not work
@@ -139,7 +102,7 @@ pub struct SmoketestArgs {
     #[arg(long)]
     pub json: bool,
     #[command(flatten)]
-    pub service: ServiceArgs,
+    pub enforced: Enforced,
     /// Explain the scan, above all why TLS fails here: environment, proxy, each step, the certificates
     #[arg(long, help_heading = "Diagnostics")]
     pub tls_diagnostics: bool,
@@ -168,46 +131,15 @@ pub enum VerboseHttp {
     Body,
 }
 
-impl From<ServiceArgs> for Overrides {
-    fn from(args: ServiceArgs) -> Self {
-        Self {
-            base_url: args.base_url,
-            project_id: args.project_id,
-            timeout: args.timeout,
-            ca_bundle: args.ca_bundle,
-            token_file: args.token_file,
-            ..Self::default()
-        }
-    }
-}
-
-impl From<HookArgs> for Overrides {
-    fn from(args: HookArgs) -> Self {
-        Self {
-            fail_mode: args.fail_mode,
-            post_strict: args.post_strict,
-            hook_timeout: args.hook_timeout,
-            ..args.service.into()
-        }
-    }
-}
-
-/// A hook's options without the other subcommands.
-#[derive(Debug, Parser)]
-struct HookLine {
-    #[command(flatten)]
-    args: HookArgs,
-}
-
 /// The hook that a command line calls, where it is in order; anything else is for [`Cli`] to accept or refuse.
 ///
 /// Codex calls hooks twice for every tool call, and setting up the options of all the other subcommands would take
 /// longer than most of what they do.
 #[must_use]
-pub fn hook_line(args: &[OsString]) -> Option<(Event, HookArgs)> {
-    let (_, line) = args.split_first()?;
-    let event = hook_event(line.first()?.to_str()?)?;
-    Some((event, HookLine::try_parse_from(line).ok()?.args))
+pub fn hook_line(args: &[OsString]) -> Option<(Event, Enforced)> {
+    let [_, subcommand, words @ ..] = args else { return None };
+    let event = hook_event(subcommand.to_str()?)?;
+    Some((event, Enforced::parse(words).ok()?))
 }
 
 /// The event that a hook subcommand's name stands for: for `stop` the agent's own.

@@ -3,7 +3,7 @@ use proptest::prelude::*;
 use super::*;
 
 /// The same, by the whole command line.
-fn by_cli(args: &[OsString]) -> Option<(Event, HookArgs)> {
+fn by_cli(args: &[OsString]) -> Option<(Event, Enforced)> {
     match Cli::try_parse_from(args).ok()?.command {
         Command::UserPromptSubmit(args) => Some((Event::UserPromptSubmit, args)),
         Command::PreToolUse(args) => Some((Event::PreToolUse, args)),

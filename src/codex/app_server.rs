@@ -16,7 +16,7 @@ use serde_json::{Value, json};
 use super::home::CodexHome;
 use super::listing::{self, FolderHooks};
 use super::start;
-use crate::process::{Collected, Family};
+use crate::process::{Collected, ProcessGroup};
 
 /// The longest line that is read from Codex; a longer one ends the conversation.
 const LINE_LIMIT: u64 = 32 * 1024 * 1024;
@@ -109,7 +109,7 @@ pub struct ConfigEdit {
 /// A conversation with a running `codex app-server`.
 #[derive(Debug)]
 pub struct AppServer {
-    family: Family,
+    group: ProcessGroup,
     requests: Option<Sender<String>>,
     lines: Receiver<String>,
     stderr: Collected,
@@ -148,9 +148,9 @@ impl AppServer {
         command.arg("app-server").current_dir(cwd);
         change(&mut command);
         command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
-        let mut family = Family::start(&mut command)
+        let mut group = ProcessGroup::start(&mut command)
             .map_err(|source| AppServerError::Start { program: program.to_path_buf(), source })?;
-        let child = family.child();
+        let child = group.child();
         let (requests, outbox) = mpsc::channel::<String>();
         if let Some(mut stdin) = child.stdin.take() {
             // On a thread of its own: a child that does not read would block the caller.
@@ -160,7 +160,7 @@ impl AppServer {
         let stderr = Collected::start(child.stderr.take());
         let requests = Some(requests);
         let notifications = VecDeque::new();
-        let mut server = Self { family, requests, lines, stderr, limit, next_id: 0, home: None, notifications };
+        let mut server = Self { group, requests, lines, stderr, limit, next_id: 0, home: None, notifications };
         server.introduce()?;
         Ok(server)
     }
@@ -286,13 +286,13 @@ impl AppServer {
     }
 
     fn too_slow(&mut self, method: &str) -> AppServerError {
-        self.family.kill();
+        self.group.kill();
         AppServerError::Timeout { method: method.into(), limit: self.limit, stderr: self.stderr_text() }
     }
 
     fn gone(&mut self, method: &str) -> AppServerError {
         let deadline = Instant::now() + FAREWELL.min(self.limit);
-        let status = self.family.wait_until(deadline).ok().flatten();
+        let status = self.group.wait_until(deadline).ok().flatten();
         // The last words are still on their way when the end of the output is seen.
         self.stderr.ends_by(deadline);
         AppServerError::Ended { method: method.into(), status, stderr: self.stderr_text() }
@@ -307,8 +307,8 @@ impl Drop for AppServer {
     fn drop(&mut self) {
         // Codex leaves by itself when its input closes, and so closes its databases properly.
         self.requests = None;
-        let _ = self.family.wait_until(Instant::now() + FAREWELL);
-        self.family.kill();
+        let _ = self.group.wait_until(Instant::now() + FAREWELL);
+        self.group.kill();
     }
 }
 

@@ -13,7 +13,7 @@ use crate::event::Event;
 
 /// What a registered hook of ours does when its event comes.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Standing {
+pub enum HookStatus {
     /// Runs: the user trusts it.
     Trusted,
     /// Runs: an administrator set it.
@@ -30,7 +30,7 @@ pub enum Standing {
     Unknown(String),
 }
 
-impl Standing {
+impl HookStatus {
     /// What Codex makes of the hook.
     pub fn of(hook: &HookListing) -> Self {
         match (&hook.trust_status, hook.switch, hook.waiting) {
@@ -56,7 +56,7 @@ pub struct OurHook {
     /// Codex's own entry.
     pub listing: HookListing,
     /// What becomes of it.
-    pub standing: Standing,
+    pub status: HookStatus,
 }
 
 /// What Codex would do with our hooks in one working folder.
@@ -70,7 +70,7 @@ impl Review {
     /// Picks our hooks out of Codex's listing.
     pub fn of(folder: &FolderHooks, is_ours: &dyn Fn(&HookListing) -> bool) -> Self {
         let ours = folder.hooks.iter().filter(|hook| is_ours(hook));
-        let ours = ours.map(|hook| OurHook { standing: Standing::of(hook), listing: hook.clone() });
+        let ours = ours.map(|hook| OurHook { status: HookStatus::of(hook), listing: hook.clone() });
         Self { ours: ours.collect() }
     }
 
@@ -86,12 +86,12 @@ impl Review {
 
     /// Whether for each event a hook of ours runs and is obeyed.
     pub fn protects(&self) -> bool {
-        Event::ALL.into_iter().all(|event| self.for_event(event).any(|hook| hook.standing.protects()))
+        Event::ALL.into_iter().all(|event| self.for_event(event).any(|hook| hook.status.protects()))
     }
 
     /// The hooks that wait for the user's trust: what a question to the user has to show.
     pub fn to_trust(&self) -> Vec<HookListing> {
-        let waiting = |hook: &&OurHook| matches!(hook.standing, Standing::Untrusted | Standing::Modified);
+        let waiting = |hook: &&OurHook| matches!(hook.status, HookStatus::Untrusted | HookStatus::Modified);
         self.ours.iter().filter(waiting).map(|hook| hook.listing.clone()).collect()
     }
 
@@ -209,19 +209,19 @@ mod tests {
 
     #[test]
     fn a_single_hook_that_does_not_run_means_no_protection() {
-        for (trust, change, standing) in [
-            ("untrusted", json!({}), Standing::Untrusted),
-            ("modified", json!({}), Standing::Modified),
-            ("trusted", json!({"enabled": false}), Standing::Disabled),
-            ("trusted", json!({"async": true}), Standing::Asynchronous),
-            ("managed", json!({"async": true}), Standing::Asynchronous),
-            ("later", json!({}), Standing::Unknown("later".into())),
+        for (trust, change, status) in [
+            ("untrusted", json!({}), HookStatus::Untrusted),
+            ("modified", json!({}), HookStatus::Modified),
+            ("trusted", json!({"enabled": false}), HookStatus::Disabled),
+            ("trusted", json!({"async": true}), HookStatus::Asynchronous),
+            ("managed", json!({"async": true}), HookStatus::Asynchronous),
+            ("later", json!({}), HookStatus::Unknown("later".into())),
         ] {
             let mut hooks = every("trusted");
             hooks[2] = hook("postToolUse", trust, change);
             let review = review(hooks);
-            assert_eq!(review.ours[2].standing, standing);
-            assert!(!review.protects(), "{standing:?}");
+            assert_eq!(review.ours[2].status, status);
+            assert!(!review.protects(), "{status:?}");
         }
     }
 

@@ -14,14 +14,15 @@ use std::time::Instant;
 
 use clap::Parser;
 
-use crate::cli::{Cli, Command, HookArgs, hook_line};
+use crate::cli::{Cli, Command, hook_line};
 use crate::event::Event;
+use crate::settings::Enforced;
 
 /// Parses the command line and runs the subcommand. `started` is when the process began, as near as can be.
 pub fn main(started: Instant, args: impl IntoIterator<Item = OsString>) -> ExitCode {
     let args: Vec<OsString> = args.into_iter().collect();
     if let Some((event, args)) = hook_line(&args) {
-        return hook::run(event, args, started);
+        return hook::run(event, &args, started);
     }
     match Cli::try_parse_from(&args) {
         Ok(cli) => run(cli.command, started),
@@ -39,7 +40,7 @@ fn refused(args: &[OsString], error: &clap::Error, started: Instant) -> ExitCode
 }
 
 fn run(command: Command, started: Instant) -> ExitCode {
-    let hook = |event: Event, args: HookArgs| hook::run(event, args, started);
+    let hook = |event: Event, args: Enforced| hook::run(event, &args, started);
     match command {
         Command::UserPromptSubmit(args) => hook(Event::UserPromptSubmit, args),
         Command::PreToolUse(args) => hook(Event::PreToolUse, args),

@@ -4,13 +4,13 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use super::ledger::Ledger;
 use super::moved::{dry_run, moved_note};
 use super::places::{ConfigPlace, Layer};
-use super::record::Backup;
+use super::state::InstallState;
+use super::state_file::Backup;
 use crate::file_edit::{FileEditError, NewFile, Snapshot};
 use crate::registration::{
-    ConfigFile, EditRecord, Installed, OurPlaces, RemovalScope, Wanted, install, our_trust_keys,
+    ConfigFile, EditRecord, Installed, KnownBinaries, RemovalScope, Wanted, install, our_trust_keys,
     renew_record, unified_diff,
 };
 
@@ -71,7 +71,11 @@ impl Edit {
 ///
 /// # Errors
 /// [`FileEditError`] for the first file that can't be edited.
-pub fn prepare(goals: Vec<Goal>, ledger: &Ledger, places: &OurPlaces) -> Result<Vec<Edit>, FileEditError> {
+pub fn prepare(
+    goals: Vec<Goal>,
+    state: &InstallState,
+    places: &KnownBinaries,
+) -> Result<Vec<Edit>, FileEditError> {
     let mut edits = Vec::new();
     for goal in goals {
         let path = &goal.place.path;
@@ -95,7 +99,7 @@ pub fn prepare(goals: Vec<Goal>, ledger: &Ledger, places: &OurPlaces) -> Result<
                     let dirs = goal.wanted.managed_dirs;
                     let keys = if place.file == ConfigFile::ConfigToml { &keys[..] } else { &[] };
                     let scope = RemovalScope { trust_keys: keys, record: None, managed_dirs: dirs };
-                    Some(renewed(&place, snapshot.bytes(), text, scope, ledger, places)?)
+                    Some(renewed(&place, snapshot.bytes(), text, scope, state, places)?)
                 }
                 _ => None,
             };
@@ -109,11 +113,11 @@ fn renewed(
     before: Option<&[u8]>,
     after: &str,
     scope: RemovalScope<'_>,
-    ledger: &Ledger,
-    places: &OurPlaces,
+    state: &InstallState,
+    places: &KnownBinaries,
 ) -> Result<EditRecord, FileEditError> {
     let current = before.unwrap_or_default();
-    let record = ledger.edit_of(&place.path, place.file, current, &scope, places);
+    let record = state.edit_of(&place.path, place.file, current, &scope, places);
     let scope = RemovalScope { record, ..scope };
     renew_record(place.file, before, after, &scope, places).map_err(FileEditError::document(&place.path))
 }
@@ -126,22 +130,22 @@ pub fn remember_trust(
     place: &ConfigPlace,
     before: Option<&[u8]>,
     keys: &[String],
-    ledger: &mut Ledger,
-    places: &OurPlaces,
+    state: &mut InstallState,
+    places: &KnownBinaries,
 ) -> Result<(), FileEditError> {
     let now = place.read()?;
     let Some(after) = now.bytes().filter(|after| Some(*after) != before) else { return Ok(()) };
     let after = String::from_utf8_lossy(after).into_owned();
     let scope = RemovalScope { trust_keys: keys, ..RemovalScope::default() };
-    let edit = renewed(place, before, &after, scope, ledger, places)?;
-    ledger.settle(&place.path, edit, None);
-    ledger.save()
+    let edit = renewed(place, before, &after, scope, state, places)?;
+    state.settle(&place.path, edit, None);
+    state.save()
 }
 
 /// The keys under which Codex keeps the trust of our hooks in these files. Codex spells a file's path as `CODEX_HOME`
 /// does with links resolved, or as it stands below the user's folder; both are given.
 #[must_use]
-pub(super) fn state_keys(contents: &[(&ConfigPlace, Option<&[u8]>)], places: &OurPlaces) -> Vec<String> {
+pub(super) fn state_keys(contents: &[(&ConfigPlace, Option<&[u8]>)], places: &KnownBinaries) -> Vec<String> {
     let mut keys = Vec::new();
     for (place, bytes) in contents {
         if place.file == ConfigFile::RequirementsToml {
@@ -159,7 +163,7 @@ pub(super) fn state_keys(contents: &[(&ConfigPlace, Option<&[u8]>)], places: &Ou
 
 /// [`state_keys`] of these files as they are now.
 #[must_use]
-pub fn state_keys_in(files: &[ConfigPlace], places: &OurPlaces) -> Vec<String> {
+pub fn state_keys_in(files: &[ConfigPlace], places: &KnownBinaries) -> Vec<String> {
     let contents: Vec<_> = files.iter().map(|file| (file, fs::read(&file.path).ok())).collect();
     let borrowed: Vec<_> = contents.iter().map(|(file, bytes)| (*file, bytes.as_deref())).collect();
     state_keys(&borrowed, places)
@@ -186,27 +190,31 @@ pub fn source_spellings(path: &Path) -> Vec<String> {
 ///
 /// # Errors
 /// [`FileEditError`]; then every file is as it was, unless the message says otherwise.
-pub fn carry_out(edits: &[Edit], ledger: &mut Ledger, stamp: &str) -> Result<Vec<PathBuf>, FileEditError> {
+pub fn carry_out(
+    edits: &[Edit],
+    state: &mut InstallState,
+    stamp: &str,
+) -> Result<Vec<PathBuf>, FileEditError> {
     let mut backups = Vec::new();
     for (index, edit) in edits.iter().enumerate() {
         let (Some(text), Some(record)) = (&edit.installed.text, &edit.record) else { continue };
         let path = &edit.place.path;
-        let remembered = ledger.record.clone();
-        let in_the_copy = ledger.record.file(path).and_then(|known| known.edits.first().cloned());
-        ledger.announce(path, record.clone());
+        let remembered = state.record.clone();
+        let in_the_copy = state.record.file(path).and_then(|known| known.edits.first().cloned());
+        state.announce(path, record.clone());
         let written =
-            ledger.save().and_then(|()| edit.snapshot.replace(text.as_bytes(), new_file(&edit.place), stamp));
+            state.save().and_then(|()| edit.snapshot.replace(text.as_bytes(), new_file(&edit.place), stamp));
         match written {
             Ok(backup) => {
                 backups.extend(backup.clone());
                 let backup = backup.map(|path| Backup { path, edit: in_the_copy });
-                ledger.settle(path, record.clone(), backup);
-                ledger.save()?;
+                state.settle(path, record.clone(), backup);
+                state.save()?;
             }
             Err(error) => {
-                ledger.record = remembered;
+                state.record = remembered;
                 // The first failure is what the user has to hear about.
-                let _ = ledger.save();
+                let _ = state.save();
                 take_back(edits.get(..index).unwrap_or_default(), stamp);
                 return Err(error);
             }

@@ -7,15 +7,15 @@ use super::places::ConfigPlace;
 use crate::event::Event;
 use crate::file_edit::FileEditError;
 use crate::registration::{
-    ConfigFile, ManagedDirs, OurPlaces, Owner, Registration, Wanted, document, registered,
+    ConfigFile, KnownBinaries, ManagedDirs, Owner, Registration, Wanted, document, registered,
 };
 
 /// The two files that an ordinary folder can keep hooks in. Codex warns about a folder that uses both.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
 pub enum Format {
-    /// `config.toml`
+    /// config.toml
     Toml,
-    /// `hooks.json`
+    /// hooks.json
     Json,
 }
 
@@ -28,7 +28,7 @@ pub fn pair_goals(
     [config, hooks]: [ConfigPlace; 2],
     registration: Option<&Registration>,
     format: Option<Format>,
-    places: &OurPlaces,
+    places: &KnownBinaries,
 ) -> Result<Vec<Goal>, FileEditError> {
     let toml = Found::read(&config, places)?;
     let json = Found::read(&hooks, places)?;
@@ -75,7 +75,7 @@ fn choose(toml: &Found, json: &Found) -> Format {
 ///
 /// # Errors
 /// [`FileEditError`] for a file that can't be read.
-pub fn is_registered(files: &[ConfigPlace], places: &OurPlaces) -> Result<bool, FileEditError> {
+pub fn is_registered(files: &[ConfigPlace], places: &KnownBinaries) -> Result<bool, FileEditError> {
     for place in files {
         if Found::read(place, places)?.has(&[Owner::Ours]) {
             return Ok(true);
@@ -99,7 +99,7 @@ pub struct RegisteredCommand {
 /// [`FileEditError`] for a file that can't be read.
 pub fn our_commands(
     files: &[ConfigPlace],
-    places: &OurPlaces,
+    places: &KnownBinaries,
 ) -> Result<Vec<RegisteredCommand>, FileEditError> {
     let mut commands = Vec::new();
     for place in files {
@@ -129,7 +129,7 @@ struct Found {
 }
 
 impl Found {
-    fn read(place: &ConfigPlace, places: &OurPlaces) -> Result<Self, FileEditError> {
+    fn read(place: &ConfigPlace, places: &KnownBinaries) -> Result<Self, FileEditError> {
         let snapshot = place.read()?;
         let bytes = snapshot.bytes().unwrap_or_default();
         let events = registered(place.file, bytes, places).map_err(FileEditError::document(&place.path))?;

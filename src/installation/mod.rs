@@ -5,31 +5,31 @@
 //! here edits Codex's files ([`crate::registration`] and [`crate::file_edit`] do) or talks to Codex
 //! ([`crate::codex`] does).
 
+mod context;
 mod edits;
 mod goals;
 mod launch;
-mod ledger;
 mod moved;
 mod places;
 mod protect;
-mod record;
 mod removal;
 mod scope;
 mod stamp;
-mod surroundings;
+mod state;
+mod state_file;
 
 pub use crate::access::Privilege;
+pub use context::{ContextError, InstallContext, plain};
 pub use edits::{Edit, Goal, carry_out, new_file, prepare, remember_trust, source_spellings, state_keys_in};
 pub use goals::{Format, RegisteredCommand, is_registered, our_commands, pair_goals, system_goals};
 pub use launch::{LaunchError, launcher};
-pub use ledger::Ledger;
 pub use places::{
-    ConfigPlace, FLEET_BINARIES, Layer, OurFolder, PATIENCE, binary_name, default_managed_dir,
-    managed_folder, our_places, project_files, python_scripts, system_files, user_files, user_folder,
+    ConfigPlace, FLEET_BINARIES, InstallDir, Layer, PATIENCE, binary_name, default_managed_dir,
+    known_binaries, managed_folder, project_files, python_scripts, system_files, user_files, user_folder,
 };
 pub use protect::{ProtectError, protected_folder};
-pub use record::{Backup, FileRecord, Record, RecordError};
 pub use removal::{Cleared, Removal, carry_out_removal, forget_trust, prepare_removal};
 pub use scope::Scope;
 pub use stamp::stamp;
-pub use surroundings::{Surroundings, SurroundingsError, plain};
+pub use state::InstallState;
+pub use state_file::{Backup, FileRecord, StateFile, StateFileError};

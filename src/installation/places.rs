@@ -7,7 +7,7 @@ use std::time::Duration;
 use crate::codex::home::CodexHome;
 use crate::event::Event;
 use crate::file_edit::{EditLock, FileEditError, Snapshot, check_own_folder};
-use crate::registration::{BINARY, ConfigFile, FOLDER, OurPlaces, Python};
+use crate::registration::{BINARY, ConfigFile, FOLDER, KnownBinaries, Python};
 use crate::system::Env;
 use crate::system::System;
 
@@ -21,12 +21,12 @@ pub const PATIENCE: Duration = Duration::from_secs(20);
 
 /// A folder that holds our binary and what is remembered of the installation.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct OurFolder {
+pub struct InstallDir {
     pub path: PathBuf,
     system: System,
 }
 
-impl OurFolder {
+impl InstallDir {
     #[must_use]
     pub fn new(path: PathBuf, system: System) -> Self {
         Self { path, system }
@@ -38,9 +38,9 @@ impl OurFolder {
         self.path.join(binary_name(self.system))
     }
 
-    /// What is remembered of the edits to Codex's files, see [`super::Record`].
+    /// What is remembered of the edits to Codex's files, see [`super::StateFile`].
     #[must_use]
-    pub fn record(&self) -> PathBuf {
+    pub fn state_file(&self) -> PathBuf {
         self.path.join(RECORD)
     }
 
@@ -81,8 +81,8 @@ pub const fn binary_name(system: System) -> &'static str {
 /// A user's installation: `$CODEX_HOME/hooks/f5_guardrails`. What is remembered of a project's files is kept there
 /// too, because nothing of one machine belongs into a repository.
 #[must_use]
-pub fn user_folder(system: System, home: &CodexHome) -> OurFolder {
-    OurFolder::new(home.path.join("hooks").join(FOLDER), system)
+pub fn user_folder(system: System, home: &CodexHome) -> InstallDir {
+    InstallDir::new(home.path.join("hooks").join(FOLDER), system)
 }
 
 /// Where the managed binary goes when nobody names another folder: one without spaces, that only administrators can
@@ -100,8 +100,8 @@ pub fn default_managed_dir(system: System, env: Env<'_>) -> PathBuf {
 
 /// The managed installation in `managed_dir`.
 #[must_use]
-pub fn managed_folder(system: System, managed_dir: &Path) -> OurFolder {
-    OurFolder::new(managed_dir.to_path_buf(), system)
+pub fn managed_folder(system: System, managed_dir: &Path) -> InstallDir {
+    InstallDir::new(managed_dir.to_path_buf(), system)
 }
 
 /// Whose files they are.
@@ -176,11 +176,11 @@ pub const FLEET_BINARIES: [&str; 2] = ["/opt/f5-guard/f5-guard", r"C:\ProgramDat
 /// or one of `more`. `plain` gives a path the spelling that a registered command has, where that may differ (Windows' 8.3
 /// form); the long one counts as well.
 #[must_use]
-pub fn our_places(
-    folders: &[&OurFolder],
+pub fn known_binaries(
+    folders: &[&InstallDir],
     more: impl IntoIterator<Item = String>,
     plain: &dyn Fn(&Path) -> Option<String>,
-) -> OurPlaces {
+) -> KnownBinaries {
     let of_folders = folders.iter().flat_map(|folder| {
         let binary = folder.binary();
         [binary.to_str().map(str::to_owned), plain(&binary)].into_iter().flatten()
@@ -191,12 +191,12 @@ pub fn our_places(
             binaries.push(spelling);
         }
     }
-    OurPlaces { binaries, python: Python::TakenOver }
+    KnownBinaries { binaries, python: Python::TakenOver }
 }
 
 /// The Python integration's scripts that lie in one of our folders. Nothing of ours ever deletes them.
 #[must_use]
-pub fn python_scripts(folder: &OurFolder) -> Vec<PathBuf> {
+pub fn python_scripts(folder: &InstallDir) -> Vec<PathBuf> {
     let mut scripts: Vec<PathBuf> =
         Event::ALL.into_iter().map(|event| folder.path.join(event.python_script())).collect();
     scripts.dedup();
@@ -235,13 +235,13 @@ mod tests {
     fn both_spellings_of_a_binary_and_what_was_recorded_are_ours() {
         // Each system joins paths with its own separator.
         let (folder, short, commands) = if cfg!(windows) {
-            let folder = OurFolder::new(r"C:\x".into(), System::Windows);
+            let folder = InstallDir::new(r"C:\x".into(), System::Windows);
             (folder, r"C:\X~1\f5-guard.exe", [r"C:\x\f5-guard.exe stop", r"C:\X~1\f5-guard.exe stop"])
         } else {
-            let folder = OurFolder::new("/x y".into(), System::Unix);
+            let folder = InstallDir::new("/x y".into(), System::Unix);
             (folder, "/x~1/f5-guard", ["'/x y/f5-guard' stop", "'/x~1/f5-guard' stop"])
         };
-        let places = our_places(&[&folder], ["/before/f5-guard".to_owned()], &|_| Some(short.into()));
+        let places = known_binaries(&[&folder], ["/before/f5-guard".to_owned()], &|_| Some(short.into()));
         for command in commands.into_iter().chain(["/before/f5-guard stop"]) {
             assert_eq!(owner_of("Stop", Some(command), None, None, &places), Owner::Ours, "{command}");
         }

@@ -5,13 +5,13 @@ use std::fs;
 use std::path::PathBuf;
 
 use super::edits::{new_file, state_keys};
-use super::ledger::Ledger;
 use super::moved::{dry_run, moved_note};
 use super::places::ConfigPlace;
-use super::record::Backup;
+use super::state::InstallState;
+use super::state_file::Backup;
 use crate::file_edit::{FileEditError, Snapshot};
 use crate::registration::{
-    ConfigFile, ManagedDirs, OurPlaces, RemovalScope, Removed, remove, unified_diff, without_trust,
+    ConfigFile, KnownBinaries, ManagedDirs, RemovalScope, Removed, remove, unified_diff, without_trust,
 };
 
 /// A removal that is worked out and not yet made.
@@ -68,8 +68,8 @@ pub fn prepare_removal(
     files: &[ConfigPlace],
     more_keys: &[String],
     managed_dirs: &ManagedDirs,
-    ledger: &Ledger,
-    places: &OurPlaces,
+    state: &InstallState,
+    places: &KnownBinaries,
 ) -> Result<Vec<Removal>, FileEditError> {
     let mut found = Vec::new();
     for place in files {
@@ -93,7 +93,7 @@ pub fn prepare_removal(
                 ConfigFile::ConfigToml | ConfigFile::HooksJson => ManagedDirs::default(),
             },
         };
-        let record = ledger.edit_of(&place.path, place.file, current, &scope, places);
+        let record = state.edit_of(&place.path, place.file, current, &scope, places);
         let scope = RemovalScope { record, ..scope };
         let removed =
             remove(place.file, current, &scope, places).map_err(FileEditError::document(&place.path))?;
@@ -109,13 +109,13 @@ pub fn prepare_removal(
 /// [`FileEditError`]; files before the faulty one are done, and what is remembered of the others is kept.
 pub fn carry_out_removal(
     removals: &[Removal],
-    ledger: &mut Ledger,
+    state: &mut InstallState,
     stamp: &str,
 ) -> Result<Cleared, FileEditError> {
     let mut cleared = Cleared::default();
     for removal in removals {
         let path = &removal.place.path;
-        let mut backups = ledger.record.file(path).map(|known| known.backups.clone()).unwrap_or_default();
+        let mut backups = state.record.file(path).map(|known| known.backups.clone()).unwrap_or_default();
         if removal.changes() {
             let backup = match &removal.removed.text {
                 Some(text) => removal.snapshot.replace(text.as_bytes(), new_file(&removal.place), stamp)?,
@@ -134,9 +134,9 @@ pub fn carry_out_removal(
                 cleared.backups_left.push(backup.path);
             }
         }
-        ledger.record.forget_file(path);
+        state.record.forget_file(path);
         // Not deleted yet: that an installation put the binary there has to be known to the end.
-        ledger.save()?;
+        state.save()?;
     }
     Ok(cleared)
 }

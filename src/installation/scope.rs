@@ -4,13 +4,14 @@ use super::places::Layer;
 use crate::system::System;
 
 /// Whose Codex runs the hooks.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
 pub enum Scope {
-    /// One user's, through their Codex home. Needs that user's trust.
+    /// This user's Codex ($CODEX_HOME)
     User,
-    /// Everybody's who works in one checked-out repository. Needs each user's trust.
+    /// One repository ([DIR]/.codex), for everybody who works in it
+    // Needs each user's trust.
     Project,
-    /// Everybody's on this machine, through the administrator's requirements. Needs no trust.
+    /// Everybody on this machine, as managed hooks that need no trust; root or Administrator only
     System,
 }
 

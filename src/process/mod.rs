@@ -1,5 +1,5 @@
 //! Runs another program so that it can never hang f5-guard: a deadline, capped output, and an end for the
-//! whole family of processes. What is run, and what its answer means, is left to the callers.
+//! whole group of processes. What is run, and what its answer means, is left to the callers.
 
 #[cfg(windows)]
 mod job;
@@ -21,14 +21,14 @@ const AT_ITS_END: Duration = Duration::from_secs(1);
 ///
 /// npm's `codex` is a script that starts the real binary: ending the script alone would leave that behind.
 #[derive(Debug)]
-pub struct Family {
+pub struct ProcessGroup {
     child: Child,
     /// None where the child had ended before there was one.
-    bond: Option<Bond>,
+    job: Option<JobHandle>,
     ended: Option<ExitStatus>,
 }
 
-impl Family {
+impl ProcessGroup {
     /// Starts the program as the head of a process group (Unix) or job (Windows) of its own. Its streams have to be
     /// pipes: on Windows it has no window, so nobody would see what it says there.
     pub fn start(command: &mut Command) -> io::Result<Self> {
@@ -40,15 +40,15 @@ impl Family {
     }
 
     fn of(child: Child) -> io::Result<Self> {
-        let bond = Bond::of(&child);
-        let mut family = Self { child, bond: None, ended: None };
-        match bond {
-            Ok(bond) => family.bond = Some(bond),
+        let job = JobHandle::of(&child);
+        let mut group = Self { child, job: None, ended: None };
+        match job {
+            Ok(job) => group.job = Some(job),
             // Windows takes no process into a job that is at its end already; that is no failure to start it.
-            Err(error) if family.wait_until(Instant::now() + AT_ITS_END)?.is_none() => return Err(error),
+            Err(error) if group.wait_until(Instant::now() + AT_ITS_END)?.is_none() => return Err(error),
             Err(_) => {}
         }
-        Ok(family)
+        Ok(group)
     }
 
     /// The child itself, to take its pipes.
@@ -79,27 +79,27 @@ impl Family {
         if self.ended.is_some() {
             return;
         }
-        match &self.bond {
-            Some(bond) => bond.kill(&mut self.child),
+        match &self.job {
+            Some(job) => job.kill(&mut self.child),
             None => drop(self.child.kill()),
         }
         self.ended = self.child.wait().ok();
     }
 }
 
-impl Drop for Family {
+impl Drop for ProcessGroup {
     fn drop(&mut self) {
         self.kill();
     }
 }
 
-/// The family as the operating system knows it: on Unix the child's process group.
+/// The group as the operating system knows it: on Unix the child's process group.
 #[cfg(unix)]
 #[derive(Debug)]
-struct Bond;
+struct JobHandle;
 
 #[cfg(unix)]
-impl Bond {
+impl JobHandle {
     fn of(_child: &Child) -> io::Result<Self> {
         Ok(Self)
     }
@@ -116,7 +116,7 @@ impl Bond {
 }
 
 #[cfg(windows)]
-use job::Job as Bond;
+use job::Job as JobHandle;
 
 /// What became of a program that was run to its end.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -150,18 +150,18 @@ pub fn run(command: &mut Command, input: &[u8], limit: Duration) -> io::Result<F
     let started = Instant::now();
     let deadline = started + limit;
     command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
-    let mut family = Family::start(command)?;
-    let child = family.child();
+    let mut group = ProcessGroup::start(command)?;
+    let child = group.child();
     let (stdin, stdout, stderr) = (child.stdin.take(), child.stdout.take(), child.stderr.take());
     feed(stdin, input.to_vec());
     let (stdout, stderr) = (Collected::start(stdout), Collected::start(stderr));
     let all_output = stdout.ends_by(deadline) && stderr.ends_by(deadline);
-    let end = match family.wait_until(deadline)? {
+    let end = match group.wait_until(deadline)? {
         Some(status) if all_output => status.code().map_or(End::Signal, End::Code),
         _ => End::TimedOut,
     };
     let duration = started.elapsed();
-    family.kill();
+    group.kill();
     Ok(Finished { end, stdout: stdout.so_far(), stderr: stderr.so_far(), duration })
 }
 
@@ -243,8 +243,8 @@ mod tests {
     fn a_program_that_ended_before_it_was_looked_at_has_an_exit_code() {
         let mut child = shell("exit 3", "exit 3").spawn().unwrap();
         child.wait().unwrap();
-        let mut family = Family::of(child).unwrap();
-        let status = family.wait_until(Instant::now() + LONG).unwrap();
+        let mut group = ProcessGroup::of(child).unwrap();
+        let status = group.wait_until(Instant::now() + LONG).unwrap();
         assert_eq!(status.and_then(|status| status.code()), Some(3));
     }
 

@@ -4,11 +4,11 @@
 //! removed. [`hook_call`] also reads what somebody registered by hand, with a shell's other ways of quoting: it runs
 //! f5-guard all the same.
 
-use super::definition::FLAGS;
 use super::owner::BINARY;
 use super::portable;
 use super::quoting::{is_windows_safe, is_windows_word, quote_unix, split_unix};
 use crate::event::Event;
+use crate::settings::{Enforced, HOOK_TIMEOUT_FLAG};
 
 /// A command that starts f5-guard as a hook, and does nothing else.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -18,6 +18,13 @@ pub struct HookCall {
     pub event: Event,
     /// What follows the subcommand.
     pub arguments: Vec<String>,
+}
+
+impl HookCall {
+    /// The flags as the hook itself reads them; `None` for a command line that it refuses.
+    pub fn enforced(&self) -> Option<Enforced> {
+        Enforced::parse(&self.arguments).ok()
+    }
 }
 
 /// How the command finds f5-guard.
@@ -95,7 +102,8 @@ fn are_our_flags(arguments: &[String]) -> bool {
     while let Some(word) = words.next() {
         let (name, value) =
             word.split_once('=').map_or((word.as_str(), None), |(name, value)| (name, Some(value)));
-        let Some(flag) = FLAGS.into_iter().find(|flag| *flag == name) else { return false };
+        let mut known = Enforced::FLAGS.iter().copied().chain([HOOK_TIMEOUT_FLAG]);
+        let Some(flag) = known.find(|flag| *flag == name) else { return false };
         let value = value.or_else(|| words.next_if(|next| !next.starts_with('-')).map(String::as_str));
         let usable = match value {
             Some(value) => !value.is_empty() && !value.chars().any(char::is_control),

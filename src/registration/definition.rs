@@ -3,37 +3,18 @@
 use super::command::{Argument, CommandError, Launcher};
 use crate::event::Event;
 use crate::settings::values::timeout_seconds;
-use crate::settings::{DEFAULT_TIMEOUT, HOOK_TIMEOUT, STALL_ROOM};
+use crate::settings::{DEFAULT_TIMEOUT, Enforced, HOOK_TIMEOUT, STALL_ROOM};
 use crate::system::System;
 
 /// The matcher that leaves no tool out.
 pub const MATCH_ALL_TOOLS: &str = ".*";
-/// Every flag that a registered command can carry, in the order in which they are written; the first is older versions'.
-pub(super) const FLAGS: [&str; 8] = [
-    "--hook-timeout",
-    "--fail-mode",
-    "--base-url",
-    "--project-id",
-    "--post-strict",
-    "--timeout",
-    "--ca-bundle",
-    "--token-file",
-];
-
-/// What `install` was told. The values are those of f5-guard's own flags, already checked; the registered command
-/// repeats the ones given, so that they win over the user's environment.
+/// What `install` was told.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct RegistrationOptions {
     /// Which tools are scanned, a regular expression of Codex; [`MATCH_ALL_TOOLS`] where `None`.
     pub matcher: Option<String>,
-    pub fail_mode: Option<String>,
-    pub base_url: Option<String>,
-    pub project_id: Option<String>,
-    pub post_strict: Option<String>,
-    /// Seconds, as the user wrote them.
-    pub timeout: Option<String>,
-    pub ca_bundle: Option<String>,
-    pub token_file: Option<String>,
+    /// What every command carries, with values that were checked.
+    pub enforced: Enforced,
 }
 
 impl RegistrationOptions {
@@ -41,28 +22,19 @@ impl RegistrationOptions {
     /// when they are over. A timeout of the user's environment has no say: it is another one in each session.
     #[must_use]
     pub fn hook_timeout(&self) -> u64 {
-        let scan = self.timeout.as_deref().and_then(timeout_seconds).unwrap_or(DEFAULT_TIMEOUT);
+        let given = self.enforced.timeout.as_ref().and_then(|timeout| timeout.to_str());
+        let scan = given.and_then(timeout_seconds).unwrap_or(DEFAULT_TIMEOUT);
         let whole_seconds = scan.as_secs() + u64::from(scan.subsec_nanos() > 0);
         (whole_seconds + STALL_ROOM.as_secs()).max(HOOK_TIMEOUT.as_secs())
     }
 
-    fn arguments(&self, event: Event) -> Vec<Argument> {
+    fn arguments(&self, event: Event) -> Result<Vec<Argument>, CommandError> {
         let mut arguments = vec![Argument::Word(event.subcommand().to_owned())];
-        let given = [
-            ("--fail-mode", &self.fail_mode),
-            ("--base-url", &self.base_url),
-            ("--project-id", &self.project_id),
-            ("--post-strict", &self.post_strict),
-            ("--timeout", &self.timeout),
-            ("--ca-bundle", &self.ca_bundle),
-            ("--token-file", &self.token_file),
-        ];
-        for (name, value) in given {
-            if let Some(value) = value {
-                arguments.push(Argument::Flag { name, value: value.clone() });
-            }
+        for (name, value) in self.enforced.given() {
+            let value = value.to_str().ok_or(CommandError::Unprintable { flag: name })?;
+            arguments.push(Argument::Flag { name, value: value.to_owned() });
         }
-        arguments
+        Ok(arguments)
     }
 }
 
@@ -111,7 +83,7 @@ impl Registration {
     ) -> Result<Self, CommandError> {
         let matcher = options.matcher.as_deref().unwrap_or(MATCH_ALL_TOOLS);
         let hooks = Event::ALL.into_iter().map(|event| {
-            let arguments = options.arguments(event);
+            let arguments = options.arguments(event)?;
             Ok(HookDefinition {
                 event,
                 matcher: event.has_matcher().then(|| matcher.to_owned()),
@@ -139,8 +111,10 @@ mod tests {
 
     #[test]
     fn the_hook_timeout_leaves_room_for_a_stall_beyond_the_scan_timeout() {
-        let with =
-            |timeout: &str| RegistrationOptions { timeout: Some(timeout.into()), ..Default::default() };
+        let with = |timeout: &str| RegistrationOptions {
+            matcher: None,
+            enforced: Enforced { timeout: Some(timeout.into()), ..Enforced::default() },
+        };
         assert_eq!(RegistrationOptions::default().hook_timeout(), 60);
         for (timeout, hook) in [("1", 60), ("35", 60), ("35.1", 61), ("100", 125), ("3600", 3625)] {
             assert_eq!(with(timeout).hook_timeout(), hook, "{timeout}");
@@ -149,12 +123,13 @@ mod tests {
 
     #[test]
     fn enforcement_flags_stand_in_every_command() {
-        let options = RegistrationOptions {
+        let enforced = Enforced {
             fail_mode: Some("closed".into()),
             base_url: Some("https://eu1.example/x y".into()),
             post_strict: Some("true".into()),
-            ..Default::default()
+            ..Enforced::default()
         };
+        let options = RegistrationOptions { matcher: None, enforced };
         let registration = Registration::new(&options, &unix(), None).unwrap();
         assert_eq!(
             registration.hooks[1].command,

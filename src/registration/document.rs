@@ -6,7 +6,7 @@ use super::error::DocumentError;
 use super::exclusion;
 use super::foreign::{Ignored, foreign_part, is_empty_document};
 use super::model::{self, EventGroups};
-use super::owner::{OurPlaces, Owner};
+use super::owner::{KnownBinaries, Owner};
 use super::plan::{Change, ManagedDirs, Wanted, has_foreign, next_change};
 use super::record::EditRecord;
 use super::text::{apply, decode, split_bom};
@@ -82,7 +82,7 @@ pub fn install(
     file: ConfigFile,
     current: Option<&[u8]>,
     wanted: &Wanted,
-    places: &OurPlaces,
+    places: &KnownBinaries,
 ) -> Result<Installed, DocumentError> {
     let mut places = places.clone();
     places.binaries.extend(wanted.registration.iter().flat_map(|registration| registration.binaries.clone()));
@@ -118,7 +118,7 @@ fn reach(
     file: ConfigFile,
     before: &str,
     wanted: &Wanted,
-    places: &OurPlaces,
+    places: &KnownBinaries,
 ) -> Result<String, DocumentError> {
     let mut text = before.to_owned();
     for _ in 0..MOST_CHANGES {
@@ -190,7 +190,7 @@ pub fn remove(
     file: ConfigFile,
     current: &[u8],
     scope: &RemovalScope<'_>,
-    places: &OurPlaces,
+    places: &KnownBinaries,
 ) -> Result<Removed, DocumentError> {
     let text = decode(current)?;
     let value = file.value(text)?;
@@ -225,7 +225,7 @@ pub fn renew_record(
     before: Option<&[u8]>,
     after: &str,
     scope: &RemovalScope<'_>,
-    places: &OurPlaces,
+    places: &KnownBinaries,
 ) -> Result<EditRecord, DocumentError> {
     let base = match before {
         None => None,
@@ -248,7 +248,7 @@ fn is_free_of_ours(
     file: ConfigFile,
     text: &[u8],
     scope: &RemovalScope<'_>,
-    places: &OurPlaces,
+    places: &KnownBinaries,
 ) -> Result<bool, DocumentError> {
     let value = file.value(decode(text)?)?;
     let trusted = present_trust(&value, scope.trust_keys).next().is_some();
@@ -263,7 +263,7 @@ fn restore(
     value: &Value,
     record: &EditRecord,
     scope: &RemovalScope<'_>,
-    places: &OurPlaces,
+    places: &KnownBinaries,
 ) -> Option<String> {
     let fits = |undone: &String| is_removal(file, value, undone, scope, places);
     record.undo(text).filter(fits).or_else(|| {
@@ -289,7 +289,7 @@ fn is_removal(
     current: &Value,
     undone: &str,
     scope: &RemovalScope<'_>,
-    places: &OurPlaces,
+    places: &KnownBinaries,
 ) -> bool {
     let Ok(undone) = file.value(undone) else { return false };
     let Ok(events) = model::read(&undone, places) else { return false };
@@ -305,7 +305,7 @@ fn take_out(
     file: ConfigFile,
     text: &str,
     scope: &RemovalScope<'_>,
-    places: &OurPlaces,
+    places: &KnownBinaries,
 ) -> Result<String, DocumentError> {
     let before = file.value(text)?;
     let python_stays = OwnOnly { places };
@@ -393,7 +393,7 @@ fn present_trust<'a>(value: &'a Value, keys: &'a [String]) -> impl Iterator<Item
 
 /// Reads the hooks with the Python integration's counted as other people's: a removal leaves them.
 struct OwnOnly<'a> {
-    places: &'a OurPlaces,
+    places: &'a KnownBinaries,
 }
 
 impl OwnOnly<'_> {
@@ -419,7 +419,7 @@ pub fn our_trust_keys(
     file: ConfigFile,
     current: &[u8],
     source_path: &str,
-    places: &OurPlaces,
+    places: &KnownBinaries,
 ) -> Result<Vec<String>, DocumentError> {
     Ok(trust_keys(&registered(file, current, places)?, source_path, Owner::Ours))
 }
@@ -439,7 +439,7 @@ pub fn trusts_any(config_toml: &[u8], keys: &[String]) -> bool {
 pub fn registered(
     file: ConfigFile,
     current: &[u8],
-    places: &OurPlaces,
+    places: &KnownBinaries,
 ) -> Result<Vec<EventGroups>, DocumentError> {
     model::read(&document(file, current)?, places)
 }
@@ -459,7 +459,7 @@ pub fn document(file: ConfigFile, current: &[u8]) -> Result<Value, DocumentError
 pub fn has_foreign_hooks(
     file: ConfigFile,
     current: &[u8],
-    places: &OurPlaces,
+    places: &KnownBinaries,
 ) -> Result<bool, DocumentError> {
     Ok(has_foreign(&registered(file, current, places)?))
 }

@@ -4,7 +4,7 @@ use serde_json::{Map, Value};
 
 use super::exclusion;
 use super::model;
-use super::owner::OurPlaces;
+use super::owner::KnownBinaries;
 
 /// What an edit may change beside the hooks.
 pub(super) struct Ignored<'a> {
@@ -15,7 +15,7 @@ pub(super) struct Ignored<'a> {
 }
 
 /// All that a document says apart from what an installation or removal is about. It must be equal before and after.
-pub(super) fn foreign_part(document: &Value, places: &OurPlaces, ignored: &Ignored<'_>) -> Value {
+pub(super) fn foreign_part(document: &Value, places: &KnownBinaries, ignored: &Ignored<'_>) -> Value {
     let mut document = document.clone();
     let Some(root) = document.as_object_mut() else { return document };
     prune(root, "features", |features| {
@@ -35,7 +35,7 @@ pub(super) fn foreign_part(document: &Value, places: &OurPlaces, ignored: &Ignor
 }
 
 /// Takes the replaced handlers out, and the groups that held nothing else; whether no group is left.
-fn prune_event(event: &str, groups: &mut Value, places: &OurPlaces) -> bool {
+fn prune_event(event: &str, groups: &mut Value, places: &KnownBinaries) -> bool {
     let single: Map<String, Value> = [(event.to_owned(), groups.clone())].into_iter().collect();
     let wrapped = Value::Object([("hooks".to_owned(), Value::Object(single))].into_iter().collect());
     let Ok(read) = model::read(&wrapped, places) else { return false };

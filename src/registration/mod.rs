@@ -38,7 +38,7 @@ pub use document::{
 };
 pub use error::DocumentError;
 pub use model::{EventGroups, Group, Handler};
-pub use owner::{BINARY, FOLDER, OurPlaces, Owner, Python, owner_of};
+pub use owner::{BINARY, FOLDER, KnownBinaries, Owner, Python, owner_of};
 pub use plan::{ManagedDirs, Wanted};
 pub use position::Position;
 pub use quoting::{is_windows_safe, quote_unix};

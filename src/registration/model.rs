@@ -4,7 +4,7 @@ use serde_json::{Map, Value};
 
 use super::definition::HookDefinition;
 use super::error::DocumentError;
-use super::owner::{OurPlaces, Owner, owner_of};
+use super::owner::{KnownBinaries, Owner, owner_of};
 use crate::event::Event;
 
 /// The keys below `hooks` that are no events.
@@ -48,7 +48,7 @@ impl Handler {
 ///
 /// # Errors
 /// [`DocumentError::UnexpectedShape`] where the hooks that f5-guard registers could not be told from others.
-pub fn read(document: &Value, places: &OurPlaces) -> Result<Vec<EventGroups>, DocumentError> {
+pub fn read(document: &Value, places: &KnownBinaries) -> Result<Vec<EventGroups>, DocumentError> {
     let Some(hooks) = document.get("hooks") else { return Ok(Vec::new()) };
     let hooks = table(hooks, "hooks")?;
     let mut events = Vec::new();
@@ -71,7 +71,7 @@ fn read_groups(
     event: &str,
     groups: &Value,
     place: &str,
-    places: &OurPlaces,
+    places: &KnownBinaries,
 ) -> Result<Vec<Group>, DocumentError> {
     let list = array(groups, place)?;
     list.iter()

@@ -15,14 +15,14 @@ const STATUS_PREFIX: &str = "F5 Guardrails:";
 /// What is ours in one layer of Codex's configuration. By default what it is in a project's: only the command that looks
 /// for f5-guard itself, because whatever else a checked-in file names is the repository's word.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct OurPlaces {
+pub struct KnownBinaries {
     /// Where f5-guard is or was installed for this layer, as paths in the spellings that commands may use (on Windows the
     /// 8.3 short form too).
     pub binaries: Vec<String>,
     pub python: Python,
 }
 
-impl OurPlaces {
+impl KnownBinaries {
     /// Whether the program of a command is one of these.
     #[must_use]
     pub fn has(&self, program: &str) -> bool {
@@ -69,7 +69,7 @@ pub fn owner_of(
     command: Option<&str>,
     command_windows: Option<&str>,
     status_message: Option<&str>,
-    places: &OurPlaces,
+    places: &KnownBinaries,
 ) -> Owner {
     let event = Event::from_name(event);
     let commands = || command.iter().chain(command_windows.iter());
@@ -92,7 +92,7 @@ pub fn owner_of(
     Owner::Lookalike
 }
 
-fn owner_of_command(event: Option<Event>, command: &str, places: &OurPlaces) -> Owner {
+fn owner_of_command(event: Option<Event>, command: &str, places: &KnownBinaries) -> Owner {
     if let (Some(event), Some(call)) = (event, written_call(command)) {
         let is_our_binary = match &call.program {
             CalledProgram::LookedUp => true,
@@ -166,8 +166,8 @@ mod tests {
     const HOME: &str = "/home/ann/.codex/hooks/f5_guardrails/f5-guard";
     const WINDOWS: &str = r"C:\ProgramData\F5\f5-guard.exe";
 
-    fn places() -> OurPlaces {
-        OurPlaces {
+    fn places() -> KnownBinaries {
+        KnownBinaries {
             binaries: vec![HOME.into(), "/home/an na/f5-guard".into(), WINDOWS.into()],
             python: Python::TakenOver,
         }
@@ -239,7 +239,7 @@ mod tests {
 
     #[test]
     fn in_a_project_only_the_command_that_looks_for_f5_guard_is_ours() {
-        let project = OurPlaces::default();
+        let project = KnownBinaries::default();
         let registration = Registration::new(
             &RegistrationOptions::default(),
             &Launcher::PortableUnix,

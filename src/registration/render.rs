@@ -6,16 +6,17 @@ use base64::engine::general_purpose::STANDARD;
 use super::definition::Registration;
 use super::document::{ConfigFile, install};
 use super::error::DocumentError;
-use super::owner::OurPlaces;
+use super::owner::KnownBinaries;
 use super::plan::{ManagedDirs, Wanted};
 
 /// What `--print` can be asked for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
 pub enum PrintFormat {
     ConfigToml,
     HooksJson,
+    /// Also what the cloud's Policies page takes
     RequirementsToml,
-    /// `requirements.toml` in base64, the value of the MDM key `com.openai.codex:requirements_toml_base64`.
+    /// The value of the macOS key com.openai.codex:requirements_toml_base64
     MdmBase64,
 }
 
@@ -40,7 +41,7 @@ pub fn render(
         managed_dirs: if managed { managed_dirs.clone() } else { ManagedDirs::default() },
         ..Wanted::default()
     };
-    let text = install(file, None, &wanted, &OurPlaces::default())?.text.unwrap_or_default();
+    let text = install(file, None, &wanted, &KnownBinaries::default())?.text.unwrap_or_default();
     Ok(match format {
         PrintFormat::MdmBase64 => format!("{}\n", STANDARD.encode(text)),
         _ => text,

@@ -5,6 +5,7 @@
 //! its own error when it is used.
 
 mod base_url;
+mod enforced;
 mod proxies;
 mod setting;
 pub mod values;
@@ -14,6 +15,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 pub use base_url::{BaseUrl, BaseUrlError, PlainHttp, is_loopback_host};
+pub use enforced::{Enforced, HOOK_TIMEOUT_FLAG};
 pub use proxies::{ProxySettings, ProxyVariable};
 pub(crate) use setting::home_relative;
 pub use setting::{Given, RelativePath, Setting, Source};
@@ -41,21 +43,6 @@ pub const DEFAULT_MAX_SCAN_LENGTH: usize = 50_000;
 
 /// The time from the end of a scan, at the latest, to its answer.
 pub const ANSWER_TIME: Duration = Duration::from_millis(100);
-
-/// What a registered command enforces. Each is `None` where the flag was not given; a flag wins over the
-/// environment, so that a user's variables can't weaken what an administrator registered.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Overrides {
-    pub fail_mode: Option<OsString>,
-    pub base_url: Option<OsString>,
-    pub project_id: Option<OsString>,
-    pub post_strict: Option<OsString>,
-    pub timeout: Option<OsString>,
-    pub ca_bundle: Option<OsString>,
-    pub token_file: Option<OsString>,
-    /// The timeout that an older version registered the hook with, in seconds.
-    pub hook_timeout: Option<OsString>,
-}
 
 /// Everything that a scan and its answer depend on.
 #[derive(Debug, Clone)]
@@ -119,7 +106,7 @@ pub struct Budget {
 impl Settings {
     /// Reads flags and environment. Never fails; see [`Settings::problems`].
     #[must_use]
-    pub fn read(overrides: &Overrides, env: Env<'_>) -> Self {
+    pub fn read(enforced: &Enforced, env: Env<'_>) -> Self {
         let plain_http = parsed(
             "F5_GUARDRAILS_ALLOW_HTTP",
             None,
@@ -132,26 +119,26 @@ impl Settings {
         .map(PlainHttp::from_switch);
         let mut relative_paths = Vec::new();
         Self {
-            api_token: match &overrides.token_file {
+            api_token: match &enforced.token_file {
                 Some(_) => Setting::default_value(None),
                 None => text("F5_GUARDRAILS_API_TOKEN", None, env).map(|token| token.map(Secret::new)),
             },
-            token_file: token_file(overrides, env),
-            base_url: base_url(overrides.base_url.as_ref(), *plain_http, env),
+            token_file: token_file(enforced, env),
+            base_url: base_url(enforced.base_url.as_ref(), *plain_http, env),
             plain_http,
             project_id: text(
                 "F5_GUARDRAILS_PROJECT_ID",
-                overrides.project_id.as_ref().map(|t| ("--project-id", t)),
+                enforced.project_id.as_ref().map(|t| ("--project-id", t)),
                 env,
             ),
-            timeout: scan_timeout(overrides, env),
-            hook_timeout: overrides
+            timeout: scan_timeout(enforced, env),
+            hook_timeout: enforced
                 .hook_timeout
                 .as_ref()
                 .map(|t| values::old_hook_timeout(&t.to_string_lossy())),
-            fail_mode: fail_mode(overrides.fail_mode.as_ref(), env),
+            fail_mode: fail_mode(enforced.fail_mode.as_ref(), env),
             flagged_output: match Given::find(
-                overrides.post_strict.as_ref().map(|t| ("--post-strict", t)),
+                enforced.post_strict.as_ref().map(|t| ("--post-strict", t)),
                 "F5_GUARDRAILS_POST_STRICT",
                 env,
             ) {
@@ -169,7 +156,7 @@ impl Settings {
                 "a number of characters from 1000 to 2000000",
                 "the default of 50000 is used",
             ),
-            tls: TlsSettings::read(overrides, env, &mut relative_paths),
+            tls: TlsSettings::read(enforced, env, &mut relative_paths),
             proxies: ProxySettings::read(env),
             log: LogSettings::read(env, &mut relative_paths),
             relative_paths,
@@ -234,7 +221,7 @@ pub fn fail_mode(flag: Option<&OsString>, env: Env<'_>) -> Setting<FailMode> {
 }
 
 impl TlsSettings {
-    fn read(overrides: &Overrides, env: Env<'_>, relative: &mut Vec<RelativePath>) -> Self {
+    fn read(enforced: &Enforced, env: Env<'_>, relative: &mut Vec<RelativePath>) -> Self {
         let mut problems = Vec::new();
         let mut place = |given: Given| {
             let Setting { value, source, problem } = given.absolute_or_none(env, relative);
@@ -244,7 +231,7 @@ impl TlsSettings {
         let mut one = |given: Option<Given>| given.and_then(&mut place).into_iter().collect::<Vec<_>>();
         // A bundle that the registered command names is the only one: falling back to a user's variable
         // would let that variable decide whom to trust.
-        let ca_bundles = match &overrides.ca_bundle {
+        let ca_bundles = match &enforced.ca_bundle {
             Some(path) => vec![one(Some(Given { text: path.clone(), source: Source::Flag("--ca-bundle") }))],
             None => {
                 // OpenSSL reads both; the folders are a list as in PATH.
@@ -287,7 +274,7 @@ impl TlsSettings {
             client_cert,
             client_key,
             key_log: env("SSLKEYLOGFILE").filter(|value| !value.is_empty()).map(PathBuf::from),
-            strict: *fail_mode(overrides.fail_mode.as_ref(), env) == FailMode::Closed,
+            strict: *fail_mode(enforced.fail_mode.as_ref(), env) == FailMode::Closed,
             problems,
         }
     }
@@ -319,17 +306,17 @@ impl LogSettings {
 
 /// The timeout as it was asked for. A longer one of the environment than registrations have room for is a problem to
 /// tell: whoever set it expects scans to get that long.
-fn scan_timeout(overrides: &Overrides, env: Env<'_>) -> Setting<Duration> {
+fn scan_timeout(enforced: &Enforced, env: Env<'_>) -> Setting<Duration> {
     let mut timeout = parsed(
         "F5_GUARDRAILS_TIMEOUT",
-        overrides.timeout.as_ref().map(|t| ("--timeout", t)),
+        enforced.timeout.as_ref().map(|t| ("--timeout", t)),
         env,
         values::timeout_seconds,
         DEFAULT_TIMEOUT,
         "a number of seconds from 0.1 to 3600",
         "the default of 10 s is used",
     );
-    let has_no_room = overrides.hook_timeout.is_none() && timeout.value > LONGEST_UNREGISTERED_TIMEOUT;
+    let has_no_room = enforced.hook_timeout.is_none() && timeout.value > LONGEST_UNREGISTERED_TIMEOUT;
     if let (Source::Environment(name), true) = (timeout.source, has_no_room) {
         let most = LONGEST_UNREGISTERED_TIMEOUT.as_secs();
         timeout.problem = Some(format!(
@@ -391,8 +378,8 @@ fn text(
 
 /// The path as it was given, with the home folder in it. One that is not absolute is kept, so that it is an error in
 /// open mode too: ignored, it would leave the choice of the token to what comes next.
-fn token_file(overrides: &Overrides, env: Env<'_>) -> Setting<Option<PathBuf>> {
-    let flag = overrides.token_file.as_ref().map(|text| ("--token-file", text));
+fn token_file(enforced: &Enforced, env: Env<'_>) -> Setting<Option<PathBuf>> {
+    let flag = enforced.token_file.as_ref().map(|text| ("--token-file", text));
     match Given::find(flag, "F5_GUARDRAILS_API_TOKEN_FILE", env) {
         Some(given) => {
             Setting { value: Some(home_relative(&given.text, env)), source: given.source, problem: None }

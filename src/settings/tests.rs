@@ -2,22 +2,22 @@ use std::path::Path;
 
 use super::*;
 
-fn read(overrides: &Overrides, variables: &[(&str, &str)]) -> Settings {
+fn read(enforced: &Enforced, variables: &[(&str, &str)]) -> Settings {
     let env = |name: &str| variables.iter().find(|(n, _)| *n == name).map(|(_, value)| OsString::from(value));
-    Settings::read(overrides, &env)
+    Settings::read(enforced, &env)
 }
 
 fn budget(timeout: &str, hook: &str) -> (u64, bool) {
-    let overrides =
-        Overrides { timeout: Some(timeout.into()), hook_timeout: Some(hook.into()), ..Overrides::default() };
-    let budget = read(&overrides, &[]).budget();
+    let enforced =
+        Enforced { timeout: Some(timeout.into()), hook_timeout: Some(hook.into()), ..Enforced::default() };
+    let budget = read(&enforced, &[]).budget();
     (u64::try_from(budget.limit.as_millis()).unwrap(), budget.cut_by_hook)
 }
 
 #[test]
 fn defaults_hold_where_nothing_is_set() {
     let settings =
-        read(&Overrides::default(), &[("F5_GUARDRAILS_FAIL_MODE", ""), ("F5_GUARDRAILS_TIMEOUT", " ")]);
+        read(&Enforced::default(), &[("F5_GUARDRAILS_FAIL_MODE", ""), ("F5_GUARDRAILS_TIMEOUT", " ")]);
     assert_eq!(*settings.fail_mode, FailMode::Open);
     assert_eq!(*settings.flagged_output, FlaggedOutput::Warn);
     assert_eq!(*settings.timeout, DEFAULT_TIMEOUT);
@@ -30,7 +30,7 @@ fn defaults_hold_where_nothing_is_set() {
 #[test]
 fn an_unreadable_fail_mode_counts_as_closed_and_an_unreadable_strictness_as_strict() {
     let settings = read(
-        &Overrides::default(),
+        &Enforced::default(),
         &[("F5_GUARDRAILS_FAIL_MODE", "cloesd"), ("F5_GUARDRAILS_POST_STRICT", "mabye")],
     );
     assert_eq!(*settings.fail_mode, FailMode::Closed);
@@ -48,7 +48,7 @@ fn an_unreadable_fail_mode_counts_as_closed_and_an_unreadable_strictness_as_stri
 #[test]
 fn unreadable_numbers_fall_back_and_say_so() {
     let settings = read(
-        &Overrides::default(),
+        &Enforced::default(),
         &[
             ("F5_GUARDRAILS_TIMEOUT", "ten"),
             ("F5_GUARDRAILS_MAX_SCAN_LENGTH", "-1"),
@@ -63,15 +63,15 @@ fn unreadable_numbers_fall_back_and_say_so() {
 
 #[test]
 fn a_flag_wins_over_the_environment_even_when_it_is_unreadable() {
-    let overrides = Overrides {
+    let enforced = Enforced {
         fail_mode: Some("clsoed".into()),
         base_url: Some("https://flag.example".into()),
         timeout: Some("x".into()),
         ca_bundle: Some(rooted("/flag.pem").into()),
-        ..Overrides::default()
+        ..Enforced::default()
     };
     let settings = read(
-        &overrides,
+        &enforced,
         &[
             ("F5_GUARDRAILS_FAIL_MODE", "open"),
             ("F5_GUARDRAILS_BASE_URL", "https://env.example"),
@@ -90,7 +90,7 @@ fn a_flag_wins_over_the_environment_even_when_it_is_unreadable() {
 #[test]
 fn ca_bundles_are_tried_in_the_documented_order() {
     let settings = read(
-        &Overrides::default(),
+        &Enforced::default(),
         &[
             ("CURL_CA_BUNDLE", &rooted("/4")),
             ("SSL_CERT_FILE", &rooted("/3")),
@@ -120,16 +120,16 @@ fn the_deadline_stays_before_the_timeout_that_an_older_version_registered() {
 
 #[test]
 fn a_timeout_of_the_environment_has_the_room_of_a_registration_and_one_in_the_command_its_own() {
-    let seconds = |overrides: &Overrides, timeout: &str| {
-        let settings = read(overrides, &[("F5_GUARDRAILS_TIMEOUT", timeout)]);
+    let seconds = |enforced: &Enforced, timeout: &str| {
+        let settings = read(enforced, &[("F5_GUARDRAILS_TIMEOUT", timeout)]);
         let budget = settings.budget();
         (budget.limit.as_secs(), budget.cut_by_hook, settings.problems().count())
     };
-    assert_eq!(seconds(&Overrides::default(), "35"), (35, false, 0));
-    assert_eq!(seconds(&Overrides::default(), "36"), (35, true, 1));
-    let registered = Overrides { timeout: Some("100".into()), ..Overrides::default() };
+    assert_eq!(seconds(&Enforced::default(), "35"), (35, false, 0));
+    assert_eq!(seconds(&Enforced::default(), "36"), (35, true, 1));
+    let registered = Enforced { timeout: Some("100".into()), ..Enforced::default() };
     assert_eq!(seconds(&registered, "5"), (100, false, 0));
-    let settings = read(&Overrides::default(), &[("F5_GUARDRAILS_TIMEOUT", "60")]);
+    let settings = read(&Enforced::default(), &[("F5_GUARDRAILS_TIMEOUT", "60")]);
     let problem = settings.problems().next().unwrap().to_owned();
     assert!(problem.contains("35 s") && problem.contains("f5-guard install --timeout"), "{problem}");
 }
@@ -138,7 +138,7 @@ fn a_timeout_of_the_environment_has_the_room_of_a_registration_and_one_in_the_co
 fn the_log_file_moves_or_goes_off() {
     let file = |value: &str| {
         let settings =
-            read(&Overrides::default(), &[("F5_GUARDRAILS_LOG_FILE", value), ("CODEX_HOME", &rooted("/c"))]);
+            read(&Enforced::default(), &[("F5_GUARDRAILS_LOG_FILE", value), ("CODEX_HOME", &rooted("/c"))]);
         settings.log.file.value
     };
     for off in ["off", "none", "false", "0", "disabled"] {
@@ -150,7 +150,7 @@ fn the_log_file_moves_or_goes_off() {
 
 #[test]
 fn debug_output_of_the_settings_holds_no_token() {
-    let settings = read(&Overrides::default(), &[("F5_GUARDRAILS_API_TOKEN", "tok-secret")]);
+    let settings = read(&Enforced::default(), &[("F5_GUARDRAILS_API_TOKEN", "tok-secret")]);
     assert!(!format!("{settings:?}").contains("tok-secret"));
 }
 
@@ -165,7 +165,7 @@ fn a_log_path_that_is_not_absolute_is_ignored_and_refused_only_in_closed_mode() 
         for (mode, refused) in [("open", false), ("closed", true), ("cloesd", true)] {
             let variables =
                 [("F5_GUARDRAILS_LOG_FILE", path), ("F5_GUARDRAILS_FAIL_MODE", mode), ("HOME", "here")];
-            let settings = read(&Overrides::default(), &variables);
+            let settings = read(&Enforced::default(), &variables);
             assert_eq!(settings.log.file.value, None, "{path}");
             let problems: Vec<&str> = settings.problems().collect();
             let words = "F5_GUARDRAILS_LOG_FILE is not an absolute path; it is ignored.";
@@ -184,7 +184,7 @@ fn a_path_below_the_home_folder_counts_as_absolute() {
     {
         let variables =
             [[("F5_GUARDRAILS_LOG_FILE", "~/x.log"), ("F5_GUARDRAILS_FAIL_MODE", "closed")], homes];
-        let settings = read(&Overrides::default(), &variables.concat());
+        let settings = read(&Enforced::default(), &variables.concat());
         let expected = if homes[0].1 == "u" { &profile } else { &home };
         assert_eq!(settings.log.file.value, Some(Path::new(expected).join("x.log")));
         assert_eq!(settings.refused_path(), None);
@@ -196,7 +196,7 @@ fn a_codex_home_that_is_not_absolute_gets_no_log_and_is_no_error() {
     for variables in [[("CODEX_HOME", ".codex"), ("HOME", "/h")], [("CODEX_HOME", ""), ("HOME", "h")]] {
         let closed = ("F5_GUARDRAILS_FAIL_MODE", "closed");
         let variables = [variables.as_slice(), &[closed, ("USERPROFILE", "h")]].concat();
-        let settings = read(&Overrides::default(), &variables);
+        let settings = read(&Enforced::default(), &variables);
         assert_eq!(settings.log.file.value, None);
         assert!(settings.problems().all(|problem| problem.ends_with("so there is no log.")));
         assert_eq!((settings.problems().count(), settings.refused_path()), (1, None));

@@ -2,37 +2,17 @@
 //!
 //! Nothing that a certificate or a server said goes into a command line here: people paste those into shells.
 
-use serde::Serialize;
-
 use super::facts::Facts;
 use super::verdict::Verdict;
+use crate::system::System;
 use crate::transport::fault::{Fault, Stage};
 
-/// The operating system that the advice is for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Os {
-    Linux,
-    MacOs,
-    Windows,
-}
-
-impl Os {
-    /// The one that this binary runs on; other Unix systems count as Linux.
-    pub fn current() -> Self {
-        if cfg!(windows) {
-            Self::Windows
-        } else if cfg!(target_os = "macos") {
-            Self::MacOs
-        } else {
-            Self::Linux
-        }
-    }
-
+/// How things are done there; the Unix of all other systems is taken for a Linux.
+impl System {
     /// A file name to use in an example.
     fn root_file(self) -> &'static str {
         match self {
-            Self::Linux => "/etc/ssl/corporate-root.pem",
+            Self::Unix => "/etc/ssl/corporate-root.pem",
             Self::MacOs => "/usr/local/etc/corporate-root.pem",
             Self::Windows => r"C:\ProgramData\corporate-root.pem",
         }
@@ -41,7 +21,7 @@ impl Os {
     /// How to set a variable so that Codex's hooks see it.
     fn set(self, name: &str, value: &str) -> String {
         match self {
-            Self::Linux => {
+            Self::Unix => {
                 format!("add `export {name}={value}` to ~/.profile and start Codex from a new session")
             }
             Self::MacOs => format!(
@@ -55,7 +35,7 @@ impl Os {
     /// How to get hold of a root that the machine's browser trusts.
     fn export_root(self, search: &str) -> String {
         match self {
-            Self::Linux => {
+            Self::Unix => {
                 "Get that root as a PEM file: from your IT department, or from the browser (padlock, \
                             certificate, topmost entry, export)."
                     .to_owned()
@@ -74,7 +54,7 @@ impl Os {
     /// How to put a root into the system's own store.
     fn trust_root(self) -> &'static str {
         match self {
-            Self::Linux => {
+            Self::Unix => {
                 "Debian, Ubuntu: copy it to /usr/local/share/ca-certificates/corporate-root.crt and run `sudo \
                  update-ca-certificates`; Fedora, RHEL: to /etc/pki/ca-trust/source/anchors/ and `sudo update-ca-trust`"
             }
@@ -88,7 +68,7 @@ impl Os {
 
     fn clock(self) -> &'static str {
         match self {
-            Self::Linux => "`timedatectl set-ntp true`",
+            Self::Unix => "`timedatectl set-ntp true`",
             Self::MacOs => "`sudo sntp -sS time.apple.com`",
             Self::Windows => "`w32tm /resync`",
         }
@@ -96,7 +76,7 @@ impl Os {
 
     fn resolve(self) -> &'static str {
         match self {
-            Self::Linux => "`getent ahosts NAME`",
+            Self::Unix => "`getent ahosts NAME`",
             Self::MacOs => "`dscacheutil -q host -a name NAME`",
             Self::Windows => "`Resolve-DnsName NAME`",
         }
@@ -107,7 +87,7 @@ const FULL_CHAIN: &str = "If it is an intermediate, the server's operator has to
     this fault: they fetch or remember missing intermediates.";
 
 /// The steps that help, most likely first. Empty where nothing is wrong.
-pub fn fix(verdict: &Verdict, facts: &Facts, os: Os) -> Vec<String> {
+pub fn fix(verdict: &Verdict, facts: &Facts, os: System) -> Vec<String> {
     let Some(error) = &facts.error else { return Vec::new() };
     match verdict {
         Verdict::UnknownRoot { inspection, trusted_by, .. } => unknown_root(*inspection, trusted_by, facts, os),
@@ -158,7 +138,7 @@ pub fn fix(verdict: &Verdict, facts: &Facts, os: Os) -> Vec<String> {
             vec![error.fix(), format!("To see what the system finds: {}.", os.resolve())]
         }
         Verdict::Failed { fault: Some(Fault::ClientCertificate { shown: false }), .. } if facts.client_certificate.is_none() => {
-            let path = if os == Os::Windows { r"C:\path\client.pem" } else { "/path/client.pem" };
+            let path = if os == System::Windows { r"C:\path\client.pem" } else { "/path/client.pem" };
             vec![format!(
                 "Get a client certificate with its key (PEM) from the server's operator, then {}, and \
                  F5_GUARDRAILS_CLIENT_KEY likewise unless the key is in the same file.",
@@ -170,7 +150,7 @@ pub fn fix(verdict: &Verdict, facts: &Facts, os: Os) -> Vec<String> {
 }
 
 /// How to trust one file more: by the variable or flag in force where there is one.
-fn trust_file(facts: &Facts, os: Os) -> String {
+fn trust_file(facts: &Facts, os: System) -> String {
     let setup = facts.failure().map(|failure| failure.setup().add_root());
     match setup {
         Some(add) if !add.starts_with("set ") => add,
@@ -182,7 +162,7 @@ fn unknown_root(
     inspection: Option<&'static str>,
     trusted_by: &[String],
     facts: &Facts,
-    os: Os,
+    os: System,
 ) -> Vec<String> {
     let mut steps = elsewhere(trusted_by, facts);
     // The product's name from our own table, or a placeholder: never what the certificate says.
@@ -198,7 +178,7 @@ fn unknown_root(
     steps
 }
 
-fn incomplete(has_url: bool, trusted_by: &[String], facts: &Facts, os: Os) -> Vec<String> {
+fn incomplete(has_url: bool, trusted_by: &[String], facts: &Facts, os: System) -> Vec<String> {
     let mut steps = elsewhere(trusted_by, facts);
     steps.push(FULL_CHAIN.to_owned());
     let source = if has_url { "from the address named under “missing issuer”, " } else { "" };
@@ -291,26 +271,26 @@ mod tests {
                 sentence.ends_with('.') && !sentence.contains("..") && !sentence.contains('\n'),
                 "{sentence}"
             );
-            for os in [Os::Linux, Os::MacOs, Os::Windows] {
+            for os in [System::Unix, System::MacOs, System::Windows] {
                 let steps = fix(&verdict, &facts(), os);
                 assert!(!steps.is_empty(), "{verdict:?} on {os:?}");
                 assert!(steps.iter().all(|step| step.ends_with(['.', ')'])), "{steps:?}");
             }
         }
         let fine = Facts { error: None, ..facts() };
-        assert!(fix(&Verdict::Works { inspection: None }, &fine, Os::Linux).is_empty());
+        assert!(fix(&Verdict::Works { inspection: None }, &fine, System::Unix).is_empty());
     }
 
     #[test]
     fn the_way_to_export_and_set_a_root_is_that_of_the_system() {
         let steps = |os| fix(&unknown_root(Some("Zscaler")), &facts(), os).join("\n");
-        let linux = steps(Os::Linux);
+        let linux = steps(System::Unix);
         assert!(linux.contains("export F5_GUARDRAILS_CA_BUNDLE=/etc/ssl/corporate-root.pem"), "{linux}");
         assert!(linux.contains("update-ca-certificates") && linux.contains("update-ca-trust"), "{linux}");
-        let mac = steps(Os::MacOs);
+        let mac = steps(System::MacOs);
         assert!(mac.contains("security find-certificate -a -c \"Zscaler\" -p"), "{mac}");
         assert!(mac.contains("launchctl setenv F5_GUARDRAILS_CA_BUNDLE"), "{mac}");
-        let windows = steps(Os::Windows);
+        let windows = steps(System::Windows);
         assert!(windows.contains("certmgr.msc") && windows.contains("“Zscaler”"), "{windows}");
         assert!(
             windows.contains(r#"setx F5_GUARDRAILS_CA_BUNDLE "C:\ProgramData\corporate-root.pem""#),
@@ -322,7 +302,8 @@ mod tests {
     #[test]
     fn a_wrong_clock_is_set_with_the_systems_own_tool() {
         let verdict = Verdict::NotYetValid { subject: "s".to_owned(), not_before: "t".to_owned() };
-        for (os, tool) in [(Os::Linux, "timedatectl"), (Os::MacOs, "sntp"), (Os::Windows, "w32tm")] {
+        for (os, tool) in [(System::Unix, "timedatectl"), (System::MacOs, "sntp"), (System::Windows, "w32tm")]
+        {
             assert!(fix(&verdict, &facts(), os)[0].contains(tool));
         }
     }

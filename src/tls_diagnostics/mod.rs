@@ -20,7 +20,7 @@ pub use certificate::{Certificate, Content, Details};
 pub use chain::{Chain, ChainEnd};
 pub use environment::{Environment, FileState, Variable, report as environment_report};
 pub use facts::{Facts, Trust, name_servers};
-pub use fix::{Os, fix};
+pub use fix::fix;
 pub use inspection::recognise;
 pub use render::{Judgement, Report};
 pub use verdict::{Verdict, judge};

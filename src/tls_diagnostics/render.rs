@@ -8,10 +8,11 @@ use super::certificate::{Certificate, Content, Details, name_of_der};
 use super::chain::{Chain, ChainEnd};
 use super::environment::Environment;
 use super::facts::Facts;
-use super::fix::{Os, fix};
+use super::fix::fix;
 use super::text::{milliseconds, utc};
 use super::verdict::{Verdict, also, judge};
 use crate::printable::printable;
+use crate::system::System;
 use crate::transport::Peer;
 use crate::transport::fault::{Fault, Stage};
 use crate::transport::watch::{AddressOutcome, Attempt, Session, Step};
@@ -42,7 +43,7 @@ pub struct Judgement {
 
 impl Report {
     /// Judges the facts, with advice for `os`.
-    pub fn new(environment: Environment, facts: Facts, os: Os) -> Self {
+    pub fn new(environment: Environment, facts: Facts, os: System) -> Self {
         let verdict = judge(&facts);
         let verdict = Judgement {
             sentence: printable(&verdict.sentence(&facts), 2000),

@@ -6,7 +6,7 @@ use std::fs;
 
 use super::store::fake::Fake;
 use super::*;
-use crate::settings::Overrides;
+use crate::settings::Enforced;
 
 const LOCKED: StoreError = StoreError::Locked { fix: "unlock it" };
 
@@ -43,8 +43,8 @@ impl User {
     /// The token and the name of its source; and whether the store was asked.
     fn token(&self, store: &Fake) -> (Result<Option<(String, String)>, TokenError>, bool) {
         let env = |name: &str| self.variables.get(name).cloned();
-        let overrides = Overrides { token_file: self.flag.clone(), ..Overrides::default() };
-        let mut settings = Settings::read(&overrides, &env);
+        let enforced = Enforced { token_file: self.flag.clone(), ..Enforced::default() };
+        let mut settings = Settings::read(&enforced, &env);
         let deadline = Instant::now() + Duration::from_secs(60);
         let done = complete_from(&mut settings, &env, deadline, Manner::Silent, store);
         let source = settings.api_token.source.to_string();

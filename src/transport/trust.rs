@@ -349,13 +349,13 @@ pub fn alternatives(settings: &TlsSettings, in_force: &TrustSource) -> Vec<Trust
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::settings::{Overrides, Settings};
+    use crate::settings::{Enforced, Settings};
     use f5_stand_in::tls::Authority;
     use std::ffi::OsString;
 
-    fn tls(variables: &[(&str, &str)], overrides: Overrides) -> TlsSettings {
+    fn tls(variables: &[(&str, &str)], enforced: Enforced) -> TlsSettings {
         let env = |name: &str| variables.iter().find(|(n, _)| *n == name).map(|(_, v)| OsString::from(v));
-        Settings::read(&overrides, &env).tls
+        Settings::read(&enforced, &env).tls
     }
 
     fn path(dir: &tempfile::TempDir, name: &str, text: &str) -> String {
@@ -370,7 +370,7 @@ mod tests {
         let missing = dir.path().join("missing.pem").display().to_string();
         let next = path(&dir, "next.pem", Authority::new().pem());
         let set = [("F5_GUARDRAILS_CA_BUNDLE", &*missing), ("CURL_CA_BUNDLE", &*next)];
-        let trust = load_trust(&tls(&set, Overrides::default())).unwrap();
+        let trust = load_trust(&tls(&set, Enforced::default())).unwrap();
         assert_eq!(trust.roots.len(), 1);
         assert!(trust.notes[0].contains("missing.pem"), "{:?}", trust.notes);
     }
@@ -380,8 +380,8 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let missing = dir.path().join("missing.pem").display().to_string();
         let closed = [("F5_GUARDRAILS_CA_BUNDLE", &*missing), ("F5_GUARDRAILS_FAIL_MODE", "closed")];
-        let flag = Overrides { ca_bundle: Some(missing.clone().into()), ..Overrides::default() };
-        for settings in [tls(&closed, Overrides::default()), tls(&[], flag)] {
+        let flag = Enforced { ca_bundle: Some(missing.clone().into()), ..Enforced::default() };
+        for settings in [tls(&closed, Enforced::default()), tls(&[], flag)] {
             let error = load_trust(&settings).unwrap_err();
             assert!(matches!(error, TlsMaterialError::CaBundleUnreadable { .. }), "{error}");
         }
@@ -395,7 +395,7 @@ mod tests {
         path(&folder, "0123abcd.0", Authority::new().pem());
         let folder_path = folder.path().display().to_string();
         let set = [("SSL_CERT_FILE", &*file), ("SSL_CERT_DIR", &*folder_path)];
-        assert_eq!(load_trust(&tls(&set, Overrides::default())).unwrap().roots.len(), 2);
+        assert_eq!(load_trust(&tls(&set, Enforced::default())).unwrap().roots.len(), 2);
     }
 
     #[test]
@@ -403,7 +403,7 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let file = path(&dir, "ca.p7b", &Authority::new().pem().replace("CERTIFICATE", "PKCS7"));
         let error =
-            load_trust(&tls(&[("F5_GUARDRAILS_CA_BUNDLE", &*file)], Overrides::default())).unwrap_err();
+            load_trust(&tls(&[("F5_GUARDRAILS_CA_BUNDLE", &*file)], Enforced::default())).unwrap_err();
         assert!(
             error.to_string().ends_with("holds no usable certificate, but a PKCS#7 container."),
             "{error}"
@@ -412,7 +412,7 @@ mod tests {
 
     #[test]
     fn the_built_in_roots_are_there_without_any_file() {
-        let settings = tls(&[("F5_GUARDRAILS_USE_SYSTEM_CERT_STORE", "false")], Overrides::default());
+        let settings = tls(&[("F5_GUARDRAILS_USE_SYSTEM_CERT_STORE", "false")], Enforced::default());
         let trust = load_trust(&settings).unwrap();
         assert_eq!(trust.source, TrustSource::BuiltIn);
         assert!(trust.roots.len() > 50 && trust.roots.unusable == 0);

@@ -13,6 +13,7 @@ use std::path::{Path, PathBuf};
 
 use f5_guard::event::Event;
 use f5_guard::registration::{Launcher, Registration, RegistrationOptions};
+use f5_guard::settings::Enforced;
 use f5_stand_in::f5::{F5, TOKEN, Verdict};
 use libtest_mimic::{Arguments, Trial};
 use serde_json::{Value, json};
@@ -323,8 +324,10 @@ fn lookalikes() {
 
 fn addresses() {
     let elsewhere = F5::builder().never_called().start();
-    let options =
-        RegistrationOptions { base_url: Some(elsewhere.base_url()), ..RegistrationOptions::default() };
+    let options = RegistrationOptions {
+        matcher: None,
+        enforced: Enforced { base_url: Some(elsewhere.base_url().into()), ..Enforced::default() },
+    };
     let command = portable(Event::Stop, &options);
     let its_own = |user: &User| format!("{} --base-url {}", user.command("stop"), elsewhere.base_url());
     // A project's, of which Codex knows; one of a user whom Codex could not be asked about; the user's own.

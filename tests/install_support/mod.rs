@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::OnceLock;
 
-use f5_guard::registration::{ConfigFile, OurPlaces, Python};
+use f5_guard::registration::{ConfigFile, KnownBinaries, Python};
 use tempfile::TempDir;
 
 /// The configuration files of `fixtures/configs` that a user's folder can hold.
@@ -113,13 +113,13 @@ impl Home {
     }
 
     /// What an installation for this user knows as its own.
-    pub fn places(&self) -> OurPlaces {
+    pub fn places(&self) -> KnownBinaries {
         let binary = self.binary();
         // A process can see its folder with the links in its path resolved.
         let resolved = self.codex().canonicalize().unwrap().join(binary.strip_prefix(self.codex()).unwrap());
         let spelled =
             [binary, resolved].map(|path| path.to_str().unwrap().trim_start_matches(r"\\?\").to_owned());
-        OurPlaces { binaries: spelled.into(), python: Python::TakenOver }
+        KnownBinaries { binaries: spelled.into(), python: Python::TakenOver }
     }
 
     pub fn write(&self, name: &str, bytes: &[u8]) {

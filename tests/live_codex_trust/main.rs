@@ -14,7 +14,7 @@ use f5_guard::codex::home::{CodexHome, Origin};
 use f5_guard::codex::layers::{self, ConfigVerdict, HooksFeature, OnlyManaged, Strictness};
 use f5_guard::codex::listing::{FolderHooks, HookListing};
 use f5_guard::codex::locate::{self, Codex};
-use f5_guard::codex::trust::{self, Review, Standing, SwitchedOff};
+use f5_guard::codex::trust::{self, HookStatus, Review, SwitchedOff};
 use f5_guard::process::{self, End};
 use f5_guard::system::System;
 use tempfile::TempDir;
@@ -82,9 +82,9 @@ impl Setup {
         server.list_hooks_in(&self.work()).unwrap()
     }
 
-    fn standings(&self, server: &mut AppServer) -> Vec<Standing> {
+    fn standings(&self, server: &mut AppServer) -> Vec<HookStatus> {
         let review = Review::of(&self.list(server), &is_ours);
-        review.ours.into_iter().map(|hook| hook.standing).collect()
+        review.ours.into_iter().map(|hook| hook.status).collect()
     }
 
     fn trust(&self, server: &mut AppServer, which: &dyn Fn(&HookListing) -> bool) {
@@ -112,19 +112,19 @@ impl Setup {
 fn trust_is_given_and_lost_with_a_changed_command() {
     let setup = Setup::new(&format!("\u{feff}# mine\n{OTHER}{OURS}").replace('\n', "\r\n"));
     let mut server = setup.start();
-    assert_eq!(setup.standings(&mut server), [Standing::Untrusted]);
+    assert_eq!(setup.standings(&mut server), [HookStatus::Untrusted]);
 
     setup.trust(&mut server, &is_ours);
 
-    assert_eq!(setup.standings(&mut server), [Standing::Trusted]);
+    assert_eq!(setup.standings(&mut server), [HookStatus::Trusted]);
     let config = fs::read_to_string(setup.config()).unwrap();
     assert!(config.starts_with("# mine\n") && !config.contains('\r'), "Codex's own style: {config:?}");
     let other = setup.list(&mut server).hooks.into_iter().find(|hook| !is_ours(hook)).unwrap();
-    assert_eq!(Standing::of(&other), Standing::Untrusted);
+    assert_eq!(HookStatus::of(&other), HookStatus::Untrusted);
 
     setup.write(&config.replace("ours.txt", " ours.txt"));
-    assert_eq!(setup.standings(&mut server), [Standing::Modified]);
-    assert_eq!(setup.standings(&mut setup.start()), [Standing::Modified]);
+    assert_eq!(setup.standings(&mut server), [HookStatus::Modified]);
+    assert_eq!(setup.standings(&mut setup.start()), [HookStatus::Modified]);
 }
 
 #[test]
@@ -146,13 +146,13 @@ fn a_hook_the_user_switched_off_is_disabled_until_it_is_turned_on() {
     setup.trust(&mut server, &is_ours);
     let config = fs::read_to_string(setup.config()).unwrap();
     setup.write(&config.replace("trusted_hash", "enabled = false\ntrusted_hash"));
-    assert_eq!(setup.standings(&mut server), [Standing::Disabled]);
+    assert_eq!(setup.standings(&mut server), [HookStatus::Disabled]);
     assert!(!setup.exec_runs_our_hook(&model));
 
     let disabled = Review::of(&setup.list(&mut server), &is_ours).disabled();
     trust::trust(&mut server, &setup.work(), &disabled, SwitchedOff::TurnOn).unwrap();
 
-    assert_eq!(setup.standings(&mut server), [Standing::Trusted]);
+    assert_eq!(setup.standings(&mut server), [HookStatus::Trusted]);
     assert!(setup.exec_runs_our_hook(&model));
 }
 
@@ -224,14 +224,14 @@ fn hooks_of_the_administrators_requirements_need_no_trust() {
     let requirements = setup.home().path.join("requirements.toml");
     fs::write(&requirements, &managed).unwrap();
     let mut server = setup.start();
-    assert_eq!(setup.standings(&mut server), [Standing::Managed, Standing::Untrusted]);
+    assert_eq!(setup.standings(&mut server), [HookStatus::Managed, HookStatus::Untrusted]);
     let hook = setup.list(&mut server).hooks.remove(0);
     assert_eq!((hook.source, hook.source_path), (Source::System, PathBuf::from("/opt/f5")));
     assert!(setup.exec_runs_our_hook(&model::Model::start()));
 
     fs::write(&requirements, managed.replace("= false", "= true")).unwrap();
     let mut server = setup.start();
-    assert_eq!(setup.standings(&mut server), [Standing::Managed]);
+    assert_eq!(setup.standings(&mut server), [HookStatus::Managed]);
     let switches = layers::hook_switches(&mut server, &setup.work()).unwrap();
     assert_eq!(switches.only_managed, OnlyManaged::Yes);
 }

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use super::finding::{FindingId, Severity};
 use crate::access::Writers;
 use crate::codex::layers::{ConfigVerdict, HookSwitches};
-use crate::codex::trust::Standing;
+use crate::codex::trust::HookStatus;
 use crate::event::Event;
 use crate::settings::Budget;
 use crate::system::System;
@@ -168,7 +168,7 @@ pub struct HookFacts {
     /// How long Codex waits.
     pub timeout: Duration,
     /// What Codex makes of it; `None` where Codex could not be asked.
-    pub standing: Option<Standing>,
+    pub status: Option<HookStatus>,
 }
 
 /// What a command runs.
@@ -189,7 +189,7 @@ pub struct LookalikeFacts {
     /// As it may be shown.
     pub command: String,
     /// What Codex makes of it; `None` where Codex could not be asked, or does not list it.
-    pub standing: Option<Standing>,
+    pub status: Option<HookStatus>,
     pub listed: Listed,
 }
 

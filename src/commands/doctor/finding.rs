@@ -163,12 +163,12 @@ impl Verdict {
 
 /// All findings, worst first, and the verdict.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Diagnosis {
+pub struct Report {
     pub verdict: Verdict,
     pub findings: Vec<Finding>,
 }
 
-impl Diagnosis {
+impl Report {
     /// Says once what is true of several hooks, and sorts.
     pub(super) fn new(all: Vec<Finding>) -> Self {
         let mut findings: Vec<Finding> = Vec::new();

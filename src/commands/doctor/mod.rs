@@ -28,13 +28,13 @@ const PROCESS_ENV: Env<'static> = &|name| std::env::var_os(name);
 pub fn run(args: &DoctorArgs) -> ExitCode {
     logging::quiet_panics();
     let facts = gather::gather(args, PROCESS_ENV);
-    let diagnosis = judge::judge(&facts);
-    let report = if args.json {
-        report::json::render(&facts, &diagnosis)
+    let report = judge::judge(&facts);
+    let shown = if args.json {
+        report::json::render(&facts, &report)
     } else {
-        report::text::render(&facts, &diagnosis, super::smoketest::colour())
+        report::text::render(&facts, &report, super::smoketest::colour())
     };
     // Nothing can be done about a closed terminal.
-    let _ = io::stdout().write_all(report.as_bytes()).and_then(|()| io::stdout().flush());
-    ExitCode::from(diagnosis.verdict.exit_code())
+    let _ = io::stdout().write_all(shown.as_bytes()).and_then(|()| io::stdout().flush());
+    ExitCode::from(report.verdict.exit_code())
 }

@@ -31,7 +31,7 @@ use crate::logging;
 use crate::printable::printable;
 use crate::redact::Redactor;
 use crate::secret::Secret;
-use crate::settings::{BaseUrl, Overrides, PlainHttp, Settings, Source};
+use crate::settings::{BaseUrl, Enforced, PlainHttp, Settings, Source};
 use crate::system::Env;
 use crate::token::store::{self, Manner};
 use crate::token::{self, Entry, Kind, TokenError};
@@ -56,8 +56,8 @@ const LOG_TIME: Duration = Duration::from_millis(200);
 pub fn run(args: &DumpConfigArgs, started: Instant) -> ExitCode {
     logging::quiet_panics();
     let env: Env<'_> = &|name| std::env::var_os(name);
-    let overrides = Overrides { base_url: args.base_url.clone(), ..Overrides::default() };
-    let settings = Settings::read(&overrides, env);
+    let enforced = Enforced { base_url: args.base_url.clone(), ..Enforced::default() };
+    let settings = Settings::read(&enforced, env);
     let log = logging::init(&settings.log, logging::Stderr::Immediate);
     let code = match dump(args, &settings, env, started) {
         Ok(outcome) => outcome.exit_code(),

@@ -20,7 +20,6 @@ use call::{Call, assess, drain_stdin, event_on_stdin};
 use reply::Reply;
 use unusable::{named_event, strictest_fail_mode, usage_problem, wants_help};
 
-use crate::cli::HookArgs;
 use crate::event::Event;
 use crate::hook::{Assessment, Failure, Policy};
 use crate::interrupt;
@@ -28,7 +27,7 @@ use crate::logging::{self, Decided, Stderr};
 use crate::phase;
 use crate::scan::ScanError;
 use crate::settings::values::{FailMode, FlaggedOutput};
-use crate::settings::{ANSWER_TIME, Overrides, Settings, fail_mode};
+use crate::settings::{ANSWER_TIME, Enforced, Settings, fail_mode};
 use crate::stdio::json_waits_on_stdin;
 use crate::supervise::{Interrupted, supervise};
 use crate::system::Env;
@@ -41,9 +40,8 @@ const LOG_TIME: Duration = Duration::from_millis(200);
 const PAYLOAD_COMES_WITHIN: Duration = Duration::from_secs(2);
 
 /// Runs a hook with a command line that clap accepted.
-pub fn run(event: Event, args: HookArgs, started: Instant) -> ExitCode {
-    let overrides = Overrides::from(args);
-    guarded(event, overrides.fail_mode.clone(), || answer_call(event, &overrides, None, started))
+pub fn run(event: Event, enforced: &Enforced, started: Instant) -> ExitCode {
+    guarded(event, enforced.fail_mode.clone(), || answer_call(event, enforced, None, started))
 }
 
 /// Runs a command line that clap refused, or that asks for help or the version: Codex takes clap's exit as "go ahead"
@@ -54,24 +52,24 @@ pub fn run_unusable(args: &[OsString], error: &clap::Error, started: Instant) ->
     if io::stdin().is_terminal() {
         return None;
     }
-    let overrides = Overrides { fail_mode: strictest_fail_mode(args), ..Overrides::default() };
+    let enforced = Enforced { fail_mode: strictest_fail_mode(args), ..Enforced::default() };
     let named = named_event(args);
     let is_hook = named.is_some() && !wants_help(error);
     if !is_hook && !json_waits_on_stdin(PAYLOAD_COMES_WITHIN) {
         return None;
     }
-    let flag = &overrides.fail_mode;
+    let flag = &enforced.fail_mode;
     // The payload may take its time, and a signal may come first.
     guarded(named.unwrap_or(Event::PreToolUse), flag.clone(), || {
         let event = match named {
             Some(event) if is_hook => event,
             _ => {
-                let limit = Settings::read(&overrides, PROCESS_ENV).budget().limit;
+                let limit = Settings::read(&enforced, PROCESS_ENV).budget().limit;
                 supervise(started + limit, event_on_stdin).ok().flatten().or(named)?
             }
         };
         let usage = usage_problem(error);
-        Some(guarded(event, flag.clone(), || answer_call(event, &overrides, Some(usage), started)))
+        Some(guarded(event, flag.clone(), || answer_call(event, &enforced, Some(usage), started)))
     })
 }
 
@@ -105,13 +103,8 @@ struct Outcome {
     reply: Reply,
 }
 
-fn answer_call(
-    subcommand: Event,
-    overrides: &Overrides,
-    usage: Option<String>,
-    started: Instant,
-) -> ExitCode {
-    let settings = Settings::read(overrides, PROCESS_ENV);
+fn answer_call(subcommand: Event, enforced: &Enforced, usage: Option<String>, started: Instant) -> ExitCode {
+    let settings = Settings::read(enforced, PROCESS_ENV);
     let log = logging::init(&settings.log, Stderr::Deferred);
     settings.problems().for_each(|problem| tracing::warn!("{problem}"));
     phase::ended("settings", started);

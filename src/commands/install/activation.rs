@@ -9,14 +9,14 @@ use crate::codex::app_server::{AppServer, AppServerError};
 use crate::codex::layers::{self, HooksFeature, OnlyManaged};
 use crate::codex::listing::{EventName, FolderHooks, HookListing, Waiting};
 use crate::codex::locate::Codex;
-use crate::codex::trust::{self, Review, Standing, SwitchedOff};
+use crate::codex::trust::{self, HookStatus, Review, SwitchedOff};
 use crate::event::Event;
 use crate::installation::PATIENCE;
 use crate::installation::{
-    ConfigPlace, Layer, Ledger, OurFolder, Surroundings, new_file, remember_trust, source_spellings,
+    ConfigPlace, InstallContext, InstallDir, InstallState, Layer, new_file, remember_trust, source_spellings,
     state_keys_in, user_files,
 };
-use crate::registration::{HookDefinition, OurPlaces, Owner, Registration, owner_of};
+use crate::registration::{HookDefinition, KnownBinaries, Owner, Registration, owner_of};
 use crate::system::System;
 
 /// Whether to trust the hooks.
@@ -57,35 +57,35 @@ pub struct State {
 }
 
 /// What is asked about.
-pub struct Question<'a> {
-    pub surroundings: &'a Surroundings,
+pub struct TrustPrompt<'a> {
+    pub context: &'a InstallContext,
     pub codex: &'a Codex,
     /// The folder whose sessions count.
     pub cwd: &'a Path,
     /// The files that were registered in.
     pub files: &'a [ConfigPlace],
-    pub places: &'a OurPlaces,
+    pub places: &'a KnownBinaries,
     /// What was written there: exactly this is trusted, and nothing that only looks like it.
     pub registration: &'a Registration,
     pub choice: TrustChoice,
     /// Remembers what Codex writes.
-    pub folder: &'a OurFolder,
+    pub folder: &'a InstallDir,
     /// Shows the hooks and takes the answer.
     pub ask: &'a dyn Fn(&[HookListing]) -> bool,
 }
 
-impl Question<'_> {
+impl TrustPrompt<'_> {
     /// Asks Codex, trusts what may be trusted, and asks again.
-    pub fn settle(&self) -> Activation {
-        let started = AppServer::start(&self.codex.program, &self.surroundings.home, self.cwd, CODEX_TIME);
-        let result = started.and_then(|mut server| self.converse(&mut server));
+    pub fn run(&self) -> Activation {
+        let started = AppServer::start(&self.codex.program, &self.context.home, self.cwd, CODEX_TIME);
+        let result = started.and_then(|mut server| self.ask_codex(&mut server));
         match result {
             Ok(state) => Activation::Asked(state),
             Err(error) => Activation::NotAsked { why: error.to_string() },
         }
     }
 
-    fn converse(&self, server: &mut AppServer) -> Result<State, AppServerError> {
+    fn ask_codex(&self, server: &mut AppServer) -> Result<State, AppServerError> {
         let mut folder = server.list_hooks_in(self.cwd)?;
         let mut state = State::default();
         let waiting = self.review(&folder).to_trust();
@@ -111,7 +111,7 @@ impl Question<'_> {
         let poses = folder.hooks.iter().filter(|hook| {
             let command = hook.command.as_deref();
             self.is_here(hook)
-                && Standing::of(hook).protects()
+                && HookStatus::of(hook).protects()
                 && owner_of(hook.event.as_str(), command, None, None, self.places) == Owner::Lookalike
         });
         state.trusted_lookalikes = poses.filter_map(|hook| hook.command.clone()).collect();
@@ -151,14 +151,14 @@ impl Question<'_> {
         }
         for hook in &review.ours {
             let event = hook.listing.event.as_str();
-            match &hook.standing {
-                Standing::Disabled => {
+            match &hook.status {
+                HookStatus::Disabled => {
                     state.problems.push(format!("The {event} hook is switched off; switch it on in /hooks."));
                 }
-                Standing::Asynchronous => state.problems.push(format!(
+                HookStatus::Asynchronous => state.problems.push(format!(
                     "The {event} hook is registered as asynchronous, so Codex does not wait for it."
                 )),
-                Standing::Unknown(word) => {
+                HookStatus::Unknown(word) => {
                     state
                         .problems
                         .push(format!("Codex calls the {event} hook `{word}`, which is unknown here."));
@@ -187,16 +187,16 @@ impl Question<'_> {
     fn trust(&self, server: &mut AppServer, hooks: &[HookListing]) -> Result<(), String> {
         let text = |error: &dyn std::fmt::Display| error.to_string();
         let _lock = self.folder.hold(PATIENCE).map_err(|error| text(&error))?;
-        let before = fs::read(self.surroundings.home.config_toml()).ok();
+        let before = fs::read(self.context.home.config_toml()).ok();
         let trusted = trust::trust(server, self.cwd, hooks, SwitchedOff::Stay);
         // Also after a failure: Codex may have written.
-        let user = user_files(&self.surroundings.home);
+        let user = user_files(&self.context.home);
         let [place, _] = &user;
-        let mut ledger = Ledger::open(self.folder, new_file(place)).map_err(|error| text(&error))?;
-        let users = self.surroundings.our_places(Layer::User, None);
+        let mut state = InstallState::open(self.folder, new_file(place)).map_err(|error| text(&error))?;
+        let users = self.context.known_binaries(Layer::User, None);
         let mut keys = state_keys_in(self.files, self.places);
         keys.extend(state_keys_in(&user, &users));
-        remember_trust(place, before.as_deref(), &keys, &mut ledger, &users).map_err(|error| text(&error))?;
+        remember_trust(place, before.as_deref(), &keys, &mut state, &users).map_err(|error| text(&error))?;
         trusted.map_err(|error| text(&error))
     }
 }

@@ -2,18 +2,18 @@
 
 use std::path::PathBuf;
 
-use super::kept::Kept;
+use super::carried::CarriedOptions;
 use super::options::OptionError;
 use crate::commands::install::target::TargetError;
 use crate::file_edit::FileEditError;
-use crate::installation::{LaunchError, ProtectError, SurroundingsError};
+use crate::installation::{ContextError, LaunchError, ProtectError};
 use crate::registration::{CommandError, DocumentError};
 
 /// A refusal; Codex's files are as they were.
 #[derive(Debug, thiserror::Error)]
 pub enum InstallError {
     #[error(transparent)]
-    Surroundings(#[from] SurroundingsError),
+    InstallContext(#[from] ContextError),
     #[error(transparent)]
     Option(#[from] OptionError),
     #[error("{0} It stands in the registration that is there and was kept; give {flag} another value", flag = .0.flag())]
@@ -64,7 +64,7 @@ pub enum InstallError {
 
 impl InstallError {
     /// A value that can't be registered, with where it came from: the user need not have given it.
-    pub fn option(error: OptionError, kept: &Kept) -> Self {
+    pub fn option(error: OptionError, kept: &CarriedOptions) -> Self {
         if kept.has(error.flag()) { Self::KeptOption(error) } else { Self::Option(error) }
     }
 }

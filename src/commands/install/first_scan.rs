@@ -7,18 +7,13 @@ use std::time::Instant;
 
 use super::summary::FirstScan;
 use crate::registration::RegistrationOptions;
-use crate::settings::{Overrides, Settings};
+use crate::settings::Settings;
 use crate::system::Env;
 use crate::token;
 
 /// Whether hooks with these options find a token. One that is there and can't be used is for the smoke test to explain.
 pub fn has_token(options: &RegistrationOptions, env: Env<'_>) -> bool {
-    let overrides = Overrides {
-        base_url: options.base_url.clone().map(Into::into),
-        token_file: options.token_file.clone().map(Into::into),
-        ..Overrides::default()
-    };
-    let settings = Settings::read(&overrides, env);
+    let settings = Settings::read(&options.enforced, env);
     let deadline = Instant::now() + token::STORE_TIME;
     token::completed(&settings, env, deadline).map_or(true, |settings| settings.api_token.is_some())
 }
@@ -30,16 +25,8 @@ pub fn first_scan(binary: &Path, options: &RegistrationOptions, env: Env<'_>) ->
     }
     let mut command = Command::new(binary);
     command.arg("smoketest");
-    for (flag, value) in [
-        ("--base-url", &options.base_url),
-        ("--project-id", &options.project_id),
-        ("--timeout", &options.timeout),
-        ("--ca-bundle", &options.ca_bundle),
-        ("--token-file", &options.token_file),
-    ] {
-        if let Some(value) = value {
-            command.args([flag, value]);
-        }
+    for (flag, value) in options.enforced.given() {
+        command.arg(flag).arg(value);
     }
     #[cfg(windows)]
     crate::windows::console::without_new_window(&mut command);

@@ -49,11 +49,11 @@ pub fn note(plan: &Plan<'_>, env: Env<'_>) -> Option<String> {
 }
 
 fn config(plan: &Plan<'_>) -> String {
-    plan.surroundings.home.config_toml().display().to_string()
+    plan.context.home.config_toml().display().to_string()
 }
 
 fn is_hidden(plan: &Plan<'_>) -> bool {
-    let snapshot = Snapshot::read(&plan.surroundings.home.config_toml());
+    let snapshot = Snapshot::read(&plan.context.home.config_toml());
     let bytes = snapshot.ok().and_then(|snapshot| snapshot.bytes().map(<[u8]>::to_vec)).unwrap_or_default();
     // A file that can't be read is refused by the installation itself.
     hides(ConfigFile::ConfigToml, &bytes).unwrap_or(true)

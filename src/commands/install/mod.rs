@@ -5,11 +5,11 @@
 //! [`crate::registration`].
 
 mod activation;
+mod carried;
 mod codex;
 mod error;
 mod first_scan;
 mod hide_token;
-mod kept;
 mod options;
 mod print;
 mod scopes;
@@ -22,9 +22,9 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::SystemTime;
 
-use activation::{Activation, Question, TrustChoice};
+use activation::{Activation, TrustChoice, TrustPrompt};
+use carried::CarriedOptions;
 pub use error::InstallError;
-use kept::Kept;
 use scopes::Plan;
 use summary::{FirstScan, Report};
 
@@ -35,7 +35,7 @@ use crate::codex::listing::HookListing;
 use crate::codex::locate::{self, Codex, LocateError};
 use crate::file_edit::{install_binary, keep_as_backup, running_program, temporary_folder};
 use crate::installation::{
-    ConfigPlace, Edit, Ledger, PATIENCE, Scope, Surroundings, carry_out, managed_folder, prepare,
+    ConfigPlace, Edit, InstallContext, InstallState, PATIENCE, Scope, carry_out, managed_folder, prepare,
     protected_folder, python_scripts, stamp, state_keys_in,
 };
 use crate::printable::printable;
@@ -60,24 +60,24 @@ pub fn run(args: &InstallArgs) -> ExitCode {
 }
 
 fn install(args: &InstallArgs) -> Result<(), InstallError> {
-    let surroundings = Surroundings::of_this_process(&PROCESS_ENV)?;
+    let context = InstallContext::of_this_process(&PROCESS_ENV)?;
     if let Some(print) = args.print {
         let options = options::registration_options(args, options::For::Elsewhere, PROCESS_ENV)?;
-        say(&print::document(args, print, &options, &surroundings)?);
+        say(&print::document(args, print, &options, &context)?);
         return Ok(());
     }
-    let scope = target::scope(&args.target, surroundings.system)?;
+    let scope = target::scope(&args.target, context.system)?;
     if args.also_user && scope == Scope::System {
         return Err(InstallError::AlsoUser);
     }
     if args.hide_token && scope != Scope::User {
         return Err(InstallError::HideTokenScope);
     }
-    let managed = managed_folder(surroundings.system, &scopes::managed_dir(args, &surroundings)?);
-    target::places(scope, &surroundings, &args.target, &managed)?;
+    let managed = managed_folder(context.system, &scopes::managed_dir(args, &context)?);
+    target::places(scope, &context, &args.target, &managed)?;
     let mut args = args.clone();
-    let registered = scopes::registered_commands(&args, &surroundings)?;
-    let kept = Kept::complete(&mut args, &registered);
+    let registered = scopes::registered_commands(&args, &context)?;
+    let kept = CarriedOptions::complete(&mut args, &registered);
     let args = &args;
     if scope == Scope::Project {
         agree_to(&kept, args)?;
@@ -85,16 +85,16 @@ fn install(args: &InstallArgs) -> Result<(), InstallError> {
     let options = options::registration_options(args, options::For::ThisMachine, PROCESS_ENV)
         .map_err(|error| InstallError::option(error, &kept))?;
     if scope == Scope::System {
-        options::refuse_shared_files(&options, surroundings.privilege)
+        options::refuse_shared_files(&options, context.privilege)
             .map_err(|error| InstallError::option(error, &kept))?;
     }
-    let codex = find_codex(args.codex.as_deref(), &surroundings, scope)?;
+    let codex = find_codex(args.codex.as_deref(), &context, scope)?;
     offer_login(args, &options);
-    let mut plan = Plan::make(args, &options, &surroundings)?;
+    let mut plan = Plan::make(args, &options, &context)?;
     plan.hidden = hide_token::decide(args, &plan);
     // Everything that could be refused is refused before the first byte is written.
-    let ledger = Ledger::open(&plan.folder, plan.new_file)?;
-    let edits = prepare(plan.goals()?, &ledger, &plan.places)?;
+    let state = InstallState::open(&plan.folder, plan.new_file)?;
+    let edits = prepare(plan.goals()?, &state, &plan.places)?;
     if args.target.dry_run {
         dry_run(&plan, &edits, &kept)?;
         return Ok(());
@@ -118,7 +118,7 @@ fn install(args: &InstallArgs) -> Result<(), InstallError> {
             )
         }));
         if state.trusted_now > 0 {
-            let config = surroundings.home.config_toml();
+            let config = context.home.config_toml();
             report.notes.push(format!(
                 "Codex noted your trust in {} hooks in {}.",
                 state.trusted_now,
@@ -139,7 +139,7 @@ fn install(args: &InstallArgs) -> Result<(), InstallError> {
 
 /// What a repository's files carry is not the user's word: an address in it is where the token would go. It is kept only
 /// where somebody has seen it and said so.
-fn agree_to(kept: &Kept, args: &InstallArgs) -> Result<(), InstallError> {
+fn agree_to(kept: &CarriedOptions, args: &InstallArgs) -> Result<(), InstallError> {
     let Some(options) = kept.options() else { return Ok(()) };
     if args.keep_options {
         return Ok(());
@@ -159,18 +159,14 @@ fn has_terminal() -> bool {
     io::stdin().is_terminal() && io::stdout().is_terminal()
 }
 
-fn dry_run(plan: &Plan<'_>, edits: &[Edit], kept: &Kept) -> Result<(), InstallError> {
+fn dry_run(plan: &Plan<'_>, edits: &[Edit], kept: &CarriedOptions) -> Result<(), InstallError> {
     let mut out: String = edits.iter().map(Edit::dry_run).collect();
     let same = |binary: &PathBuf| {
-        let [there, here] = [binary, &plan.surroundings.executable].map(|path| std::fs::read(path).ok());
+        let [there, here] = [binary, &plan.context.executable].map(|path| std::fs::read(path).ok());
         there.is_some() && there == here
     };
     if let Some(binary) = plan.binary().filter(|binary| !same(binary)) {
-        out += &format!(
-            "# {} would be copied to {}.\n",
-            plan.surroundings.executable.display(),
-            binary.display()
-        );
+        out += &format!("# {} would be copied to {}.\n", plan.context.executable.display(), binary.display());
     }
     if edits.iter().all(|edit| !edit.changes()) {
         out += "# No file of Codex's would change.\n";
@@ -185,11 +181,11 @@ fn dry_run(plan: &Plan<'_>, edits: &[Edit], kept: &Kept) -> Result<(), InstallEr
 
 /// Writes everything, under the lock of the installation's folder.
 fn write(plan: &mut Plan<'_>, report: &mut Report) -> Result<(), InstallError> {
-    let surroundings = plan.surroundings;
+    let context = plan.context;
     let mut created: Vec<PathBuf> = Vec::new();
     if plan.scope == Scope::System {
         created.extend(protected_folder(&plan.folder.path)?);
-        created.extend(protected_folder(&surroundings.system_folder)?);
+        created.extend(protected_folder(&context.system_folder)?);
     } else {
         let missing = plan.folder.path.ancestors().take_while(|path| !path.exists());
         created.extend(missing.map(PathBuf::from));
@@ -197,14 +193,14 @@ fn write(plan: &mut Plan<'_>, report: &mut Report) -> Result<(), InstallError> {
     }
     let lock = plan.folder.hold(PATIENCE)?;
     // Again, and now nobody else of ours changes it.
-    let mut ledger = Ledger::open(&plan.folder, plan.new_file)?;
-    if let Some(trouble) = &ledger.trouble {
+    let mut state = InstallState::open(&plan.folder, plan.new_file)?;
+    if let Some(trouble) = &state.trouble {
         report.notes.push(format!(
             "What was remembered of an earlier installation is lost: {trouble}. An uninstallation will take out \
              exactly our entries."
         ));
     }
-    let edits = prepare(plan.goals()?, &ledger, &plan.places)?;
+    let edits = prepare(plan.goals()?, &state, &plan.places)?;
     if changes_what_was_trusted(plan, &edits) {
         report.notes.push(
             "This replaces a registration that you had trusted. Codex asks for your trust again, once: it trusts exact \
@@ -213,8 +209,8 @@ fn write(plan: &mut Plan<'_>, report: &mut Report) -> Result<(), InstallError> {
         );
     }
     if let Some(binary) = plan.binary() {
-        let is_foreign = !surroundings.owns_binary(&plan.folder, &ledger, &plan.files)?;
-        if is_foreign && is_another(&binary, &surroundings.executable) {
+        let is_foreign = !context.owns_binary(&plan.folder, &state, &plan.files)?;
+        if is_foreign && is_another(&binary, &context.executable) {
             let kept = keep_as_backup(&binary, &stamp(SystemTime::now()))?;
             report.notes.push(format!(
                 "No installation had put {} there: what it was is kept in {}.",
@@ -223,28 +219,28 @@ fn write(plan: &mut Plan<'_>, report: &mut Report) -> Result<(), InstallError> {
             ));
         }
         report.binary =
-            Some((binary.clone(), install_binary(running_program(&surroundings.executable), &binary)?));
-        report.notes.extend(source_note(surroundings));
+            Some((binary.clone(), install_binary(running_program(&context.executable), &binary)?));
+        report.notes.extend(source_note(context));
     }
     for folder in created {
-        if !ledger.record.created_folders.contains(&folder) {
-            ledger.record.created_folders.push(folder);
+        if !state.record.created_folders.contains(&folder) {
+            state.record.created_folders.push(folder);
         }
     }
     if plan.scope != Scope::Project {
         for binary in &plan.registration.binaries {
-            if !ledger.record.binaries.contains(binary) {
-                ledger.record.binaries.push(binary.clone());
+            if !state.record.binaries.contains(binary) {
+                state.record.binaries.push(binary.clone());
             }
         }
     }
     let moment = stamp(SystemTime::now());
-    report.backups = carry_out(&edits, &mut ledger, &moment)?;
-    ledger.save()?;
-    report.notes.extend(ledger.kept_note());
+    report.backups = carry_out(&edits, &mut state, &moment)?;
+    state.save()?;
+    report.notes.extend(state.kept_note());
     let scripts = match plan.scope {
         Scope::System => Vec::new(),
-        Scope::User | Scope::Project => python_scripts(&surroundings.user_folder()),
+        Scope::User | Scope::Project => python_scripts(&context.user_folder()),
     };
     report.edits(&edits, &scripts);
     drop(lock);
@@ -270,17 +266,17 @@ fn changes_what_was_trusted(plan: &Plan<'_>, edits: &[Edit]) -> bool {
     }
     let changed: Vec<ConfigPlace> =
         edits.iter().filter(|edit| edit.changes()).map(|edit| edit.place.clone()).collect();
-    let config = std::fs::read(plan.surroundings.home.config_toml()).unwrap_or_default();
+    let config = std::fs::read(plan.context.home.config_toml()).unwrap_or_default();
     trusts_any(&config, &state_keys_in(&changed, &plan.places))
 }
 
 /// What is copied with an administrator's rights is what the administrator started; whether that is what they meant to start,
 /// only they can tell.
-fn source_note(surroundings: &Surroundings) -> Option<String> {
-    let shared = surroundings.privilege.may_use(&surroundings.executable).err()?;
+fn source_note(context: &InstallContext) -> Option<String> {
+    let shared = context.privilege.may_use(&context.executable).err()?;
     Some(format!(
         "The program was copied from {}, and {shared}: make sure that it is the f5-guard that you meant to install.",
-        surroundings.executable.display()
+        context.executable.display()
     ))
 }
 
@@ -299,18 +295,18 @@ fn activate(args: &InstallArgs, plan: &Plan<'_>, codex: &Result<Codex, LocateErr
         (_, false, true) => TrustChoice::Ask,
         _ => TrustChoice::No,
     };
-    let question = Question {
-        surroundings: plan.surroundings,
+    let prompt = TrustPrompt {
+        context: plan.context,
         codex,
         cwd: &plan.cwd,
         files: &plan.files,
         places: &plan.places,
         registration: &plan.registration,
         choice,
-        folder: &plan.surroundings.user_folder(),
+        folder: &plan.context.user_folder(),
         ask: &ask,
     };
-    question.settle()
+    prompt.run()
 }
 
 /// Managed hooks run whatever the user's folder says: Codex is asked with an empty one, and no user's is touched.
@@ -322,8 +318,8 @@ fn activate_system(plan: &Plan<'_>, codex: &Codex) -> Activation {
         }
     };
     let codex_home = CodexHome { path: home.path().to_owned(), origin: Origin::Variable };
-    let question = Question {
-        surroundings: &Surroundings { home: codex_home, ..plan.surroundings.clone() },
+    let prompt = TrustPrompt {
+        context: &InstallContext { home: codex_home, ..plan.context.clone() },
         codex,
         cwd: home.path(),
         files: &plan.files,
@@ -333,7 +329,7 @@ fn activate_system(plan: &Plan<'_>, codex: &Codex) -> Activation {
         folder: &plan.folder,
         ask: &ask,
     };
-    question.settle()
+    prompt.run()
 }
 
 /// Without a token nothing would be scanned: where somebody can be asked for it, that comes first.
@@ -344,9 +340,9 @@ fn offer_login(args: &InstallArgs, options: &RegistrationOptions) {
     if says_yes("No API token is set or stored, and without one nothing is scanned. Log in now? [Y/n] ", true)
     {
         let service = TokenService {
-            base_url: options.base_url.clone().map(Into::into),
-            project_id: options.project_id.clone().map(Into::into),
-            ca_bundle: options.ca_bundle.clone().map(Into::into),
+            base_url: options.enforced.base_url.clone(),
+            project_id: options.enforced.project_id.clone(),
+            ca_bundle: options.enforced.ca_bundle.clone(),
             global: false,
         };
         // It says itself what went wrong, and the last lines of the installation say what is still to do.

@@ -8,7 +8,7 @@ use crate::access::Privilege;
 use crate::cli::InstallArgs;
 use crate::registration::RegistrationOptions;
 use crate::settings::values::{FailMode, switch};
-use crate::settings::{Overrides, Settings, Source};
+use crate::settings::{Enforced, Settings, Source};
 use crate::system::Env;
 use crate::transport::load_trust;
 
@@ -71,16 +71,11 @@ pub fn registration_options(
             .ok_or_else(|| unusable("--post-strict", "it is neither true nor false."))
     });
     let ca_bundle =
-        given.service.ca_bundle.as_ref().map(|file| named_file("--ca-bundle", file, audience)).transpose()?;
-    let token_file = given
-        .service
-        .token_file
-        .as_ref()
-        .map(|file| named_file("--token-file", file, audience))
-        .transpose()?;
-    let overrides =
-        Overrides { ca_bundle: ca_bundle.clone().map(PathBuf::into_os_string), ..Overrides::from(given) };
-    let settings = Settings::read(&overrides, env);
+        given.ca_bundle.as_ref().map(|file| named_file("--ca-bundle", file, audience)).transpose()?;
+    let token_file =
+        given.token_file.as_ref().map(|file| named_file("--token-file", file, audience)).transpose()?;
+    let enforced = Enforced { ca_bundle: ca_bundle.clone().map(PathBuf::into_os_string), ..given.clone() };
+    let settings = Settings::read(&enforced, env);
     if let (Source::Flag(flag), Some(_)) = (settings.timeout.source, &settings.timeout.problem) {
         return Err(unusable(flag, "it is not a number of seconds from 0.1 to 3600."));
     }
@@ -92,20 +87,24 @@ pub fn registration_options(
     }
     Ok(RegistrationOptions {
         matcher: matcher.transpose()?,
-        fail_mode: fail_mode.transpose()?,
-        base_url: text("--base-url", given.service.base_url.as_ref())?,
-        project_id: text("--project-id", given.service.project_id.as_ref())?,
-        post_strict: post_strict.transpose()?,
-        timeout: text("--timeout", given.service.timeout.as_ref())?,
-        ca_bundle: ca_bundle.map(|path| path.to_string_lossy().into_owned()),
-        token_file: token_file.map(|path| path.to_string_lossy().into_owned()),
+        enforced: Enforced {
+            fail_mode: fail_mode.transpose()?.map(OsString::from),
+            base_url: text("--base-url", given.base_url.as_ref())?,
+            project_id: text("--project-id", given.project_id.as_ref())?,
+            post_strict: post_strict.transpose()?.map(OsString::from),
+            timeout: text("--timeout", given.timeout.as_ref())?,
+            ca_bundle: ca_bundle.map(PathBuf::into_os_string),
+            token_file: token_file.map(PathBuf::into_os_string),
+            // Never written any more.
+            hook_timeout: None,
+        },
     })
 }
 
-fn text(flag: &'static str, value: Option<&OsString>) -> Result<Option<String>, OptionError> {
+fn text(flag: &'static str, value: Option<&OsString>) -> Result<Option<OsString>, OptionError> {
     let Some(value) = value else { return Ok(None) };
     let text = value.to_str().map(str::trim).filter(|text| !text.is_empty());
-    text.map(|text| Some(text.to_owned())).ok_or_else(|| unusable(flag, "it is empty or not Unicode."))
+    text.map(|text| Some(text.into())).ok_or_else(|| unusable(flag, "it is empty or not Unicode."))
 }
 
 /// The hooks run in the session's folder, so that only an absolute path names the same file everywhere.
@@ -132,8 +131,8 @@ fn named_file(flag: &'static str, file: &OsString, audience: For) -> Result<Path
 /// [`OptionError`] for a CA bundle or token file that others than administrators can change.
 pub fn refuse_shared_files(options: &RegistrationOptions, privilege: Privilege) -> Result<(), OptionError> {
     let files = [
-        ("--ca-bundle", &options.ca_bundle, "it says for everybody whom to trust"),
-        ("--token-file", &options.token_file, "it says for everybody which token is sent"),
+        ("--ca-bundle", &options.enforced.ca_bundle, "it says for everybody whom to trust"),
+        ("--token-file", &options.enforced.token_file, "it says for everybody which token is sent"),
     ];
     for (flag, file, why) in files {
         let Some(file) = file else { continue };
@@ -147,7 +146,6 @@ pub fn refuse_shared_files(options: &RegistrationOptions, privilege: Privilege) 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::cli::Enforced;
 
     fn options(change: impl FnOnce(&mut Enforced)) -> Result<RegistrationOptions, OptionError> {
         let mut args = InstallArgs::default();
@@ -159,14 +157,14 @@ mod tests {
     fn what_the_hooks_could_not_use_is_refused_with_its_flag() {
         for (flag, error) in [
             ("--fail-mode", options(|given| given.fail_mode = Some("close".into()))),
-            ("--base-url", options(|given| given.service.base_url = Some("http://example.com".into()))),
-            ("--base-url", options(|given| given.service.base_url = Some("https://u:p@example.com".into()))),
+            ("--base-url", options(|given| given.base_url = Some("http://example.com".into()))),
+            ("--base-url", options(|given| given.base_url = Some("https://u:p@example.com".into()))),
             ("--post-strict", options(|given| given.post_strict = Some("maybe".into()))),
-            ("--timeout", options(|given| given.service.timeout = Some("0".into()))),
-            ("--project-id", options(|given| given.service.project_id = Some(" ".into()))),
-            ("--ca-bundle", options(|given| given.service.ca_bundle = Some("ca.pem".into()))),
-            ("--token-file", options(|given| given.service.token_file = Some("token".into()))),
-            ("--token-file", options(|given| given.service.token_file = Some("token".into()))),
+            ("--timeout", options(|given| given.timeout = Some("0".into()))),
+            ("--project-id", options(|given| given.project_id = Some(" ".into()))),
+            ("--ca-bundle", options(|given| given.ca_bundle = Some("ca.pem".into()))),
+            ("--token-file", options(|given| given.token_file = Some("token".into()))),
+            ("--token-file", options(|given| given.token_file = Some("token".into()))),
         ] {
             let error = error.expect_err(flag).to_string();
             assert!(error.starts_with(flag) && !error.ends_with('.'), "{error}");
@@ -179,12 +177,12 @@ mod tests {
         let options = options(|given| {
             given.fail_mode = Some("CLOSED".into());
             given.post_strict = Some("on".into());
-            given.service.timeout = Some("20.5".into());
+            given.timeout = Some("20.5".into());
         });
         let options = options.unwrap();
-        assert_eq!(options.fail_mode.as_deref(), Some("closed"));
-        assert_eq!(options.post_strict.as_deref(), Some("true"));
-        assert_eq!(options.timeout.as_deref(), Some("20.5"));
+        assert_eq!(options.enforced.fail_mode, Some("closed".into()));
+        assert_eq!(options.enforced.post_strict, Some("true".into()));
+        assert_eq!(options.enforced.timeout, Some("20.5".into()));
     }
 
     #[test]

@@ -3,19 +3,19 @@
 use std::path::Path;
 
 use super::InstallError;
-use crate::cli::{InstallArgs, Print, Scope};
-use crate::installation::{Surroundings, default_managed_dir, launcher, plain};
-use crate::registration::{Launcher, ManagedDirs, Registration, RegistrationOptions, render};
+use crate::cli::InstallArgs;
+use crate::installation::{InstallContext, Scope, default_managed_dir, launcher, plain};
+use crate::registration::{Launcher, ManagedDirs, PrintFormat, Registration, RegistrationOptions, render};
 use crate::system::System;
 
 /// Renders what `args` ask for.
 pub fn document(
     args: &InstallArgs,
-    print: Print,
+    print: PrintFormat,
     options: &RegistrationOptions,
-    surroundings: &Surroundings,
+    context: &InstallContext,
 ) -> Result<String, InstallError> {
-    let managed = matches!(print, Print::RequirementsToml | Print::MdmBase64);
+    let managed = matches!(print, PrintFormat::RequirementsToml | PrintFormat::MdmBase64);
     let mut dirs = ManagedDirs::default();
     let registration = if managed {
         let places = ManagedPlaces::of(args.target.managed_dir.as_deref());
@@ -29,13 +29,13 @@ pub fn document(
         }
     } else if args.target.scope == Some(Scope::Project) {
         project_registration(options, args.for_windows)?
-    } else if args.for_windows && surroundings.system != System::Windows {
+    } else if args.for_windows && context.system != System::Windows {
         return Err(InstallError::NoWindowsUser);
     } else {
-        let binary = surroundings.user_folder().binary();
-        Registration::new(options, &launcher(surroundings.system, &binary, &plain)?, None)?
+        let binary = context.user_folder().binary();
+        Registration::new(options, &launcher(context.system, &binary, &plain)?, None)?
     };
-    Ok(render(print.into(), &registration, &dirs)?)
+    Ok(render(print, &registration, &dirs)?)
 }
 
 /// A project's registration serves everybody's system, unless it is for Windows alone.

@@ -5,28 +5,28 @@ use std::path::{Path, PathBuf};
 use super::summary::Report;
 use super::target::{self, needs_administrator, project_folder};
 use super::{InstallError, print};
-use crate::cli::{Format, InstallArgs};
+use crate::cli::InstallArgs;
 use crate::file_edit::{FileEditError, NewFile};
 use crate::installation::{
-    ConfigPlace, Goal, Layer, OurFolder, Privilege, RegisteredCommand, Scope, Surroundings, is_registered,
-    launcher, managed_folder, our_commands, pair_goals, plain, project_files, system_files, system_goals,
-    user_files,
+    ConfigPlace, Format, Goal, InstallContext, InstallDir, Layer, Privilege, RegisteredCommand, Scope,
+    is_registered, launcher, managed_folder, our_commands, pair_goals, plain, project_files, system_files,
+    system_goals, user_files,
 };
 use crate::printable::printable;
 use crate::registration::{
-    Launcher, ManagedDirs, OurPlaces, Registration, RegistrationOptions, is_windows_safe,
+    KnownBinaries, Launcher, ManagedDirs, Registration, RegistrationOptions, is_windows_safe,
 };
 use crate::system::System;
 
 /// One installation, decided on and not yet made.
 pub struct Plan<'a> {
     pub scope: Scope,
-    pub surroundings: &'a Surroundings,
+    pub context: &'a InstallContext,
     /// Where what is remembered lies, and the binary except for a project's.
-    pub folder: OurFolder,
+    pub folder: InstallDir,
     /// The files of Codex's that are edited.
     pub files: Vec<ConfigPlace>,
-    pub places: OurPlaces,
+    pub places: KnownBinaries,
     /// The folder whose Codex sessions the question of trust is about.
     pub cwd: PathBuf,
     pub new_file: NewFile,
@@ -45,38 +45,37 @@ impl<'a> Plan<'a> {
     pub fn make(
         args: &InstallArgs,
         options: &RegistrationOptions,
-        surroundings: &'a Surroundings,
+        context: &'a InstallContext,
     ) -> Result<Self, InstallError> {
-        let scope = target::scope(&args.target, surroundings.system)?;
+        let scope = target::scope(&args.target, context.system)?;
         match scope {
-            Scope::User => Self::user(args, options, surroundings),
-            Scope::Project => Self::project(args, options, surroundings),
-            Scope::System => Self::system(args, options, surroundings),
+            Scope::User => Self::user(args, options, context),
+            Scope::Project => Self::project(args, options, context),
+            Scope::System => Self::system(args, options, context),
         }
     }
 
     fn user(
         args: &InstallArgs,
         options: &RegistrationOptions,
-        surroundings: &'a Surroundings,
+        context: &'a InstallContext,
     ) -> Result<Self, InstallError> {
-        let managed =
-            surroundings.installed_managed_dir().map(|dir| managed_folder(surroundings.system, &dir));
-        let places = surroundings.our_places(Layer::User, managed.as_ref());
-        if let Some(file) = managed_registration(surroundings) {
+        let managed = context.installed_managed_dir().map(|dir| managed_folder(context.system, &dir));
+        let places = context.known_binaries(Layer::User, managed.as_ref());
+        if let Some(file) = managed_registration(context) {
             if !args.also_user {
                 return Err(InstallError::AlreadyManaged(file));
             }
         }
-        let folder = surroundings.user_folder();
-        let launcher = launcher(surroundings.system, &folder.binary(), &plain)?;
+        let folder = context.user_folder();
+        let launcher = launcher(context.system, &folder.binary(), &plain)?;
         Ok(Self {
             scope: Scope::User,
-            surroundings,
-            files: user_files(&surroundings.home).into(),
-            cwd: surroundings.home.path.clone(),
+            context,
+            files: user_files(&context.home).into(),
+            cwd: context.home.path.clone(),
             new_file: NewFile::Private,
-            notes: sudo_note(surroundings).into_iter().collect(),
+            notes: sudo_note(context).into_iter().collect(),
             hidden: Vec::new(),
             registration: Registration::new(options, &launcher, None)?,
             managed_dirs: ManagedDirs::default(),
@@ -90,12 +89,11 @@ impl<'a> Plan<'a> {
     fn project(
         args: &InstallArgs,
         options: &RegistrationOptions,
-        surroundings: &'a Surroundings,
+        context: &'a InstallContext,
     ) -> Result<Self, InstallError> {
         let project = project_folder(args.target.dir.as_deref())?;
-        let managed =
-            surroundings.installed_managed_dir().map(|dir| managed_folder(surroundings.system, &dir));
-        let users = surroundings.our_places(Layer::User, managed.as_ref());
+        let managed = context.installed_managed_dir().map(|dir| managed_folder(context.system, &dir));
+        let users = context.known_binaries(Layer::User, managed.as_ref());
         let mut notes = Vec::new();
         let double = |whose: &str, file: &Path, scope: &str| {
             format!(
@@ -104,10 +102,10 @@ impl<'a> Plan<'a> {
                 file.display()
             )
         };
-        if let Some(file) = managed_registration(surroundings) {
+        if let Some(file) = managed_registration(context) {
             notes.push(double("This machine", &file, "system"));
         }
-        for place in user_files(&surroundings.home) {
+        for place in user_files(&context.home) {
             if is_registered(std::slice::from_ref(&place), &users).unwrap_or(false) {
                 notes.push(double("Your own Codex", &place.path, "user"));
             }
@@ -119,10 +117,10 @@ impl<'a> Plan<'a> {
         );
         Ok(Self {
             scope: Scope::Project,
-            surroundings,
-            folder: surroundings.user_folder(),
+            context,
+            folder: context.user_folder(),
             files: project_files(&project).into(),
-            places: surroundings.our_places(Layer::Project, None),
+            places: context.known_binaries(Layer::Project, None),
             cwd: project,
             new_file: NewFile::Private,
             notes,
@@ -130,19 +128,19 @@ impl<'a> Plan<'a> {
             registration: print::project_registration(options, false)?,
             managed_dirs: ManagedDirs::default(),
             format: args.format,
-            scanner: surroundings.executable.clone(),
+            scanner: context.executable.clone(),
         })
     }
 
     fn system(
         args: &InstallArgs,
         options: &RegistrationOptions,
-        surroundings: &'a Surroundings,
+        context: &'a InstallContext,
     ) -> Result<Self, InstallError> {
-        needs_administrator(surroundings, args.target.dry_run)?;
-        let dir = managed_dir(args, surroundings)?;
-        let folder = managed_folder(surroundings.system, &dir);
-        let launcher = managed_launcher(surroundings.system, &folder)?;
+        needs_administrator(context, args.target.dry_run)?;
+        let dir = managed_dir(args, context)?;
+        let folder = managed_folder(context.system, &dir);
+        let launcher = managed_launcher(context.system, &folder)?;
         let on_windows = matches!(launcher, Launcher::Windows { .. });
         let registration = Registration::new(options, &launcher, on_windows.then_some(&launcher))?;
         let dir = dir.to_string_lossy().into_owned();
@@ -158,9 +156,9 @@ impl<'a> Plan<'a> {
         ];
         Ok(Self {
             scope: Scope::System,
-            surroundings,
-            files: system_files(&surroundings.system_folder).into(),
-            places: surroundings.our_places(Layer::System, Some(&folder)),
+            context,
+            files: system_files(&context.system_folder).into(),
+            places: context.known_binaries(Layer::System, Some(&folder)),
             cwd: folder.path.clone(),
             new_file: NewFile::Public,
             notes,
@@ -175,11 +173,10 @@ impl<'a> Plan<'a> {
 
     /// What each file shall say.
     pub fn goals(&self) -> Result<Vec<Goal>, FileEditError> {
-        let format = self.format.map(Into::into);
         match self.files.as_slice() {
             [config, hooks] => {
                 let files = [config.clone(), hooks.clone()];
-                let mut goals = pair_goals(files, Some(&self.registration), format, &self.places)?;
+                let mut goals = pair_goals(files, Some(&self.registration), self.format, &self.places)?;
                 if let Some(config) = goals.first_mut() {
                     config.wanted.hidden.clone_from(&self.hidden);
                 }
@@ -207,7 +204,7 @@ impl<'a> Plan<'a> {
     /// Whether the scan at the end may be tried; why not goes into the report.
     pub fn scanner_may_be_started(&self, report: &mut Report) -> bool {
         let privilege = match self.scope {
-            Scope::System => self.surroundings.privilege,
+            Scope::System => self.context.privilege,
             Scope::User | Scope::Project => Privilege::among_users(),
         };
         match privilege.may_start(&self.scanner) {
@@ -221,9 +218,9 @@ impl<'a> Plan<'a> {
 }
 
 /// For somebody who ran `sudo` and meant their own Codex.
-fn sudo_note(surroundings: &Surroundings) -> Option<String> {
+fn sudo_note(context: &InstallContext) -> Option<String> {
     let user = std::env::var_os("SUDO_USER").filter(|user| !user.is_empty() && user != "root")?;
-    (surroundings.privilege == Privilege::Administrator).then(|| {
+    (context.privilege == Privilege::Administrator).then(|| {
         format!(
             "This was registered for root. For {} run it again without sudo.",
             printable(&user.to_string_lossy(), 60)
@@ -232,41 +229,41 @@ fn sudo_note(surroundings: &Surroundings) -> Option<String> {
 }
 
 /// The folder of a managed installation: the one that is there, else the one that is given, else the usual one.
-pub fn managed_dir(args: &InstallArgs, surroundings: &Surroundings) -> Result<PathBuf, InstallError> {
-    match (&args.target.managed_dir, surroundings.installed_managed_dir()) {
+pub fn managed_dir(args: &InstallArgs, context: &InstallContext) -> Result<PathBuf, InstallError> {
+    match (&args.target.managed_dir, context.installed_managed_dir()) {
         (Some(given), Some(there)) if *given != there => Err(InstallError::ManagedElsewhere(there)),
         (Some(given), _) => Ok(given.clone()),
         (None, Some(there)) => Ok(there),
-        (None, None) => Ok(surroundings.managed_dir.clone()),
+        (None, None) => Ok(context.managed_dir.clone()),
     }
 }
 
 /// The hooks of ours that the scope's files register now.
 pub fn registered_commands(
     args: &InstallArgs,
-    surroundings: &Surroundings,
+    context: &InstallContext,
 ) -> Result<Vec<RegisteredCommand>, InstallError> {
-    let managed = surroundings.installed_managed_dir().map(|dir| managed_folder(surroundings.system, &dir));
-    let scope = target::scope(&args.target, surroundings.system)?;
-    let places = surroundings.our_places(scope.layer(), managed.as_ref());
+    let managed = context.installed_managed_dir().map(|dir| managed_folder(context.system, &dir));
+    let scope = target::scope(&args.target, context.system)?;
+    let places = context.known_binaries(scope.layer(), managed.as_ref());
     let files: Vec<ConfigPlace> = match scope {
-        Scope::User => user_files(&surroundings.home).into(),
+        Scope::User => user_files(&context.home).into(),
         Scope::Project => project_files(&project_folder(args.target.dir.as_deref())?).into(),
-        Scope::System => system_files(&surroundings.system_folder).into(),
+        Scope::System => system_files(&context.system_folder).into(),
     };
     Ok(our_commands(&files, &places)?)
 }
 
 /// The administrator's file that registers f5-guard, if one does.
-fn managed_registration(surroundings: &Surroundings) -> Option<PathBuf> {
-    let managed = surroundings.installed_managed_dir().map(|dir| managed_folder(surroundings.system, &dir));
-    let places = &surroundings.our_places(Layer::System, managed.as_ref());
+fn managed_registration(context: &InstallContext) -> Option<PathBuf> {
+    let managed = context.installed_managed_dir().map(|dir| managed_folder(context.system, &dir));
+    let places = &context.known_binaries(Layer::System, managed.as_ref());
     // What can't be read says nothing; it is not ours to complain about here.
     let registers = |place: &ConfigPlace| is_registered(std::slice::from_ref(place), places).unwrap_or(false);
-    system_files(&surroundings.system_folder).into_iter().find(registers).map(|place| place.path)
+    system_files(&context.system_folder).into_iter().find(registers).map(|place| place.path)
 }
 
-fn managed_launcher(system: System, folder: &OurFolder) -> Result<Launcher, InstallError> {
+fn managed_launcher(system: System, folder: &InstallDir) -> Result<Launcher, InstallError> {
     let binary = folder.binary();
     match binary.to_str() {
         // The folder need not exist yet, so a plain path is taken as it is.

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use super::activation::{Activation, State};
 use crate::codex::listing::HookListing;
-use crate::codex::trust::Standing;
+use crate::codex::trust::HookStatus;
 use crate::file_edit::BinaryInstall;
 use crate::installation::{Edit, Scope};
 use crate::printable::printable;
@@ -124,7 +124,7 @@ pub fn question(hooks: &[HookListing]) -> String {
         let command = printable(hook.command.as_deref().unwrap_or_default(), 4000);
         let tools = hook.matcher.as_deref().map(|matcher| format!(" (tools: {})", printable(matcher, 200)));
         let again =
-            if Standing::of(hook) == Standing::Modified { ", changed since you trusted it" } else { "" };
+            if HookStatus::of(hook) == HookStatus::Modified { ", changed since you trusted it" } else { "" };
         let _ = writeln!(out, "  {}{}{again}\n    {command}", hook.event.as_str(), tools.unwrap_or_default());
     }
     let _ = write!(out, "Trust these {} hooks now? [y/N] ", number(hooks.len()));

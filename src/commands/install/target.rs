@@ -6,7 +6,7 @@ use crate::access::Changeable;
 use crate::cli::Target;
 use crate::codex::home::CodexHome;
 use crate::installation::{
-    ConfigPlace, OurFolder, Privilege, Scope, Surroundings, project_files, system_files, user_files,
+    ConfigPlace, InstallContext, InstallDir, Privilege, Scope, project_files, system_files, user_files,
 };
 use crate::system::System;
 
@@ -51,7 +51,7 @@ const ADMINISTRATOR: &str = if cfg!(windows) { "Administrator" } else { "root" }
 /// # Errors
 /// [`TargetError`] where another option belongs to another scope.
 pub fn scope(target: &Target, system: System) -> Result<Scope, TargetError> {
-    let scope = target.scope.map_or(Scope::default_for(system), Scope::from);
+    let scope = target.scope.unwrap_or(Scope::default_for(system));
     if target.dir.is_some() && scope != Scope::Project {
         return Err(TargetError::StrayFolder);
     }
@@ -68,11 +68,11 @@ pub fn scope(target: &Target, system: System) -> Result<Scope, TargetError> {
 ///
 /// # Errors
 /// [`TargetError::NeedsAdministrator`].
-pub fn needs_administrator(surroundings: &Surroundings, dry_run: bool) -> Result<(), TargetError> {
-    if dry_run || surroundings.privilege == Privilege::Administrator {
+pub fn needs_administrator(context: &InstallContext, dry_run: bool) -> Result<(), TargetError> {
+    if dry_run || context.privilege == Privilege::Administrator {
         return Ok(());
     }
-    let who = match surroundings.system {
+    let who = match context.system {
         System::Windows => "Administrator",
         System::Unix | System::MacOs => "root (sudo)",
     };
@@ -88,21 +88,21 @@ pub fn needs_administrator(surroundings: &Surroundings, dry_run: bool) -> Result
 /// See [`TargetError`].
 pub fn places(
     scope: Scope,
-    surroundings: &Surroundings,
+    context: &InstallContext,
     target: &Target,
-    managed: &OurFolder,
-) -> Result<(Vec<ConfigPlace>, OurFolder), TargetError> {
-    let user = surroundings.user_folder();
+    managed: &InstallDir,
+) -> Result<(Vec<ConfigPlace>, InstallDir), TargetError> {
+    let user = context.user_folder();
     let mut project = None;
-    let (files, folder): (Vec<ConfigPlace>, OurFolder) = match scope {
-        Scope::User => (user_files(&surroundings.home).into(), user),
+    let (files, folder): (Vec<ConfigPlace>, InstallDir) = match scope {
+        Scope::User => (user_files(&context.home).into(), user),
         Scope::Project => {
             let folder = project.insert(project_folder(target.dir.as_deref())?);
             (project_files(folder).into(), user)
         }
-        Scope::System => (system_files(&surroundings.system_folder).into(), managed.clone()),
+        Scope::System => (system_files(&context.system_folder).into(), managed.clone()),
     };
-    let privilege = surroundings.privilege;
+    let privilege = context.privilege;
     for place in files.iter().map(|file| &file.path).chain([&folder.path]) {
         match scope {
             Scope::System => privilege.may_use(place).map_err(TargetError::NotTheAdministrators)?,
@@ -112,7 +112,7 @@ pub fn places(
         }
     }
     if let Some(project) = project {
-        refuse_own(&project, &surroundings.home)?;
+        refuse_own(&project, &context.home)?;
     }
     Ok((files, folder))
 }
@@ -150,8 +150,8 @@ mod tests {
     use super::*;
     use crate::codex::home::{CodexHome, Origin};
 
-    fn surroundings(privilege: Privilege) -> Surroundings {
-        Surroundings {
+    fn context(privilege: Privilege) -> InstallContext {
+        InstallContext {
             system: System::Unix,
             home: CodexHome { path: "/nowhere/.codex".into(), origin: Origin::UserFolder },
             system_folder: "/nowhere/etc".into(),
@@ -163,10 +163,10 @@ mod tests {
 
     #[test]
     fn only_an_administrator_installs_for_everybody_but_anybody_may_look() {
-        let ordinary = surroundings(Privilege::Ordinary);
+        let ordinary = context(Privilege::Ordinary);
         let error = needs_administrator(&ordinary, false).unwrap_err().to_string();
         assert!(error.contains("root (sudo)") && error.contains("--scope user"), "{error}");
         assert!(needs_administrator(&ordinary, true).is_ok());
-        assert!(needs_administrator(&surroundings(Privilege::Administrator), false).is_ok());
+        assert!(needs_administrator(&context(Privilege::Administrator), false).is_ok());
     }
 }

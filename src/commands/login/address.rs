@@ -1,16 +1,14 @@
 //! The service that a token is for, and who chose its address: an option, the user's or the administrator's registered
 //! hooks, the environment, or nobody. Never a project's registration: a repository must not say where a token goes.
 
-use std::ffi::OsString;
-
 use crate::access::Privilege;
-use crate::cli::{HookArgs, TokenService, hook_line};
+use crate::cli::TokenService;
 use crate::installation::{
-    ConfigPlace, Surroundings, managed_folder, our_commands, system_files, user_files,
+    ConfigPlace, InstallContext, managed_folder, our_commands, system_files, user_files,
 };
 use crate::printable::printable;
 use crate::registration::hook_call;
-use crate::settings::{BaseUrl, Overrides, PlainHttp, Settings, Source};
+use crate::settings::{BaseUrl, Enforced, PlainHttp, Settings, Source};
 use crate::system::Env;
 use crate::token::{Entry, Kind};
 
@@ -31,26 +29,25 @@ impl Service {
     /// A sentence, where the address can't be used.
     pub fn of(args: &TokenService, env: Env<'_>) -> Result<Self, String> {
         let kind = if args.global { Kind::Global } else { Kind::Scan };
-        let mut overrides = Overrides {
+        let mut enforced = Enforced {
             base_url: args.base_url.clone(),
             project_id: args.project_id.clone(),
             ca_bundle: args.ca_bundle.clone(),
-            ..Overrides::default()
+            ..Enforced::default()
         };
         let mut by_hooks = None;
         if kind == Kind::Scan {
             if let Some((hooks, file)) = registered(env) {
-                if overrides.base_url.is_none() && hooks.service.base_url.is_some() {
+                if enforced.base_url.is_none() && hooks.base_url.is_some() {
                     by_hooks = Some(file);
                 }
-                let service = hooks.service;
-                overrides.base_url = overrides.base_url.or(service.base_url);
-                overrides.project_id = overrides.project_id.or(service.project_id);
-                overrides.ca_bundle = overrides.ca_bundle.or(service.ca_bundle);
-                overrides.token_file = service.token_file;
+                enforced.base_url = enforced.base_url.or(hooks.base_url);
+                enforced.project_id = enforced.project_id.or(hooks.project_id);
+                enforced.ca_bundle = enforced.ca_bundle.or(hooks.ca_bundle);
+                enforced.token_file = hooks.token_file;
             }
         }
-        let settings = Settings::read(&overrides, env);
+        let settings = Settings::read(&enforced, env);
         let source = settings.base_url.source;
         let address = match (kind, source) {
             (Kind::Global, Source::Default) => BaseUrl::parse(GLOBAL_DEFAULT, PlainHttp::LoopbackOnly),
@@ -108,25 +105,17 @@ impl Service {
 
 /// What the hooks of the machine, else of the user, are registered with; and the file. Root asks no file that others can
 /// change: it would say where root's token goes.
-fn registered(env: Env<'_>) -> Option<(HookArgs, String)> {
-    let surroundings = Surroundings::of_this_process(&env).ok()?;
-    let managed = surroundings.installed_managed_dir().map(|dir| managed_folder(surroundings.system, &dir));
-    let system = system_files(&surroundings.system_folder).into_iter();
-    let files: Vec<ConfigPlace> = system.chain(user_files(&surroundings.home)).collect();
+fn registered(env: Env<'_>) -> Option<(Enforced, String)> {
+    let context = InstallContext::of_this_process(env).ok()?;
+    let managed = context.installed_managed_dir().map(|dir| managed_folder(context.system, &dir));
+    let system = system_files(&context.system_folder).into_iter();
+    let files: Vec<ConfigPlace> = system.chain(user_files(&context.home)).collect();
     files.iter().find_map(|file| {
         Privilege::among_users().may_use(&file.path).ok()?;
-        let places = surroundings.our_places(file.layer, managed.as_ref());
+        let places = context.known_binaries(file.layer, managed.as_ref());
         // What can't be read registers nothing that could be asked here.
         let commands = our_commands(std::slice::from_ref(file), &places).ok()?;
-        let hooks = commands.iter().find_map(|hook| arguments(&hook.command))?;
+        let hooks = commands.iter().find_map(|hook| hook_call(&hook.command)?.enforced())?;
         Some((hooks, printable(&file.path.display().to_string(), 300)))
     })
-}
-
-fn arguments(command: &str) -> Option<HookArgs> {
-    let call = hook_call(command)?;
-    let words = ["f5-guard", call.event.subcommand()].map(OsString::from);
-    let line: Vec<OsString> =
-        words.into_iter().chain(call.arguments.into_iter().map(OsString::from)).collect();
-    hook_line(&line).map(|(_, arguments)| arguments)
 }

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use super::within;
 use crate::access::Privilege;
-use crate::installation::{Surroundings, SurroundingsError, managed_folder};
+use crate::installation::{ContextError, InstallContext, managed_folder};
 use crate::printable::printable;
 use crate::scan::{Metadata, ScanClient, ScanDirection, ScanError, ScanJob, ScanReport};
 use crate::settings::{Settings, Source};
@@ -198,14 +198,14 @@ fn origin(source: Source) -> String {
 }
 
 /// Where `f5-guard install` put the binary: for the user, else for the whole machine.
-fn installed_binary(env: Env<'_>) -> Result<PathBuf, SurroundingsError> {
-    let surroundings = Surroundings::of_this_process(&env)?;
-    let user = surroundings.user_folder().binary();
+fn installed_binary(env: Env<'_>) -> Result<PathBuf, ContextError> {
+    let context = InstallContext::of_this_process(&env)?;
+    let user = context.user_folder().binary();
     if Privilege::among_users().may_use(&user).is_ok() && user.exists() {
         return Ok(user);
     }
-    let managed = surroundings.installed_managed_dir();
-    Ok(managed.map_or(user, |folder| managed_folder(surroundings.system, &folder).binary()))
+    let managed = context.installed_managed_dir();
+    Ok(managed.map_or(user, |folder| managed_folder(context.system, &folder).binary()))
 }
 
 fn install(cause: String) -> Problem {

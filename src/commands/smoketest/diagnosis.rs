@@ -11,7 +11,8 @@ use super::Scan;
 use crate::scan::ScanError;
 use crate::settings::Settings;
 use crate::system::Env;
-use crate::tls_diagnostics::{Chain, Facts, Os, Report, Trust, environment_report, name_servers};
+use crate::system::System;
+use crate::tls_diagnostics::{Chain, Facts, Report, Trust, environment_report, name_servers};
 use crate::transport::fault::Fault;
 use crate::transport::proxy::route;
 use crate::transport::watch::Watch;
@@ -79,7 +80,7 @@ pub fn run(
         facts.looked_again = !shown.is_empty();
     }
     facts.chain = describe(&shown, &facts.target, settings, &trust, clock);
-    Ok(Report::new(environment_report(env), facts, Os::current()))
+    Ok(Report::new(environment_report(env), facts, System::this()))
 }
 
 fn describe(

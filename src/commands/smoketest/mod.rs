@@ -16,7 +16,7 @@ use report::{Format, Report};
 
 use crate::cli::{SmoketestArgs, VerboseHttp};
 use crate::logging;
-use crate::settings::{Overrides, Settings, Source};
+use crate::settings::{Settings, Source};
 use crate::system::Env;
 use crate::token;
 use crate::transport::watch::Watch;
@@ -31,7 +31,7 @@ const PROCESS_ENV: Env<'static> = &|name| std::env::var_os(name);
 /// Runs the smoke test. Exit code 0 when everything works (or with `--no-fail`), else 1.
 pub fn run(args: &SmoketestArgs) -> ExitCode {
     logging::quiet_panics();
-    let mut settings = Settings::read(&Overrides::from(args.service.clone()), PROCESS_ENV);
+    let mut settings = Settings::read(&args.enforced, PROCESS_ENV);
     let deadline = Instant::now() + settings.budget().limit;
     let token_problem = token::complete(&mut settings, PROCESS_ENV, deadline).err();
     // The report says what is wrong; the log is for those who asked for one.

@@ -8,14 +8,14 @@ use crate::codex::home::CodexHome;
 use crate::commands::doctor::facts::BackgroundServer;
 use crate::commands::doctor::judge::settings::differences;
 use crate::commands::doctor::sanitizer::Sanitizer;
-use crate::settings::{Overrides, Settings};
+use crate::settings::{Enforced, Settings};
 use crate::system::Env;
 use crate::token;
 
 /// Compares `settings`, those of this process with the registered `flags`, with what the same flags lead to in the server.
 pub fn examine(
     home: Option<&CodexHome>,
-    flags: &Overrides,
+    flags: &Enforced,
     settings: &Settings,
     sanitizer: &Sanitizer,
 ) -> BackgroundServer {

@@ -15,7 +15,7 @@ use crate::codex::listing::EventName;
 use crate::commands::doctor::facts::{FileContent, FileFacts, Layer};
 use crate::commands::doctor::sanitizer::Sanitizer;
 use crate::event::Event;
-use crate::registration::{ConfigFile, Handler, OurPlaces, document, registered};
+use crate::registration::{ConfigFile, Handler, KnownBinaries, document, registered};
 use crate::system::Env;
 use crate::system::System;
 
@@ -90,7 +90,7 @@ impl Files {
             Syntax::HooksJson => ConfigFile::HooksJson,
             Syntax::RequirementsToml => ConfigFile::RequirementsToml,
         };
-        let events = registered(kind, bytes, &OurPlaces::default())
+        let events = registered(kind, bytes, &KnownBinaries::default())
             .map_err(|error| sanitizer.parser_message(&error.to_string()))?;
         let hooks = events.iter().flat_map(|event| &event.groups).map(|group| group.handlers.len()).sum();
         let mut ours = Vec::new();
@@ -114,7 +114,7 @@ impl Files {
                         status_message,
                         matcher: matcher.map(str::to_owned),
                         timeout: timeout(handler),
-                        standing: None,
+                        status: None,
                     });
                 }
             }

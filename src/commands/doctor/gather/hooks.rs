@@ -3,16 +3,13 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use clap::Parser;
-
 use super::binary;
 use super::runner::{Known, Runs};
 use crate::access::Privilege;
-use crate::cli::{Cli, Command, HookArgs};
 use crate::codex::home::CodexHome;
 use crate::codex::listing::{EventName, HookListing, Source};
 use crate::codex::shell::{self, HookShell};
-use crate::codex::trust::Standing;
+use crate::codex::trust::HookStatus;
 use crate::commands::doctor::facts::{
     BinaryFacts, CallFacts, HookFacts, Layer, Listed, LookalikeFacts, Runner, Trial,
 };
@@ -21,7 +18,7 @@ use crate::commands::doctor::sanitizer::Sanitizer;
 use crate::event::Event;
 use crate::process::{End, Finished};
 use crate::registration::{CalledProgram, HookCall};
-use crate::settings::{Overrides, Settings};
+use crate::settings::{Enforced, Settings};
 use crate::system::Env;
 
 /// Nobody waits longer than this for a trial, whatever the hook's timeout is.
@@ -38,7 +35,7 @@ pub struct Registered {
     pub status_message: Option<String>,
     pub matcher: Option<String>,
     pub timeout: Duration,
-    pub standing: Option<Standing>,
+    pub status: Option<HookStatus>,
 }
 
 /// What the examination brought.
@@ -46,13 +43,13 @@ pub struct Examined {
     pub hooks: Vec<HookFacts>,
     pub lookalikes: Vec<LookalikeFacts>,
     /// The flags of a hook that runs: the settings that hooks really have.
-    pub overrides: Overrides,
+    pub enforced: Enforced,
 }
 
 impl Registered {
     /// From Codex's list; `None` for hooks that are no commands.
     pub fn listed(hook: HookListing) -> Option<Self> {
-        let standing = Standing::of(&hook);
+        let status = HookStatus::of(&hook);
         let administrator = |word: &str| Layer::Administrator(word.to_owned());
         let layer = match hook.source {
             Source::User => Layer::User,
@@ -71,12 +68,12 @@ impl Registered {
             status_message: hook.status_message,
             matcher: hook.matcher,
             timeout: hook.timeout,
-            standing: Some(standing),
+            status: Some(status),
         })
     }
 
     fn runs(&self) -> bool {
-        self.standing.as_ref().is_some_and(Standing::protects)
+        self.status.as_ref().is_some_and(HookStatus::protects)
     }
 
     /// Only what Codex runs anyway, or what the user or the administrator wrote, is run here: a repository that was
@@ -92,7 +89,7 @@ impl Registered {
     /// Whether it may say where the token goes: only what Codex gives the token to anyway, or, where Codex could not be
     /// asked, what the user or the administrator wrote.
     fn decides_on_settings(&self) -> bool {
-        match self.standing {
+        match self.status {
             Some(_) => self.runs(),
             None => self.is_the_users_or_the_administrators(),
         }
@@ -104,7 +101,7 @@ impl Registered {
             layer: self.layer,
             place: self.place,
             command: sanitizer.text(&self.command),
-            standing: self.standing,
+            status: self.status,
             listed,
         }
     }
@@ -143,7 +140,7 @@ pub fn examine(
     for hook in registered {
         match (runs(&hook), &hook.event) {
             (Runs::F5Guard(call), EventName::Known(event)) => {
-                let own = flags(&call);
+                let own = call.enforced().unwrap_or_default();
                 let binary =
                     binary::of(&call.program, hook.may_be_run(), folder, home, privilege, env, sanitizer);
                 looked_at.push((*event, hook, Some((call, own, binary))));
@@ -157,8 +154,8 @@ pub fn examine(
     }
     let decisive = looked_at.iter().filter(|(_, hook, _)| hook.decides_on_settings());
     let decisive = decisive.filter_map(|(_, hook, call)| Some((hook, &call.as_ref()?.1)));
-    let overrides = decisive.min_by_key(|(hook, _)| !hook.is_the_users_or_the_administrators());
-    let overrides = overrides.map(|(_, own)| own.clone()).unwrap_or_default();
+    let enforced = decisive.min_by_key(|(hook, _)| !hook.is_the_users_or_the_administrators());
+    let enforced = enforced.map(|(_, own)| own.clone()).unwrap_or_default();
     // All at once: a command that hangs holds up the others no longer than its timeout.
     let trials: Vec<Option<Trial>> = std::thread::scope(|scope| {
         let started: Vec<_> = looked_at
@@ -192,37 +189,21 @@ pub fn examine(
             runner,
             matcher: hook.matcher.map(|matcher| sanitizer.text(&matcher)),
             timeout: hook.timeout,
-            standing: hook.standing,
+            status: hook.status,
         }
     });
-    Examined { hooks: hooks.collect(), lookalikes, overrides }
-}
-
-/// The flags as the hook itself reads them. A command line that it refuses has none; its trial tells so.
-fn flags(call: &HookCall) -> Overrides {
-    let words = ["f5-guard", call.event.subcommand()].into_iter().map(str::to_owned);
-    let arguments = match Cli::try_parse_from(words.chain(call.arguments.iter().cloned())) {
-        Ok(cli) => match cli.command {
-            Command::UserPromptSubmit(args)
-            | Command::PreToolUse(args)
-            | Command::PostToolUse(args)
-            | Command::Stop(args) => args,
-            _ => HookArgs::default(),
-        },
-        Err(_) => HookArgs::default(),
-    };
-    Overrides::from(arguments)
+    Examined { hooks: hooks.collect(), lookalikes, enforced }
 }
 
 fn call_facts(
     call: &HookCall,
-    overrides: &Overrides,
+    enforced: &Enforced,
     binary: BinaryFacts,
     trial: Trial,
     env: Env<'_>,
     sanitizer: &Sanitizer,
 ) -> CallFacts {
-    let settings = Settings::read(overrides, env);
+    let settings = Settings::read(enforced, env);
     let mut flags = Vec::new();
     let mut words = call.arguments.iter();
     while let Some(word) = words.next() {

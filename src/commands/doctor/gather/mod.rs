@@ -46,7 +46,7 @@ pub fn gather(args: &DoctorArgs, env: Env<'_>) -> Facts {
     let folder = left_out.folder(std::env::current_dir().unwrap_or_else(|_| PathBuf::from(".")));
     let home = CodexHome::find(System::this(), env).map_err(|error| error.to_string());
     let home = left_out.home(home);
-    let first = Settings::read(&crate::settings::Overrides::default(), env);
+    let first = Settings::read(&crate::settings::Enforced::default(), env);
     let stored = token::completed(&first, env, Instant::now() + token::STORE_TIME).ok();
     let stored = stored.and_then(|settings| settings.api_token.value.clone());
     let sanitizer = Sanitizer::new(tokens(env).chain(stored));
@@ -65,7 +65,7 @@ pub fn gather(args: &DoctorArgs, env: Env<'_>) -> Facts {
     let here = hooks::Here { known: &known, folder: &folder, home, privilege: left_out.privilege };
     let examined = hooks::examine(registered, &files.registered, &here, env, &sanitizer);
 
-    let (settings, settings_rows, sanitizer) = shown_settings(Settings::read(&examined.overrides, env), env);
+    let (settings, settings_rows, sanitizer) = shown_settings(Settings::read(&examined.enforced, env), env);
     let possible = settings_rows.iter().all(|row| {
         row.problem
             .as_ref()
@@ -92,7 +92,7 @@ pub fn gather(args: &DoctorArgs, env: Env<'_>) -> Facts {
             Source::Environment(_) | Source::Default => desktop::token(System::this()),
         },
         visible: answers.visible,
-        background: background::examine(home, &examined.overrides, &settings, &sanitizer),
+        background: background::examine(home, &examined.enforced, &settings, &sanitizer),
         service: service::ask(args.offline, possible, &settings, &sanitizer),
     }
 }

@@ -6,16 +6,16 @@ use std::path::Path;
 use crate::codex::home::CodexHome;
 use crate::codex::listing::EventName;
 use crate::commands::doctor::facts::Layer;
-use crate::installation::{self, Surroundings};
-use crate::registration::{CalledProgram, HookCall, OurPlaces, Owner, hook_call, owner_of};
+use crate::installation::{self, InstallContext};
+use crate::registration::{CalledProgram, HookCall, KnownBinaries, Owner, hook_call, owner_of};
 use crate::system::Env;
 
 /// The binaries that are known on this machine.
 #[derive(Debug, Default)]
 pub struct Known {
-    user: OurPlaces,
-    administrator: OurPlaces,
-    none: OurPlaces,
+    user: KnownBinaries,
+    administrator: KnownBinaries,
+    none: KnownBinaries,
 }
 
 /// What a command runs.
@@ -30,14 +30,14 @@ pub enum Runs {
 impl Known {
     /// Those of this machine and, where their folder may be looked at, of this user.
     pub fn here(home: Option<&CodexHome>, env: Env<'_>) -> Self {
-        let Ok(surroundings) = Surroundings::of_this_process(&env) else { return Self::default() };
-        let managed = surroundings.installed_managed_dir();
-        let managed = managed.map(|dir| installation::managed_folder(surroundings.system, &dir));
-        let places = |layer| surroundings.our_places(layer, managed.as_ref());
+        let Ok(context) = InstallContext::of_this_process(&env) else { return Self::default() };
+        let managed = context.installed_managed_dir();
+        let managed = managed.map(|dir| installation::managed_folder(context.system, &dir));
+        let places = |layer| context.known_binaries(layer, managed.as_ref());
         Self {
             user: home.map(|_| places(installation::Layer::User)).unwrap_or_default(),
             administrator: places(installation::Layer::System),
-            none: OurPlaces::default(),
+            none: KnownBinaries::default(),
         }
     }
 

@@ -5,7 +5,7 @@
 use std::collections::BTreeSet;
 
 use crate::codex::layers::{ConfigVerdict, OnlyManaged};
-use crate::codex::trust::Standing;
+use crate::codex::trust::HookStatus;
 use crate::commands::doctor::facts::{
     BinaryFacts, CallFacts, Facts, FileContent, HookFacts, Layer, Listed, Runner, Trial,
 };
@@ -74,11 +74,11 @@ fn missing(facts: &Facts, event: Event) -> Finding {
 /// A command that nobody can be sure of runs with the token in its environment, or asks to be trusted among ours.
 fn lookalikes(facts: &Facts, findings: &mut Vec<Finding>) {
     for hook in &facts.lookalikes {
-        let (severity, state) = match (&hook.standing, hook.listed) {
+        let (severity, state) = match (&hook.status, hook.listed) {
             (_, Listed::No) => (Severity::Warning, "Codex does not take it from there"),
             (None, Listed::Yes) => (Severity::Problem, "whether Codex runs it could not be asked"),
-            (Some(standing), Listed::Yes) if standing.protects() => (Severity::Problem, "Codex runs it"),
-            (Some(Standing::Asynchronous), Listed::Yes) => (Severity::Problem, "Codex runs it"),
+            (Some(status), Listed::Yes) if status.protects() => (Severity::Problem, "Codex runs it"),
+            (Some(HookStatus::Asynchronous), Listed::Yes) => (Severity::Problem, "Codex runs it"),
             (Some(_), Listed::Yes) => {
                 (Severity::Problem, "Codex does not run it as long as you do not trust it")
             }
@@ -125,7 +125,7 @@ fn not_listed(facts: &Facts, event: Event, is_scanned: bool, findings: &mut Vec<
 
 /// Whether Codex runs the hook; where it could not be asked, it may.
 fn runs(hook: &HookFacts) -> bool {
-    hook.standing.as_ref().is_none_or(|standing| standing.protects() || *standing == Standing::Asynchronous)
+    hook.status.as_ref().is_none_or(|status| status.protects() || *status == HookStatus::Asynchronous)
 }
 
 fn doubles(event: Event, hooks: &[&HookFacts], findings: &mut Vec<Finding>) {
@@ -171,7 +171,7 @@ fn doubles(event: Event, hooks: &[&HookFacts], findings: &mut Vec<Finding>) {
 /// What is wrong with one entry, as bad as it would be if it were the only one.
 fn entry(hook: &HookFacts, call: &CallFacts) -> Vec<Finding> {
     let mut found = Vec::new();
-    standing(hook, call, &mut found);
+    status(hook, call, &mut found);
     timeouts(hook, call, &mut found);
     matcher(hook, &mut found);
     binary(hook, &call.binary, &mut found);
@@ -180,32 +180,32 @@ fn entry(hook: &HookFacts, call: &CallFacts) -> Vec<Finding> {
 }
 
 /// Whether Codex runs it, for the right event.
-fn standing(hook: &HookFacts, call: &CallFacts, found: &mut Vec<Finding>) {
+fn status(hook: &HookFacts, call: &CallFacts, found: &mut Vec<Finding>) {
     let place = hook.place.display();
     let install = hook.layer.install();
     let mut add = |id, severity, text: String, fix: String| found.push(Finding::new(id, severity, text, fix));
     let problem = Severity::Problem;
-    match &hook.standing {
-        Some(Standing::Trusted | Standing::Managed) => {}
-        Some(Standing::Untrusted) => add(
+    match &hook.status {
+        Some(HookStatus::Trusted | HookStatus::Managed) => {}
+        Some(HookStatus::Untrusted) => add(
             FindingId::Untrusted,
             problem,
             format!("Nobody has trusted the hook in {place}: Codex skips it in silence."),
             TRUST_FIX.into(),
         ),
-        Some(Standing::Modified) => add(
+        Some(HookStatus::Modified) => add(
             FindingId::Modified,
             problem,
             format!("The hook in {place} has changed since it was trusted: Codex skips it in silence."),
             format!("Make sure that the change was meant. {TRUST_FIX}"),
         ),
-        Some(Standing::Disabled) => add(
+        Some(HookStatus::Disabled) => add(
             FindingId::Disabled,
             problem,
             format!("The hook in {place} is switched off: Codex skips it in silence."),
             "Start `codex`, open /hooks and switch it on.".into(),
         ),
-        Some(Standing::Asynchronous) => add(
+        Some(HookStatus::Asynchronous) => add(
             FindingId::Asynchronous,
             problem,
             format!(
@@ -213,7 +213,7 @@ fn standing(hook: &HookFacts, call: &CallFacts, found: &mut Vec<Finding>) {
             ),
             format!("{install}, or remove `async` there."),
         ),
-        Some(Standing::Unknown(word)) => add(
+        Some(HookStatus::Unknown(word)) => add(
             FindingId::TrustUnknown,
             Severity::Unknown,
             format!(

@@ -10,14 +10,14 @@ pub mod settings;
 mod tests;
 
 use super::facts::Facts;
-use super::finding::Diagnosis;
+use super::finding::Report;
 
 /// Finds everything that keeps this machine from being protected, or that somebody should know.
-pub fn judge(facts: &Facts) -> Diagnosis {
+pub fn judge(facts: &Facts) -> Report {
     let mut findings = Vec::new();
     codex::judge(facts, &mut findings);
     hooks::judge(facts, &mut findings);
     settings::judge(facts, &mut findings);
     machine::judge(facts, &mut findings);
-    Diagnosis::new(findings)
+    Report::new(findings)
 }

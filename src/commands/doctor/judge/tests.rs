@@ -7,12 +7,12 @@ use super::judge as diagnose;
 use super::settings::{Connection, differences, rows};
 use crate::access::Writers;
 use crate::codex::layers::{ConfigVerdict, HookSwitches, HooksFeature, OnlyManaged};
-use crate::codex::trust::Standing;
+use crate::codex::trust::HookStatus;
 use crate::commands::doctor::facts::{BackgroundServer as Background, *};
-use crate::commands::doctor::finding::{Diagnosis, FindingId, Severity, Verdict};
+use crate::commands::doctor::finding::{FindingId, Report, Severity, Verdict};
 use crate::commands::doctor::sanitizer::Sanitizer;
 use crate::event::Event;
-use crate::settings::{Budget, Overrides, Settings};
+use crate::settings::{Budget, Enforced, Settings};
 use crate::system::System;
 
 const CONFIG: &str = "/h/config.toml";
@@ -25,7 +25,7 @@ fn settings(variables: &[(&str, &str)]) -> Vec<SettingRow> {
     let env = |name: &str| variables.iter().find(|(key, _)| *key == name).map(|(_, value)| value.into());
     let connection =
         Connection { proxy: None, trust: Ok(("the system's certificate store".into(), vec![])), token: None };
-    rows(&Settings::read(&Overrides::default(), &env), &connection, &Sanitizer::new([]))
+    rows(&Settings::read(&Enforced::default(), &env), &connection, &Sanitizer::new([]))
 }
 
 fn hook(event: Event) -> HookFacts {
@@ -45,7 +45,7 @@ fn hook(event: Event) -> HookFacts {
         })),
         matcher: event.has_matcher().then(|| ".*".to_owned()),
         timeout: 60 * SECOND,
-        standing: Some(Standing::Trusted),
+        status: Some(HookStatus::Trusted),
     }
 }
 
@@ -85,7 +85,7 @@ fn healthy() -> Facts {
 fn started_with(variables: &[(&str, &str)]) -> Background {
     let read = |variables: &[(&str, &str)]| {
         let env = |name: &str| variables.iter().find(|(key, _)| *key == name).map(|(_, value)| value.into());
-        Settings::read(&Overrides::default(), &env)
+        Settings::read(&Enforced::default(), &env)
     };
     match differences(&read(&HERE), &read(variables), &Sanitizer::new([])) {
         differences if differences.is_empty() => Background::Same,
@@ -103,7 +103,7 @@ fn a_server_with_the_same_variables_is_no_finding_and_others_are_named_without_a
     assert!(earlier.ends_with("have those: API token: another one."), "{earlier}");
 }
 
-fn after(change: impl FnOnce(&mut Facts)) -> Diagnosis {
+fn after(change: impl FnOnce(&mut Facts)) -> Report {
     let mut facts = healthy();
     change(&mut facts);
     diagnose(&facts)
@@ -127,8 +127,8 @@ fn second(facts: &mut Facts, change: impl FnOnce(&mut HookFacts)) {
 
 #[test]
 fn a_healthy_installation_is_protected_and_has_no_findings() {
-    let diagnosis = diagnose(&healthy());
-    assert_eq!((diagnosis.verdict, diagnosis.findings), (Verdict::Protected, vec![]));
+    let report = diagnose(&healthy());
+    assert_eq!((report.verdict, report.findings), (Verdict::Protected, vec![]));
 }
 
 type Case = (FindingId, Severity, Verdict, fn(&mut Facts));
@@ -198,23 +198,23 @@ const CASES: &[Case] = {
             f.hooks.clear();
         }),
         (TrustUnknown, Unknown, CannotTell, |f| {
-            f.hooks[0].standing = Some(Standing::Unknown("pending".into()));
+            f.hooks[0].status = Some(HookStatus::Unknown("pending".into()));
         }),
-        (TrustUnknown, Unknown, CannotTell, |f| f.hooks[0].standing = None),
-        (Untrusted, Problem, NotProtected, |f| f.hooks[0].standing = Some(Standing::Untrusted)),
-        (Modified, Problem, NotProtected, |f| f.hooks[0].standing = Some(Standing::Modified)),
-        (Disabled, Problem, NotProtected, |f| f.hooks[0].standing = Some(Standing::Disabled)),
-        (Asynchronous, Problem, NotProtected, |f| f.hooks[0].standing = Some(Standing::Asynchronous)),
+        (TrustUnknown, Unknown, CannotTell, |f| f.hooks[0].status = None),
+        (Untrusted, Problem, NotProtected, |f| f.hooks[0].status = Some(HookStatus::Untrusted)),
+        (Modified, Problem, NotProtected, |f| f.hooks[0].status = Some(HookStatus::Modified)),
+        (Disabled, Problem, NotProtected, |f| f.hooks[0].status = Some(HookStatus::Disabled)),
+        (Asynchronous, Problem, NotProtected, |f| f.hooks[0].status = Some(HookStatus::Asynchronous)),
         (WrongEvent, Problem, NotProtected, |f| call(f, |call| call.subcommand = Event::Stop)),
         (RegisteredTwice, Warning, Protected, |f| second(f, |_| ())),
         // Another entry scans the event, so that this one's trouble is no problem.
         (Untrusted, Warning, Protected, |f| {
-            second(f, |hook| hook.standing = Some(Standing::Untrusted));
+            second(f, |hook| hook.status = Some(HookStatus::Untrusted));
         }),
         (PythonIntegration, Warning, Protected, |f| second(f, |hook| hook.runner = Runner::Python)),
         (NotRegistered, Problem, NotProtected, |f| f.hooks[0].runner = Runner::Python),
-        (Lookalike, Problem, NotProtected, |f| lookalike(f, Some(Standing::Trusted), Listed::Yes)),
-        (Lookalike, Problem, NotProtected, |f| lookalike(f, Some(Standing::Untrusted), Listed::Yes)),
+        (Lookalike, Problem, NotProtected, |f| lookalike(f, Some(HookStatus::Trusted), Listed::Yes)),
+        (Lookalike, Problem, NotProtected, |f| lookalike(f, Some(HookStatus::Untrusted), Listed::Yes)),
         (Lookalike, Problem, NotProtected, |f| lookalike(f, None, Listed::Yes)),
         (Lookalike, Warning, Protected, |f| lookalike(f, None, Listed::No)),
         (TwoFiles, Warning, Protected, |f| {
@@ -295,16 +295,16 @@ const CASES: &[Case] = {
     ]
 };
 
-fn lookalike(facts: &mut Facts, standing: Option<Standing>, listed: Listed) {
+fn lookalike(facts: &mut Facts, status: Option<HookStatus>, listed: Listed) {
     let (event, command) = ("SessionStart".to_owned(), "./f5-guard stop".to_owned());
     let place = "/p/.codex/hooks.json".into();
-    facts.lookalikes.push(LookalikeFacts { event, layer: Layer::Project, place, command, standing, listed });
+    facts.lookalikes.push(LookalikeFacts { event, layer: Layer::Project, place, command, status, listed });
 }
 
 fn no_listing(facts: &mut Facts) {
     facts.codex.listing = Err("it hangs".into());
     facts.codex.switches = None;
-    facts.hooks.iter_mut().for_each(|hook| hook.standing = None);
+    facts.hooks.iter_mut().for_each(|hook| hook.status = None);
 }
 
 fn listing(facts: &mut Facts) -> &mut ListingFacts {
@@ -328,10 +328,10 @@ fn with(facts: &mut Facts, name: &'static str, value: &'static str) {
 #[test]
 fn each_fault_leads_to_its_finding_and_verdict() {
     for (index, (id, severity, verdict, change)) in CASES.iter().enumerate() {
-        let diagnosis = after(change);
-        let found: Vec<_> = diagnosis.findings.iter().map(|finding| (finding.id, finding.severity)).collect();
+        let report = after(change);
+        let found: Vec<_> = report.findings.iter().map(|finding| (finding.id, finding.severity)).collect();
         assert!(found.contains(&(*id, *severity)), "case {index}: no {id:?} {severity:?} in {found:?}");
-        assert_eq!(diagnosis.verdict, *verdict, "case {index}, {id:?}: {found:?}");
+        assert_eq!(report.verdict, *verdict, "case {index}, {id:?}: {found:?}");
     }
 }
 
@@ -356,9 +356,9 @@ fn unusable_certificates_are_a_problem_and_skipped_ones_a_warning() {
     let with = |trust| {
         let connection = Connection { proxy: None, trust, token: None };
         let env = |name: &str| (name == "F5_GUARDRAILS_API_TOKEN").then(|| "planted-token".into());
-        let rows = rows(&Settings::read(&Overrides::default(), &env), &connection, &Sanitizer::new([]));
-        let diagnosis = after(|facts| facts.settings = rows);
-        let finding = diagnosis.findings.into_iter().find(|finding| finding.id == FindingId::Certificates);
+        let rows = rows(&Settings::read(&Enforced::default(), &env), &connection, &Sanitizer::new([]));
+        let report = after(|facts| facts.settings = rows);
+        let finding = report.findings.into_iter().find(|finding| finding.id == FindingId::Certificates);
         finding.map(|finding| finding.severity)
     };
     assert_eq!(with(Ok(("store".into(), vec![]))), None);
@@ -368,32 +368,32 @@ fn unusable_certificates_are_a_problem_and_skipped_ones_a_warning() {
 
 #[test]
 fn what_is_true_of_all_hooks_is_said_once() {
-    let diagnosis =
-        after(|facts| facts.hooks.iter_mut().for_each(|hook| hook.standing = Some(Standing::Untrusted)));
-    assert_eq!(diagnosis.findings.len(), 1, "{diagnosis:?}");
-    assert_eq!(diagnosis.findings[0].events, Event::ALL);
+    let report =
+        after(|facts| facts.hooks.iter_mut().for_each(|hook| hook.status = Some(HookStatus::Untrusted)));
+    assert_eq!(report.findings.len(), 1, "{report:?}");
+    assert_eq!(report.findings[0].events, Event::ALL);
 }
 
 #[test]
 fn the_worst_comes_first_and_a_problem_outweighs_what_is_unknown() {
-    let diagnosis = after(|facts| {
-        facts.hooks[0].standing = Some(Standing::Unknown("pending".into()));
-        facts.hooks[1].standing = Some(Standing::Untrusted);
+    let report = after(|facts| {
+        facts.hooks[0].status = Some(HookStatus::Unknown("pending".into()));
+        facts.hooks[1].status = Some(HookStatus::Untrusted);
         facts.service = ServiceFacts::Offline;
     });
-    let severities: Vec<_> = diagnosis.findings.iter().map(|finding| finding.severity).collect();
+    let severities: Vec<_> = report.findings.iter().map(|finding| finding.severity).collect();
     assert_eq!(severities, [Severity::Problem, Severity::Unknown, Severity::Note]);
-    assert_eq!(diagnosis.verdict.exit_code(), 1);
+    assert_eq!(report.verdict.exit_code(), 1);
 }
 
 #[test]
 fn a_desktop_app_gets_the_token_in_its_systems_way() {
     let fix = |system| {
-        let diagnosis = after(|facts| {
+        let report = after(|facts| {
             facts.program.system = system;
             facts.desktop = DesktopToken::NotSet;
         });
-        diagnosis.findings[0].fix.clone()
+        report.findings[0].fix.clone()
     };
     let macos = fix(System::MacOs);
     assert!(
@@ -416,8 +416,8 @@ fn rows_show_the_tokens_length_and_no_user_info() {
 
 #[test]
 fn a_double_in_one_file_is_not_mended_by_taking_the_only_registration_away() {
-    let diagnosis = after(|facts| facts.hooks.push(hook(Event::Stop)));
-    let fix = &diagnosis.findings[0].fix;
+    let report = after(|facts| facts.hooks.push(hook(Event::Stop)));
+    let fix = &report.findings[0].fix;
     assert!(fix.contains("by hand"), "{fix}");
 }
 

@@ -4,18 +4,18 @@ use serde_json::{Value, json};
 
 use crate::access::Writers;
 use crate::codex::layers::{ConfigVerdict, HookSwitches, HooksFeature, OnlyManaged};
-use crate::codex::trust::Standing;
+use crate::codex::trust::HookStatus;
 use crate::commands::doctor::facts::SettingRow;
 use crate::commands::doctor::facts::{
     BinaryFacts, Existence, Facts, FileContent, HookFacts, Listed, LogFile, Runner, ServiceFacts, Trial,
 };
-use crate::commands::doctor::finding::{Diagnosis, Finding};
+use crate::commands::doctor::finding::{Finding, Report};
 
-pub fn render(facts: &Facts, diagnosis: &Diagnosis) -> String {
+pub fn render(facts: &Facts, report: &Report) -> String {
     let codex = &facts.codex;
     let report = json!({
-        "verdict": diagnosis.verdict.as_str(),
-        "exit_code": diagnosis.verdict.exit_code(),
+        "verdict": report.verdict.as_str(),
+        "exit_code": report.verdict.exit_code(),
         "version": facts.program.version,
         "path": facts.program.path,
         "folder": facts.folder,
@@ -36,7 +36,7 @@ pub fn render(facts: &Facts, diagnosis: &Diagnosis) -> String {
         "hooks": facts.hooks.iter().map(hook).collect::<Vec<_>>(),
         "lookalikes": facts.lookalikes.iter().map(|hook| json!({
             "event": hook.event, "layer": hook.layer.as_str(), "place": hook.place, "command": hook.command,
-            "standing": standing_word(hook.standing.as_ref()), "listed": hook.listed == Listed::Yes,
+            "standing": status_word(hook.status.as_ref()), "listed": hook.listed == Listed::Yes,
         })).collect::<Vec<_>>(),
         "managed_paths": facts.writable.iter().map(|place| json!({
             "path": place.path,
@@ -57,7 +57,7 @@ pub fn render(facts: &Facts, diagnosis: &Diagnosis) -> String {
             })).collect::<Vec<_>>(),
         },
         "service": service_words(&facts.service),
-        "findings": diagnosis.findings.iter().map(finding).collect::<Vec<_>>(),
+        "findings": report.findings.iter().map(finding).collect::<Vec<_>>(),
     });
     format!("{report:#}\n")
 }
@@ -100,7 +100,7 @@ fn hook(hook: &HookFacts) -> Value {
     let mut value = json!({
         "event": hook.event.name(), "layer": hook.layer.as_str(), "place": hook.place,
         "command": hook.command, "matcher": hook.matcher, "timeout_seconds": hook.timeout.as_secs(),
-        "standing": standing_word(hook.standing.as_ref()),
+        "standing": status_word(hook.status.as_ref()),
         "runs": match &hook.runner {
             Runner::F5Guard(_) => "f5-guard",
             Runner::Python => "python-integration",
@@ -131,16 +131,16 @@ fn finding(finding: &Finding) -> Value {
 }
 
 /// What Codex makes of a hook, in its own words where it has them.
-pub fn standing_word(standing: Option<&Standing>) -> &str {
-    match standing {
+pub fn status_word(status: Option<&HookStatus>) -> &str {
+    match status {
         None => "not asked",
-        Some(Standing::Trusted) => "trusted",
-        Some(Standing::Managed) => "managed",
-        Some(Standing::Untrusted) => "untrusted",
-        Some(Standing::Modified) => "modified",
-        Some(Standing::Disabled) => "disabled",
-        Some(Standing::Asynchronous) => "asynchronous",
-        Some(Standing::Unknown(word)) => word,
+        Some(HookStatus::Trusted) => "trusted",
+        Some(HookStatus::Managed) => "managed",
+        Some(HookStatus::Untrusted) => "untrusted",
+        Some(HookStatus::Modified) => "modified",
+        Some(HookStatus::Disabled) => "disabled",
+        Some(HookStatus::Asynchronous) => "asynchronous",
+        Some(HookStatus::Unknown(word)) => word,
     }
 }
 

@@ -2,10 +2,10 @@
 
 use std::fmt::Write;
 
-use super::json::{binary_word, file_word, service_words, standing_word};
+use super::json::{binary_word, file_word, service_words, status_word};
 use crate::codex::layers::ConfigVerdict;
 use crate::commands::doctor::facts::{Facts, HookFacts, LogFile, Runner, Trial};
-use crate::commands::doctor::finding::{Diagnosis, Finding, Severity, Verdict};
+use crate::commands::doctor::finding::{Finding, Report, Severity, Verdict};
 use crate::event::Event;
 use crate::printable::seconds;
 
@@ -13,10 +13,10 @@ const GREEN: &str = "32";
 const YELLOW: &str = "33";
 const RED: &str = "31";
 
-pub fn render(facts: &Facts, diagnosis: &Diagnosis, colour: bool) -> String {
+pub fn render(facts: &Facts, report: &Report, colour: bool) -> String {
     let mut out = String::new();
     // Writing to a string never fails.
-    let _ = report(&mut out, facts, diagnosis, &Paint { colour });
+    let _ = write_report(&mut out, facts, report, &Paint { colour });
     out
 }
 
@@ -30,7 +30,7 @@ impl Paint {
     }
 }
 
-fn report(out: &mut String, facts: &Facts, diagnosis: &Diagnosis, paint: &Paint) -> std::fmt::Result {
+fn write_report(out: &mut String, facts: &Facts, report: &Report, paint: &Paint) -> std::fmt::Result {
     let path = facts.program.path.as_ref().map_or("unknown place".into(), |path| path.display().to_string());
     writeln!(out, "f5-guard {} ({path})", facts.program.version)?;
     writeln!(out, "{:<9}{}", "Codex", codex(facts))?;
@@ -68,14 +68,14 @@ fn report(out: &mut String, facts: &Facts, diagnosis: &Diagnosis, paint: &Paint)
             writeln!(out, "  {} {} {}", problem.time, problem.level, problem.text)?;
         }
     }
-    if !diagnosis.findings.is_empty() {
+    if !report.findings.is_empty() {
         writeln!(out, "\nFindings")?;
         // The worst is the nearest to the verdict and to the prompt that follows.
-        for finding in diagnosis.findings.iter().rev() {
+        for finding in report.findings.iter().rev() {
             self::finding(out, finding, paint)?;
         }
     }
-    writeln!(out, "\n{}", conclusion(diagnosis, paint))
+    writeln!(out, "\n{}", conclusion(report, paint))
 }
 
 fn codex(facts: &Facts) -> String {
@@ -95,14 +95,14 @@ fn codex(facts: &Facts) -> String {
 }
 
 fn hook_line(hook: &HookFacts, paint: &Paint) -> String {
-    let standing = standing_word(hook.standing.as_ref());
-    let code = match hook.standing.as_ref() {
-        Some(standing) if standing.protects() => GREEN,
+    let status = status_word(hook.status.as_ref());
+    let code = match hook.status.as_ref() {
+        Some(status) if status.protects() => GREEN,
         Some(_) => RED,
         None => YELLOW,
     };
     // Padded before it is coloured: the codes have a length too.
-    let standing = paint.word(&format!("{standing:<13}"), code);
+    let status = paint.word(&format!("{status:<13}"), code);
     let detail = match &hook.runner {
         Runner::Python => "Python integration".to_owned(),
         Runner::F5Guard(call) => {
@@ -115,7 +115,7 @@ fn hook_line(hook: &HookFacts, paint: &Paint) -> String {
         }
     };
     format!(
-        "{:<17}{:<9}{standing}timeout {}, {detail}  [{}]",
+        "{:<17}{:<9}{status}timeout {}, {detail}  [{}]",
         hook.event.name(),
         hook.layer.as_str(),
         seconds(&hook.timeout),
@@ -140,10 +140,10 @@ fn finding(out: &mut String, finding: &Finding, paint: &Paint) -> std::fmt::Resu
     writeln!(out, "  {:<9}Fix: {}", "", finding.fix)
 }
 
-fn conclusion(diagnosis: &Diagnosis, paint: &Paint) -> String {
-    match diagnosis.verdict {
+fn conclusion(report: &Report, paint: &Paint) -> String {
+    match report.verdict {
         Verdict::Protected => {
-            let warned = diagnosis.findings.iter().any(|finding| finding.severity == Severity::Warning);
+            let warned = report.findings.iter().any(|finding| finding.severity == Severity::Warning);
             let but = if warned { " Mind the warnings above." } else { "" };
             format!("{}: Codex runs all five hooks, and they scan.{but}", paint.word("PROTECTED", GREEN))
         }

@@ -2,13 +2,13 @@
 
 use crate::commands::install::target::TargetError;
 use crate::file_edit::FileEditError;
-use crate::installation::SurroundingsError;
+use crate::installation::ContextError;
 
 /// A refusal, or a file that can't be edited.
 #[derive(Debug, thiserror::Error)]
 pub enum UninstallError {
     #[error(transparent)]
-    Surroundings(#[from] SurroundingsError),
+    InstallContext(#[from] ContextError),
     #[error(transparent)]
     Target(#[from] TargetError),
     #[error(transparent)]

@@ -19,9 +19,9 @@ use super::target::{self, needs_administrator, project_folder};
 use crate::cli::UninstallArgs;
 use crate::file_edit::NewFile;
 use crate::installation::{
-    ConfigPlace, Ledger, OurFolder, Removal, Scope, Surroundings, managed_folder, prepare_removal,
+    ConfigPlace, InstallContext, InstallDir, InstallState, Removal, Scope, managed_folder, prepare_removal,
 };
-use crate::registration::OurPlaces;
+use crate::registration::KnownBinaries;
 use crate::stdio::{say, say_error};
 
 /// Uninstalls; 0 also where there was nothing to remove.
@@ -44,24 +44,23 @@ pub fn run(args: &UninstallArgs) -> ExitCode {
 
 fn uninstall(args: &UninstallArgs) -> Result<String, UninstallError> {
     let env: crate::system::Env<'_> = &|name| std::env::var_os(name);
-    let surroundings = Surroundings::of_this_process(env)?;
+    let context = InstallContext::of_this_process(env)?;
     let target = &args.target;
-    let scope = target::scope(target, surroundings.system)?;
-    let there = surroundings.installed_managed_dir();
-    let managed_dir =
-        target.managed_dir.clone().or(there).unwrap_or_else(|| surroundings.managed_dir.clone());
-    let managed = managed_folder(surroundings.system, &managed_dir);
-    let (files, folder) = target::places(scope, &surroundings, target, &managed)?;
-    let places = surroundings.our_places(scope.layer(), Some(&managed));
+    let scope = target::scope(target, context.system)?;
+    let there = context.installed_managed_dir();
+    let managed_dir = target.managed_dir.clone().or(there).unwrap_or_else(|| context.managed_dir.clone());
+    let managed = managed_folder(context.system, &managed_dir);
+    let (files, folder) = target::places(scope, &context, target, &managed)?;
+    let places = context.known_binaries(scope.layer(), Some(&managed));
     if target.dry_run {
-        return dry_run(scope, &surroundings, &files, &folder, &managed, &places);
+        return dry_run(scope, &context, &files, &folder, &managed, &places);
     }
     let mut outcome = match scope {
-        Scope::User => remove_user(&surroundings, &places)?,
-        Scope::Project => remove_project(&surroundings, &places, &project_folder(target.dir.as_deref())?)?,
+        Scope::User => remove_user(&context, &places)?,
+        Scope::Project => remove_project(&context, &places, &project_folder(target.dir.as_deref())?)?,
         Scope::System => {
-            needs_administrator(&surroundings, false)?;
-            remove_system(&surroundings, &places, &managed)?
+            needs_administrator(&context, false)?;
+            remove_system(&context, &places, &managed)?
         }
     };
     if scope != Scope::Project || args.purge {
@@ -92,18 +91,18 @@ fn text(outcome: &Outcome, scope: Scope) -> String {
 
 fn dry_run(
     scope: Scope,
-    surroundings: &Surroundings,
+    context: &InstallContext,
     files: &[ConfigPlace],
-    folder: &OurFolder,
-    managed: &OurFolder,
-    places: &OurPlaces,
+    folder: &InstallDir,
+    managed: &InstallDir,
+    places: &KnownBinaries,
 ) -> Result<String, UninstallError> {
     let new_file = if scope == Scope::System { NewFile::Public } else { NewFile::Private };
-    let ledger = Ledger::open(folder, new_file)?;
-    let dirs = managed_dirs(surroundings.system, managed);
-    let removals = prepare_removal(files, &[], &dirs, &ledger, places)?;
+    let state = InstallState::open(folder, new_file)?;
+    let dirs = managed_dirs(context.system, managed);
+    let removals = prepare_removal(files, &[], &dirs, &state, places)?;
     let mut out: String = removals.iter().map(Removal::dry_run).collect();
-    let owns_binary = scope != Scope::Project && surroundings.owns_binary(folder, &ledger, files)?;
+    let owns_binary = scope != Scope::Project && context.owns_binary(folder, &state, files)?;
     if owns_binary && folder.binary().exists() {
         out += &format!("# {} would be deleted.\n", folder.binary().display());
     }

@@ -7,24 +7,24 @@ use super::removal::{Outcome, finish_folder, remove_files};
 use crate::file_edit::{FileEditError, NewFile};
 use crate::installation::PATIENCE;
 use crate::installation::{
-    ConfigPlace, Layer, Ledger, Removal, Surroundings, forget_trust, is_registered, prepare_removal,
+    ConfigPlace, InstallContext, InstallState, Layer, Removal, forget_trust, is_registered, prepare_removal,
     project_files, remember_trust, stamp, state_keys_in, user_files,
 };
-use crate::registration::{ManagedDirs, OurPlaces};
+use crate::registration::{KnownBinaries, ManagedDirs};
 
 /// Removes the project's registration, and the user's trust in it.
 ///
 /// # Errors
 /// [`FileEditError`]; what was not reached is as it was.
 pub fn remove_project(
-    surroundings: &Surroundings,
-    places: &OurPlaces,
+    context: &InstallContext,
+    places: &KnownBinaries,
     project: &Path,
 ) -> Result<Outcome, FileEditError> {
     let mut outcome = Outcome::default();
     let files = project_files(project);
-    let folder = surroundings.user_folder();
-    let remembered = Ledger::open(&folder, NewFile::Private)?;
+    let folder = context.user_folder();
+    let remembered = InstallState::open(&folder, NewFile::Private)?;
     let is_remembered = files.iter().any(|place| remembered.record.file(&place.path).is_some());
     if !is_registered(&files, places)? && !is_remembered {
         return Ok(outcome);
@@ -32,21 +32,21 @@ pub fn remove_project(
     let mut created: Vec<PathBuf> =
         folder.path.ancestors().take_while(|path| !path.exists()).map(Path::to_path_buf).collect();
     let lock = folder.hold(PATIENCE)?;
-    let mut ledger = Ledger::open(&folder, NewFile::Private)?;
-    let removals = prepare_removal(&files, &[], &ManagedDirs::default(), &ledger, places)?;
-    if let Err(error) = forget_project_trust(surroundings, places, &files, &mut ledger, &mut outcome) {
+    let mut state = InstallState::open(&folder, NewFile::Private)?;
+    let removals = prepare_removal(&files, &[], &ManagedDirs::default(), &state, places)?;
+    if let Err(error) = forget_project_trust(context, places, &files, &mut state, &mut outcome) {
         outcome.notes.push(format!(
             "Your trust in this project's hooks may still be in {} under [hooks.state]; it does nothing any more \
              ({error}).",
-            surroundings.home.config_toml().display()
+            context.home.config_toml().display()
         ));
     }
-    remove_files(&removals, &mut ledger, &mut outcome)?;
-    created.extend(ledger.record.created_above(&[&folder.path]));
-    if ledger.record.is_empty() && !folder.binary().exists() {
-        finish_folder(&folder, &mut ledger, lock, &created, false, &mut outcome)?;
+    remove_files(&removals, &mut state, &mut outcome)?;
+    created.extend(state.record.created_above(&[&folder.path]));
+    if state.record.is_empty() && !folder.binary().exists() {
+        finish_folder(&folder, &mut state, lock, &created, false, &mut outcome)?;
     } else {
-        ledger.save()?;
+        state.save()?;
     }
     outcome.notes.push("The binary stays: it belongs to the user's or the machine's installation.".into());
     Ok(outcome)
@@ -55,30 +55,30 @@ pub fn remove_project(
 /// Takes the user's trust in the project's hooks out of the user's own file; back to the byte where only that was ever
 /// written there.
 fn forget_project_trust(
-    surroundings: &Surroundings,
-    places: &OurPlaces,
+    context: &InstallContext,
+    places: &KnownBinaries,
     files: &[ConfigPlace],
-    ledger: &mut Ledger,
+    state: &mut InstallState,
     outcome: &mut Outcome,
 ) -> Result<(), FileEditError> {
-    let user = user_files(&surroundings.home);
+    let user = user_files(&context.home);
     let [config, _] = &user;
-    let users = &surroundings.our_places(Layer::User, None);
+    let users = &context.known_binaries(Layer::User, None);
     let keys = state_keys_in(files, places);
     let is_registered = is_registered(&user, users)?;
     if !is_registered {
-        let removals = prepare_removal(&user, &keys, &ManagedDirs::default(), ledger, users)?;
+        let removals = prepare_removal(&user, &keys, &ManagedDirs::default(), state, users)?;
         let whole: Vec<Removal> = removals.into_iter().filter(|removal| removal.removed.restored).collect();
-        remove_files(&whole, ledger, outcome)?;
+        remove_files(&whole, state, outcome)?;
     }
     let forgotten = forget_trust(config, &keys, &stamp(SystemTime::now()))?;
     match forgotten {
         Some(before) if is_registered => {
             let keys = [keys, state_keys_in(&user, users)].concat();
-            remember_trust(config, Some(&before), &keys, ledger, users)
+            remember_trust(config, Some(&before), &keys, state, users)
         }
         Some(_) => {
-            ledger.record.forget_file(&config.path);
+            state.record.forget_file(&config.path);
             Ok(())
         }
         None => Ok(()),

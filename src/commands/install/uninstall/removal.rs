@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
 use crate::file_edit::{BinaryRemoval, EditLock, FileEditError, remove_binary};
-use crate::installation::{Ledger, OurFolder, Removal, carry_out_removal, stamp};
+use crate::installation::{InstallDir, InstallState, Removal, carry_out_removal, stamp};
 
 /// What was removed, in lines and sentences.
 #[derive(Debug, Default)]
@@ -20,10 +20,10 @@ pub struct Outcome {
 /// [`FileEditError`]; what was not reached is as it was.
 pub fn remove_files(
     removals: &[Removal],
-    ledger: &mut Ledger,
+    state: &mut InstallState,
     outcome: &mut Outcome,
 ) -> Result<(), FileEditError> {
-    let cleared = carry_out_removal(removals, ledger, &stamp(SystemTime::now()))?;
+    let cleared = carry_out_removal(removals, state, &stamp(SystemTime::now()))?;
     for removal in removals.iter().filter(|removal| removal.changes()) {
         let path = removal.place.path.display();
         outcome.lines.push(match (&removal.removed.text, removal.removed.restored) {
@@ -60,8 +60,8 @@ pub fn remove_files(
 /// # Errors
 /// [`FileEditError`].
 pub fn finish_folder(
-    folder: &OurFolder,
-    ledger: &mut Ledger,
+    folder: &InstallDir,
+    state: &mut InstallState,
     lock: EditLock,
     created: &[PathBuf],
     owns_binary: bool,
@@ -85,10 +85,10 @@ pub fn finish_folder(
         }
     }
     // What comes to stand under its name from now on is somebody else's.
-    ledger.record.binaries.clear();
-    ledger.save_or_delete()?;
-    outcome.notes.extend(ledger.kept_note());
-    if !ledger.record.is_empty() {
+    state.record.binaries.clear();
+    state.save_or_delete()?;
+    outcome.notes.extend(state.kept_note());
+    if !state.record.is_empty() {
         return Ok(());
     }
     lock.remove();

@@ -3,13 +3,15 @@
 use super::removal::{Outcome, finish_folder, remove_files};
 use crate::file_edit::{FileEditError, NewFile};
 use crate::installation::PATIENCE;
-use crate::installation::{Ledger, OurFolder, Surroundings, is_registered, prepare_removal, system_files};
-use crate::registration::{ManagedDirs, OurPlaces};
+use crate::installation::{
+    InstallContext, InstallDir, InstallState, is_registered, prepare_removal, system_files,
+};
+use crate::registration::{KnownBinaries, ManagedDirs};
 use crate::system::System;
 
 /// What our installation wrote into the requirements.
 #[must_use]
-pub fn managed_dirs(system: System, managed: &OurFolder) -> ManagedDirs {
+pub fn managed_dirs(system: System, managed: &InstallDir) -> ManagedDirs {
     let dir = Some(managed.path.to_string_lossy().into_owned());
     match system {
         System::Windows => ManagedDirs { managed_dir: None, windows_managed_dir: dir },
@@ -22,26 +24,26 @@ pub fn managed_dirs(system: System, managed: &OurFolder) -> ManagedDirs {
 /// # Errors
 /// [`FileEditError`]; what was not reached is as it was.
 pub fn remove_system(
-    surroundings: &Surroundings,
-    places: &OurPlaces,
-    managed: &OurFolder,
+    context: &InstallContext,
+    places: &KnownBinaries,
+    managed: &InstallDir,
 ) -> Result<Outcome, FileEditError> {
     let mut outcome = Outcome::default();
-    let files = system_files(&surroundings.system_folder);
+    let files = system_files(&context.system_folder);
     if !managed.path.is_dir() && !is_registered(&files, places)? {
         return Ok(outcome);
     }
     let existed = managed.path.is_dir();
     let lock = managed.hold(PATIENCE)?;
-    let mut ledger = Ledger::open(managed, NewFile::Public)?;
-    let dirs = managed_dirs(surroundings.system, managed);
-    let removals = prepare_removal(&files, &[], &dirs, &ledger, places)?;
-    let mut created = ledger.record.created_above(&[&managed.path, &surroundings.system_folder]);
+    let mut state = InstallState::open(managed, NewFile::Public)?;
+    let dirs = managed_dirs(context.system, managed);
+    let removals = prepare_removal(&files, &[], &dirs, &state, places)?;
+    let mut created = state.record.created_above(&[&managed.path, &context.system_folder]);
     if !existed {
         created.push(managed.path.clone());
     }
-    let owns_binary = surroundings.owns_binary(managed, &ledger, &files)?;
-    remove_files(&removals, &mut ledger, &mut outcome)?;
-    finish_folder(managed, &mut ledger, lock, &created, owns_binary, &mut outcome)?;
+    let owns_binary = context.owns_binary(managed, &state, &files)?;
+    remove_files(&removals, &mut state, &mut outcome)?;
+    finish_folder(managed, &mut state, lock, &created, owns_binary, &mut outcome)?;
     Ok(outcome)
 }

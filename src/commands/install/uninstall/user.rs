@@ -5,32 +5,34 @@ use std::path::PathBuf;
 use super::removal::{Outcome, finish_folder, remove_files};
 use crate::file_edit::{FileEditError, NewFile};
 use crate::installation::PATIENCE;
-use crate::installation::{Ledger, Surroundings, is_registered, prepare_removal, python_scripts, user_files};
-use crate::registration::{ManagedDirs, OurPlaces};
+use crate::installation::{
+    InstallContext, InstallState, is_registered, prepare_removal, python_scripts, user_files,
+};
+use crate::registration::{KnownBinaries, ManagedDirs};
 
 /// Removes the user's registration, trust and binary.
 ///
 /// # Errors
 /// [`FileEditError`]; what was not reached is as it was.
-pub fn remove_user(surroundings: &Surroundings, places: &OurPlaces) -> Result<Outcome, FileEditError> {
+pub fn remove_user(context: &InstallContext, places: &KnownBinaries) -> Result<Outcome, FileEditError> {
     let mut outcome = Outcome::default();
-    let files = user_files(&surroundings.home);
-    let folder = surroundings.user_folder();
-    let home = &surroundings.home;
-    let there = [folder.binary(), folder.record(), folder.lock()].iter().any(|path| path.exists());
+    let files = user_files(&context.home);
+    let folder = context.user_folder();
+    let home = &context.home;
+    let there = [folder.binary(), folder.state_file(), folder.lock()].iter().any(|path| path.exists());
     if !there && !is_registered(&files, places)? {
         return Ok(outcome);
     }
     let mut created: Vec<PathBuf> =
         folder.path.ancestors().take_while(|path| !path.exists()).map(PathBuf::from).collect();
     let lock = folder.hold(PATIENCE)?;
-    let mut ledger = Ledger::open(&folder, NewFile::Private)?;
-    if let Some(trouble) = &ledger.trouble {
+    let mut state = InstallState::open(&folder, NewFile::Private)?;
+    if let Some(trouble) = &state.trouble {
         outcome.notes.push(format!("What was remembered of the installation is lost: {trouble}."));
     }
-    let removals = prepare_removal(&files, &[], &ManagedDirs::default(), &ledger, places)?;
-    let owns_binary = surroundings.owns_binary(&folder, &ledger, &files)?;
-    remove_files(&removals, &mut ledger, &mut outcome)?;
+    let removals = prepare_removal(&files, &[], &ManagedDirs::default(), &state, places)?;
+    let owns_binary = context.owns_binary(&folder, &state, &files)?;
+    remove_files(&removals, &mut state, &mut outcome)?;
     let scripts = python_scripts(&folder);
     if !scripts.is_empty() {
         let names: Vec<String> = scripts.iter().map(|path| path.display().to_string()).collect();
@@ -40,13 +42,13 @@ pub fn remove_user(surroundings: &Surroundings, places: &OurPlaces) -> Result<Ou
     if log.exists() {
         outcome.notes.push(format!("The log stays: {}.", log.display()));
     }
-    for path in ledger.record.files() {
+    for path in state.record.files() {
         outcome.notes.push(format!(
             "A project still registers f5-guard ({}); there Codex is told to block until f5-guard is installed again.",
             path.display()
         ));
     }
-    created.extend(ledger.record.created_above(&[&folder.path]));
-    finish_folder(&folder, &mut ledger, lock, &created, owns_binary, &mut outcome)?;
+    created.extend(state.record.created_above(&[&folder.path]));
+    finish_folder(&folder, &mut state, lock, &created, owns_binary, &mut outcome)?;
     Ok(outcome)
 }

@@ -1,37 +1,37 @@
 //! The state file in use: opened once, written whenever what it says changes.
 
-use super::places::OurFolder;
-use super::record::{Backup, FileRecord, Record, RecordError};
+use super::places::InstallDir;
 use super::stamp;
+use super::state_file::{Backup, FileRecord, StateFile, StateFileError};
 use crate::file_edit::{FileEditError, NewFile, keep_as_backup, write_own};
-use crate::registration::{ConfigFile, EditRecord, OurPlaces, RemovalScope, remove};
+use crate::registration::{ConfigFile, EditRecord, KnownBinaries, RemovalScope, remove};
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
 /// The record of one of our folders.
 #[derive(Debug)]
-pub struct Ledger {
+pub struct InstallState {
     path: PathBuf,
-    pub record: Record,
+    pub record: StateFile,
     new_file: NewFile,
-    on_disk: Option<Record>,
+    on_disk: Option<StateFile>,
     /// Why what was remembered before could not be used.
-    pub trouble: Option<RecordError>,
+    pub trouble: Option<StateFileError>,
     /// Where the file with that trouble was put, because another had to be written.
     pub kept: Option<PathBuf>,
 }
 
-impl Ledger {
+impl InstallState {
     /// Reads what `folder` remembers. A state file that can't be read or is not the user's own counts as none, and what it
     /// says of files that are not ours as not said; [`Self::trouble`] tells.
     ///
     /// # Errors
     /// [`FileEditError::NewerRecord`]: what it says is in use, and would be lost.
-    pub fn open(folder: &OurFolder, new_file: NewFile) -> Result<Self, FileEditError> {
-        let path = folder.record();
+    pub fn open(folder: &InstallDir, new_file: NewFile) -> Result<Self, FileEditError> {
+        let path = folder.state_file();
         let read = match folder.check() {
-            Ok(()) => Record::read(&path),
-            Err(error) => Err(RecordError::Read {
+            Ok(()) => StateFile::read(&path),
+            Err(error) => Err(StateFileError::Read {
                 path: path.clone(),
                 source: std::io::Error::other(error.to_string()),
             }),
@@ -39,11 +39,11 @@ impl Ledger {
         let (record, trouble) = match read {
             Ok(mut record) => {
                 let strange = record.drop_strange();
-                let trouble = strange.map(|named| RecordError::Strange { path: path.clone(), named });
+                let trouble = strange.map(|named| StateFileError::Strange { path: path.clone(), named });
                 (record, trouble)
             }
-            Err(RecordError::Newer { path }) => return Err(FileEditError::NewerRecord { path }),
-            Err(error) => (Record::default(), Some(error)),
+            Err(StateFileError::Newer { path }) => return Err(FileEditError::NewerRecord { path }),
+            Err(error) => (StateFile::default(), Some(error)),
         };
         let on_disk = path.exists().then(|| record.clone());
         Ok(Self { path, record, new_file, on_disk, trouble, kept: None })
@@ -102,7 +102,7 @@ impl Ledger {
         file: ConfigFile,
         current: &[u8],
         scope: &RemovalScope<'_>,
-        places: &OurPlaces,
+        places: &KnownBinaries,
     ) -> Option<&EditRecord> {
         let edits = &self.record.file(path)?.edits;
         let fits = |edit: &&EditRecord| {

@@ -1,55 +1,31 @@
 //! A second installation keeps what the first one enforces: run again to upgrade or to fix something, without the
 //! options of the first time, it must not turn `closed` into `open`.
 
-use std::ffi::OsString;
-
-use crate::cli::{HookArgs, InstallArgs, hook_line};
+use crate::cli::InstallArgs;
 use crate::installation::RegisteredCommand;
 use crate::printable::printable;
 use crate::registration::{MATCH_ALL_TOOLS, hook_call};
-use crate::settings::values::{FailMode, switch};
+use crate::settings::Enforced;
 
 /// The options that were taken over from registered commands, by flag, with their values.
 #[derive(Debug, Default, PartialEq, Eq)]
-pub struct Kept(Vec<(&'static str, String)>);
+pub struct CarriedOptions(Vec<(&'static str, String)>);
 
-impl Kept {
-    /// Completes `given` with what `registered`, the hooks of ours that are there, carry.
+impl CarriedOptions {
+    /// Completes `given` with what `registered`, the hooks of ours that are there, carry. Where the hooks differ, the
+    /// strict one of them wins.
     pub fn complete(given: &mut InstallArgs, registered: &[RegisteredCommand]) -> Self {
-        let calls: Vec<HookArgs> = registered.iter().filter_map(|hook| arguments(&hook.command)).collect();
-        let mut kept = Self::default();
-        let first = |read: fn(&HookArgs) -> Option<&OsString>| calls.iter().find_map(read).cloned();
-        let enforced = &mut given.enforced;
-        // Where the hooks differ, the strict one of them wins.
-        let fail_modes: Vec<&OsString> = calls.iter().filter_map(|call| call.fail_mode.as_ref()).collect();
-        kept.fill("--fail-mode", &mut enforced.fail_mode, strictest(&fail_modes, is_open, "closed", "open"));
-        let stricts: Vec<&OsString> = calls.iter().filter_map(|call| call.post_strict.as_ref()).collect();
-        kept.fill(
-            "--post-strict",
-            &mut enforced.post_strict,
-            strictest(&stricts, is_lenient, "true", "false"),
-        );
-        let service = &mut enforced.service;
-        kept.fill("--base-url", &mut service.base_url, first(|call| call.service.base_url.as_ref()));
-        kept.fill("--project-id", &mut service.project_id, first(|call| call.service.project_id.as_ref()));
-        kept.fill("--timeout", &mut service.timeout, first(|call| call.service.timeout.as_ref()));
-        kept.fill("--ca-bundle", &mut service.ca_bundle, first(|call| call.service.ca_bundle.as_ref()));
-        kept.fill("--token-file", &mut service.token_file, first(|call| call.service.token_file.as_ref()));
+        let calls: Vec<Enforced> =
+            registered.iter().filter_map(|hook| hook_call(&hook.command)?.enforced()).collect();
+        let taken = given.enforced.complete(&calls);
+        let values = given.enforced.given().filter(|(flag, _)| taken.contains(flag));
+        let mut kept: Vec<_> =
+            values.map(|(flag, value)| (flag, value.to_string_lossy().into_owned())).collect();
         if given.matcher.is_none() {
             given.matcher = narrow_matcher(registered);
-            kept.0.extend(given.matcher.iter().map(|matcher| ("--matcher", matcher.clone())));
+            kept.extend(given.matcher.iter().map(|matcher| ("--matcher", matcher.clone())));
         }
-        kept
-    }
-
-    fn fill(&mut self, flag: &'static str, given: &mut Option<OsString>, registered: Option<OsString>) {
-        if given.is_some() {
-            return;
-        }
-        if let Some(value) = &registered {
-            self.0.push((flag, value.to_string_lossy().into_owned()));
-        }
-        *given = registered;
+        Self(kept)
     }
 
     /// Whether this option's value is one that stood there before.
@@ -87,48 +63,20 @@ fn narrow_matcher(registered: &[RegisteredCommand]) -> Option<String> {
     matchers.all(|matcher| matcher == Some(first)).then(|| first.to_owned())
 }
 
-fn arguments(command: &str) -> Option<HookArgs> {
-    let call = hook_call(command)?;
-    let start = ["f5-guard", call.event.subcommand()].map(OsString::from);
-    let line: Vec<OsString> =
-        start.into_iter().chain(call.arguments.into_iter().map(OsString::from)).collect();
-    hook_line(&line).map(|(_, arguments)| arguments)
-}
-
-/// `lenient` where every value given is that; a value that can't be read counts as strict, as it does for the hooks.
-fn strictest(
-    values: &[&OsString],
-    is_lenient: fn(&str) -> bool,
-    strict: &str,
-    lenient: &str,
-) -> Option<OsString> {
-    let all_lenient = values.iter().all(|value| value.to_str().is_some_and(|value| is_lenient(value.trim())));
-    (!values.is_empty()).then(|| if all_lenient { lenient } else { strict }.into())
-}
-
-fn is_open(value: &str) -> bool {
-    FailMode::parse(value) == Some(FailMode::Open)
-}
-
-fn is_lenient(value: &str) -> bool {
-    switch(value) == Some(false)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    use crate::cli::Enforced;
     use crate::event::Event;
 
-    fn complete(given: Enforced, commands: &[&str]) -> (InstallArgs, Kept) {
+    fn complete(given: Enforced, commands: &[&str]) -> (InstallArgs, CarriedOptions) {
         let mut args = InstallArgs { enforced: given, ..InstallArgs::default() };
         let hook = |command: &&str| RegisteredCommand {
             event: Event::Stop,
             command: (*command).to_owned(),
             matcher: None,
         };
-        let kept = Kept::complete(&mut args, &commands.iter().map(hook).collect::<Vec<_>>());
+        let kept = CarriedOptions::complete(&mut args, &commands.iter().map(hook).collect::<Vec<_>>());
         (args, kept)
     }
 
@@ -139,7 +87,7 @@ mod tests {
         let (args, kept) = complete(given, &[registered]);
         assert_eq!(args.enforced.fail_mode, Some("closed".into()));
         assert_eq!(args.enforced.post_strict, Some("false".into()), "what is given wins");
-        assert_eq!(args.enforced.service.timeout, Some("30".into()));
+        assert_eq!(args.enforced.timeout, Some("30".into()));
         let note = kept.note().unwrap();
         assert!(
             note.contains("--fail-mode closed, --timeout 30, --token-file /t.")
@@ -175,7 +123,7 @@ mod tests {
                 matcher: matcher.map(str::to_owned),
             });
             let mut args = InstallArgs::default();
-            let kept = Kept::complete(&mut args, &hooks.collect::<Vec<_>>());
+            let kept = CarriedOptions::complete(&mut args, &hooks.collect::<Vec<_>>());
             assert_eq!(kept.has("--matcher"), args.matcher.is_some());
             args.matcher
         };

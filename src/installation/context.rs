@@ -6,20 +6,20 @@ use std::path::{Path, PathBuf};
 
 use super::goals::is_registered;
 use super::launch::LaunchError;
-use super::ledger::Ledger;
-use super::places::{self, ConfigPlace, FLEET_BINARIES, Layer, OurFolder, user_folder};
-use super::record::Record;
+use super::places::{self, ConfigPlace, FLEET_BINARIES, InstallDir, Layer, user_folder};
+use super::state::InstallState;
+use super::state_file::StateFile;
 use crate::access::Privilege;
 use crate::codex::home::{CodexHome, NoHome};
 use crate::codex::layers;
 use crate::file_edit::FileEditError;
-use crate::registration::{OurPlaces, Python, document};
+use crate::registration::{KnownBinaries, Python, document};
 use crate::system::Env;
 use crate::system::System;
 
 /// The machine and the user, as far as installing is concerned.
 #[derive(Debug, Clone)]
-pub struct Surroundings {
+pub struct InstallContext {
     pub system: System,
     /// Codex's home, as an absolute path.
     pub home: CodexHome,
@@ -34,7 +34,7 @@ pub struct Surroundings {
 
 /// Why nothing can be installed or removed here.
 #[derive(Debug, thiserror::Error)]
-pub enum SurroundingsError {
+pub enum ContextError {
     #[error(transparent)]
     NoHome(#[from] NoHome),
     #[error("the running f5-guard can't be found: {0}")]
@@ -43,29 +43,29 @@ pub enum SurroundingsError {
     WorkingFolder(io::Error),
 }
 
-impl Surroundings {
+impl InstallContext {
     /// Those of this process.
     ///
     /// # Errors
-    /// See [`SurroundingsError`].
-    pub fn of_this_process(env: Env<'_>) -> Result<Self, SurroundingsError> {
+    /// See [`ContextError`].
+    pub fn of_this_process(env: Env<'_>) -> Result<Self, ContextError> {
         let system = System::this();
         let env: Env<'_> = &|name| system_variable(name).or_else(|| env(name));
         let mut home = CodexHome::find(system, env)?;
-        home.path = std::path::absolute(&home.path).map_err(SurroundingsError::WorkingFolder)?;
+        home.path = std::path::absolute(&home.path).map_err(ContextError::WorkingFolder)?;
         Ok(Self {
             system,
             home,
             system_folder: layers::system_folder(system, env),
             managed_dir: places::default_managed_dir(system, env),
-            executable: std::env::current_exe().map_err(SurroundingsError::Executable)?,
+            executable: std::env::current_exe().map_err(ContextError::Executable)?,
             privilege: Privilege::of_this_process(),
         })
     }
 
     /// The user's installation.
     #[must_use]
-    pub fn user_folder(&self) -> OurFolder {
+    pub fn user_folder(&self) -> InstallDir {
         user_folder(self.system, &self.home)
     }
 
@@ -74,16 +74,16 @@ impl Surroundings {
     ///
     /// A binary of the user's means nothing in the administrator's files, and none means anything in a project's.
     #[must_use]
-    pub fn our_places(&self, layer: Layer, managed: Option<&OurFolder>) -> OurPlaces {
+    pub fn known_binaries(&self, layer: Layer, managed: Option<&InstallDir>) -> KnownBinaries {
         if layer == Layer::Project {
-            return OurPlaces::default();
+            return KnownBinaries::default();
         }
-        let default = OurFolder::new(self.managed_dir.clone(), self.system);
-        let mut folders: Vec<OurFolder> = [default].into_iter().chain(managed.cloned()).collect();
+        let default = InstallDir::new(self.managed_dir.clone(), self.system);
+        let mut folders: Vec<InstallDir> = [default].into_iter().chain(managed.cloned()).collect();
         let own = if layer == Layer::User { Some(self.user_folder()) } else { managed.cloned() };
         // A home that was moved, or is named through a link now and was not before, left its name in the commands.
         let recorded =
-            own.and_then(|folder| Record::read(&folder.record()).ok()).unwrap_or_default().binaries;
+            own.and_then(|folder| StateFile::read(&folder.state_file()).ok()).unwrap_or_default().binaries;
         if layer == Layer::User {
             folders.push(self.user_folder());
             if let Ok(path) = self.home.path.canonicalize() {
@@ -91,9 +91,9 @@ impl Surroundings {
                 folders.push(user_folder(self.system, &home));
             }
         }
-        let folders: Vec<&OurFolder> = folders.iter().collect();
+        let folders: Vec<&InstallDir> = folders.iter().collect();
         let more = FLEET_BINARIES.into_iter().map(str::to_owned).chain(recorded);
-        places::our_places(&folders, more, &|path| plain(path).ok())
+        places::known_binaries(&folders, more, &|path| plain(path).ok())
     }
 
     /// Whether an installation put the binary into `folder`: its state file or one of `files` says so. A file of that name
@@ -103,17 +103,17 @@ impl Surroundings {
     /// [`FileEditError`] for a file that can't be read.
     pub fn owns_binary(
         &self,
-        folder: &OurFolder,
-        ledger: &Ledger,
+        folder: &InstallDir,
+        state: &InstallState,
         files: &[ConfigPlace],
     ) -> Result<bool, FileEditError> {
-        if !ledger.record.binaries.is_empty() {
+        if !state.record.binaries.is_empty() {
             return Ok(true);
         }
         let real = folder.path.canonicalize().unwrap_or_else(|_| folder.path.clone());
-        let real = OurFolder::new(unprefixed(real), self.system);
-        let places = places::our_places(&[folder, &real], [], &|path| plain(path).ok());
-        is_registered(files, &OurPlaces { python: Python::LeftAlone, ..places })
+        let real = InstallDir::new(unprefixed(real), self.system);
+        let places = places::known_binaries(&[folder, &real], [], &|path| plain(path).ok());
+        is_registered(files, &KnownBinaries { python: Python::LeftAlone, ..places })
     }
 }
 
@@ -156,7 +156,7 @@ pub fn plain(path: &Path) -> Result<String, LaunchError> {
     path.to_str().map(str::to_owned).ok_or_else(|| LaunchError::NotUnicode(path.into()))
 }
 
-impl Surroundings {
+impl InstallContext {
     /// The managed folder of an installation that is there: the one that the requirements name, if its state file says
     /// that it is ours.
     #[must_use]
@@ -170,6 +170,6 @@ impl Surroundings {
             System::Unix | System::MacOs => "managed_dir",
         };
         let folder = PathBuf::from(document.get("hooks")?.get(key)?.as_str()?);
-        OurFolder::new(folder.clone(), self.system).record().is_file().then_some(folder)
+        InstallDir::new(folder.clone(), self.system).state_file().is_file().then_some(folder)
     }
 }

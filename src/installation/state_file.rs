@@ -19,7 +19,7 @@ const LARGEST: u64 = 16 * 1024 * 1024;
 /// Everything that one of our folders remembers.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)] // another tool's file is not taken for ours
-pub struct Record {
+pub struct StateFile {
     version: u32,
     /// By the file's path.
     files: BTreeMap<String, FileRecord>,
@@ -67,7 +67,7 @@ impl Backup {
 
 /// Why what is remembered can't be used.
 #[derive(Debug, thiserror::Error)]
-pub enum RecordError {
+pub enum StateFileError {
     #[error("can't read {}: {source}", path.display())]
     Read { path: PathBuf, source: io::Error },
     #[error("{} is damaged ({problem})", path.display())]
@@ -79,30 +79,30 @@ pub enum RecordError {
     Strange { path: PathBuf, named: String },
 }
 
-impl Default for Record {
+impl Default for StateFile {
     fn default() -> Self {
         Self { version: VERSION, files: BTreeMap::new(), created_folders: Vec::new(), binaries: Vec::new() }
     }
 }
 
-impl Record {
+impl StateFile {
     /// Reads the state file; a missing one remembers nothing.
     ///
     /// # Errors
-    /// See [`RecordError`].
-    pub fn read(path: &Path) -> Result<Self, RecordError> {
+    /// See [`StateFileError`].
+    pub fn read(path: &Path) -> Result<Self, StateFileError> {
         let bytes = match read_own(path, LARGEST) {
             Ok(Some(bytes)) => bytes,
             Ok(None) => return Ok(Self::default()),
-            Err(source) => return Err(RecordError::Read { path: path.into(), source }),
+            Err(source) => return Err(StateFileError::Read { path: path.into(), source }),
         };
-        let damaged = |problem: serde_json::Error| RecordError::Damaged {
+        let damaged = |problem: serde_json::Error| StateFileError::Damaged {
             path: path.into(),
             problem: problem.to_string(),
         };
         let version: Version = serde_json::from_slice(&bytes).map_err(damaged)?;
         if version.version > VERSION {
-            return Err(RecordError::Newer { path: path.into() });
+            return Err(StateFileError::Newer { path: path.into() });
         }
         serde_json::from_slice(&bytes).map_err(damaged)
     }
@@ -217,24 +217,24 @@ mod tests {
     fn what_is_written_is_read_again() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("installation.json");
-        let mut record = Record::default();
+        let mut record = StateFile::default();
         let edits = vec![EditRecord::between(Some("a\n"), "a\nb\n")];
         record.set_file(
             Path::new("/c/config.toml"),
             FileRecord { edits, backups: vec![Backup { path: "/c/b".into(), edit: None }] },
         );
         fs::write(&path, record.to_bytes()).unwrap();
-        assert_eq!(Record::read(&path).unwrap(), record);
+        assert_eq!(StateFile::read(&path).unwrap(), record);
     }
 
     #[test]
     fn a_missing_file_remembers_nothing_and_a_damaged_or_newer_one_is_told() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("installation.json");
-        assert!(Record::read(&path).unwrap().is_empty());
+        assert!(StateFile::read(&path).unwrap().is_empty());
         fs::write(&path, "{\"version\": 1").unwrap();
-        assert!(matches!(Record::read(&path), Err(RecordError::Damaged { .. })));
+        assert!(matches!(StateFile::read(&path), Err(StateFileError::Damaged { .. })));
         fs::write(&path, "{\"version\": 2}").unwrap();
-        assert!(matches!(Record::read(&path), Err(RecordError::Newer { .. })));
+        assert!(matches!(StateFile::read(&path), Err(StateFileError::Newer { .. })));
     }
 }

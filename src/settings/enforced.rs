@@ -1,0 +1,129 @@
+//! The flags that a registered command can carry: what is enforced there, no variable of a user can change.
+
+use std::ffi::{OsStr, OsString};
+
+use super::values::{FailMode, switch};
+
+/// Older versions wrote the timeout that the hook is registered with. It is read, and never written any more.
+pub const HOOK_TIMEOUT_FLAG: &str = "--hook-timeout";
+
+/// Declares [`Enforced`], so that everything about a flag stands in one place: its help, its name, and which value is
+/// kept where registered commands differ.
+macro_rules! enforced {
+    ($($(#[$attribute:meta])* $field:ident: $name:literal, $of_several:expr;)*) => {
+        /// What a registered command enforces, as it was given. Each is `None` where the flag was not given; a flag
+        /// wins over the environment.
+        #[derive(Debug, Clone, Default, PartialEq, Eq, clap::Args)]
+        pub struct Enforced {
+            $($(#[$attribute])* pub $field: Option<OsString>,)*
+            /// Written by older versions: the timeout in seconds that the hook is registered with. Never an error
+            #[arg(long, value_name = "SECONDS", hide = true, num_args = 0..=1, default_missing_value = "", allow_negative_numbers = true)]
+            pub hook_timeout: Option<OsString>,
+        }
+
+        impl Enforced {
+            /// Every flag that is written, in the order in which it is.
+            pub const FLAGS: &'static [&'static str] = &[$($name,)*];
+
+            /// What is given, in the order of [`Self::FLAGS`].
+            pub fn given(&self) -> impl Iterator<Item = (&'static str, &OsStr)> {
+                [$(($name, &self.$field)),*].into_iter().filter_map(|(flag, value)| Some((flag, value.as_deref()?)))
+            }
+
+            /// Takes what is not given from `registered`, and returns which flags those were.
+            pub fn complete(&mut self, registered: &[Self]) -> Vec<&'static str> {
+                let mut taken = Vec::new();
+                $(if self.$field.is_none() {
+                    let values: Vec<&OsString> = registered.iter().filter_map(|other| other.$field.as_ref()).collect();
+                    self.$field = $of_several(&values);
+                    taken.extend(self.$field.as_ref().map(|_| $name));
+                })*
+                taken
+            }
+        }
+    };
+}
+
+enforced! {
+    /// What happens to content that could not be scanned: open (it goes ahead) or closed (it is blocked)
+    #[arg(long, value_name = "MODE")]
+    fail_mode: "--fail-mode", |values: &[_]| strictest(values, is_open, "closed", "open");
+    /// Address of the F5 service, with or without /backend/v1
+    #[arg(long, value_name = "URL")]
+    base_url: "--base-url", first;
+    /// F5 project: uuid or friendly id
+    #[arg(long, value_name = "ID")]
+    project_id: "--project-id", first;
+    /// Withhold flagged tool output instead of warning about it
+    #[arg(long, value_name = "BOOL", num_args = 0..=1, default_missing_value = "true")]
+    post_strict: "--post-strict", |values: &[_]| strictest(values, is_lenient, "true", "false");
+    /// Seconds for one whole scan, retries included
+    #[arg(long, value_name = "SECONDS")]
+    timeout: "--timeout", first;
+    /// PEM file with the only root certificates to trust
+    #[arg(long, value_name = "FILE")]
+    ca_bundle: "--ca-bundle", first;
+    /// File with the API token, instead of every other source of it
+    #[arg(long, value_name = "FILE")]
+    token_file: "--token-file", first;
+}
+
+/// A hook's options without its subcommand's other relatives: setting those up would take longer than most of what a
+/// hook does.
+#[derive(Debug, clap::Parser)]
+struct Line {
+    #[command(flatten)]
+    enforced: Enforced,
+}
+
+impl Enforced {
+    /// Reads the words behind a hook's subcommand.
+    pub fn parse(words: impl IntoIterator<Item = impl Into<OsString>>) -> Result<Self, clap::Error> {
+        let line = std::iter::once("f5-guard".into()).chain(words.into_iter().map(Into::into));
+        <Line as clap::Parser>::try_parse_from(line).map(|line| line.enforced)
+    }
+}
+
+/// For values that are neither strict nor lenient: all hooks of one registration have the same.
+fn first(values: &[&OsString]) -> Option<OsString> {
+    values.first().map(|value| (*value).clone())
+}
+
+/// `lenient` where every value given is that; a value that can't be read counts as strict, as it does for the hooks.
+fn strictest(
+    values: &[&OsString],
+    is_lenient: fn(&str) -> bool,
+    strict: &str,
+    lenient: &str,
+) -> Option<OsString> {
+    let all_lenient = values.iter().all(|value| value.to_str().is_some_and(|value| is_lenient(value.trim())));
+    (!values.is_empty()).then(|| if all_lenient { lenient } else { strict }.into())
+}
+
+fn is_open(value: &str) -> bool {
+    FailMode::parse(value) == Some(FailMode::Open)
+}
+
+fn is_lenient(value: &str) -> bool {
+    switch(value) == Some(false)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::{Args, Command};
+
+    #[test]
+    fn every_flag_has_the_name_that_the_command_line_knows() {
+        let command = Enforced::augment_args(Command::new("x"));
+        let mut known: Vec<String> = command
+            .get_arguments()
+            .filter_map(|arg| arg.get_long())
+            .map(|name| format!("--{name}"))
+            .collect();
+        let mut ours: Vec<&str> = Enforced::FLAGS.iter().copied().chain([HOOK_TIMEOUT_FLAG]).collect();
+        known.sort();
+        ours.sort_unstable();
+        assert_eq!(known, ours);
+    }
+}
