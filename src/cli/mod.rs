@@ -87,6 +87,12 @@ pub struct DoctorArgs {
     /// Do not ask the F5 service for a scan
     #[arg(long)]
     pub offline: bool,
+    /// Do not try the hooks in a Codex: the verdict is at most that they are registered
+    #[arg(long)]
+    pub no_proof: bool,
+    /// Also show settings, files and the log
+    #[arg(short, long)]
+    pub verbose: bool,
     /// The Codex to ask, instead of the one that is found
     #[arg(long, value_name = "FILE")]
     pub codex: Option<PathBuf>,

@@ -160,7 +160,8 @@ impl AppServer {
         let stderr = Collected::start(child.stderr.take());
         let requests = Some(requests);
         let notifications = VecDeque::new();
-        let mut server = Self { group, requests, lines, stderr, limit, next_id: 0, home: None, notifications };
+        let mut server =
+            Self { group, requests, lines, stderr, limit, next_id: 0, home: None, notifications };
         server.introduce()?;
         Ok(server)
     }

@@ -1,12 +1,13 @@
 //! Everything that the doctor looks at. Texts in here are already fit to be shown: no secrets, no control characters.
 
 use std::borrow::Cow;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
 use super::finding::{FindingId, Severity};
+use super::proof::Proof;
 use crate::access::Writers;
 use crate::codex::layers::{ConfigVerdict, HookSwitches};
 use crate::codex::trust::HookStatus;
@@ -22,7 +23,12 @@ pub struct Facts {
     pub folder: PathBuf,
     /// What was not looked at because others can change it and this is root, as sentences without a full stop.
     pub left_out: Vec<String>,
+    /// Those of the hooks where they have been asked, else those that hooks would have with this environment.
     pub settings: Vec<SettingRow>,
+    /// What the hooks have otherwise than this environment.
+    pub differences: Vec<Difference>,
+    /// What Codex did with the messages for each hook, or why none was sent.
+    pub proof: Result<Proof, String>,
     pub codex: CodexFacts,
     pub files: Vec<FileFacts>,
     /// What runs f5-guard, or the Python integration: as Codex lists it or, where Codex could not be asked, as the files have it.
@@ -214,7 +220,6 @@ pub struct CallFacts {
     /// `F5_GUARDRAILS_TIMEOUT`, or the flag.
     pub scan_timeout: Duration,
     pub binary: BinaryFacts,
-    pub trial: Trial,
 }
 
 /// The binary that a command names.
@@ -243,15 +248,17 @@ pub enum BinaryFacts {
     },
 }
 
-/// The registered command, run as Codex runs it.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Trial {
-    /// It answered as it should.
-    Passed { took: Duration },
-    /// It did not, for this reason ("exited with code 127: …").
-    Failed { how: String },
-    /// It was not run, for this reason.
-    NotRun { why: String },
+impl BinaryFacts {
+    /// Where it is, or should be; `None` where that is not known.
+    pub fn path(&self) -> Option<&Path> {
+        match self {
+            Self::Same { path }
+            | Self::Other { path, .. }
+            | Self::Missing { path }
+            | Self::Unusable { path, .. } => Some(path),
+            Self::NotLookedAt { .. } => None,
+        }
+    }
 }
 
 /// A managed path that must be the administrator's alone.
@@ -312,12 +319,14 @@ pub enum BackgroundServer {
     Unseen,
 }
 
-/// A setting that the hooks of the background server have otherwise.
+/// A setting that hooks have otherwise than this environment.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Difference {
     pub name: Cow<'static, str>,
     /// Its value there, as it may be shown.
     pub value: String,
+    /// Where it comes from there; empty where that is not known.
+    pub source: String,
 }
 
 /// What came of the attempt to reach the service.

@@ -7,6 +7,7 @@ mod facts;
 pub mod finding;
 mod gather;
 mod judge;
+mod progress;
 mod proof;
 mod report;
 mod sanitizer;
@@ -17,6 +18,8 @@ use std::process::ExitCode;
 use crate::cli::DoctorArgs;
 use crate::logging;
 use crate::system::Env;
+use progress::Progress;
+use report::text::Style;
 
 pub use facts::SettingRow;
 pub use gather::shown_settings;
@@ -27,12 +30,18 @@ const PROCESS_ENV: Env<'static> = &|name| std::env::var_os(name);
 /// Runs the doctor. Exit code 0: protected; 1: not protected; 2: it could not be found out.
 pub fn run(args: &DoctorArgs) -> ExitCode {
     logging::quiet_panics();
-    let facts = gather::gather(args, PROCESS_ENV);
+    let progress = Progress::start();
+    let facts = gather::gather(args, PROCESS_ENV, &|what| progress.says(what));
+    drop(progress);
     let report = judge::judge(&facts);
     let shown = if args.json {
         report::json::render(&facts, &report)
     } else {
-        report::text::render(&facts, &report, super::smoketest::colour())
+        report::text::render(
+            &facts,
+            &report,
+            Style { colour: super::smoketest::colour(), verbose: args.verbose },
+        )
     };
     // Nothing can be done about a closed terminal.
     let _ = io::stdout().write_all(shown.as_bytes()).and_then(|()| io::stdout().flush());

@@ -9,7 +9,6 @@ mod hooks;
 mod left_out;
 mod log;
 mod log_tail;
-mod payload;
 mod runner;
 mod service;
 mod visible_tokens;
@@ -24,9 +23,11 @@ use crate::cli::DoctorArgs;
 use crate::codex::home::CodexHome;
 use crate::commands::doctor::facts::Facts;
 use crate::commands::doctor::facts::{
-    BinaryFacts, DesktopToken, HookFacts, Layer, Runner, SettingRow, ThisProgram, WritableFacts,
+    BinaryFacts, DesktopToken, Difference, HookFacts, Layer, Runner, SettingRow, ThisProgram, WritableFacts,
 };
-use crate::commands::doctor::judge::settings::rows;
+use crate::commands::doctor::finding::Severity;
+use crate::commands::doctor::judge::settings as judge;
+use crate::commands::doctor::proof::{self, DotEnv, Experiment, Proof};
 use crate::commands::doctor::sanitizer::Sanitizer;
 use crate::secret::Secret;
 use crate::settings::{Settings, Source};
@@ -41,7 +42,8 @@ fn tokens(env: Env<'_>) -> impl Iterator<Item = Secret> {
     TOKENS.iter().filter_map(move |name| env(name)).map(|token| Secret::new(token.to_string_lossy().trim()))
 }
 
-pub fn gather(args: &DoctorArgs, env: Env<'_>) -> Facts {
+/// `progress` is told what is waited for.
+pub fn gather(args: &DoctorArgs, env: Env<'_>, progress: &dyn Fn(&str)) -> Facts {
     let mut left_out = LeftOut::new();
     let folder = left_out.folder(std::env::current_dir().unwrap_or_else(|_| PathBuf::from(".")));
     let home = CodexHome::find(System::this(), env).map_err(|error| error.to_string());
@@ -54,6 +56,7 @@ pub fn gather(args: &DoctorArgs, env: Env<'_>) -> Facts {
     // Before anything is run that could write to it.
     let log = log::examine(first.log.file.value.clone(), &sanitizer);
 
+    progress("asks Codex about its hooks");
     let answers = codex::ask(args.codex.as_deref(), home, &folder, env, &sanitizer);
     let home = answers.home.as_ref().ok();
     let known = Known::here(home, env);
@@ -65,12 +68,41 @@ pub fn gather(args: &DoctorArgs, env: Env<'_>) -> Facts {
     let here = hooks::Here { known: &known, folder: &folder, home, privilege: left_out.privilege };
     let examined = hooks::examine(registered, &files.registered, &here, env, &sanitizer);
 
-    let (settings, settings_rows, sanitizer) = shown_settings(Settings::read(&examined.enforced, env), env);
-    let possible = settings_rows.iter().all(|row| {
-        row.problem
-            .as_ref()
-            .is_none_or(|problem| problem.severity < crate::commands::doctor::finding::Severity::Problem)
-    });
+    let (settings, own_rows, sanitizer) = shown_settings(Settings::read(&examined.enforced, env), env);
+    let refusal = if args.no_proof {
+        Some("--no-proof was given".to_owned())
+    } else if proof::is_under_sudo(env) {
+        Some("this is root on behalf of another user, whose Codex is another one".to_owned())
+    } else if !left_out.why.is_empty() {
+        Some("root does not start what others can change".to_owned())
+    } else {
+        hooks::refusal_of_root(&examined.hooks, left_out.privilege, env)
+    };
+    let proof = match (refusal, answers.running) {
+        (Some(why), _) => Err(why),
+        (None, None) => Err("Codex could not be asked".to_owned()),
+        (None, Some((mut server, mcp_servers))) => Experiment {
+            home: server.home().or(home.map(|home| home.path.as_path())).unwrap_or(&folder).to_owned(),
+            server: &mut server,
+            folder: &folder,
+            mcp_servers,
+            offline: args.offline,
+            sanitizer: &sanitizer,
+            progress,
+        }
+        .run(),
+    };
+    let report = proof.as_ref().ok().and_then(Proof::report);
+    let differences = report.map(|report| judge::differing(&own_rows, &report.settings)).unwrap_or_default();
+    let differences = differences.into_iter().map(|difference| with_its_file(difference, home)).collect();
+    let settings_rows = report.map_or_else(|| own_rows.clone(), |report| report.settings.clone());
+    let possible = |rows: &[SettingRow]| {
+        rows.iter().all(|row| row.problem.as_ref().is_none_or(|problem| problem.severity < Severity::Problem))
+    };
+    let service = match proof.as_ref().ok().and_then(Proof::greeting) {
+        Some(greeting) => greeting.into(),
+        None => service::ask(args.offline, possible(&settings_rows), &settings, &sanitizer),
+    };
     Facts {
         program: ThisProgram {
             version: env!("CARGO_PKG_VERSION"),
@@ -80,6 +112,8 @@ pub fn gather(args: &DoctorArgs, env: Env<'_>) -> Facts {
         folder,
         left_out: left_out.why.iter().map(|why| sanitizer.text(why)).collect(),
         settings: settings_rows,
+        differences,
+        proof,
         codex: answers.facts,
         writable: managed_paths(&examined.hooks).into_iter().map(writable).collect(),
         files: files.facts,
@@ -93,7 +127,7 @@ pub fn gather(args: &DoctorArgs, env: Env<'_>) -> Facts {
         },
         visible: answers.visible,
         background: background::examine(home, &examined.enforced, &settings, &sanitizer),
-        service: service::ask(args.offline, possible, &settings, &sanitizer),
+        service,
     }
 }
 
@@ -102,8 +136,16 @@ pub fn shown_settings(mut settings: Settings, env: Env<'_>) -> (Settings, Vec<Se
     let token = token::complete(&mut settings, env, Instant::now() + token::STORE_TIME).err();
     let sanitizer = Sanitizer::new(tokens(env).chain(settings.api_token.value.clone()));
     let connection = service::connection(&settings, token, &sanitizer);
-    let rows = rows(&settings, &connection, &sanitizer);
+    let rows = judge::rows(&settings, &connection, &sanitizer);
     (settings, rows, sanitizer)
+}
+
+/// Says of a variable that Codex's file of variables sets it.
+fn with_its_file(mut difference: Difference, home: Option<&CodexHome>) -> Difference {
+    if let Some(home) = home.filter(|home| DotEnv::read(&home.path).sets(&difference.source)) {
+        difference.source = format!("{} in {}", difference.source, home.path.join(".env").display());
+    }
+    difference
 }
 
 /// What administrators registered: the files and folders that say what runs, and the binaries.

@@ -141,8 +141,8 @@ fn service(facts: &Facts, findings: &mut Vec<Finding>) {
         ServiceFacts::Cleared { .. } | ServiceFacts::NotTried => return,
         ServiceFacts::Offline => Finding::new(
             FindingId::ServiceNotTried,
-            Severity::Note,
-            "The service was not asked (--offline).",
+            Severity::Unknown,
+            "Whether hooks can scan was not tried (--offline).",
             "Run the doctor without --offline, or `f5-guard smoketest`.",
         ),
         ServiceFacts::Objected { words } => Finding::new(

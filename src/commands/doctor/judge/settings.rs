@@ -89,24 +89,40 @@ pub fn rows(settings: &Settings, connection: &Connection, sanitizer: &Sanitizer)
 pub fn differences(here: &Settings, there: &Settings, sanitizer: &Sanitizer) -> Vec<Difference> {
     let nothing = Connection { proxy: None, trust: Ok((String::new(), Vec::new())), token: None };
     let [here_rows, there_rows] = [here, there].map(|settings| rows(settings, &nothing, sanitizer));
-    let value = |rows: &[SettingRow], name: &str| -> Vec<String> {
-        rows.iter().filter(|row| row.name == name).map(|row| row.value.clone()).collect()
-    };
-    let mut names: Vec<Cow<'static, str>> =
-        here_rows.iter().chain(&there_rows).map(|row| row.name.clone()).collect();
-    let mut seen = std::collections::HashSet::new();
-    names.retain(|name| seen.insert(name.clone()));
-    let mut found: Vec<Difference> = names
-        .into_iter()
-        .map(|name| (value(&here_rows, &name), value(&there_rows, &name), name))
-        .filter(|(here, there, _)| here != there)
-        .map(|(_, there, name)| Difference { name, value: there.join(", ") })
-        .collect();
+    let mut found = differing(&here_rows, &there_rows);
     let tokens = [&here.api_token.value, &there.api_token.value];
     if tokens[0] != tokens[1] && found.iter().all(|difference| difference.name != API_TOKEN) {
-        found.push(Difference { name: API_TOKEN.into(), value: "another one".to_owned() });
+        found.push(Difference {
+            name: API_TOKEN.into(),
+            value: "another one".to_owned(),
+            source: String::new(),
+        });
     }
     found
+}
+
+/// What stands otherwise in the rows of `there`.
+#[must_use]
+pub fn differing(here: &[SettingRow], there: &[SettingRow]) -> Vec<Difference> {
+    let values = |rows: &[SettingRow], name: &str| -> Vec<String> {
+        rows.iter().filter(|row| row.name == name).map(|row| row.value.clone()).collect()
+    };
+    let mut names: Vec<Cow<'static, str>> = here.iter().chain(there).map(|row| row.name.clone()).collect();
+    let mut seen = std::collections::HashSet::new();
+    names.retain(|name| seen.insert(name.clone()));
+    let difference = |name: Cow<'static, str>| {
+        let value = values(there, &name);
+        (value != values(here, &name)).then(|| Difference {
+            source: there
+                .iter()
+                .find(|row| row.name == name)
+                .map(|row| row.source.clone())
+                .unwrap_or_default(),
+            value: if value.is_empty() { "not set".to_owned() } else { value.join(", ") },
+            name,
+        })
+    };
+    names.into_iter().filter_map(difference).collect()
 }
 
 /// Whether this setting decides what is scanned, where, and what becomes of the rest.

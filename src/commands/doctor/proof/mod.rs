@@ -18,19 +18,19 @@ use serde_json::{Map, Value, json};
 
 pub use dot_env::DotEnv;
 use model::{Model, Task};
-pub use outcome::EventProof;
+pub use outcome::{EventProof, LostRun};
 use outcome::{Run, judge};
 
 use crate::codex::app_server::{AppServer, AppServerError};
 use crate::event::Event;
-use crate::proof::{Message, Moment, Nonce, NonceFile, Pending};
+use crate::proof::{Greeting, Message, Moment, Nonce, NonceFile, Pending};
 use crate::system::Env;
 
 use super::facts::SettingRow;
 use super::sanitizer::Sanitizer;
 
-/// What came of one message.
-pub type Report = crate::proof::Report<SettingRow>;
+/// What a hook says that answers.
+pub type Answer = crate::proof::Report<SettingRow>;
 
 /// How long Codex may take for one turn. Hooks of others run in it, too.
 const TURN: Duration = Duration::from_secs(40);
@@ -42,8 +42,8 @@ const WITH_SHELL: &str = "gpt-5.5";
 #[derive(Debug, Clone)]
 pub struct Proof {
     pub events: Vec<(Event, EventProof)>,
-    /// The answer to a last message, by which a greeting was scanned with the hooks' settings.
-    pub greeting: Option<crate::proof::Greeting>,
+    /// What came of the scan of a greeting by the prompt's hook, with the hooks' settings; `None` where none was asked for.
+    greeting: Option<Option<Greeting>>,
 }
 
 impl Proof {
@@ -52,8 +52,17 @@ impl Proof {
     }
 
     /// The report of the first event that has one.
-    pub fn report(&self) -> Option<&Report> {
+    pub fn report(&self) -> Option<&Answer> {
         self.events.iter().find_map(|(_, proof)| proof.report())
+    }
+
+    /// What came of the greeting, where the prompt's hook was asked to have one scanned.
+    pub fn greeting(&self) -> Option<Greeting> {
+        let no_answer = || Greeting::Failed {
+            why: "The hook did not say in time what came of the scan of a greeting.".to_owned(),
+            fix: "Look at the log, and run `f5-guard smoketest --tls-diagnostics`.".to_owned(),
+        };
+        self.greeting.as_ref().map(|greeting| greeting.clone().unwrap_or_else(no_answer))
     }
 
     pub fn is_whole(&self) -> bool {
@@ -129,7 +138,7 @@ impl Experiment<'_> {
         if !self.offline && matches!(prompts, Some(EventProof::Proven { .. })) && !hangs {
             (self.progress)("has the F5 service scan a greeting");
             let answer = self.send(&model, &thread, Event::UserPromptSubmit, true)?;
-            proof.greeting = answer.report().and_then(|report| report.greeting.clone());
+            proof.greeting = Some(answer.report().and_then(|report| report.greeting.clone()));
         }
         Ok(proof)
     }

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use serde_json::Value;
 
-use super::Report;
+use super::Answer;
 use super::model::Seen;
 use crate::commands::doctor::sanitizer::Sanitizer;
 use crate::event::Event;
@@ -15,10 +15,7 @@ use crate::proof::Message;
 #[derive(Debug, Clone, PartialEq)]
 pub enum EventProof {
     /// It ran, and Codex did what it said.
-    Proven {
-        took: Duration,
-        report: Box<Report>,
-    },
+    Proven { took: Duration, report: Box<Answer> },
     /// Codex ran no hook of anybody's for the event.
     DidNotRun,
     /// Hooks ran, and none of them blocked the message as f5-guard does.
@@ -27,9 +24,7 @@ pub enum EventProof {
         runs: Vec<LostRun>,
     },
     /// The message did not come so far.
-    NotReached {
-        why: String,
-    },
+    NotReached { why: String },
     /// Codex did not end the turn.
     Hung,
 }
@@ -47,7 +42,7 @@ pub struct LostRun {
 }
 
 impl EventProof {
-    pub fn report(&self) -> Option<&Report> {
+    pub fn report(&self) -> Option<&Answer> {
         match self {
             Self::Proven { report, .. } => Some(report),
             _ => None,
@@ -98,13 +93,14 @@ impl Run {
     }
 
     /// Whether Codex obeyed a hook that blocked or, after a tool, told the model what it has to know.
-    fn was_obeyed(&self, report: &Report) -> bool {
+    fn was_obeyed(&self, report: &Answer) -> bool {
         match self.status.as_str() {
             "blocked" | "stopped" => true,
             "completed" => {
-                let warns = report.settings.iter().any(|row| {
-                    (row.name.as_ref(), row.value.as_str()) == ("flagged tool output", "warn")
-                });
+                let warns = report
+                    .settings
+                    .iter()
+                    .any(|row| (row.name.as_ref(), row.value.as_str()) == ("flagged tool output", "warn"));
                 let has_context = self.entries.iter().any(|(kind, _)| kind == "context");
                 self.is_of(Event::PostToolUse) && warns && has_context
             }
@@ -122,7 +118,8 @@ impl Run {
 pub fn judge(message: Message, runs: &[Run], seen: Seen, sanitizer: &Sanitizer) -> EventProof {
     let of_target: Vec<&Run> = runs.iter().filter(|run| run.is_of(message.target)).collect();
     for run in &of_target {
-        let report = run.entries.iter().find_map(|(_, text)| Report::find(text, message.nonce, message.target));
+        let report =
+            run.entries.iter().find_map(|(_, text)| Answer::find(text, message.nonce, message.target));
         if let Some(report) = report.filter(|report| run.was_obeyed(report)) {
             return EventProof::Proven { took: run.took, report: Box::new(report) };
         }
@@ -186,7 +183,7 @@ mod tests {
     }
 
     fn report(message: Message, output: &str) -> String {
-        Report::new(message.nonce, message.target, vec![], vec![output_is(output)]).to_text()
+        Answer::new(message.nonce, message.target, vec![], vec![output_is(output)]).to_text()
     }
 
     fn judged(message: Message, runs: &[Run]) -> EventProof {
@@ -227,7 +224,8 @@ mod tests {
     #[test]
     fn a_warning_after_a_tool_counts_where_hits_are_warned_about() {
         let sent = message(Event::PostToolUse);
-        let warned = |output| judged(sent, &[run("postToolUse", "completed", "context", &report(sent, output))]);
+        let warned =
+            |output| judged(sent, &[run("postToolUse", "completed", "context", &report(sent, output))]);
         assert!(warned("warn").report().is_some());
         assert!(warned("withhold").report().is_none());
     }
