@@ -21,6 +21,7 @@ use model::{Model, Task};
 pub use outcome::{EventProof, LostRun};
 use outcome::{Run, judge};
 
+use crate::access::Privilege;
 use crate::codex::app_server::{AppServer, AppServerError};
 use crate::event::Event;
 use crate::proof::{Greeting, Message, Moment, Nonce, NonceFile, Pending};
@@ -86,6 +87,39 @@ pub fn prepare(command: &mut Command, env: Env<'_>) {
         command.env(name, &exceptions);
     }
     command.args(["-c", "notify=[]", "-c", "otel.exporter=\"none\""]);
+    if Privilege::among_users() == Privilege::Administrator && !is_under_sudo(env) {
+        hand_on(command, env);
+    }
+}
+
+/// Root's Codex is started with little of root's environment. Root's own hooks are to have what hooks read.
+fn hand_on(command: &mut Command, env: Env<'_>) {
+    const READ: [&str; 17] = [
+        "CALYPSOAI_TOKEN",
+        "REQUESTS_CA_BUNDLE",
+        "CURL_CA_BUNDLE",
+        "SSL_CERT_FILE",
+        "SSL_CERT_DIR",
+        "SSLKEYLOGFILE",
+        "CODEX_CA_CERTIFICATE",
+        "http_proxy",
+        "HTTP_PROXY",
+        "https_proxy",
+        "HTTPS_PROXY",
+        "all_proxy",
+        "ALL_PROXY",
+        "REQUEST_METHOD",
+        "DBUS_SESSION_BUS_ADDRESS",
+        "XDG_RUNTIME_DIR",
+        "USER",
+    ];
+    let ours = std::env::vars_os().filter(|(name, _)| name.to_string_lossy().starts_with("F5_"));
+    command.envs(ours);
+    command.envs(READ.into_iter().filter_map(|name| Some((name, env(name)?))));
+    // Files that a shell reads before it runs a hook.
+    let start_up = ["ZDOTDIR", "BASH_ENV", "ENV"].into_iter().filter_map(|name| Some((name, env(name)?)));
+    let guarded = |path: &OsString| Privilege::Administrator.may_use(path.as_ref()).is_ok();
+    command.envs(start_up.filter(|(_, path)| guarded(path)));
 }
 
 /// What is proven, and how.
@@ -221,6 +255,6 @@ pub fn mcp_servers(config: &Value) -> Vec<String> {
 /// Whether this is root on somebody else's behalf, who has another Codex, another home and another environment.
 pub fn is_under_sudo(env: Env<'_>) -> bool {
     let named = |name| env(name).is_some_and(|value: OsString| !value.is_empty());
-    crate::access::Privilege::among_users() == crate::access::Privilege::Administrator
+    Privilege::among_users() == Privilege::Administrator
         && (named("SUDO_UID") || named("DOAS_USER") || named("PKEXEC_UID"))
 }
