@@ -52,7 +52,7 @@ pub enum Command {
     /// Writes the service's configuration, without its secrets, to a file for support
     #[command(after_help = DUMP_ENVIRONMENT)]
     DumpConfig(DumpConfigArgs),
-    /// Says whether Codex runs the five hooks and they scan, what is wrong, and how to mend it
+    /// Proves that Codex runs the hooks and obeys them, or says what is wrong and how to fix it
     #[command(after_help = DOCTOR_HELP)]
     Doctor(DoctorArgs),
     /// Scans a greeting with the settings that the hooks would use, and says step by step what works
@@ -179,8 +179,8 @@ Exit code: 0 registered (the last lines say whether you are protected),
 
 const DOCTOR_HELP: &str = "\
 Run it in the folder and with the environment that Codex is started in. It
-changes no file of yours, asks Codex about its hooks, runs the registered
-commands on blank text, and scans one greeting with their settings.
+sends one harmless sentence through a Codex of its own to each hook, which has
+to block it, and has the hook scan one greeting. It changes no file of yours.
 
 Exit code: 0 protected, 1 not protected, 2 it could not be found out.
 

@@ -1,11 +1,13 @@
 //! A Codex that says what a file in its home tells it to, and a hook's program that does what a file beside it tells
 //! it to: this test binary, started as one of them.
 
-use std::io::{BufRead, Write, stdin, stdout};
+use std::io::{BufRead, Write, stdin};
 use std::path::{Path, PathBuf};
 use std::process::exit;
 
 use serde_json::{Value, json};
+
+use crate::turn::{Session, say};
 
 const SCRIPT: &str = "fake.json";
 
@@ -84,7 +86,7 @@ pub fn play_if_asked() {
             println!("{}", if refused { refusal } else { json!({}) });
             exit(i32::from(refused));
         }
-        ["app-server"] => app_server(&read()),
+        ["app-server", ..] => app_server(&read()),
         _ => (),
     }
 }
@@ -96,6 +98,7 @@ fn read() -> Value {
 
 fn app_server(script: &Value) -> ! {
     touch(script);
+    let mut session = None;
     let list = |name: &str| if script[name].is_null() { json!([]) } else { script[name].clone() };
     for line in stdin().lock().lines() {
         let request: Value = serde_json::from_str(&line.unwrap()).unwrap();
@@ -109,6 +112,16 @@ fn app_server(script: &Value) -> ! {
             // A command that is run as the model's are: it sees what the script says.
             "command/exec" => json!({"exitCode": 0, "stderr": "", "stdout":
                 format!("f5-guard-ran\n{}", script["seen"].as_str().unwrap_or_default())}),
+            "thread/start" => {
+                session = Some(Session::start(&request["params"]));
+                json!({"thread": {"id": "t"}})
+            }
+            "turn/start" => {
+                say(&json!({"id": id, "result": {"turn": {"id": "u"}}}));
+                let prompt = request["params"]["input"][0]["text"].as_str().unwrap();
+                session.as_ref().unwrap().turn(script, prompt);
+                continue;
+            }
             "configRequirements/read" => json!({"requirements": script["requirements"]}),
             "config/read" => json!({"config": {}, "layers": list("layers")}),
             _ => Value::Null,
@@ -117,7 +130,7 @@ fn app_server(script: &Value) -> ! {
             Value::Null => json!({"id": id, "error": {"code": -32601, "message": "Method not found"}}),
             result => json!({"id": id, "result": result}),
         };
-        writeln!(stdout(), "{answer}").and_then(|()| stdout().flush()).unwrap();
+        say(&answer);
     }
     exit(0)
 }

@@ -6,6 +6,7 @@ mod fake;
 mod own;
 #[path = "../support/shells.rs"]
 mod shells;
+mod turn;
 mod user;
 
 use std::fs;
@@ -33,6 +34,13 @@ fn main() {
 const TESTS: &[(&str, fn())] = &[
     ("a_healthy_installation_is_protected", healthy),
     ("nothing_is_changed_by_the_doctor", changes_nothing),
+    ("hooks_with_other_settings_than_the_terminal_are_named", other_settings),
+    ("a_block_that_a_start_up_file_takes_away_is_no_protection", block_lost),
+    ("a_foreign_hook_that_stops_the_message_leaves_the_rest_open", stopped_before),
+    ("a_proxy_in_codexs_file_of_variables_is_not_sent_to", proxy_in_dot_env),
+    ("without_a_proof_the_hooks_are_registered_at_most", no_proof),
+    ("a_service_that_does_not_answer_means_not_scanning", not_scanning),
+    ("the_verdict_is_on_top_and_no_line_is_longer_than_80", text_layout),
     ("untrusted_hooks_are_not_protection", untrusted),
     ("a_missing_binary_is_found_although_codex_trusts_the_hook", missing_binary),
     ("another_version_of_the_binary_is_named", other_binary),
@@ -72,10 +80,109 @@ fn healthy() {
     // Desktop apps differ, and this machine's own store may hold roots that have expired; nothing else may be found.
     let findings: Vec<_> = report["findings"].as_array().unwrap().iter().map(|f| &f["id"]).collect();
     assert!(findings.iter().all(|id| **id == "desktop-apps" || **id == "certificates"), "{findings:?}");
-    for hook in report["hooks"].as_array().unwrap() {
-        assert_eq!((&hook["trial"]["result"], &hook["binary"]), (&json!("passed"), &json!("this f5-guard")));
+    assert_eq!(report["state"], "protected");
+    for event in report["proof"]["events"].as_array().unwrap() {
+        assert_eq!(event["result"], "proven", "{event}");
     }
-    assert_eq!(user.api.inputs(), ["Hello, this is a test prompt."], "the trials must not scan");
+    assert_eq!(user.api.inputs(), ["Hello, this is a test prompt."], "the proof must not scan");
+}
+
+/// As a launcher, a wrapper or `.env` would do it: the hooks' environment is not the terminal's.
+fn other_settings() {
+    let other = F5::builder().start();
+    let user = User::with(F5::builder().never_called().start());
+    let mut entries = user.entries("trusted");
+    for entry in &mut entries {
+        let command = entry["command"].as_str().unwrap();
+        let set = if cfg!(windows) { "set F5_GUARDRAILS_BASE_URL=" } else { "F5_GUARDRAILS_BASE_URL=" };
+        let join = if cfg!(windows) { "&& " } else { " " };
+        entry["command"] = format!("{set}{}{join}{command}", other.base_url()).into();
+    }
+    user.codex_says(json!({"hooks": entries}));
+    let (_user, run) = user.run();
+    let report = run.json();
+    let difference = &report["differences"][0];
+    assert_eq!(
+        (&difference["name"], &difference["source"]),
+        (&json!("base URL"), &json!("F5_GUARDRAILS_BASE_URL"))
+    );
+    assert_eq!(difference["value"], format!("{}/", other.base_url()));
+    assert_eq!(other.inputs(), ["Hello, this is a test prompt."], "the hooks' own address is asked");
+}
+
+fn block_lost() {
+    let user = User::new();
+    user.with_first(|entry| {
+        let command = entry["command"].as_str().unwrap();
+        // On Windows the answer is JSON alone, which a line of noise takes away; elsewhere the exit code is.
+        let noise =
+            if cfg!(windows) { format!("echo noise& {command}") } else { format!("{command}; exit 0") };
+        let noise = if cfg!(windows) {
+            noise
+        } else {
+            format!("{noise} >/dev/null").replace("; exit", " >/dev/null; exit")
+        };
+        entry["command"] = noise.into();
+    });
+    let (_, run) = user.run();
+    assert_eq!((run.code, run.json()["state"].as_str()), (Some(1), Some("not_active")), "{}", run.stdout);
+    let events = run.json()["proof"]["events"].clone();
+    assert_eq!(events[0]["result"], "ran, and blocked nothing", "{events:#}");
+    assert_eq!(events[1]["result"], "proven", "{events:#}");
+}
+
+fn stopped_before() {
+    let user = User::new();
+    let program = user.path(&format!("strict{}", std::env::consts::EXE_SUFFIX));
+    let mut foreign = user.entries("trusted")[0].clone();
+    let refuses = if cfg!(windows) { "echo no 1>&2& exit 2" } else { "echo no >&2; exit 2" };
+    foreign["command"] = refuses.into();
+    foreign["sourcePath"] = json!(program);
+    let mut entries = user.entries("trusted");
+    entries.push(foreign);
+    user.codex_says(json!({"hooks": entries}));
+    let (_, run) = user.run();
+    assert_eq!((run.code, run.json()["state"].as_str()), (Some(2), Some("not_proven")), "{}", run.stdout);
+    let (severity, text) = run.finding("not-proven");
+    assert!(severity == "unknown" && text.contains("strict"), "{text}");
+}
+
+fn proxy_in_dot_env() {
+    let user = User::new();
+    fs::write(user.home().join(".env"), "export HTTPS_PROXY='http://127.0.0.1:1'\n").unwrap();
+    let (_, run) = user.run();
+    let (severity, text) = run.finding("not-proven");
+    assert_eq!((run.code, severity.as_str()), (Some(2), "unknown"));
+    assert!(text.contains(".env sets HTTPS_PROXY"), "{text}");
+}
+
+fn no_proof() {
+    let (_, run) = User::new().argument("--no-proof").run();
+    assert_eq!((run.code, run.finding("not-proven").0.as_str()), (Some(2), "unknown"));
+    assert_eq!(run.json()["proof"]["tried"], false);
+}
+
+fn not_scanning() {
+    let (_, run) = User::new().set("F5_GUARDRAILS_API_TOKEN", "").run();
+    assert_eq!((run.code, run.json()["state"].as_str()), (Some(1), Some("not_scanning")), "{}", run.stdout);
+    let text = User::new().set("F5_GUARDRAILS_API_TOKEN", "").text();
+    assert!(text.stdout.starts_with("REGISTERED, NOT SCANNING: No API token is set."), "{}", text.stdout);
+}
+
+fn text_layout() {
+    let healthy = User::new().text();
+    assert!(healthy.stdout.starts_with("PROTECTED: Codex 0.169.0 ran the hooks"), "{}", healthy.stdout);
+    let mut untrusted = User::new();
+    untrusted.register("untrusted");
+    let untrusted = untrusted.text();
+    assert!(untrusted.stdout.starts_with("NOT ACTIVE: "), "{}", untrusted.stdout);
+    for run in [healthy, untrusted] {
+        for line in run.stdout.lines() {
+            // A path can't be broken.
+            let is_long = line.chars().count() > 80 && line.trim().contains(' ');
+            assert!(!is_long, "{line}");
+        }
+    }
 }
 
 fn snapshot(folder: &Path) -> Vec<(PathBuf, Vec<u8>)> {
@@ -137,7 +244,7 @@ fn failing_command() {
     let user = User::new();
     replace_binary(&user, &json!({"version": "f5-guard 0.0.9", "words": "broken", "code": 3}));
     let (_, run) = user.run();
-    let (severity, text) = run.finding("command-fails");
+    let (severity, text) = run.finding("block-lost");
     assert_eq!((run.code, severity.as_str()), (Some(1), "problem"));
     assert!(text.contains("code 3") && text.contains("broken"), "{text}");
 }
@@ -283,9 +390,11 @@ fn project_not_run() {
         let projects = &report["hooks"].as_array().unwrap()[0];
         // Trusted, it is run: so the file would be there if it had been run before.
         let is_run = trust == "trusted";
+        let binary =
+            if is_run { "another f5-guard (0.0.9)" } else { "another f5-guard (unknown, it was not run)" };
         assert_eq!(
-            (&projects["layer"], projects["trial"]["result"] == "passed"),
-            (&json!("project"), is_run),
+            (&projects["layer"], &projects["binary"]),
+            (&json!("project"), &binary.into()),
             "{projects:#}"
         );
         assert_eq!(ran.exists(), is_run, "a repository's command was run, or a trusted one was not");
@@ -428,7 +537,8 @@ fn no_window() {
 
 fn offline() {
     let (user, run) = User::with(F5::builder().never_called().start()).argument("--offline").run();
-    assert_eq!((run.code, run.finding("service-not-tried").0.as_str()), (Some(0), "note"));
+    assert_eq!((run.code, run.finding("service-not-tried").0.as_str()), (Some(2), "unknown"));
+    assert_eq!(run.json()["state"], "not_proven");
     assert_eq!(user.api.connections(), 0);
 }
 
@@ -442,7 +552,7 @@ fn log_problems() {
     fs::create_dir(user.home().join("logs")).unwrap();
     let line = r#"{"timestamp":"2026-01-02T03:04:05Z","level":"WARN","message":"decision","event":"Stop","error":"The connection was refused."}"#;
     fs::write(user.home().join("logs").join("f5_guardrails.log"), format!("{line}\n")).unwrap();
-    let run = user.text();
+    let run = user.argument("--verbose").text();
     assert_eq!(run.code, Some(0), "{}", run.stdout);
     assert!(
         run.stdout.contains("2026-01-02T03:04:05Z WARN Stop · The connection was refused."),
@@ -512,9 +622,7 @@ fn no_secrets() {
         entries[2]["command"] = format!("echo {PLANTED}; f5-guard stop").into();
         let warnings = json!([format!("warned about \"{PLANTED}\" and {PLANTED}")]);
         user.codex_says(json!({"hooks": entries, "warnings": warnings}));
-        if json {
-            user = user.argument("--json");
-        }
+        user = user.argument(if json { "--json" } else { "--verbose" });
         let run = user.text();
         assert!(run.code.is_some() && run.stdout.contains("characters"), "{}", run.stdout);
         for output in [&run.stdout, &run.stderr] {

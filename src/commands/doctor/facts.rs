@@ -199,6 +199,14 @@ pub struct LookalikeFacts {
     pub listed: Listed,
 }
 
+impl LookalikeFacts {
+    /// Whether Codex runs it, as far as is known.
+    pub fn may_run(&self) -> bool {
+        let runs = |status: &HookStatus| status.protects() || *status == HookStatus::Asynchronous;
+        self.listed == Listed::Yes && self.status.as_ref().is_none_or(runs)
+    }
+}
+
 /// Whether Codex takes a hook from its file, as far as it could be asked.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Listed {

@@ -264,7 +264,9 @@ impl Report {
             Verdict::NotProtected if tried != Tried::NotProven && only(&FindingId::OF_SCANS) => {
                 State::NotScanning
             }
-            Verdict::NotProtected if tried == Tried::Proven && only(&FindingId::OF_SAFETY) => State::NotSafe,
+            Verdict::NotProtected if tried != Tried::NotProven && only(&FindingId::OF_SAFETY) => {
+                State::NotSafe
+            }
             Verdict::NotProtected => State::NotActive,
         };
         Self { verdict, state, findings }

@@ -23,7 +23,8 @@ use crate::cli::DoctorArgs;
 use crate::codex::home::CodexHome;
 use crate::commands::doctor::facts::Facts;
 use crate::commands::doctor::facts::{
-    BinaryFacts, DesktopToken, Difference, HookFacts, Layer, Runner, SettingRow, ThisProgram, WritableFacts,
+    BinaryFacts, DesktopToken, Difference, HookFacts, Layer, LookalikeFacts, Runner, SettingRow, ThisProgram,
+    WritableFacts,
 };
 use crate::commands::doctor::finding::Severity;
 use crate::commands::doctor::judge::settings as judge;
@@ -75,6 +76,8 @@ pub fn gather(args: &DoctorArgs, env: Env<'_>, progress: &dyn Fn(&str)) -> Facts
         Some("this is root on behalf of another user, whose Codex is another one".to_owned())
     } else if !left_out.why.is_empty() {
         Some("root does not start what others can change".to_owned())
+    } else if examined.lookalikes.iter().any(LookalikeFacts::may_run) {
+        Some("Codex would run a hook that only looks like f5-guard".to_owned())
     } else {
         hooks::refusal_of_root(&examined.hooks, left_out.privilege, env)
     };

@@ -44,7 +44,7 @@ const WITH_SHELL: &str = "gpt-5.5";
 pub struct Proof {
     pub events: Vec<(Event, EventProof)>,
     /// What came of the scan of a greeting by the prompt's hook, with the hooks' settings; `None` where none was asked for.
-    greeting: Option<Option<Greeting>>,
+    pub(super) greeting: Option<Option<Greeting>>,
 }
 
 impl Proof {

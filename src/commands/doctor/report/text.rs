@@ -6,7 +6,7 @@ use std::fmt::Write;
 use super::json::{binary_word, file_word, service_words, status_word};
 use crate::codex::layers::ConfigVerdict;
 use crate::codex::trust::HookStatus;
-use crate::commands::doctor::facts::{Facts, FileContent, HookFacts, LogFile, Runner};
+use crate::commands::doctor::facts::{Facts, FileContent, HookFacts, LogFile, Runner, ServiceFacts};
 use crate::commands::doctor::finding::{Finding, Report, Severity, State};
 use crate::commands::doctor::proof::EventProof;
 use crate::event::Event;
@@ -45,7 +45,7 @@ fn write_report(out: &mut String, facts: &Facts, report: &Report, style: Style) 
         let (word, code) = event_words(facts, event);
         writeln!(out, "  {:<18}{}", event.name(), style.word(&wrapped(&word, WIDTH, 20), code))?;
     }
-    writeln!(out, "  {:<18}{}", "F5 service", wrapped(&service_words(&facts.service), WIDTH, 20))?;
+    writeln!(out, "  {:<18}{}", "F5 service", wrapped(&service(&facts.service), WIDTH, 20))?;
     writeln!(out, "  {:<18}{}", "Codex", wrapped(&codex(facts), WIDTH, 20))?;
     findings(out, report, style)?;
     if style.verbose {
@@ -89,11 +89,7 @@ fn event_words(facts: &Facts, event: Event) -> (String, &'static str) {
             .find(|status| status.is_some_and(HookStatus::protects))
         {
             Some(status) => {
-                let only = if facts.proof.is_ok() {
-                    " (the same command as for Stop; it takes a sub-agent to run)"
-                } else {
-                    ""
-                };
+                let only = if facts.proof.is_ok() { ", not tried: it takes a sub-agent" } else { "" };
                 (format!("{}{only}", status_word(status)), GREEN)
             }
             None => match hooks().next() {
@@ -179,6 +175,15 @@ fn details(out: &mut String, facts: &Facts, style: Style) -> std::fmt::Result {
         }
     }
     Ok(())
+}
+
+fn service(service: &ServiceFacts) -> String {
+    match service {
+        ServiceFacts::Cleared { took } => format!("cleared a greeting in {} ms", took.as_millis()),
+        ServiceFacts::Objected { .. } => "objects to a greeting".to_owned(),
+        ServiceFacts::Failed { .. } => "a greeting could not be scanned".to_owned(),
+        ServiceFacts::Offline | ServiceFacts::NotTried => service_words(service),
+    }
 }
 
 fn codex(facts: &Facts) -> String {
