@@ -12,8 +12,8 @@ use crate::turn::{Session, say};
 const SCRIPT: &str = "fake.json";
 
 /// What the fake says from now on: `hooks` (an array, or null for a Codex without the call), `warnings`, `errors`,
-/// `layers`, `requirements`, `seen` (by a command), `refusal` (its answer to a configuration that it does not take), and `touches` (a
-/// file to make).
+/// `layers`, `requirements`, `seen` (by a command), `refusal` (its answer to a configuration that it does not take), `touches` (a
+/// file to make), `env` (of hooks), and `loses` (an event whose hook's answer gets lost).
 pub fn script(home: &Path, script: &Value) {
     std::fs::write(home.join(SCRIPT), script.to_string()).unwrap();
 }

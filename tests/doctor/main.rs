@@ -87,18 +87,12 @@ fn healthy() {
     assert_eq!(user.api.inputs(), ["Hello, this is a test prompt."], "the proof must not scan");
 }
 
-/// As a launcher, a wrapper or `.env` would do it: the hooks' environment is not the terminal's.
+/// As a launcher or `.env` does it: the hooks' environment is not the terminal's.
 fn other_settings() {
     let other = F5::builder().start();
     let user = User::with(F5::builder().never_called().start());
-    let mut entries = user.entries("trusted");
-    for entry in &mut entries {
-        let command = entry["command"].as_str().unwrap();
-        let set = if cfg!(windows) { "set F5_GUARDRAILS_BASE_URL=" } else { "F5_GUARDRAILS_BASE_URL=" };
-        let join = if cfg!(windows) { "&& " } else { " " };
-        entry["command"] = format!("{set}{}{join}{command}", other.base_url()).into();
-    }
-    user.codex_says(json!({"hooks": entries}));
+    let env = json!({"F5_GUARDRAILS_BASE_URL": other.base_url()});
+    user.codex_says(json!({"hooks": user.entries("trusted"), "env": env}));
     let (_user, run) = user.run();
     let report = run.json();
     let difference = &report["differences"][0];
@@ -112,18 +106,7 @@ fn other_settings() {
 
 fn block_lost() {
     let user = User::new();
-    user.with_first(|entry| {
-        let command = entry["command"].as_str().unwrap();
-        // On Windows the answer is JSON alone, which a line of noise takes away; elsewhere the exit code is.
-        let noise =
-            if cfg!(windows) { format!("echo noise& {command}") } else { format!("{command}; exit 0") };
-        let noise = if cfg!(windows) {
-            noise
-        } else {
-            format!("{noise} >/dev/null").replace("; exit", " >/dev/null; exit")
-        };
-        entry["command"] = noise.into();
-    });
+    user.codex_says(json!({"hooks": user.entries("trusted"), "loses": "UserPromptSubmit"}));
     let (_, run) = user.run();
     assert_eq!((run.code, run.json()["state"].as_str()), (Some(1), Some("not_active")), "{}", run.stdout);
     let events = run.json()["proof"]["events"].clone();

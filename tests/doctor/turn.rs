@@ -81,7 +81,9 @@ fn stops(script: &Value, event: &str, fields: &Value) -> bool {
         if !name.eq_ignore_ascii_case(event) || !runs || hook["enabled"] == false {
             continue;
         }
-        let ran = run(hook["command"].as_str().unwrap(), event, fields);
+        let command = hook["command"].as_str().unwrap();
+        let command = if script["loses"] == event { lost(command) } else { command.to_owned() };
+        let ran = run(&command, event, fields, &script["env"]);
         stops |= ran.stops;
         say(&json!({"method": "hook/completed", "params": {"threadId": "t", "run": {
             "eventName": name, "sourcePath": hook["sourcePath"], "statusMessage": null,
@@ -91,13 +93,25 @@ fn stops(script: &Value, event: &str, fields: &Value) -> bool {
     stops
 }
 
-fn run(command: &str, event: &str, fields: &Value) -> Ran {
+/// What a start-up file of the shell can make of a command's answer.
+fn lost(command: &str) -> String {
+    // On Windows the answer is JSON alone, elsewhere the exit code counts, too.
+    if cfg!(windows) {
+        format!("echo noise& {command}")
+    } else {
+        format!("{command} >&2 2>/dev/null; exit 0")
+    }
+}
+
+fn run(command: &str, event: &str, fields: &Value, env: &Value) -> Ran {
     let mut payload = json!({"session_id": "s", "turn_id": "t", "transcript_path": null, "cwd": "/",
         "hook_event_name": event, "model": "m", "permission_mode": "default"});
     payload.as_object_mut().unwrap().extend(fields.as_object().unwrap().clone());
     let (shell, flag) = if cfg!(windows) { ("cmd.exe", "/C") } else { ("/bin/sh", "-c") };
+    let variables = env.as_object().into_iter().flatten();
     let mut child = Command::new(shell)
         .args([flag, command])
+        .envs(variables.map(|(name, value)| (name, value.as_str().unwrap())))
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
