@@ -5,29 +5,30 @@ mod install_support;
 
 use std::fs;
 
+use f5_guard::codex::layers::ConfigFormat;
 use f5_guard::event::Event;
-use f5_guard::registration::{ConfigFile, Owner, registered};
+use f5_guard::registration::{Owner, registered};
 use install_support::{Home, corpus};
 
-fn name_of(file: ConfigFile) -> &'static str {
+fn name_of(file: ConfigFormat) -> &'static str {
     match file {
-        ConfigFile::ConfigToml => "config.toml",
-        ConfigFile::HooksJson => "hooks.json",
-        ConfigFile::RequirementsToml => "requirements.toml",
+        ConfigFormat::ConfigToml => "config.toml",
+        ConfigFormat::HooksJson => "hooks.json",
+        ConfigFormat::RequirementsToml => "requirements.toml",
     }
 }
 
 /// How often each event is registered for us in the home, over both files; and how often for Python.
 fn registrations(home: &Home) -> Vec<(usize, usize)> {
     let count = |event: Event, owner: Owner| {
-        let of = |file: ConfigFile| {
+        let of = |file: ConfigFormat| {
             let bytes = fs::read(home.codex().join(name_of(file))).unwrap_or_default();
             let events = registered(file, &bytes, &home.places()).unwrap();
             let groups =
                 events.into_iter().filter(|found| found.event == event.name()).flat_map(|e| e.groups);
             groups.flat_map(|group| group.handlers).filter(|handler| handler.owner == owner).count()
         };
-        of(ConfigFile::ConfigToml) + of(ConfigFile::HooksJson)
+        of(ConfigFormat::ConfigToml) + of(ConfigFormat::HooksJson)
     };
     Event::ALL.map(|event| (count(event, Owner::Ours), count(event, Owner::Python))).into()
 }
@@ -74,7 +75,7 @@ fn a_changed_registration_and_a_changed_format_come_back_to_the_byte_too() {
 
 #[test]
 fn what_others_add_between_install_and_uninstall_stays() {
-    for (path, file, bytes) in corpus().into_iter().filter(|(_, file, _)| *file == ConfigFile::ConfigToml) {
+    for (path, file, bytes) in corpus().into_iter().filter(|(_, file, _)| *file == ConfigFormat::ConfigToml) {
         let home = Home::new();
         home.write(name_of(file), &bytes);
         home.run(&["install", "--skip-smoketest", "--no-trust", "--format", "toml"]).succeeds("install");

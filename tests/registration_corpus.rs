@@ -2,11 +2,11 @@
 
 use std::path::{Path, PathBuf};
 
+use f5_guard::codex::layers::ConfigFormat;
 use f5_guard::event::Event;
 use f5_guard::registration::{
-    ConfigFile, EditRecord, KnownBinaries, Launcher, ManagedDirs, Owner, Python, Registration,
-    RegistrationOptions, RemovalScope, Wanted, hidden_names, install, our_trust_keys, registered, remove,
-    renew_record,
+    EditRecord, KnownBinaries, Launcher, ManagedDirs, Owner, Python, Registration, RegistrationOptions,
+    RemovalScope, Wanted, hidden_names, install, our_trust_keys, registered, remove, renew_record,
 };
 use f5_guard::settings::Enforced;
 
@@ -16,26 +16,26 @@ fn places() -> KnownBinaries {
     KnownBinaries { binaries: vec!["/opt/F5 Guardrails/f5-guard".into()], python: Python::TakenOver }
 }
 
-fn wanted(file: ConfigFile, options: &RegistrationOptions) -> Wanted {
+fn wanted(file: ConfigFormat, options: &RegistrationOptions) -> Wanted {
     let unix = Launcher::Unix { binary: "/opt/F5 Guardrails/f5-guard".into() };
     let windows = Launcher::Windows { binary: r"C:\ProgramData\F5\f5-guard.exe".into() };
-    let managed = file == ConfigFile::RequirementsToml;
+    let managed = file == ConfigFormat::RequirementsToml;
     let places = managed.then_some(&windows);
     let dir = |dir: &str| managed.then(|| dir.to_owned());
     Wanted {
         registration: Some(Registration::new(options, &unix, places).expect("these values need no refusal")),
-        hooks_feature: file != ConfigFile::HooksJson,
+        hooks_feature: file != ConfigFormat::HooksJson,
         managed_dirs: ManagedDirs {
             managed_dir: dir("/opt/F5 Guardrails"),
             windows_managed_dir: dir(r"C:\ProgramData\F5"),
         },
-        hidden: if file == ConfigFile::ConfigToml { hidden_names() } else { Vec::new() },
+        hidden: if file == ConfigFormat::ConfigToml { hidden_names() } else { Vec::new() },
     }
 }
 
-fn places_of(file: ConfigFile) -> KnownBinaries {
+fn places_of(file: ConfigFormat) -> KnownBinaries {
     let mut places = places();
-    if file == ConfigFile::RequirementsToml {
+    if file == ConfigFormat::RequirementsToml {
         places.binaries.push(r"C:\ProgramData\F5\f5-guard.exe".into());
     }
     places
@@ -52,12 +52,12 @@ fn closed() -> RegistrationOptions {
     }
 }
 
-fn corpus() -> Vec<(PathBuf, ConfigFile, Vec<u8>)> {
+fn corpus() -> Vec<(PathBuf, ConfigFormat, Vec<u8>)> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/configs");
     let kinds = [
-        ("toml", ConfigFile::ConfigToml),
-        ("json", ConfigFile::HooksJson),
-        ("requirements", ConfigFile::RequirementsToml),
+        ("toml", ConfigFormat::ConfigToml),
+        ("json", ConfigFormat::HooksJson),
+        ("requirements", ConfigFormat::RequirementsToml),
     ];
     let mut found = Vec::new();
     for (folder, file) in kinds {
@@ -71,18 +71,18 @@ fn corpus() -> Vec<(PathBuf, ConfigFile, Vec<u8>)> {
     found
 }
 
-fn installed(file: ConfigFile, bytes: &[u8], options: &RegistrationOptions) -> String {
+fn installed(file: ConfigFormat, bytes: &[u8], options: &RegistrationOptions) -> String {
     let result = install(file, Some(bytes), &wanted(file, options), &places_of(file));
     let result = result.unwrap_or_else(|error| panic!("{error}: {}", String::from_utf8_lossy(bytes)));
     result.text.unwrap()
 }
 
-fn record(file: ConfigFile, before: &[u8], after: &str, old: Option<&EditRecord>) -> EditRecord {
+fn record(file: ConfigFormat, before: &[u8], after: &str, old: Option<&EditRecord>) -> EditRecord {
     let scope = RemovalScope { record: old, ..RemovalScope::default() };
     renew_record(file, Some(before), after, &scope, &places_of(file)).unwrap()
 }
 
-fn removed(file: ConfigFile, text: &str, record: Option<&EditRecord>) -> String {
+fn removed(file: ConfigFormat, text: &str, record: Option<&EditRecord>) -> String {
     let keys = our_trust_keys(file, text.as_bytes(), SOURCE, &places_of(file)).unwrap();
     let managed_dirs = wanted(file, &RegistrationOptions::default()).managed_dirs;
     let scope = RemovalScope { trust_keys: &keys, record, managed_dirs };
@@ -160,7 +160,7 @@ fn a_changed_reinstall_says_what_a_fresh_install_says() {
 #[test]
 fn uninstall_keeps_what_was_added_elsewhere_since() {
     for (path, file, bytes) in corpus() {
-        if file == ConfigFile::HooksJson {
+        if file == ConfigFormat::HooksJson {
             continue;
         }
         let text = installed(file, &bytes, &RegistrationOptions::default());
@@ -185,7 +185,7 @@ fn without_a_record_exactly_our_hooks_go() {
         let ours =
             events.iter().flat_map(|e| &e.groups).flat_map(|g| &g.handlers).any(|h| h.owner == Owner::Ours);
         assert!(!ours, "{name}: {after}");
-        if name.contains("python") || name.contains("features") || file == ConfigFile::HooksJson {
+        if name.contains("python") || name.contains("features") || file == ConfigFormat::HooksJson {
             continue; // these come back only with a record, or have another layout then
         }
         let original = String::from_utf8(bytes).unwrap();
@@ -210,7 +210,7 @@ fn without_a_record_exactly_our_hooks_go() {
 #[test]
 fn trust_that_codex_wrote_goes_with_the_hooks() {
     for (path, file, bytes) in corpus() {
-        if file != ConfigFile::ConfigToml {
+        if file != ConfigFormat::ConfigToml {
             continue;
         }
         let text = installed(file, &bytes, &RegistrationOptions::default());
@@ -270,7 +270,7 @@ fn trust_goes_in_whatever_form_of_toml_it_is_written() {
     ] {
         let keys = ["K".to_owned()];
         let scope = RemovalScope { trust_keys: &keys, ..RemovalScope::default() };
-        let removed = remove(ConfigFile::ConfigToml, before.as_bytes(), &scope, &places());
+        let removed = remove(ConfigFormat::ConfigToml, before.as_bytes(), &scope, &places());
         let removed = removed.unwrap_or_else(|error| panic!("{error}: {before}"));
         assert_eq!(removed.text.unwrap_or_default(), after, "{before}");
     }
@@ -296,7 +296,7 @@ fn what_codex_restyled_comes_back_to_the_byte() {
     let mut restyled = 0;
     for (path, file, bytes) in corpus() {
         let text = installed(file, &bytes, &RegistrationOptions::default());
-        if file != ConfigFile::ConfigToml || text.contains("hooks = {") {
+        if file != ConfigFormat::ConfigToml || text.contains("hooks = {") {
             continue;
         }
         let remembered = record(file, &bytes, &text, None);
@@ -317,7 +317,7 @@ fn what_codex_restyled_comes_back_to_the_byte() {
 
 #[test]
 fn where_the_record_no_longer_fits_the_flag_that_we_added_goes_too() {
-    let file = ConfigFile::ConfigToml;
+    let file = ConfigFormat::ConfigToml;
     for bytes in [
         &b"a = 1\n"[..],
         b"[features]\nweb = true\n",

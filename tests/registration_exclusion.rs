@@ -1,11 +1,11 @@
 //! The variables that the model's commands are kept from seeing, in every form that TOML has for the list.
 
+use f5_guard::codex::layers::ConfigFormat;
 use f5_guard::registration::{
-    ConfigFile, EditRecord, KnownBinaries, RemovalScope, Wanted, hidden_names, hides, install, remove,
-    renew_record,
+    EditRecord, KnownBinaries, RemovalScope, Wanted, hidden_names, hides, install, remove, renew_record,
 };
 
-const FILE: ConfigFile = ConfigFile::ConfigToml;
+const FILE: ConfigFormat = ConfigFormat::ConfigToml;
 const BOTH: &str = r#""F5_GUARDRAILS_API_TOKEN", "F5_GLOBAL_API_TOKEN""#;
 
 fn hidden(text: &str) -> String {

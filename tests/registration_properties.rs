@@ -1,9 +1,10 @@
 //! Properties of installing and removing, over generated documents in every style that TOML and JSON have for hooks.
 
+use f5_guard::codex::layers::ConfigFormat;
 use f5_guard::event::Event;
 use f5_guard::registration::{
-    ConfigFile, EventGroups, KnownBinaries, Launcher, Owner, Python, Registration, RegistrationOptions,
-    RemovalScope, Wanted, hidden_names, install, registered, remove, renew_record,
+    EventGroups, KnownBinaries, Launcher, Owner, Python, Registration, RegistrationOptions, RemovalScope,
+    Wanted, hidden_names, install, registered, remove, renew_record,
 };
 use f5_guard::settings::Enforced;
 use proptest::prelude::*;
@@ -276,7 +277,7 @@ fn json(events: &[(&'static str, Vec<Group>)], spaces: &[&str]) -> String {
     out + &format!("{}}}{}}}{}", gap(), gap(), gap())
 }
 
-fn wanted(file: ConfigFile, mode: &str) -> Wanted {
+fn wanted(file: ConfigFormat, mode: &str) -> Wanted {
     let options = RegistrationOptions {
         matcher: None,
         enforced: Enforced { fail_mode: Some(mode.into()), ..Enforced::default() },
@@ -284,8 +285,8 @@ fn wanted(file: ConfigFile, mode: &str) -> Wanted {
     let launcher = Launcher::Unix { binary: NEW.into() };
     Wanted {
         registration: Some(Registration::new(&options, &launcher, None).unwrap()),
-        hooks_feature: file == ConfigFile::ConfigToml,
-        hidden: if file == ConfigFile::ConfigToml { hidden_names() } else { Vec::new() },
+        hooks_feature: file == ConfigFormat::ConfigToml,
+        hidden: if file == ConfigFormat::ConfigToml { hidden_names() } else { Vec::new() },
         ..Wanted::default()
     }
 }
@@ -301,7 +302,7 @@ fn hooks_of(events: &[EventGroups], kind: impl Fn(Owner) -> bool) -> Vec<(String
     hooks
 }
 
-fn check(file: ConfigFile, text: &str) -> Result<(), TestCaseError> {
+fn check(file: ConfigFormat, text: &str) -> Result<(), TestCaseError> {
     let places = places();
     let read = |text: &str| registered(file, text.as_bytes(), &places).unwrap();
     let foreign = |owner: Owner| !owner.is_replaced();
@@ -340,12 +341,12 @@ proptest! {
 
     #[test]
     fn generated_toml_comes_back_to_the_byte(config in config(false)) {
-        check(ConfigFile::ConfigToml, &toml(&config))?;
+        check(ConfigFormat::ConfigToml, &toml(&config))?;
     }
 
     #[test]
     fn generated_toml_with_hooks_of_ours_ends_with_one_each(config in config(true)) {
-        check(ConfigFile::ConfigToml, &toml(&config))?;
+        check(ConfigFormat::ConfigToml, &toml(&config))?;
     }
 
     #[test]
@@ -353,11 +354,11 @@ proptest! {
         events in events(false),
         spaces in prop::collection::vec(prop::sample::select(vec!["", " ", "\n", "\n  ", "\r\n\t", "\n    "]), 1..7),
     ) {
-        check(ConfigFile::HooksJson, &json(&events, &spaces))?;
+        check(ConfigFormat::HooksJson, &json(&events, &spaces))?;
     }
 
     #[test]
     fn generated_json_with_hooks_of_ours_ends_with_one_each(events in events(true)) {
-        check(ConfigFile::HooksJson, &json(&events, &["\n  ", " ", ""]))?;
+        check(ConfigFormat::HooksJson, &json(&events, &["\n  ", " ", ""]))?;
     }
 }

@@ -5,12 +5,13 @@ use std::ffi::OsString;
 use std::time::Duration;
 
 use f5_guard::cli::hook_line;
+use f5_guard::codex::layers::ConfigFormat;
 use f5_guard::event::Event;
 use f5_guard::hook::message::{Subject, words};
 use f5_guard::hook::{Action, Assessment, Policy, answer, decide, payload};
 use f5_guard::registration::{
-    ConfigFile, KnownBinaries, Launcher, Owner, Python, Registration, RegistrationOptions, RemovalScope,
-    Wanted, hook_call, install, owner_of, remove, renew_record,
+    KnownBinaries, Launcher, Owner, Python, Registration, RegistrationOptions, RemovalScope, Wanted,
+    hook_call, install, owner_of, remove, renew_record,
 };
 use f5_guard::scan::ScanReport;
 use f5_guard::scan::response::{self, Verdict};
@@ -32,10 +33,10 @@ pub fn all() -> Vec<Target> {
     vec![
         target("payload", samples(), payload),
         target("body", bodies(), body),
-        target("config-toml", documents("toml"), |input| document(ConfigFile::ConfigToml, input)),
-        target("hooks-json", documents("json"), |input| document(ConfigFile::HooksJson, input)),
+        target("config-toml", documents("toml"), |input| document(ConfigFormat::ConfigToml, input)),
+        target("hooks-json", documents("json"), |input| document(ConfigFormat::HooksJson, input)),
         target("requirements", documents("requirements"), |input| {
-            document(ConfigFile::RequirementsToml, input)
+            document(ConfigFormat::RequirementsToml, input)
         }),
         target("command-line", commands(), command),
     ]
@@ -196,10 +197,10 @@ fn places() -> KnownBinaries {
 }
 
 /// What is installed can be taken out again, to the byte; doing either twice changes nothing.
-fn document(file: ConfigFile, input: &[u8]) -> Result<bool, String> {
+fn document(file: ConfigFormat, input: &[u8]) -> Result<bool, String> {
     let launcher = Launcher::Unix { binary: BINARY.into() };
     let registration = Registration::new(&RegistrationOptions::default(), &launcher, None).ok();
-    let wanted = Wanted { registration, hooks_feature: file != ConfigFile::HooksJson, ..Wanted::default() };
+    let wanted = Wanted { registration, hooks_feature: file != ConfigFormat::HooksJson, ..Wanted::default() };
     let places = places();
     let Ok(installed) = install(file, Some(input), &wanted, &places) else { return Ok(false) };
     let text = installed.text.ok_or("a document became none")?;

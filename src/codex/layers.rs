@@ -14,9 +14,9 @@ use super::start;
 use crate::process::{self, End};
 use crate::system::{Env, System, non_empty};
 
-/// How a file says which hooks there are.
+/// How one of Codex's files says which hooks there are.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Syntax {
+pub enum ConfigFormat {
     /// `[hooks]` tables of a `config.toml`.
     ConfigToml,
     /// A `hooks.json`.
@@ -25,26 +25,23 @@ pub enum Syntax {
     RequirementsToml,
 }
 
-/// Who a layer belongs to.
+/// Whose files they are.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Owner {
-    /// The administrator; hooks need no trust (all but the requirements: measured, undocumented).
+pub enum Layer {
+    /// The administrator's; hooks need no trust (all but the requirements: measured, undocumented).
     System,
-    /// The user's Codex home.
+    /// Those of the user's Codex home.
     User,
-    /// A project; counts only when the user trusts the project.
+    /// A project's; they count only when the user trusts the project.
     Project,
 }
 
-/// A file that can hold hooks.
+/// A file of Codex's that can hold hooks. It need not exist.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct HookFile {
-    /// The file; it need not exist.
+pub struct ConfigFile {
     pub path: PathBuf,
-    /// How it is written.
-    pub syntax: Syntax,
-    /// Whose layer it is.
-    pub owner: Owner,
+    pub format: ConfigFormat,
+    pub layer: Layer,
 }
 
 /// The administrator's folder: `/etc/codex`, Windows `%ProgramData%\OpenAI\Codex`.
@@ -65,22 +62,23 @@ pub fn hook_files(
     env: Env<'_>,
     home: Option<&CodexHome>,
     project: Option<&Path>,
-) -> Vec<HookFile> {
+) -> Vec<ConfigFile> {
     let folder = system_folder(system, env);
-    let file = |path, syntax, owner| HookFile { path, syntax, owner };
-    let mut files = vec![file(folder.join("requirements.toml"), Syntax::RequirementsToml, Owner::System)];
+    let file = |path, format, layer| ConfigFile { path, format, layer };
+    let mut files =
+        vec![file(folder.join("requirements.toml"), ConfigFormat::RequirementsToml, Layer::System)];
     if system != System::Windows {
         // A leftover of Codex's past, still obeyed on Unix.
-        files.push(file(folder.join("managed_config.toml"), Syntax::ConfigToml, Owner::System));
+        files.push(file(folder.join("managed_config.toml"), ConfigFormat::ConfigToml, Layer::System));
     }
     let folders = [
-        project.map(|project| (project.join(".codex"), Owner::Project)),
-        home.map(|home| (home.path.clone(), Owner::User)),
-        Some((folder, Owner::System)),
+        project.map(|project| (project.join(".codex"), Layer::Project)),
+        home.map(|home| (home.path.clone(), Layer::User)),
+        Some((folder, Layer::System)),
     ];
     for (folder, owner) in folders.into_iter().flatten() {
-        files.push(file(folder.join("config.toml"), Syntax::ConfigToml, owner));
-        files.push(file(folder.join("hooks.json"), Syntax::HooksJson, owner));
+        files.push(file(folder.join("config.toml"), ConfigFormat::ConfigToml, owner));
+        files.push(file(folder.join("hooks.json"), ConfigFormat::HooksJson, owner));
     }
     files
 }

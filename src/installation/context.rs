@@ -6,12 +6,13 @@ use std::path::{Path, PathBuf};
 
 use super::goals::is_registered;
 use super::launch::LaunchError;
-use super::places::{self, ConfigPlace, FLEET_BINARIES, InstallDir, Layer, user_folder};
+use super::places::{self, FLEET_BINARIES, InstallDir, user_folder};
 use super::state::InstallState;
 use super::state_file::StateFile;
 use crate::access::Privilege;
 use crate::codex::home::{CodexHome, NoHome};
 use crate::codex::layers;
+use crate::codex::layers::{ConfigFile, Layer};
 use crate::file_edit::FileEditError;
 use crate::registration::{KnownBinaries, Python, document};
 use crate::system::Env;
@@ -105,7 +106,7 @@ impl InstallContext {
         &self,
         folder: &InstallDir,
         state: &InstallState,
-        files: &[ConfigPlace],
+        files: &[ConfigFile],
     ) -> Result<bool, FileEditError> {
         if !state.record.binaries.is_empty() {
             return Ok(true);
@@ -164,7 +165,7 @@ impl InstallContext {
         let [requirements, ..] = places::system_files(&self.system_folder);
         self.privilege.may_use(&requirements.path).ok()?;
         let bytes = std::fs::read(&requirements.path).ok()?;
-        let document = document(requirements.file, &bytes).ok()?;
+        let document = document(requirements.format, &bytes).ok()?;
         let key = match self.system {
             System::Windows => "windows_managed_dir",
             System::Unix | System::MacOs => "managed_dir",

@@ -5,26 +5,27 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use super::moved::{dry_run, moved_note};
-use super::places::{ConfigPlace, Layer};
 use super::state::InstallState;
 use super::state_file::Backup;
+use crate::codex::layers::ConfigFormat;
+use crate::codex::layers::{ConfigFile, Layer};
 use crate::file_edit::{FileEditError, NewFile, Snapshot};
 use crate::registration::{
-    ConfigFile, EditRecord, Installed, KnownBinaries, RemovalScope, Wanted, install, our_trust_keys,
-    renew_record, unified_diff,
+    EditRecord, Installed, KnownBinaries, RemovalScope, Wanted, install, our_trust_keys, renew_record,
+    unified_diff,
 };
 
 /// What one of Codex's files shall say.
 #[derive(Debug, Clone)]
 pub struct Goal {
-    pub place: ConfigPlace,
+    pub place: ConfigFile,
     pub wanted: Wanted,
 }
 
 /// An edit that is worked out and not yet made.
 #[derive(Debug)]
 pub struct Edit {
-    pub place: ConfigPlace,
+    pub place: ConfigFile,
     snapshot: Snapshot,
     pub installed: Installed,
     /// What will have to be remembered; `None` where nothing changes.
@@ -80,14 +81,14 @@ pub fn prepare(
     for goal in goals {
         let path = &goal.place.path;
         let snapshot = goal.place.read()?;
-        let installed = install(goal.place.file, snapshot.bytes(), &goal.wanted, places)
+        let installed = install(goal.place.format, snapshot.bytes(), &goal.wanted, places)
             .map_err(FileEditError::document(path))?;
         if installed.changed {
             snapshot.check_writable()?;
         }
         edits.push((goal, snapshot, installed));
     }
-    let contents: Vec<(&ConfigPlace, Option<&[u8]>)> =
+    let contents: Vec<(&ConfigFile, Option<&[u8]>)> =
         edits.iter().map(|(goal, snapshot, _)| (&goal.place, snapshot.bytes())).collect();
     let keys = state_keys(&contents, places);
     edits
@@ -97,7 +98,7 @@ pub fn prepare(
             let record = match (&installed.text, installed.changed) {
                 (Some(text), true) => {
                     let dirs = goal.wanted.managed_dirs;
-                    let keys = if place.file == ConfigFile::ConfigToml { &keys[..] } else { &[] };
+                    let keys = if place.format == ConfigFormat::ConfigToml { &keys[..] } else { &[] };
                     let scope = RemovalScope { trust_keys: keys, record: None, managed_dirs: dirs };
                     Some(renewed(&place, snapshot.bytes(), text, scope, state, places)?)
                 }
@@ -109,7 +110,7 @@ pub fn prepare(
 }
 
 fn renewed(
-    place: &ConfigPlace,
+    place: &ConfigFile,
     before: Option<&[u8]>,
     after: &str,
     scope: RemovalScope<'_>,
@@ -117,9 +118,9 @@ fn renewed(
     places: &KnownBinaries,
 ) -> Result<EditRecord, FileEditError> {
     let current = before.unwrap_or_default();
-    let record = state.edit_of(&place.path, place.file, current, &scope, places);
+    let record = state.edit_of(&place.path, place.format, current, &scope, places);
     let scope = RemovalScope { record, ..scope };
-    renew_record(place.file, before, after, &scope, places).map_err(FileEditError::document(&place.path))
+    renew_record(place.format, before, after, &scope, places).map_err(FileEditError::document(&place.path))
 }
 
 /// Remembers what an edit of trust in `config.toml` changed in our part: Codex's, which also restyles the file, or ours.
@@ -127,7 +128,7 @@ fn renewed(
 /// # Errors
 /// [`FileEditError`].
 pub fn remember_trust(
-    place: &ConfigPlace,
+    place: &ConfigFile,
     before: Option<&[u8]>,
     keys: &[String],
     state: &mut InstallState,
@@ -145,14 +146,14 @@ pub fn remember_trust(
 /// The keys under which Codex keeps the trust of our hooks in these files. Codex spells a file's path as `CODEX_HOME`
 /// does with links resolved, or as it stands below the user's folder; both are given.
 #[must_use]
-pub(super) fn state_keys(contents: &[(&ConfigPlace, Option<&[u8]>)], places: &KnownBinaries) -> Vec<String> {
+pub(super) fn state_keys(contents: &[(&ConfigFile, Option<&[u8]>)], places: &KnownBinaries) -> Vec<String> {
     let mut keys = Vec::new();
     for (place, bytes) in contents {
-        if place.file == ConfigFile::RequirementsToml {
+        if place.format == ConfigFormat::RequirementsToml {
             continue;
         }
         for source in source_spellings(&place.path) {
-            let found = our_trust_keys(place.file, bytes.unwrap_or_default(), &source, places);
+            let found = our_trust_keys(place.format, bytes.unwrap_or_default(), &source, places);
             keys.extend(found.unwrap_or_default());
         }
     }
@@ -163,7 +164,7 @@ pub(super) fn state_keys(contents: &[(&ConfigPlace, Option<&[u8]>)], places: &Kn
 
 /// [`state_keys`] of these files as they are now.
 #[must_use]
-pub fn state_keys_in(files: &[ConfigPlace], places: &KnownBinaries) -> Vec<String> {
+pub fn state_keys_in(files: &[ConfigFile], places: &KnownBinaries) -> Vec<String> {
     let contents: Vec<_> = files.iter().map(|file| (file, fs::read(&file.path).ok())).collect();
     let borrowed: Vec<_> = contents.iter().map(|(file, bytes)| (*file, bytes.as_deref())).collect();
     state_keys(&borrowed, places)
@@ -239,7 +240,7 @@ fn take_back(edits: &[Edit], stamp: &str) {
 
 /// Who may read a file of Codex's that we create.
 #[must_use]
-pub fn new_file(place: &ConfigPlace) -> NewFile {
+pub fn new_file(place: &ConfigFile) -> NewFile {
     match place.layer {
         Layer::User => NewFile::Private,
         Layer::Project | Layer::System => NewFile::Public,

@@ -3,12 +3,11 @@
 use serde_json::Value;
 
 use super::edits::Goal;
-use super::places::ConfigPlace;
+use crate::codex::layers::ConfigFile;
+use crate::codex::layers::ConfigFormat;
 use crate::event::Event;
 use crate::file_edit::FileEditError;
-use crate::registration::{
-    ConfigFile, KnownBinaries, ManagedDirs, Owner, Registration, Wanted, document, registered,
-};
+use crate::registration::{KnownBinaries, ManagedDirs, Owner, Registration, Wanted, document, registered};
 
 /// The two files that an ordinary folder can keep hooks in. Codex warns about a folder that uses both.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
@@ -25,7 +24,7 @@ pub enum Format {
 /// # Errors
 /// [`FileEditError`] for a file that can't be read.
 pub fn pair_goals(
-    [config, hooks]: [ConfigPlace; 2],
+    [config, hooks]: [ConfigFile; 2],
     registration: Option<&Registration>,
     format: Option<Format>,
     places: &KnownBinaries,
@@ -44,7 +43,7 @@ pub fn pair_goals(
 /// beside them.
 #[must_use]
 pub fn system_goals(
-    [requirements, config, hooks]: [ConfigPlace; 3],
+    [requirements, config, hooks]: [ConfigFile; 3],
     registration: &Registration,
     managed_dirs: ManagedDirs,
 ) -> Vec<Goal> {
@@ -75,7 +74,7 @@ fn choose(toml: &Found, json: &Found) -> Format {
 ///
 /// # Errors
 /// [`FileEditError`] for a file that can't be read.
-pub fn is_registered(files: &[ConfigPlace], places: &KnownBinaries) -> Result<bool, FileEditError> {
+pub fn is_registered(files: &[ConfigFile], places: &KnownBinaries) -> Result<bool, FileEditError> {
     for place in files {
         if Found::read(place, places)?.has(&[Owner::Ours]) {
             return Ok(true);
@@ -98,13 +97,13 @@ pub struct RegisteredCommand {
 /// # Errors
 /// [`FileEditError`] for a file that can't be read.
 pub fn our_commands(
-    files: &[ConfigPlace],
+    files: &[ConfigFile],
     places: &KnownBinaries,
 ) -> Result<Vec<RegisteredCommand>, FileEditError> {
     let mut commands = Vec::new();
     for place in files {
         let snapshot = place.read()?;
-        let events = registered(place.file, snapshot.bytes().unwrap_or_default(), places)
+        let events = registered(place.format, snapshot.bytes().unwrap_or_default(), places)
             .map_err(FileEditError::document(&place.path))?;
         for groups in &events {
             let Some(event) = Event::from_name(&groups.event) else { continue };
@@ -129,14 +128,14 @@ struct Found {
 }
 
 impl Found {
-    fn read(place: &ConfigPlace, places: &KnownBinaries) -> Result<Self, FileEditError> {
+    fn read(place: &ConfigFile, places: &KnownBinaries) -> Result<Self, FileEditError> {
         let snapshot = place.read()?;
         let bytes = snapshot.bytes().unwrap_or_default();
-        let events = registered(place.file, bytes, places).map_err(FileEditError::document(&place.path))?;
+        let events = registered(place.format, bytes, places).map_err(FileEditError::document(&place.path))?;
         let handlers = events.iter().flat_map(|event| &event.groups).flat_map(|group| &group.handlers);
         Ok(Self {
             owners: handlers.map(|handler| handler.owner).collect(),
-            feature_needs_change: place.file == ConfigFile::ConfigToml && feature_needs_change(bytes),
+            feature_needs_change: place.format == ConfigFormat::ConfigToml && feature_needs_change(bytes),
         })
     }
 
@@ -146,7 +145,7 @@ impl Found {
 }
 
 fn feature_needs_change(bytes: &[u8]) -> bool {
-    let document = document(ConfigFile::ConfigToml, bytes).unwrap_or_default();
+    let document = document(ConfigFormat::ConfigToml, bytes).unwrap_or_default();
     let features = document.get("features").unwrap_or(&Value::Null);
     features.get("hooks") == Some(&Value::Bool(false)) || features.get("codex_hooks").is_some()
 }

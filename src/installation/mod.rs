@@ -1,9 +1,9 @@
 //! Where an installation of f5-guard lives: its binary, Codex's files that register it, and what is remembered of the
 //! edits to them. Shared by `install`, `uninstall` and `doctor`.
 //!
-//! Places are computed from a [`System`](crate::system::System) and an environment that come in by parameter; nothing
-//! here edits Codex's files ([`crate::registration`] and [`crate::file_edit`] do) or talks to Codex
-//! ([`crate::codex`] does).
+//! Places are computed from a [`System`](crate::system::System) and an environment that come in by parameter. What an
+//! edit makes of a document is [`crate::registration`]'s knowledge, how a file is replaced [`crate::file_edit`]'s; nothing
+//! here talks to Codex ([`crate::codex`] does).
 
 mod context;
 mod edits;
@@ -24,8 +24,8 @@ pub use edits::{Edit, Goal, carry_out, new_file, prepare, remember_trust, source
 pub use goals::{Format, RegisteredCommand, is_registered, our_commands, pair_goals, system_goals};
 pub use launch::{LaunchError, launcher};
 pub use places::{
-    ConfigPlace, FLEET_BINARIES, InstallDir, Layer, PATIENCE, binary_name, default_managed_dir,
-    known_binaries, managed_folder, project_files, python_scripts, system_files, user_files, user_folder,
+    FLEET_BINARIES, InstallDir, PATIENCE, binary_name, default_managed_dir, known_binaries, managed_folder,
+    project_files, python_scripts, system_files, user_files, user_folder,
 };
 pub use protect::{ProtectError, protected_folder};
 pub use removal::{Cleared, Removal, carry_out_removal, forget_trust, prepare_removal};

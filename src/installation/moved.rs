@@ -1,16 +1,17 @@
 //! Other tools' hooks that an edit moves. Codex's key for the trust in a hook holds its position in the file: it skips a
 //! moved hook in silence, and only the user may trust it again.
 
-use super::places::ConfigPlace;
+use crate::codex::layers::ConfigFile;
+use crate::codex::layers::ConfigFormat;
 use crate::printable::printable;
-use crate::registration::{ConfigFile, NamedHook};
+use crate::registration::NamedHook;
 
 /// Hooks that are named; a file can hold any number.
 const MOST_NAMED: usize = 20;
 
 /// What to say about an edit that moves `hooks` in the file. Managed hooks need no trust.
-pub(super) fn moved_note(place: &ConfigPlace, hooks: &[NamedHook]) -> Option<String> {
-    if hooks.is_empty() || place.file == ConfigFile::RequirementsToml {
+pub(super) fn moved_note(place: &ConfigFile, hooks: &[NamedHook]) -> Option<String> {
+    if hooks.is_empty() || place.format == ConfigFormat::RequirementsToml {
         return None;
     }
     let named = hooks.iter().take(MOST_NAMED);

@@ -5,9 +5,10 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use crate::codex::home::CodexHome;
+use crate::codex::layers::{ConfigFile, ConfigFormat, Layer};
 use crate::event::Event;
 use crate::file_edit::{EditLock, FileEditError, Snapshot, check_own_folder};
-use crate::registration::{BINARY, ConfigFile, FOLDER, KnownBinaries, Python};
+use crate::registration::{BINARY, FOLDER, KnownBinaries, Python};
 use crate::system::Env;
 use crate::system::System;
 
@@ -104,66 +105,44 @@ pub fn managed_folder(system: System, managed_dir: &Path) -> InstallDir {
     InstallDir::new(managed_dir.to_path_buf(), system)
 }
 
-/// Whose files they are.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Layer {
-    User,
-    Project,
-    System,
-}
-
-/// A file of Codex's that an installation registers in, or cleans up.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct ConfigPlace {
-    pub path: PathBuf,
-    pub file: ConfigFile,
-    pub layer: Layer,
-    /// The folder that links must not lead out of: whoever wrote a repository made its links, too.
-    within: Option<PathBuf>,
-}
-
-impl ConfigPlace {
-    /// The file as it is now.
-    ///
-    /// # Errors
-    /// [`FileEditError`].
+impl ConfigFile {
+    /// The file as it is now. A project's links may lead anywhere in the project itself, but not in a repository around
+    /// it: that can be the user's whole home, as with dotfiles.
     pub fn read(&self) -> Result<Snapshot, FileEditError> {
-        match &self.within {
-            Some(folder) => Snapshot::read_within(&self.path, folder),
+        let project = self.path.ancestors().nth(2).filter(|_| self.layer == Layer::Project);
+        match project {
+            Some(project) => {
+                let within = project.canonicalize().unwrap_or_else(|_| project.to_owned());
+                Snapshot::read_within(&self.path, &within)
+            }
             None => Snapshot::read(&self.path),
         }
     }
 }
 
-fn pair(folder: &Path, layer: Layer) -> [ConfigPlace; 2] {
-    [("config.toml", ConfigFile::ConfigToml), ("hooks.json", ConfigFile::HooksJson)]
-        .map(|(name, file)| ConfigPlace { path: folder.join(name), file, layer, within: None })
+fn pair(folder: &Path, layer: Layer) -> [ConfigFile; 2] {
+    [("config.toml", ConfigFormat::ConfigToml), ("hooks.json", ConfigFormat::HooksJson)]
+        .map(|(name, format)| ConfigFile { path: folder.join(name), format, layer })
 }
 
 /// The user's two files: `config.toml`, `hooks.json`.
-#[must_use]
-pub fn user_files(home: &CodexHome) -> [ConfigPlace; 2] {
+pub fn user_files(home: &CodexHome) -> [ConfigFile; 2] {
     pair(&home.path, Layer::User)
 }
 
-/// A project's two files in its `.codex` folder. Links among them may lead anywhere in the project itself, but not in a
-/// repository around it: that can be the user's whole home, as with dotfiles.
-#[must_use]
-pub fn project_files(project: &Path) -> [ConfigPlace; 2] {
-    let within = project.canonicalize().unwrap_or_else(|_| project.to_owned());
+/// A project's two files in its `.codex` folder.
+pub fn project_files(project: &Path) -> [ConfigFile; 2] {
     pair(&project.join(".codex"), Layer::Project)
-        .map(|place| ConfigPlace { within: Some(within.clone()), ..place })
 }
 
 /// The administrator's files in `folder` (see [`crate::codex::layers::system_folder`]): `requirements.toml`, where
 /// hooks need no trust, then the ordinary pair.
 #[must_use]
-pub fn system_files(folder: &Path) -> [ConfigPlace; 3] {
-    let requirements = ConfigPlace {
+pub fn system_files(folder: &Path) -> [ConfigFile; 3] {
+    let requirements = ConfigFile {
         path: folder.join("requirements.toml"),
-        file: ConfigFile::RequirementsToml,
+        format: ConfigFormat::RequirementsToml,
         layer: Layer::System,
-        within: None,
     };
     let [config, hooks] = pair(folder, Layer::System);
     [requirements, config, hooks]

@@ -6,18 +6,19 @@ use std::path::PathBuf;
 
 use super::edits::{new_file, state_keys};
 use super::moved::{dry_run, moved_note};
-use super::places::ConfigPlace;
 use super::state::InstallState;
 use super::state_file::Backup;
+use crate::codex::layers::ConfigFile;
+use crate::codex::layers::ConfigFormat;
 use crate::file_edit::{FileEditError, Snapshot};
 use crate::registration::{
-    ConfigFile, KnownBinaries, ManagedDirs, RemovalScope, Removed, remove, unified_diff, without_trust,
+    KnownBinaries, ManagedDirs, RemovalScope, Removed, remove, unified_diff, without_trust,
 };
 
 /// A removal that is worked out and not yet made.
 #[derive(Debug)]
 pub struct Removal {
-    pub place: ConfigPlace,
+    pub place: ConfigFile,
     snapshot: Snapshot,
     pub removed: Removed,
 }
@@ -65,7 +66,7 @@ impl Removal {
 /// # Errors
 /// [`FileEditError`] for the first file that can't be edited.
 pub fn prepare_removal(
-    files: &[ConfigPlace],
+    files: &[ConfigFile],
     more_keys: &[String],
     managed_dirs: &ManagedDirs,
     state: &InstallState,
@@ -78,7 +79,7 @@ pub fn prepare_removal(
             found.push((place, snapshot));
         }
     }
-    let contents: Vec<(&ConfigPlace, Option<&[u8]>)> =
+    let contents: Vec<(&ConfigFile, Option<&[u8]>)> =
         found.iter().map(|(place, snapshot)| (*place, snapshot.bytes())).collect();
     let mut keys = state_keys(&contents, places);
     keys.extend_from_slice(more_keys);
@@ -86,17 +87,17 @@ pub fn prepare_removal(
     for (place, snapshot) in found {
         let current = snapshot.bytes().unwrap_or_default();
         let scope = RemovalScope {
-            trust_keys: if place.file == ConfigFile::ConfigToml { &keys } else { &[] },
+            trust_keys: if place.format == ConfigFormat::ConfigToml { &keys } else { &[] },
             record: None,
-            managed_dirs: match place.file {
-                ConfigFile::RequirementsToml => managed_dirs.clone(),
-                ConfigFile::ConfigToml | ConfigFile::HooksJson => ManagedDirs::default(),
+            managed_dirs: match place.format {
+                ConfigFormat::RequirementsToml => managed_dirs.clone(),
+                ConfigFormat::ConfigToml | ConfigFormat::HooksJson => ManagedDirs::default(),
             },
         };
-        let record = state.edit_of(&place.path, place.file, current, &scope, places);
+        let record = state.edit_of(&place.path, place.format, current, &scope, places);
         let scope = RemovalScope { record, ..scope };
         let removed =
-            remove(place.file, current, &scope, places).map_err(FileEditError::document(&place.path))?;
+            remove(place.format, current, &scope, places).map_err(FileEditError::document(&place.path))?;
         removals.push(Removal { place: place.clone(), snapshot, removed });
     }
     Ok(removals)
@@ -147,13 +148,13 @@ pub fn carry_out_removal(
 /// # Errors
 /// [`FileEditError`]; the file is as it was then.
 pub fn forget_trust(
-    config: &ConfigPlace,
+    config: &ConfigFile,
     keys: &[String],
     stamp: &str,
 ) -> Result<Option<Vec<u8>>, FileEditError> {
     let snapshot = Snapshot::read(&config.path)?;
     let Some(before) = snapshot.bytes() else { return Ok(None) };
-    let after = without_trust(config.file, before, keys).map_err(FileEditError::document(&config.path))?;
+    let after = without_trust(config.format, before, keys).map_err(FileEditError::document(&config.path))?;
     if after.as_bytes() == before {
         return Ok(None);
     }

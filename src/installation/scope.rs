@@ -1,6 +1,6 @@
 //! For whom f5-guard is installed.
 
-use super::places::Layer;
+use crate::codex::layers::Layer;
 use crate::system::System;
 
 /// Whose Codex runs the hooks.

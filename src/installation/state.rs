@@ -3,8 +3,9 @@
 use super::places::InstallDir;
 use super::stamp;
 use super::state_file::{Backup, FileRecord, StateFile, StateFileError};
+use crate::codex::layers::ConfigFormat;
 use crate::file_edit::{FileEditError, NewFile, keep_as_backup, write_own};
-use crate::registration::{ConfigFile, EditRecord, KnownBinaries, RemovalScope, remove};
+use crate::registration::{EditRecord, KnownBinaries, RemovalScope, remove};
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
@@ -99,7 +100,7 @@ impl InstallState {
     pub fn edit_of(
         &self,
         path: &Path,
-        file: ConfigFile,
+        file: ConfigFormat,
         current: &[u8],
         scope: &RemovalScope<'_>,
         places: &KnownBinaries,

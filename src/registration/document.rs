@@ -12,23 +12,13 @@ use super::record::EditRecord;
 use super::text::{apply, decode, split_bom};
 use super::trust::{moved, trust_keys};
 use super::{json, toml};
+use crate::codex::layers::ConfigFormat;
 use crate::secret::SECRET_VARIABLES;
 
 /// More changes than any document needs; a guard against never reaching the goal.
 const MOST_CHANGES: usize = 1_000;
 
-/// The files that Codex reads hooks from.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum ConfigFile {
-    /// `config.toml` of a user or a project.
-    ConfigToml,
-    /// `hooks.json` beside it.
-    HooksJson,
-    /// The administrator's `requirements.toml`.
-    RequirementsToml,
-}
-
-impl ConfigFile {
+impl ConfigFormat {
     fn is_json(self) -> bool {
         self == Self::HooksJson
     }
@@ -79,7 +69,7 @@ pub struct Installed {
 /// # Errors
 /// [`DocumentError`] where the document can't be read, or can't be edited with certainty.
 pub fn install(
-    file: ConfigFile,
+    file: ConfigFormat,
     current: Option<&[u8]>,
     wanted: &Wanted,
     places: &KnownBinaries,
@@ -100,7 +90,7 @@ pub fn install(
     let after_value = file.value(&text)?;
     let after_events = model::read(&after_value, places)?;
     let dirs =
-        Ignored { managed_dirs: file == ConfigFile::RequirementsToml, trust: &[], hidden: &wanted.hidden };
+        Ignored { managed_dirs: file == ConfigFormat::RequirementsToml, trust: &[], hidden: &wanted.hidden };
     if foreign_part(&before_value, places, &dirs) != foreign_part(&after_value, places, &dirs) {
         return Err(DocumentError::not_equivalent("it would have changed something that is not ours"));
     }
@@ -115,7 +105,7 @@ pub fn install(
 }
 
 fn reach(
-    file: ConfigFile,
+    file: ConfigFormat,
     before: &str,
     wanted: &Wanted,
     places: &KnownBinaries,
@@ -178,7 +168,7 @@ pub fn hidden_names() -> Vec<String> {
 ///
 /// # Errors
 /// As [`install`].
-pub fn hides(file: ConfigFile, current: &[u8]) -> Result<bool, DocumentError> {
+pub fn hides(file: ConfigFormat, current: &[u8]) -> Result<bool, DocumentError> {
     Ok(exclusion::change(&file.value(decode(current)?)?, &hidden_names())?.is_none())
 }
 
@@ -187,7 +177,7 @@ pub fn hides(file: ConfigFile, current: &[u8]) -> Result<bool, DocumentError> {
 /// # Errors
 /// As [`install`].
 pub fn remove(
-    file: ConfigFile,
+    file: ConfigFormat,
     current: &[u8],
     scope: &RemovalScope<'_>,
     places: &KnownBinaries,
@@ -221,7 +211,7 @@ pub fn remove(
 /// # Errors
 /// As [`install`].
 pub fn renew_record(
-    file: ConfigFile,
+    file: ConfigFormat,
     before: Option<&[u8]>,
     after: &str,
     scope: &RemovalScope<'_>,
@@ -237,7 +227,7 @@ pub fn renew_record(
     let mut record = EditRecord::between(base.as_deref(), after);
     let has_feature = |text: &str| Ok(file.value(text)?.pointer("/features/hooks").is_some());
     record.added_feature = has_feature(after)? && !has_feature(base.as_deref().unwrap_or(""))?;
-    if file == ConfigFile::ConfigToml {
+    if file == ConfigFormat::ConfigToml {
         let base = file.value(base.as_deref().unwrap_or(""))?;
         record.added_exclusion = exclusion::added(&base, &file.value(after)?, &hidden_names());
     }
@@ -245,7 +235,7 @@ pub fn renew_record(
 }
 
 fn is_free_of_ours(
-    file: ConfigFile,
+    file: ConfigFormat,
     text: &[u8],
     scope: &RemovalScope<'_>,
     places: &KnownBinaries,
@@ -258,7 +248,7 @@ fn is_free_of_ours(
 /// Takes the record back, if that does nothing but take our part out. The record may know of the trust that Codex
 /// wrote, or not: the user can have trusted the hooks later, in Codex.
 fn restore(
-    file: ConfigFile,
+    file: ConfigFormat,
     text: &str,
     value: &Value,
     record: &EditRecord,
@@ -276,7 +266,7 @@ fn restore(
 ///
 /// # Errors
 /// As [`install`].
-pub fn without_trust(file: ConfigFile, current: &[u8], keys: &[String]) -> Result<String, DocumentError> {
+pub fn without_trust(file: ConfigFormat, current: &[u8], keys: &[String]) -> Result<String, DocumentError> {
     let mut text = decode(current)?.to_owned();
     while let Some(change) = trust_removal(&file.value(&text)?, keys) {
         text = file.carry_out(&text, &change)?;
@@ -285,7 +275,7 @@ pub fn without_trust(file: ConfigFile, current: &[u8], keys: &[String]) -> Resul
 }
 
 fn is_removal(
-    file: ConfigFile,
+    file: ConfigFormat,
     current: &Value,
     undone: &str,
     scope: &RemovalScope<'_>,
@@ -302,7 +292,7 @@ fn is_removal(
 
 /// Takes exactly our hooks and their trust out.
 fn take_out(
-    file: ConfigFile,
+    file: ConfigFormat,
     text: &str,
     scope: &RemovalScope<'_>,
     places: &KnownBinaries,
@@ -416,7 +406,7 @@ impl OwnOnly<'_> {
 /// # Errors
 /// As [`install`].
 pub fn our_trust_keys(
-    file: ConfigFile,
+    file: ConfigFormat,
     current: &[u8],
     source_path: &str,
     places: &KnownBinaries,
@@ -428,7 +418,7 @@ pub fn our_trust_keys(
 /// says nothing.
 #[must_use]
 pub fn trusts_any(config_toml: &[u8], keys: &[String]) -> bool {
-    let value = decode(config_toml).ok().and_then(|text| ConfigFile::ConfigToml.value(text).ok());
+    let value = decode(config_toml).ok().and_then(|text| ConfigFormat::ConfigToml.value(text).ok());
     value.is_some_and(|value| present_trust(&value, keys).next().is_some())
 }
 
@@ -437,7 +427,7 @@ pub fn trusts_any(config_toml: &[u8], keys: &[String]) -> bool {
 /// # Errors
 /// As [`install`].
 pub fn registered(
-    file: ConfigFile,
+    file: ConfigFormat,
     current: &[u8],
     places: &KnownBinaries,
 ) -> Result<Vec<EventGroups>, DocumentError> {
@@ -448,7 +438,7 @@ pub fn registered(
 ///
 /// # Errors
 /// As [`install`].
-pub fn document(file: ConfigFile, current: &[u8]) -> Result<Value, DocumentError> {
+pub fn document(file: ConfigFormat, current: &[u8]) -> Result<Value, DocumentError> {
     file.value(decode(current)?)
 }
 
@@ -457,7 +447,7 @@ pub fn document(file: ConfigFile, current: &[u8]) -> Result<Value, DocumentError
 /// # Errors
 /// As [`install`].
 pub fn has_foreign_hooks(
-    file: ConfigFile,
+    file: ConfigFormat,
     current: &[u8],
     places: &KnownBinaries,
 ) -> Result<bool, DocumentError> {

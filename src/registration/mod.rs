@@ -33,8 +33,8 @@ pub use command::{Argument, CommandError, Launcher};
 pub use definition::{HookDefinition, MATCH_ALL_TOOLS, Registration, RegistrationOptions};
 pub use diff::unified_diff;
 pub use document::{
-    ConfigFile, Installed, NamedHook, RemovalScope, Removed, document, has_foreign_hooks, hidden_names,
-    hides, install, our_trust_keys, registered, remove, renew_record, trusts_any, without_trust,
+    Installed, NamedHook, RemovalScope, Removed, document, has_foreign_hooks, hidden_names, hides, install,
+    our_trust_keys, registered, remove, renew_record, trusts_any, without_trust,
 };
 pub use error::DocumentError;
 pub use model::{EventGroups, Group, Handler};

@@ -4,10 +4,11 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 
 use super::definition::Registration;
-use super::document::{ConfigFile, install};
+use super::document::install;
 use super::error::DocumentError;
 use super::owner::KnownBinaries;
 use super::plan::{ManagedDirs, Wanted};
+use crate::codex::layers::ConfigFormat;
 
 /// What `--print` can be asked for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
@@ -30,14 +31,14 @@ pub fn render(
     managed_dirs: &ManagedDirs,
 ) -> Result<String, DocumentError> {
     let file = match format {
-        PrintFormat::ConfigToml => ConfigFile::ConfigToml,
-        PrintFormat::HooksJson => ConfigFile::HooksJson,
-        PrintFormat::RequirementsToml | PrintFormat::MdmBase64 => ConfigFile::RequirementsToml,
+        PrintFormat::ConfigToml => ConfigFormat::ConfigToml,
+        PrintFormat::HooksJson => ConfigFormat::HooksJson,
+        PrintFormat::RequirementsToml | PrintFormat::MdmBase64 => ConfigFormat::RequirementsToml,
     };
-    let managed = file == ConfigFile::RequirementsToml;
+    let managed = file == ConfigFormat::RequirementsToml;
     let wanted = Wanted {
         registration: Some(registration.clone()),
-        hooks_feature: file != ConfigFile::HooksJson,
+        hooks_feature: file != ConfigFormat::HooksJson,
         managed_dirs: if managed { managed_dirs.clone() } else { ManagedDirs::default() },
         ..Wanted::default()
     };

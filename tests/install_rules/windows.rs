@@ -7,8 +7,9 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
+use f5_guard::codex::layers::ConfigFormat;
 use f5_guard::event::Event;
-use f5_guard::registration::{ConfigFile, KnownBinaries, registered};
+use f5_guard::registration::{KnownBinaries, registered};
 use f5_stand_in::f5::{F5, TOKEN, Verdict};
 use serde_json::{Value, json};
 
@@ -20,7 +21,7 @@ use super::shells;
 /// What `install` registered for the event: the line, word by word as PowerShell reads it.
 fn command(home: &Home, event: Event) -> (String, Vec<String>) {
     let bytes = fs::read(home.codex().join("config.toml")).unwrap();
-    let events = registered(ConfigFile::ConfigToml, &bytes, &KnownBinaries::default()).unwrap();
+    let events = registered(ConfigFormat::ConfigToml, &bytes, &KnownBinaries::default()).unwrap();
     let groups =
         events.into_iter().filter(|found| found.event == event.name()).flat_map(|found| found.groups);
     let mut handlers = groups.flat_map(|group| group.handlers);

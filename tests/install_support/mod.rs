@@ -9,14 +9,15 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::OnceLock;
 
-use f5_guard::registration::{ConfigFile, KnownBinaries, Python};
+use f5_guard::codex::layers::ConfigFormat;
+use f5_guard::registration::{KnownBinaries, Python};
 use tempfile::TempDir;
 
 /// The configuration files of `fixtures/configs` that a user's folder can hold.
-pub fn corpus() -> Vec<(PathBuf, ConfigFile, Vec<u8>)> {
+pub fn corpus() -> Vec<(PathBuf, ConfigFormat, Vec<u8>)> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/configs");
     let mut found = Vec::new();
-    for (folder, file) in [("toml", ConfigFile::ConfigToml), ("json", ConfigFile::HooksJson)] {
+    for (folder, file) in [("toml", ConfigFormat::ConfigToml), ("json", ConfigFormat::HooksJson)] {
         for entry in fs::read_dir(root.join(folder)).unwrap() {
             let path = entry.unwrap().path();
             let bytes = fs::read(&path).unwrap();

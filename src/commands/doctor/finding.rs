@@ -56,7 +56,7 @@ finding_ids! {
     CodexHome => "codex-home",
     AsRoot => "as-root",
     ConfigRefused => "config-refused",
-    ConfigFile => "config-file",
+    ConfigFormat => "config-file",
     HooksOff => "hooks-off",
     ManagedOnly => "managed-only",
     CodexWarning => "codex-warning",

@@ -6,6 +6,8 @@ use std::time::Duration;
 
 use super::codex::CODEX_TIME;
 use crate::codex::app_server::{AppServer, AppServerError};
+use crate::codex::layers::ConfigFile;
+use crate::codex::layers::Layer;
 use crate::codex::layers::{self, HooksFeature, OnlyManaged};
 use crate::codex::listing::{EventName, FolderHooks, HookListing, Waiting};
 use crate::codex::locate::Codex;
@@ -13,8 +15,8 @@ use crate::codex::trust::{self, HookStatus, Review, SwitchedOff};
 use crate::event::Event;
 use crate::installation::PATIENCE;
 use crate::installation::{
-    ConfigPlace, InstallContext, InstallDir, InstallState, Layer, new_file, remember_trust, source_spellings,
-    state_keys_in, user_files,
+    InstallContext, InstallDir, InstallState, new_file, remember_trust, source_spellings, state_keys_in,
+    user_files,
 };
 use crate::registration::{HookDefinition, KnownBinaries, Owner, Registration, owner_of};
 use crate::system::System;
@@ -63,7 +65,7 @@ pub struct TrustPrompt<'a> {
     /// The folder whose sessions count.
     pub cwd: &'a Path,
     /// The files that were registered in.
-    pub files: &'a [ConfigPlace],
+    pub files: &'a [ConfigFile],
     pub places: &'a KnownBinaries,
     /// What was written there: exactly this is trusted, and nothing that only looks like it.
     pub registration: &'a Registration,

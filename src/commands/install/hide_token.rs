@@ -6,9 +6,10 @@ use std::io::{self, IsTerminal};
 use super::says_yes;
 use super::scopes::Plan;
 use crate::cli::InstallArgs;
+use crate::codex::layers::ConfigFormat;
 use crate::file_edit::Snapshot;
 use crate::installation::Scope;
-use crate::registration::{ConfigFile, hidden_names, hides};
+use crate::registration::{hidden_names, hides};
 use crate::secret::SECRET_VARIABLES;
 use crate::system::Env;
 
@@ -56,5 +57,5 @@ fn is_hidden(plan: &Plan<'_>) -> bool {
     let snapshot = Snapshot::read(&plan.context.home.config_toml());
     let bytes = snapshot.ok().and_then(|snapshot| snapshot.bytes().map(<[u8]>::to_vec)).unwrap_or_default();
     // A file that can't be read is refused by the installation itself.
-    hides(ConfigFile::ConfigToml, &bytes).unwrap_or(true)
+    hides(ConfigFormat::ConfigToml, &bytes).unwrap_or(true)
 }

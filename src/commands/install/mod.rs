@@ -31,11 +31,12 @@ use summary::{FirstScan, Report};
 use self::codex::{CODEX_TIME, find_codex};
 use crate::cli::{InstallArgs, LoginArgs, TokenService};
 use crate::codex::home::{CodexHome, Origin};
+use crate::codex::layers::ConfigFile;
 use crate::codex::listing::HookListing;
 use crate::codex::locate::{self, Codex, LocateError};
 use crate::file_edit::{install_binary, keep_as_backup, running_program, temporary_folder};
 use crate::installation::{
-    ConfigPlace, Edit, InstallContext, InstallState, PATIENCE, Scope, carry_out, managed_folder, prepare,
+    Edit, InstallContext, InstallState, PATIENCE, Scope, carry_out, managed_folder, prepare,
     protected_folder, python_scripts, stamp, state_keys_in,
 };
 use crate::printable::printable;
@@ -264,7 +265,7 @@ fn changes_what_was_trusted(plan: &Plan<'_>, edits: &[Edit]) -> bool {
     if plan.scope == Scope::System {
         return false;
     }
-    let changed: Vec<ConfigPlace> =
+    let changed: Vec<ConfigFile> =
         edits.iter().filter(|edit| edit.changes()).map(|edit| edit.place.clone()).collect();
     let config = std::fs::read(plan.context.home.config_toml()).unwrap_or_default();
     trusts_any(&config, &state_keys_in(&changed, &plan.places))

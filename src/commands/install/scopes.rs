@@ -6,11 +6,12 @@ use super::summary::Report;
 use super::target::{self, needs_administrator, project_folder};
 use super::{InstallError, print};
 use crate::cli::InstallArgs;
+use crate::codex::layers::ConfigFile;
+use crate::codex::layers::Layer;
 use crate::file_edit::{FileEditError, NewFile};
 use crate::installation::{
-    ConfigPlace, Format, Goal, InstallContext, InstallDir, Layer, Privilege, RegisteredCommand, Scope,
-    is_registered, launcher, managed_folder, our_commands, pair_goals, plain, project_files, system_files,
-    system_goals, user_files,
+    Format, Goal, InstallContext, InstallDir, Privilege, RegisteredCommand, Scope, is_registered, launcher,
+    managed_folder, our_commands, pair_goals, plain, project_files, system_files, system_goals, user_files,
 };
 use crate::printable::printable;
 use crate::registration::{
@@ -25,7 +26,7 @@ pub struct Plan<'a> {
     /// Where what is remembered lies, and the binary except for a project's.
     pub folder: InstallDir,
     /// The files of Codex's that are edited.
-    pub files: Vec<ConfigPlace>,
+    pub files: Vec<ConfigFile>,
     pub places: KnownBinaries,
     /// The folder whose Codex sessions the question of trust is about.
     pub cwd: PathBuf,
@@ -246,7 +247,7 @@ pub fn registered_commands(
     let managed = context.installed_managed_dir().map(|dir| managed_folder(context.system, &dir));
     let scope = target::scope(&args.target, context.system)?;
     let places = context.known_binaries(scope.layer(), managed.as_ref());
-    let files: Vec<ConfigPlace> = match scope {
+    let files: Vec<ConfigFile> = match scope {
         Scope::User => user_files(&context.home).into(),
         Scope::Project => project_files(&project_folder(args.target.dir.as_deref())?).into(),
         Scope::System => system_files(&context.system_folder).into(),
@@ -259,7 +260,7 @@ fn managed_registration(context: &InstallContext) -> Option<PathBuf> {
     let managed = context.installed_managed_dir().map(|dir| managed_folder(context.system, &dir));
     let places = &context.known_binaries(Layer::System, managed.as_ref());
     // What can't be read says nothing; it is not ours to complain about here.
-    let registers = |place: &ConfigPlace| is_registered(std::slice::from_ref(place), places).unwrap_or(false);
+    let registers = |place: &ConfigFile| is_registered(std::slice::from_ref(place), places).unwrap_or(false);
     system_files(&context.system_folder).into_iter().find(registers).map(|place| place.path)
 }
 

@@ -5,8 +5,9 @@ use std::path::{Path, PathBuf};
 use crate::access::Changeable;
 use crate::cli::Target;
 use crate::codex::home::CodexHome;
+use crate::codex::layers::ConfigFile;
 use crate::installation::{
-    ConfigPlace, InstallContext, InstallDir, Privilege, Scope, project_files, system_files, user_files,
+    InstallContext, InstallDir, Privilege, Scope, project_files, system_files, user_files,
 };
 use crate::system::System;
 
@@ -91,10 +92,10 @@ pub fn places(
     context: &InstallContext,
     target: &Target,
     managed: &InstallDir,
-) -> Result<(Vec<ConfigPlace>, InstallDir), TargetError> {
+) -> Result<(Vec<ConfigFile>, InstallDir), TargetError> {
     let user = context.user_folder();
     let mut project = None;
-    let (files, folder): (Vec<ConfigPlace>, InstallDir) = match scope {
+    let (files, folder): (Vec<ConfigFile>, InstallDir) = match scope {
         Scope::User => (user_files(&context.home).into(), user),
         Scope::Project => {
             let folder = project.insert(project_folder(target.dir.as_deref())?);

@@ -3,9 +3,8 @@
 
 use crate::access::Privilege;
 use crate::cli::TokenService;
-use crate::installation::{
-    ConfigPlace, InstallContext, managed_folder, our_commands, system_files, user_files,
-};
+use crate::codex::layers::ConfigFile;
+use crate::installation::{InstallContext, managed_folder, our_commands, system_files, user_files};
 use crate::printable::printable;
 use crate::registration::hook_call;
 use crate::settings::{BaseUrl, Enforced, PlainHttp, Settings, Source};
@@ -109,7 +108,7 @@ fn registered(env: Env<'_>) -> Option<(Enforced, String)> {
     let context = InstallContext::of_this_process(env).ok()?;
     let managed = context.installed_managed_dir().map(|dir| managed_folder(context.system, &dir));
     let system = system_files(&context.system_folder).into_iter();
-    let files: Vec<ConfigPlace> = system.chain(user_files(&context.home)).collect();
+    let files: Vec<ConfigFile> = system.chain(user_files(&context.home)).collect();
     files.iter().find_map(|file| {
         Privilege::among_users().may_use(&file.path).ok()?;
         let places = context.known_binaries(file.layer, managed.as_ref());

@@ -10,12 +10,12 @@ use super::hooks::Registered;
 use super::left_out::LeftOut;
 use super::runner::{Known, Runs};
 use crate::codex::home::CodexHome;
-use crate::codex::layers::{self, HookFile, Owner, Syntax};
+use crate::codex::layers::{self, ConfigFile, ConfigFormat, Layer as FileLayer};
 use crate::codex::listing::EventName;
 use crate::commands::doctor::facts::{FileContent, FileFacts, Layer};
 use crate::commands::doctor::sanitizer::Sanitizer;
 use crate::event::Event;
-use crate::registration::{ConfigFile, Handler, KnownBinaries, document, registered};
+use crate::registration::{Handler, KnownBinaries, document, registered};
 use crate::system::Env;
 use crate::system::System;
 
@@ -53,7 +53,7 @@ pub fn read(
 }
 
 impl Files {
-    fn add_all(&mut self, candidates: Vec<HookFile>, known: &Known, sanitizer: &Sanitizer) {
+    fn add_all(&mut self, candidates: Vec<ConfigFile>, known: &Known, sanitizer: &Sanitizer) {
         for file in candidates {
             if !self.facts.iter().any(|found| found.path == file.path) {
                 self.add(file, known, sanitizer);
@@ -61,11 +61,11 @@ impl Files {
         }
     }
 
-    fn add(&mut self, file: HookFile, known: &Known, sanitizer: &Sanitizer) {
-        let layer = match file.owner {
-            Owner::System => Layer::Administrator("system".to_owned()),
-            Owner::User => Layer::User,
-            Owner::Project => Layer::Project,
+    fn add(&mut self, file: ConfigFile, known: &Known, sanitizer: &Sanitizer) {
+        let layer = match file.layer {
+            FileLayer::System => Layer::Administrator("system".to_owned()),
+            FileLayer::User => Layer::User,
+            FileLayer::Project => Layer::Project,
         };
         let content = match bounded(&file.path) {
             Ok(Some(bytes)) => {
@@ -79,18 +79,13 @@ impl Files {
 
     fn parse(
         &mut self,
-        file: &HookFile,
+        file: &ConfigFile,
         layer: &Layer,
         bytes: &[u8],
         known: &Known,
         sanitizer: &Sanitizer,
     ) -> Result<FileContent, String> {
-        let kind = match file.syntax {
-            Syntax::ConfigToml => ConfigFile::ConfigToml,
-            Syntax::HooksJson => ConfigFile::HooksJson,
-            Syntax::RequirementsToml => ConfigFile::RequirementsToml,
-        };
-        let events = registered(kind, bytes, &KnownBinaries::default())
+        let events = registered(file.format, bytes, &KnownBinaries::default())
             .map_err(|error| sanitizer.parser_message(&error.to_string()))?;
         let hooks = events.iter().flat_map(|event| &event.groups).map(|group| group.handlers.len()).sum();
         let mut ours = Vec::new();
@@ -119,8 +114,8 @@ impl Files {
                 }
             }
         }
-        let switched_off = match document(kind, bytes) {
-            Ok(document) if kind != ConfigFile::HooksJson => switched_off(&document),
+        let switched_off = match document(file.format, bytes) {
+            Ok(document) if file.format != ConfigFormat::HooksJson => switched_off(&document),
             _ => Vec::new(),
         };
         Ok(FileContent::Read { hooks, switched_off, ours })

@@ -35,8 +35,8 @@ impl Known {
         let managed = managed.map(|dir| installation::managed_folder(context.system, &dir));
         let places = |layer| context.known_binaries(layer, managed.as_ref());
         Self {
-            user: home.map(|_| places(installation::Layer::User)).unwrap_or_default(),
-            administrator: places(installation::Layer::System),
+            user: home.map(|_| places(crate::codex::layers::Layer::User)).unwrap_or_default(),
+            administrator: places(crate::codex::layers::Layer::System),
             none: KnownBinaries::default(),
         }
     }

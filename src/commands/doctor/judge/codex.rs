@@ -70,7 +70,7 @@ pub(super) fn judge(facts: &Facts, findings: &mut Vec<Finding>) {
             );
         }
         Some(ConfigVerdict::CannotTell { reason }) => add(
-            FindingId::ConfigFile,
+            FindingId::ConfigFormat,
             Severity::Note,
             format!("Whether Codex accepts its configuration could not be asked: {reason}"),
             "Start `codex` and look for a message about its configuration.",
@@ -128,7 +128,7 @@ fn listing(facts: &Facts, findings: &mut Vec<Finding>) {
     for file in &facts.files {
         if let FileContent::Unusable(why) = &file.content {
             findings.push(Finding::new(
-                FindingId::ConfigFile,
+                FindingId::ConfigFormat,
                 Severity::Warning,
                 format!("{} could not be read here: {why}", file.path.display()),
                 "Correct the file, or its permissions; what it registers was left out of this report.",

@@ -207,10 +207,10 @@ const CASES: &[Case] = {
         }),
         // What Codex says of its files is not what it does.
         (ConfigRefused, Warning, Protected, |f| listing(f).errors.push("/c:1:1".into())),
-        (ConfigFile, Note, Protected, |f| {
+        (ConfigFormat, Note, Protected, |f| {
             f.codex.config = Some(ConfigVerdict::CannotTell { reason: "too old".into() });
         }),
-        (ConfigFile, Warning, Protected, |f| {
+        (ConfigFormat, Warning, Protected, |f| {
             f.files.push(FileFacts {
                 path: "/x".into(),
                 layer: Layer::Project,

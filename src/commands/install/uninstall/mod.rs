@@ -17,9 +17,10 @@ use user::remove_user;
 
 use super::target::{self, needs_administrator, project_folder};
 use crate::cli::UninstallArgs;
+use crate::codex::layers::ConfigFile;
 use crate::file_edit::NewFile;
 use crate::installation::{
-    ConfigPlace, InstallContext, InstallDir, InstallState, Removal, Scope, managed_folder, prepare_removal,
+    InstallContext, InstallDir, InstallState, Removal, Scope, managed_folder, prepare_removal,
 };
 use crate::registration::KnownBinaries;
 use crate::stdio::{say, say_error};
@@ -92,7 +93,7 @@ fn text(outcome: &Outcome, scope: Scope) -> String {
 fn dry_run(
     scope: Scope,
     context: &InstallContext,
-    files: &[ConfigPlace],
+    files: &[ConfigFile],
     folder: &InstallDir,
     managed: &InstallDir,
     places: &KnownBinaries,

@@ -4,11 +4,13 @@ use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
 use super::removal::{Outcome, finish_folder, remove_files};
+use crate::codex::layers::ConfigFile;
+use crate::codex::layers::Layer;
 use crate::file_edit::{FileEditError, NewFile};
 use crate::installation::PATIENCE;
 use crate::installation::{
-    ConfigPlace, InstallContext, InstallState, Layer, Removal, forget_trust, is_registered, prepare_removal,
-    project_files, remember_trust, stamp, state_keys_in, user_files,
+    InstallContext, InstallState, Removal, forget_trust, is_registered, prepare_removal, project_files,
+    remember_trust, stamp, state_keys_in, user_files,
 };
 use crate::registration::{KnownBinaries, ManagedDirs};
 
@@ -57,7 +59,7 @@ pub fn remove_project(
 fn forget_project_trust(
     context: &InstallContext,
     places: &KnownBinaries,
-    files: &[ConfigPlace],
+    files: &[ConfigFile],
     state: &mut InstallState,
     outcome: &mut Outcome,
 ) -> Result<(), FileEditError> {
