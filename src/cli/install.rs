@@ -50,6 +50,12 @@ pub struct InstallArgs {
     /// Don't try a scan at the end
     #[arg(long)]
     pub skip_smoketest: bool,
+    /// Exit with 1 unless the last lines say PROTECTED
+    #[arg(long)]
+    pub require_protected: bool,
+    /// Stop Codex's server in the background without asking: its sessions end, and later ones get these hooks
+    #[arg(long)]
+    pub restart_codex: bool,
     /// With `--scope user`: register although the machine has managed hooks. Everything is scanned twice then
     #[arg(long)]
     pub also_user: bool,

@@ -175,7 +175,8 @@ given with another value. Of a repository's registration it keeps that only
 where you agree, on the terminal or with --keep-options.
 
 Exit code: 0 registered (the last lines say whether you are protected),
-1 nothing was registered.";
+1 nothing was registered; with --require-protected also 1 where they don't say
+PROTECTED.";
 
 const DOCTOR_HELP: &str = "\
 Run it in the folder and with the environment that Codex is started in. It

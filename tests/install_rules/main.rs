@@ -30,7 +30,7 @@ fn with(arguments: &[&'static str]) -> Vec<&'static str> {
 fn without_a_codex_that_can_be_asked_it_succeeds_and_says_what_to_do() {
     let home = Home::new();
     let said = home.run(&INSTALL).succeeds("install");
-    assert!(said.contains("\nNOT ACTIVE YET: do this\n") && said.contains("/hooks"), "{said}");
+    assert!(said.contains("\nREGISTERED, NOT PROVEN: do this\n") && said.contains("/hooks"), "{said}");
     assert!(!said.contains("PROTECTED"), "{said}");
     assert_eq!(fs::read(home.binary()).unwrap(), fs::read(program()).unwrap());
 }

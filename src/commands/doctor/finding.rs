@@ -271,6 +271,14 @@ impl Report {
         };
         Self { verdict, state, findings }
     }
+
+    /// Whether something is found from which the rest follows.
+    #[must_use]
+    pub fn has_root_cause(&self) -> bool {
+        self.findings
+            .iter()
+            .any(|finding| finding.id.is_root_cause() && finding.severity >= Severity::Unknown)
+    }
 }
 
 impl FindingId {

@@ -19,17 +19,17 @@ use std::time::Instant;
 use self::left_out::LeftOut;
 use self::runner::Known;
 use crate::access::writers;
-use crate::cli::DoctorArgs;
 use crate::codex::home::CodexHome;
 use crate::commands::doctor::facts::Facts;
 use crate::commands::doctor::facts::{
-    BinaryFacts, DesktopToken, Difference, HookFacts, Layer, LookalikeFacts, Runner, SettingRow, ThisProgram,
-    WritableFacts,
+    BinaryFacts, DesktopToken, Difference, HookFacts, Layer, LookalikeFacts, Runner, ServiceFacts,
+    SettingRow, ThisProgram, WritableFacts,
 };
 use crate::commands::doctor::finding::Severity;
 use crate::commands::doctor::judge::settings as judge;
 use crate::commands::doctor::proof::{self, DotEnv, Experiment, Proof};
 use crate::commands::doctor::sanitizer::Sanitizer;
+use crate::proof::Greeting;
 use crate::secret::Secret;
 use crate::settings::{Settings, Source};
 use crate::system::Env;
@@ -43,10 +43,22 @@ fn tokens(env: Env<'_>) -> impl Iterator<Item = Secret> {
     TOKENS.iter().filter_map(move |name| env(name)).map(|token| Secret::new(token.to_string_lossy().trim()))
 }
 
+/// What is to be examined, and how.
+#[derive(Debug, Clone, Default)]
+pub struct Question {
+    /// The Codex to ask, instead of the one that is found.
+    pub codex: Option<PathBuf>,
+    /// The folder of the session, instead of the current one.
+    pub folder: Option<PathBuf>,
+    pub offline: bool,
+    pub no_proof: bool,
+}
+
 /// `progress` is told what is waited for.
-pub fn gather(args: &DoctorArgs, env: Env<'_>, progress: &dyn Fn(&str)) -> Facts {
+pub fn gather(question: &Question, env: Env<'_>, progress: &dyn Fn(&str)) -> Facts {
     let mut left_out = LeftOut::new();
-    let folder = left_out.folder(std::env::current_dir().unwrap_or_else(|_| PathBuf::from(".")));
+    let folder = question.folder.clone().or_else(|| std::env::current_dir().ok());
+    let folder = left_out.folder(folder.unwrap_or_else(|| PathBuf::from(".")));
     let home = CodexHome::find(System::this(), env).map_err(|error| error.to_string());
     let home = left_out.home(home);
     let first = Settings::read(&crate::settings::Enforced::default(), env);
@@ -58,7 +70,7 @@ pub fn gather(args: &DoctorArgs, env: Env<'_>, progress: &dyn Fn(&str)) -> Facts
     let log = log::examine(first.log.file.value.clone(), &sanitizer);
 
     progress("asks Codex about its hooks");
-    let answers = codex::ask(args.codex.as_deref(), home, &folder, env, &sanitizer);
+    let answers = codex::ask(question.codex.as_deref(), home, &folder, env, &sanitizer);
     let home = answers.home.as_ref().ok();
     let known = Known::here(home, env);
     let files = files::read(home, &folder, &known, env, &sanitizer, &mut left_out);
@@ -70,7 +82,7 @@ pub fn gather(args: &DoctorArgs, env: Env<'_>, progress: &dyn Fn(&str)) -> Facts
     let examined = hooks::examine(registered, &files.registered, &here, env, &sanitizer);
 
     let (settings, own_rows, sanitizer) = shown_settings(Settings::read(&examined.enforced, env), env);
-    let refusal = if args.no_proof {
+    let refusal = if question.no_proof {
         Some("--no-proof was given".to_owned())
     } else if proof::is_under_sudo(env) {
         Some("this is root on behalf of another user, whose Codex is another one".to_owned())
@@ -89,7 +101,7 @@ pub fn gather(args: &DoctorArgs, env: Env<'_>, progress: &dyn Fn(&str)) -> Facts
             server: &mut server,
             folder: &folder,
             mcp_servers,
-            offline: args.offline,
+            offline: question.offline,
             sanitizer: &sanitizer,
             progress,
         }
@@ -103,8 +115,17 @@ pub fn gather(args: &DoctorArgs, env: Env<'_>, progress: &dyn Fn(&str)) -> Facts
         rows.iter().all(|row| row.problem.as_ref().is_none_or(|problem| problem.severity < Severity::Problem))
     };
     let service = match proof.as_ref().ok().and_then(Proof::greeting) {
+        // The setting's own finding says so.
+        Some(Greeting::Failed { why, .. })
+            if settings_rows
+                .iter()
+                .filter_map(|row| row.problem.as_ref())
+                .any(|problem| problem.text == why) =>
+        {
+            ServiceFacts::NotTried
+        }
         Some(greeting) => greeting.into(),
-        None => service::ask(args.offline, possible(&settings_rows), &settings, &sanitizer),
+        None => service::ask(question.offline, possible(&settings_rows), &settings, &sanitizer),
     };
     Facts {
         program: ThisProgram {

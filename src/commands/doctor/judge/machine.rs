@@ -142,8 +142,8 @@ fn service(facts: &Facts, findings: &mut Vec<Finding>) {
         ServiceFacts::Offline => Finding::new(
             FindingId::ServiceNotTried,
             Severity::Unknown,
-            "Whether hooks can scan was not tried (--offline).",
-            "Run the doctor without --offline, or `f5-guard smoketest`.",
+            "Whether the hooks can scan was not tried.",
+            "Run `f5-guard smoketest`, or `f5-guard doctor` without --offline.",
         ),
         ServiceFacts::Objected { words } => Finding::new(
             FindingId::ServiceObjects,

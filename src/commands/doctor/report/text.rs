@@ -102,10 +102,7 @@ fn event_words(facts: &Facts, event: Event) -> (String, &'static str) {
 
 /// The causes first, and of what follows from them only the names.
 fn findings(out: &mut String, report: &Report, style: Style) -> std::fmt::Result {
-    let has_cause = report
-        .findings
-        .iter()
-        .any(|finding| finding.id.is_root_cause() && finding.severity >= Severity::Unknown);
+    let has_cause = report.has_root_cause();
     let (folded, shown): (Vec<&Finding>, Vec<&Finding>) =
         report.findings.iter().partition(|finding| has_cause && finding.id.is_consequence());
     for finding in shown {
