@@ -209,6 +209,7 @@ pub fn refusal_of_root(registered: &[HookFacts], privilege: Privilege, env: Env<
     let read = start_up.chain(places).try_for_each(|path| privilege.may_use(&path));
     let started = || {
         let binaries = registered.iter().filter_map(|hook| match &hook.runner {
+            Runner::F5Guard(call) if matches!(call.binary, BinaryFacts::Missing { .. }) => None,
             Runner::F5Guard(call) => call.binary.path(),
             Runner::Python => None,
         });

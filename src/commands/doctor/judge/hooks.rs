@@ -108,6 +108,14 @@ fn not_proven(facts: &Facts, event: Event, proof: &EventProof, is_explained: boo
         EventProof::Lost { runs } => {
             let Some(run) = runs.iter().find(is_ours) else { return did_not_run() };
             let said = if run.words.is_empty() { String::new() } else { format!(": {}", run.words) };
+            if matches!(run.status.as_str(), "blocked" | "stopped") {
+                return finding(
+                    FindingId::NotProven,
+                    Severity::Problem,
+                    format!("The hook blocked the message, and not as this f5-guard does{said}"),
+                    "See to what it says, or run `f5-guard install`, if it is an older f5-guard.",
+                );
+            }
             finding(
                 FindingId::BlockLost,
                 Severity::Problem,
@@ -401,7 +409,13 @@ fn matcher(hook: &HookFacts, found: &mut Vec<Finding>) {
 }
 
 fn binary(hook: &HookFacts, binary: &BinaryFacts, found: &mut Vec<Finding>) {
-    let fix = format!("{}.", hook.layer.install());
+    let fix = match (&hook.layer, binary) {
+        // The project's registration has no program of its own.
+        (Layer::Project, BinaryFacts::Missing { .. }) => {
+            "Put f5-guard on PATH, outside of the repository, or there.".to_owned()
+        }
+        (layer, _) => format!("{}.", layer.install()),
+    };
     let mut add = |id, severity, text: String| found.push(Finding::new(id, severity, text, fix.clone()));
     match binary {
         BinaryFacts::Same { .. } => {}

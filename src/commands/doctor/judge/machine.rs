@@ -139,6 +139,8 @@ fn background(facts: &Facts, findings: &mut Vec<Finding>) {
 fn service(facts: &Facts, findings: &mut Vec<Finding>) {
     let finding = match &facts.service {
         ServiceFacts::Cleared { .. } | ServiceFacts::NotTried => return,
+        // What stands in the way of a scan is known.
+        ServiceFacts::Offline if facts.settings.iter().any(|row| row.problem.is_some()) => return,
         ServiceFacts::Offline => Finding::new(
             FindingId::ServiceNotTried,
             Severity::Unknown,

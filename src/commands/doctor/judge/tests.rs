@@ -325,6 +325,7 @@ const CASES: &[Case] = {
         (BlockLost, Problem, NotProtected, |f| lost(f, "failed", "hook exited with code 127")),
         (BlockLost, Problem, NotProtected, |f| lost(f, "completed", "")),
         (BlockLost, Problem, NotProtected, |f| f.proof.as_mut().unwrap().events[3].1 = EventProof::Hung),
+        (NotProven, Problem, NotProtected, |f| lost(f, "blocked", "f5-guard is not there.")),
         (NotProven, Unknown, CannotTell, |f| f.proof = Err("--no-proof was given".into())),
         (NotProven, Unknown, CannotTell, |f| {
             let why = "a foreign hook stopped it".to_owned();
