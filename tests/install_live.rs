@@ -242,7 +242,7 @@ fn a_project_is_registered_portably_and_says_what_is_still_to_do() {
     let before = home.read("config.toml");
     let said = home.run(&line).succeeds("install in a trusted project");
     // Nobody has put a program there or on PATH yet.
-    assert!(said.contains("NOT ACTIVE: do this") && said.contains("Put f5-guard on PATH"), "{said}");
+    assert!(said.contains("NOT ACTIVE: do this") && said.contains("--binary-only"), "{said}");
     home.run(&["uninstall", "--scope", "project", project.to_str().unwrap()]).succeeds("uninstall");
     assert!(!project.join(".codex/config.toml").exists());
     assert_eq!(home.read("config.toml"), before);

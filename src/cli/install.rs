@@ -50,6 +50,9 @@ pub struct InstallArgs {
     /// Don't try a scan at the end
     #[arg(long)]
     pub skip_smoketest: bool,
+    /// With `--scope user`: copy the binary and register nothing, for hooks that a repository registers
+    #[arg(long, conflicts_with_all = ["trust", "hide_token", "require_protected", "print"])]
+    pub binary_only: bool,
     /// Exit with 1 unless the last lines say PROTECTED
     #[arg(long)]
     pub require_protected: bool,

@@ -13,7 +13,8 @@ const SCRIPT: &str = "fake.json";
 
 /// What the fake says from now on: `hooks` (an array, or null for a Codex without the call), `warnings`, `errors`,
 /// `layers`, `requirements`, `seen` (by a command), `refusal` (its answer to a configuration that it does not take), `touches` (a
-/// file to make), `env` (of hooks), and `loses` (an event whose hook's answer gets lost).
+/// file to make), `env` (of hooks), `old` (no
+/// sessions), and `loses` (an event whose hook's answer gets lost).
 pub fn script(home: &Path, script: &Value) {
     std::fs::write(home.join(SCRIPT), script.to_string()).unwrap();
 }
@@ -112,7 +113,7 @@ fn app_server(script: &Value) -> ! {
             // A command that is run as the model's are: it sees what the script says.
             "command/exec" => json!({"exitCode": 0, "stderr": "", "stdout":
                 format!("f5-guard-ran\n{}", script["seen"].as_str().unwrap_or_default())}),
-            "thread/start" => {
+            "thread/start" if script["old"] != true => {
                 session = Some(Session::start(&request["params"]));
                 json!({"thread": {"id": "t"}})
             }

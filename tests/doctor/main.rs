@@ -39,8 +39,11 @@ const TESTS: &[(&str, fn())] = &[
     ("a_foreign_hook_that_stops_the_message_leaves_the_rest_open", stopped_before),
     ("a_proxy_in_codexs_file_of_variables_is_not_sent_to", proxy_in_dot_env),
     ("without_a_proof_the_hooks_are_registered_at_most", no_proof),
+    ("a_codex_that_starts_no_sessions_proves_nothing", no_sessions),
     ("a_service_that_does_not_answer_means_not_scanning", not_scanning),
     ("the_verdict_is_on_top_and_no_line_is_longer_than_80", text_layout),
+    ("a_profile_that_switches_hooks_off_is_named", profile),
+    ("a_foreign_hook_for_tools_input_is_named", foreign),
     ("untrusted_hooks_are_not_protection", untrusted),
     ("a_missing_binary_is_found_although_codex_trusts_the_hook", missing_binary),
     ("another_version_of_the_binary_is_named", other_binary),
@@ -143,6 +146,38 @@ fn no_proof() {
     let (_, run) = User::new().argument("--no-proof").run();
     assert_eq!((run.code, run.finding("not-proven").0.as_str()), (Some(2), "unknown"));
     assert_eq!(run.json()["proof"]["tried"], false);
+}
+
+fn profile() {
+    for text in ["[features]\nhooks = false\n", "[hooks.state.\"k:Stop\"]\nenabled = false\n"] {
+        let user = User::new();
+        fs::write(user.home().join("work.config.toml"), text).unwrap();
+        fs::write(user.home().join("other.config.toml"), "model = \"m\"\n").unwrap();
+        let (_, run) = user.run();
+        let (severity, text) = run.finding("hooks-off");
+        assert_eq!((run.code, severity.as_str()), (Some(0), "warning"));
+        assert!(text.contains("--profile work") && !text.contains("other.config"), "{text}");
+    }
+}
+
+fn foreign() {
+    let user = User::new();
+    let mut entries = user.entries("trusted");
+    let mut foreign = entries[1].clone();
+    foreign["command"] = "echo".into();
+    entries.push(foreign);
+    user.codex_says(json!({"hooks": entries}));
+    let (_, run) = user.run();
+    assert_eq!((run.code, run.finding("foreign-hook").0.as_str()), (Some(0), "note"));
+}
+
+fn no_sessions() {
+    let user = User::new();
+    user.codex_says(json!({"hooks": user.entries("trusted"), "old": true}));
+    let (_, run) = user.run();
+    let (severity, text) = run.finding("not-proven");
+    assert_eq!((run.code, severity.as_str()), (Some(2), "unknown"));
+    assert!(text.contains("thread/start"), "{text}");
 }
 
 fn not_scanning() {

@@ -35,6 +35,19 @@ fn without_a_codex_that_can_be_asked_it_succeeds_and_says_what_to_do() {
     assert_eq!(fs::read(home.binary()).unwrap(), fs::read(program()).unwrap());
 }
 
+#[test]
+fn the_binary_alone_is_placed_without_a_registration_and_removed_again() {
+    let home = Home::new();
+    let said = home.run(&["install", "--scope", "user", "--binary-only"]).succeeds("install");
+    assert!(said.contains("registered nowhere"), "{said}");
+    assert_eq!(fs::read(home.binary()).unwrap(), fs::read(program()).unwrap());
+    assert!(!home.codex().join("config.toml").exists());
+    home.run(&["uninstall", "--scope", "user"]).succeeds("uninstall");
+    assert!(!home.binary().exists());
+    let refused = home.run(&["install", "--scope", "project", "--binary-only"]).refuses();
+    assert!(refused.contains("--scope user"), "{refused}");
+}
+
 #[cfg(unix)]
 #[test]
 fn nobody_else_may_write_to_the_folder_that_the_hooks_are_run_from_whatever_the_umask() {

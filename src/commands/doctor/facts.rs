@@ -35,6 +35,8 @@ pub struct Facts {
     pub hooks: Vec<HookFacts>,
     /// What looks like f5-guard and is not certain to be it, under whatever event.
     pub lookalikes: Vec<LookalikeFacts>,
+    /// Where others' hooks for a tool's input are, that Codex runs beside ours.
+    pub foreign: Vec<PathBuf>,
     pub writable: Vec<WritableFacts>,
     pub log: LogFacts,
     pub desktop: DesktopToken,

@@ -71,6 +71,7 @@ finding_ids! {
     RegisteredTwice => "registered-twice",
     PythonIntegration => "python-integration",
     Lookalike => "lookalike",
+    ForeignHook => "foreign-hook",
     TwoFiles => "two-files",
     TimeoutTooShort => "timeout-too-short",
     OldRegistration => "old-registration",
@@ -261,6 +262,14 @@ impl Report {
             Verdict::Protected => State::Protected,
             Verdict::CannotTell if has(FindingId::NotRegistered, Severity::Unknown) => State::Unknown,
             Verdict::CannotTell => State::NotProven,
+            // Nor is it known that hooks are registered.
+            Verdict::NotProtected
+                if tried == Tried::No
+                    && only(&FindingId::OF_SAFETY)
+                    && has(FindingId::NotRegistered, Severity::Unknown) =>
+            {
+                State::Unknown
+            }
             Verdict::NotProtected if tried != Tried::NotProven && only(&FindingId::OF_SCANS) => {
                 State::NotScanning
             }

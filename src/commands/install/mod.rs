@@ -87,6 +87,9 @@ fn install(args: &InstallArgs) -> Result<Protected, InstallError> {
     if args.hide_token && scope != Scope::User {
         return Err(InstallError::HideTokenScope);
     }
+    if args.binary_only && scope != Scope::User {
+        return Err(InstallError::BinaryOnlyScope);
+    }
     let managed = managed_folder(context.system, &scopes::managed_dir(args, &context)?);
     target::places(scope, &context, &args.target, &managed)?;
     let mut args = args.clone();
@@ -103,9 +106,13 @@ fn install(args: &InstallArgs) -> Result<Protected, InstallError> {
             .map_err(|error| InstallError::option(error, &kept))?;
     }
     let codex = find_codex(args.codex.as_deref(), &context, scope)?;
-    offer_login(args, &options);
+    if !args.binary_only {
+        offer_login(args, &options);
+    }
     let mut plan = Plan::make(args, &options, &context)?;
-    plan.hidden = hide_token::decide(args, &plan);
+    if !args.binary_only {
+        plan.hidden = hide_token::decide(args, &plan);
+    }
     // Everything that could be refused is refused before the first byte is written.
     let state = InstallState::open(&plan.folder, plan.new_file)?;
     let edits = prepare(plan.goals()?, &state, &plan.places)?;
@@ -116,6 +123,11 @@ fn install(args: &InstallArgs) -> Result<Protected, InstallError> {
     plan.notes.extend(kept.note());
     let mut report = Report::default();
     write(&mut plan, &mut report)?;
+    if args.binary_only {
+        report.notes.extend(plan.binary().and_then(|binary| summary::path_note(&binary, PROCESS_ENV)));
+        say(&report.text_of_binary());
+        return Ok(Protected::NotAsked);
+    }
     let activation = activate(args, &plan, &codex);
     report.notes.push(
         "Sessions of Codex that are open keep the hooks that they were started with, or none: restart them."

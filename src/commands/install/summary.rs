@@ -84,7 +84,17 @@ impl Report {
             Scope::Project => "in this project",
             Scope::System => "for everybody on this machine",
         };
-        let mut out = format!("f5-guard {} is registered {whom}.\n", env!("CARGO_PKG_VERSION"));
+        self.below(format!("f5-guard {} is registered {whom}.\n", env!("CARGO_PKG_VERSION")))
+    }
+
+    /// The same where nothing was to be registered.
+    #[must_use]
+    pub fn text_of_binary(&self) -> String {
+        let version = env!("CARGO_PKG_VERSION");
+        self.below(format!("f5-guard {version} is in its place, and registered nowhere by this.\n"))
+    }
+
+    fn below(&self, mut out: String) -> String {
         // Writing to a string can't fail.
         if let Some((path, installed)) = &self.binary {
             let what = match installed {

@@ -13,6 +13,7 @@ use crate::commands::doctor::facts::{
     BinaryFacts, CallFacts, HookFacts, Layer, Listed, LookalikeFacts, Runner,
 };
 use crate::commands::doctor::sanitizer::Sanitizer;
+use crate::event::Event;
 use crate::registration::HookCall;
 use crate::settings::{Enforced, Settings};
 use crate::system::Env;
@@ -35,6 +36,8 @@ pub struct Registered {
 pub struct Examined {
     pub hooks: Vec<HookFacts>,
     pub lookalikes: Vec<LookalikeFacts>,
+    /// Where others' hooks for a tool's input are, that Codex runs.
+    pub foreign: Vec<PathBuf>,
     /// The flags of a hook that runs: the settings that hooks really have.
     pub enforced: Enforced,
 }
@@ -119,7 +122,7 @@ pub fn examine(
     sanitizer: &Sanitizer,
 ) -> Examined {
     let Here { known, folder, home, privilege } = *here;
-    let mut looked_at = Vec::new();
+    let (mut looked_at, mut foreign) = (Vec::new(), Vec::new());
     let runs = |hook: &Registered| {
         known.runs(&hook.layer, &hook.event, &hook.command, hook.status_message.as_deref())
     };
@@ -138,6 +141,7 @@ pub fn examine(
                 looked_at.push((*event, hook, Some((call, own, binary))));
             }
             (Runs::Python, EventName::Known(event)) => looked_at.push((*event, hook, None)),
+            (Runs::Else, EventName::Known(Event::PreToolUse)) if hook.runs() => foreign.push(hook.place),
             (Runs::Else, _) => {}
             (Runs::F5Guard(_) | Runs::Python | Runs::Lookalike, _) => {
                 lookalikes.push(hook.lookalike(Listed::Yes, sanitizer));
@@ -166,7 +170,8 @@ pub fn examine(
             status: hook.status,
         }
     });
-    Examined { hooks: hooks.collect(), lookalikes, enforced }
+    foreign.dedup();
+    Examined { hooks: hooks.collect(), lookalikes, foreign, enforced }
 }
 
 fn call_facts(

@@ -143,6 +143,7 @@ pub fn gather(question: &Question, env: Env<'_>, progress: &dyn Fn(&str)) -> Fac
         files: files.facts,
         hooks: examined.hooks,
         lookalikes: examined.lookalikes,
+        foreign: examined.foreign,
         log,
         desktop: match settings.api_token.source {
             // Apps find it there, too.

@@ -40,6 +40,24 @@ pub(super) fn judge(facts: &Facts, findings: &mut Vec<Finding>) {
     two_files(facts, findings);
     flags_differ(facts, findings);
     differ(facts, findings);
+    foreign(facts, findings);
+}
+
+/// Codex takes the rewrite of the hook that is done last, and asks nobody again.
+fn foreign(facts: &Facts, findings: &mut Vec<Finding>) {
+    if facts.foreign.is_empty() {
+        return;
+    }
+    let places: Vec<String> = facts.foreign.iter().map(|place| place.display().to_string()).collect();
+    findings.push(Finding::new(
+        FindingId::ForeignHook,
+        Severity::Note,
+        format!(
+            "Another hook for tools' input runs beside f5-guard's ({}): what it rewrites is not scanned again.",
+            places.join(", ")
+        ),
+        "Make sure that it is one that you trust; /hooks in `codex` shows it.",
+    ));
 }
 
 fn judge_event(facts: &Facts, event: Event, findings: &mut Vec<Finding>) {
@@ -76,6 +94,12 @@ fn judge_event(facts: &Facts, event: Event, findings: &mut Vec<Finding>) {
     }
     if is_proven {
         found.retain(|finding| !matches!(finding.id, FindingId::BinaryUnusable | FindingId::TrustUnknown));
+    }
+    if matches!(proof, Some(EventProof::DidNotRun | EventProof::Lost { .. })) {
+        // The message comes as a command of the shell.
+        for finding in found.iter_mut().filter(|finding| finding.id == FindingId::Matcher) {
+            finding.severity = Severity::Problem;
+        }
     }
     let is_explained = found.iter().any(|finding| finding.severity == Severity::Problem);
     findings.append(&mut found);
@@ -412,7 +436,8 @@ fn binary(hook: &HookFacts, binary: &BinaryFacts, found: &mut Vec<Finding>) {
     let fix = match (&hook.layer, binary) {
         // The project's registration has no program of its own.
         (Layer::Project, BinaryFacts::Missing { .. }) => {
-            "Put f5-guard on PATH, outside of the repository, or there.".to_owned()
+            "Run `f5-guard install --scope user --binary-only`, or put f5-guard on PATH, outside of the repository."
+                .to_owned()
         }
         (layer, _) => format!("{}.", layer.install()),
     };

@@ -75,6 +75,7 @@ fn healthy() -> Facts {
         files: vec![file(CONFIG, Layer::User, &Event::ALL)],
         hooks: Event::ALL.map(hook).into(),
         lookalikes: vec![],
+        foreign: vec![],
         writable: vec![],
         log: LogFacts { file: LogFile::Writable("/h/logs/f5.log".into()), problems: vec![] },
         desktop: DesktopToken::NotApplicable,
@@ -287,6 +288,7 @@ const CASES: &[Case] = {
         (Lookalike, Problem, NotProtected, |f| lookalike(f, Some(HookStatus::Untrusted), Listed::Yes)),
         (Lookalike, Problem, NotProtected, |f| lookalike(f, None, Listed::Yes)),
         (Lookalike, Warning, Protected, |f| lookalike(f, None, Listed::No)),
+        (ForeignHook, Note, Protected, |f| f.foreign.push("/h/config.toml".into())),
         (TwoFiles, Warning, Protected, |f| {
             f.files.push(file("/h/hooks.json", Layer::User, &[Event::Stop]));
         }),
@@ -295,6 +297,10 @@ const CASES: &[Case] = {
         (OldRegistration, Warning, Protected, |f| call(f, |call| call.hook_timeout = Some(15 * SECOND))),
         (ScanTimeCut, Warning, Protected, |f| call(f, |call| call.budget.cut_by_hook = true)),
         (Matcher, Warning, Protected, |f| f.hooks[1].matcher = Some("Bash".into())),
+        (Matcher, Problem, NotProtected, |f| {
+            did_not_run(f, &[1]);
+            f.hooks[1].matcher = Some("apply_patch".into());
+        }),
         (FlagsDiffer, Warning, Protected, |f| {
             call(f, |call| call.flags = vec!["--fail-mode".into(), "closed".into()]);
         }),
@@ -494,6 +500,13 @@ fn the_state_says_what_is_missing() {
     assert_eq!(state(&|facts| lookalike(facts, None, Listed::Yes)), State::NotSafe);
     assert_eq!(state(&|facts| facts.proof = Err("--no-proof was given".into())), State::NotProven);
     assert_eq!(state(&|facts| facts.service = ServiceFacts::Offline), State::NotProven);
+    let nothing_known = |facts: &mut Facts| {
+        no_listing(facts);
+        facts.left_out = vec!["others can change /h".into()];
+        (facts.hooks, facts.files) = (vec![], vec![]);
+        with(facts, "F5_GUARDRAILS_API_TOKEN", "");
+    };
+    assert_eq!(state(&nothing_known), State::Unknown);
 }
 
 #[test]

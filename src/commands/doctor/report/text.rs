@@ -58,7 +58,12 @@ fn write_report(out: &mut String, facts: &Facts, report: &Report, style: Style) 
 /// The state, and why it is so.
 fn verdict(facts: &Facts, report: &Report, style: Style) -> String {
     let heading = report.state.heading();
-    let worst = report.findings.first();
+    // What is unknown is said first where that is the verdict.
+    let unknown = report.findings.iter().find(|finding| finding.severity == Severity::Unknown);
+    let worst = match report.state {
+        State::NotProven | State::Unknown => unknown.or(report.findings.first()),
+        _ => report.findings.first(),
+    };
     let text = match report.state {
         State::Protected => {
             let warned = report.findings.iter().any(|finding| finding.severity == Severity::Warning);
