@@ -5,6 +5,8 @@
 //!
 //! `cargo run --example demo -- --serve` only starts the simulation, for trying f5-guard by hand.
 
+#![allow(clippy::restriction)] // a program for developers may panic
+
 use std::error::Error;
 use std::io::Write;
 use std::path::{Path, PathBuf};

@@ -16,13 +16,11 @@ impl Event {
         [Self::UserPromptSubmit, Self::PreToolUse, Self::PostToolUse, Self::Stop, Self::SubagentStop];
 
     /// The event that `hook_event_name` names; `None` for an event that f5-guard does not scan.
-    #[must_use]
     pub fn from_name(name: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|event| event.name() == name)
     }
 
     /// Codex's name for the event, in payloads and in configuration files.
-    #[must_use]
     pub fn name(self) -> &'static str {
         match self {
             Self::UserPromptSubmit => "UserPromptSubmit",
@@ -34,7 +32,6 @@ impl Event {
     }
 
     /// The f5-guard subcommand that answers it; `stop` answers both stop events.
-    #[must_use]
     pub fn subcommand(self) -> &'static str {
         match self {
             Self::UserPromptSubmit => "user-prompt-submit",
@@ -45,7 +42,6 @@ impl Event {
     }
 
     /// The Python integration's script for it.
-    #[must_use]
     pub fn python_script(self) -> &'static str {
         match self {
             Self::UserPromptSubmit => "user_prompt_submit.py",
@@ -56,7 +52,6 @@ impl Event {
     }
 
     /// What Codex shows while the hook runs: the words that the Python integration's users know.
-    #[must_use]
     pub fn status_message(self) -> &'static str {
         match self {
             Self::UserPromptSubmit => "F5 Guardrails: scanning prompt",
@@ -68,19 +63,16 @@ impl Event {
     }
 
     /// Codex matches tool names only for these.
-    #[must_use]
     pub fn has_matcher(self) -> bool {
         matches!(self, Self::PreToolUse | Self::PostToolUse)
     }
 
     /// Whether `other` is served by the same subcommand.
-    #[must_use]
     pub fn same_subcommand(self, other: Self) -> bool {
         self.subcommand() == other.subcommand()
     }
 
     /// Whether exit code 2 would start the turn again, endlessly, instead of blocking something.
-    #[must_use]
     pub fn ends_a_turn(self) -> bool {
         matches!(self, Self::Stop | Self::SubagentStop)
     }

@@ -39,7 +39,6 @@ pub enum Field<'a> {
 
 impl<'a> Field<'a> {
     /// The value of a field that is there exactly once.
-    #[must_use]
     pub fn once(self) -> Option<Json<'a>> {
         match self {
             Self::Once(value) => Some(value),
@@ -48,13 +47,11 @@ impl<'a> Field<'a> {
     }
 
     /// The decoded text of a string that is there exactly once.
-    #[must_use]
     pub fn as_string(self) -> Option<Cow<'a, str>> {
         self.once().and_then(Json::as_string)
     }
 
     /// Whether it is missing, or null.
-    #[must_use]
     pub fn is_absent(self) -> bool {
         match self {
             Self::Missing => true,
@@ -66,34 +63,28 @@ impl<'a> Field<'a> {
 
 impl<'a> Json<'a> {
     /// The value that `text` holds; `None` where it is not exactly one.
-    #[must_use]
     pub fn parse(text: &'a str) -> Option<Self> {
         serde_json::from_str::<IgnoredAny>(text).ok()?;
         Some(Self(text.trim_matches([' ', '\t', '\n', '\r'])))
     }
 
     /// The decoded text of a string.
-    #[must_use]
     pub fn as_string(self) -> Option<Cow<'a, str>> {
         self.is_string().then(|| decode(self.0))
     }
 
-    #[must_use]
     pub fn is_string(self) -> bool {
         self.0.starts_with('"')
     }
 
-    #[must_use]
     pub fn is_null(self) -> bool {
         self.0 == "null"
     }
 
-    #[must_use]
     pub fn is_object(self) -> bool {
         self.0.starts_with('{')
     }
 
-    #[must_use]
     pub fn is_array(self) -> bool {
         self.0.starts_with('[')
     }
@@ -108,7 +99,6 @@ impl<'a> Json<'a> {
     }
 
     /// The fields with these names, found in one pass.
-    #[must_use]
     pub fn pick<const N: usize>(self, names: [&str; N]) -> [Field<'a>; N] {
         let mut found = [Field::Missing; N];
         for (key, value) in self.fields() {

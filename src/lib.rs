@@ -8,30 +8,38 @@
 //! [`tls_diagnostics`] finds out why TLS fails, [`redact`] makes the service's configuration safe to share, [`windows`]
 //! knows that system's ways. [`commands`] puts them together, one folder a subcommand.
 
-pub mod access;
-pub mod cli;
-pub mod codex;
-pub mod commands;
-pub mod event;
-pub mod file_edit;
-pub mod hook;
-pub mod installation;
-pub mod interrupt;
+#![cfg_attr(test, allow(clippy::restriction))] // a test may panic
+
+mod access;
+mod cli;
+mod codex;
+mod commands;
+mod event;
+mod file_edit;
+mod hook;
+mod installation;
+mod interrupt;
 mod json;
-pub mod logging;
+mod logging;
 mod phase;
-pub mod printable;
-pub mod process;
-pub mod proof;
-pub mod redact;
-pub mod registration;
-pub mod scan;
-pub mod secret;
-pub mod settings;
-pub mod stdio;
-pub mod supervise;
-pub mod system;
-pub mod tls_diagnostics;
-pub mod token;
-pub mod transport;
-pub mod windows;
+mod printable;
+mod process;
+mod proof;
+mod redact;
+mod registration;
+mod scan;
+mod secret;
+mod settings;
+mod stdio;
+mod supervise;
+mod system;
+mod terminal;
+mod tls_diagnostics;
+mod token;
+mod transport;
+mod windows;
+
+#[doc(hidden)]
+pub mod internals;
+
+pub use commands::main;

@@ -4,5 +4,5 @@ use std::process::ExitCode;
 use std::time::Instant;
 
 fn main() -> ExitCode {
-    f5_guard::commands::main(Instant::now(), std::env::args_os())
+    f5_guard::main(Instant::now(), std::env::args_os())
 }

@@ -5,7 +5,6 @@ use std::time::Duration;
 
 /// Removes control characters and the invisible ones that reorder text, folds white space to single
 /// blanks, trims, and cuts after `max` characters (the cut is marked with `…`).
-#[must_use]
 pub fn printable(text: &str, max: usize) -> String {
     let mut shown = String::new();
     let mut count = 0;

@@ -19,9 +19,6 @@ pub enum Interrupted {
 ///
 /// A thread and not an async timeout, because name look-ups, reading stdin, trust stores and files block
 /// where no timer of a runtime can interrupt them.
-///
-/// # Errors
-/// See [`Interrupted`].
 pub fn supervise<T: Send + 'static>(
     deadline: Instant,
     work: impl FnOnce() -> T + Send + 'static,

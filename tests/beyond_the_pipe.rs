@@ -1,5 +1,7 @@
 //! What surrounds a hook process (where its log goes, its limits, signals, its command line) has no say in a decision: a
 //! deny that was made reaches Codex, by exit code 2 and a reason alone on stderr.
+
+#![allow(clippy::restriction)] // a test may panic
 #![cfg(unix)]
 
 use std::io::Write;
@@ -159,7 +161,7 @@ fn the_blob_of_an_embedded_resource_is_scanned_because_codex_shows_it_to_the_mod
         "hook_event_name": "PostToolUse", "tool_name": "mcp__a__b", "tool_input": {},
         "tool_response": {"content": [{"type": "resource", "resource": {"uri": "file:///b", "blob": text}}]},
     });
-    let read = f5_guard::hook::payload::parse(payload.to_string().as_bytes()).unwrap();
+    let read = f5_guard::internals::hook::payload::parse(payload.to_string().as_bytes()).unwrap();
     assert!(read.content.contains(text), "{}", read.content);
 }
 
@@ -196,6 +198,66 @@ fn a_process_without_memory_says_no_in_words_or_by_its_exit_code() {
             assert!(answered || refused, "{subcommand} with {limit} kB: {:?}", output.status);
         }
     }
+}
+
+/// What Rust's library says of it on its own would come out before the answer, and spoil it.
+#[test]
+fn a_process_without_memory_says_no_on_one_pipe_for_both_streams() {
+    let text = "x".repeat(20 << 20);
+    let call = format!(r#"{{"hook_event_name":"PreToolUse","tool_name":"mcp__a__b","tool_input":"{text}"}}"#);
+    let home = home();
+    let payload = home.path().join("call.json");
+    std::fs::write(&payload, call).unwrap();
+    for limit in [40_000, 60_000, 80_000, 100_000] {
+        for call in [&CLOSED[..], &["--help", "--fail-mode", "closed"]] {
+            let mut command = Command::new("/bin/sh");
+            let script = format!("ulimit -v {limit}; exec \"$0\" \"$@\" 2>&1");
+            command.args(["-c", &script, env!("CARGO_BIN_EXE_f5-guard")]).args(call);
+            isolate(&mut command, &home);
+            command.env_remove("F5_GUARDRAILS_API_TOKEN").stdin(std::fs::File::open(&payload).unwrap());
+            let output = command.output().unwrap();
+            assert_eq!(output.status.code(), Some(0), "{call:?} with {limit} kB");
+            assert_denied_by_json(&output.stdout);
+        }
+    }
+}
+
+/// Without room for the stack of a thread nobody can watch over the reading of stdin.
+#[test]
+fn a_process_without_threads_answers_in_time_though_stdin_stays_open() {
+    let starts = |limit: usize| {
+        let script = format!("ulimit -v {limit}; exec \"$0\" --version");
+        let mut command = Command::new("/bin/sh");
+        command.args(["-c", &script, env!("CARGO_BIN_EXE_f5-guard")]).stdin(Stdio::null());
+        command.output().unwrap().status.success()
+    };
+    let least = (4..400).map(|step| step * 1024).find(|limit| starts(*limit)).unwrap();
+    let answers = |limit: usize, call: &[&str]| {
+        let home = home();
+        let mut command = Command::new("/bin/sh");
+        let script = format!("ulimit -v {limit}; exec \"$0\" \"$@\"");
+        command.args(["-c", &script, env!("CARGO_BIN_EXE_f5-guard")]).args(call);
+        isolate(&mut command, &home);
+        command.env("F5_GUARDRAILS_TIMEOUT", "1");
+        let mut child = command.spawn().unwrap();
+        let mut stdin = child.stdin.take().unwrap();
+        stdin.write_all(&CALL.as_bytes()[..60]).unwrap();
+        let (sender, receiver) = mpsc::channel();
+        let id = child.id();
+        std::thread::spawn(move || sender.send(child.wait_with_output()));
+        let output = receiver.recv_timeout(Duration::from_secs(60)).unwrap_or_else(|_| {
+            kill(id, libc::SIGKILL);
+            panic!("{call:?} with {limit} kB waits for the end of stdin")
+        });
+        assert_denied(&output.unwrap());
+        drop(stdin);
+    };
+    std::thread::scope(|scope| {
+        for limit in [least + 1024, least + 3 * 1024, least + 6 * 1024] {
+            scope.spawn(move || answers(limit, &CLOSED));
+            scope.spawn(move || answers(limit, &["--help", "--fail-mode", "closed"]));
+        }
+    });
 }
 
 #[test]

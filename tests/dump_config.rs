@@ -1,10 +1,16 @@
 //! `f5-guard dump-config`, the built program, against the configuration endpoints on loopback.
 
+#![allow(clippy::restriction)] // a test may panic
+
+#[path = "support/home.rs"]
+mod home;
+
 use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
 use f5_stand_in::config_api::{ConfigApi, ConfigServer, Cursors, Fault, Fixture, Size};
+use home::FakeHome;
 use serde_json::Value;
 
 const TOKEN: &str = "global-token-of-the-test";
@@ -12,7 +18,7 @@ const DEFAULT_OUTPUT: &str = "f5_guardrails_config_dump.redacted.json";
 
 /// A folder to run in, and a service to ask.
 struct Stage {
-    folder: tempfile::TempDir,
+    folder: FakeHome,
     server: ConfigServer,
 }
 
@@ -21,14 +27,12 @@ impl Stage {
         let size = Size { providers: 7, projects: 4, tokens: 3, machine_tokens: 2 };
         let mut api = ConfigApi::new(Fixture::generate(size, 11), TOKEN);
         prepare(&mut api);
-        Self { folder: tempfile::tempdir().unwrap(), server: ConfigServer::start(api) }
+        Self { folder: FakeHome::new(), server: ConfigServer::start(api) }
     }
 
     fn command(&self) -> Command {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_f5-guard"));
-        command.arg("dump-config").current_dir(self.folder.path()).env_clear();
-        // Windows needs it for its sockets.
-        command.envs(std::env::var_os("SystemRoot").map(|root| ("SystemRoot", root)));
+        let mut command = self.folder.command(home::program());
+        command.arg("dump-config");
         command.env("CODEX_HOME", self.folder.path()).env("F5_GUARDRAILS_USE_SYSTEM_CERT_STORE", "false");
         command.env("F5_GLOBAL_API_TOKEN", TOKEN).env("F5_GUARDRAILS_BASE_URL", self.server.url());
         command
@@ -248,7 +252,7 @@ fn the_document_can_be_sent_to_the_systems_name_of_stdout() {
 fn five_thousand_projects_are_read_and_redacted() {
     let size = Size { providers: 40, projects: 5_000, tokens: 50, machine_tokens: 5_000 };
     let api = ConfigApi::new(Fixture::generate(size, 5), TOKEN);
-    let stage = Stage { folder: tempfile::tempdir().unwrap(), server: ConfigServer::start(api) };
+    let stage = Stage { folder: FakeHome::new(), server: ConfigServer::start(api) };
     let started = std::time::Instant::now();
     let output = stage.run(&[]);
     let (stdout, stderr) = texts(&output);

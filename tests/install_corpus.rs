@@ -1,13 +1,15 @@
 //! The built `f5-guard` over a corpus of configuration files: install, install again, uninstall, and every byte is as
 //! before. Without a Codex; `install_live` does the same with the real one.
 
+#![allow(clippy::restriction)] // a test may panic
+
 mod install_support;
 
 use std::fs;
 
-use f5_guard::codex::layers::ConfigFormat;
-use f5_guard::event::Event;
-use f5_guard::registration::{Owner, registered};
+use f5_guard::internals::codex::layers::ConfigFormat;
+use f5_guard::internals::event::Event;
+use f5_guard::internals::registration::{Owner, registered};
 use install_support::{Home, corpus};
 
 fn name_of(file: ConfigFormat) -> &'static str {

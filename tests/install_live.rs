@@ -1,5 +1,7 @@
 //! The built installer with the real Codex:
 //! `F5_GUARD_TEST_CODEX=/path/to/codex cargo test --test install_live -- --ignored`
+
+#![allow(clippy::restriction)] // a test may panic
 #![cfg(unix)] // the scripted model and the mount namespace are a Unix machine's
 
 mod install_support;
@@ -8,13 +10,13 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
-use f5_guard::codex::app_server::AppServer;
-use f5_guard::codex::home::{CodexHome, Origin};
-use f5_guard::codex::layers::{self, ConfigVerdict, Strictness};
-use f5_guard::codex::listing::{FolderHooks, HookListing, TrustStatus};
-use f5_guard::codex::trust::{self, SwitchedOff};
-use f5_guard::event::Event;
-use f5_guard::registration::{Owner, owner_of};
+use f5_guard::internals::codex::app_server::AppServer;
+use f5_guard::internals::codex::home::{CodexHome, Origin};
+use f5_guard::internals::codex::layers::{self, ConfigVerdict, Strictness};
+use f5_guard::internals::codex::listing::{FolderHooks, HookListing, TrustStatus};
+use f5_guard::internals::codex::trust::{self, SwitchedOff};
+use f5_guard::internals::event::Event;
+use f5_guard::internals::registration::{Owner, owner_of};
 use f5_stand_in::f5::{F5, TOKEN, Verdict};
 use f5_stand_in::model::{Item, Model, Request};
 use install_support::{Home, corpus};

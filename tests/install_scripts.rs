@@ -3,10 +3,12 @@
 //! The shell script is run; there is no PowerShell to run the other one with, so what it hands on is checked against
 //! the command line.
 
+#![allow(clippy::restriction)] // a test may panic
+
 use std::path::Path;
 
 use clap::CommandFactory;
-use f5_guard::cli::Cli;
+use f5_guard::internals::cli::Cli;
 
 fn script(name: &str) -> String {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("install").join(name);

@@ -1,5 +1,7 @@
 //! What the doctor says, and what the real Codex then does:
 //! `F5_GUARD_TEST_CODEX=/path/to/codex cargo test --test live_doctor -- --ignored`
+
+#![allow(clippy::restriction)] // a test may panic
 #![cfg(target_os = "linux")]
 
 #[path = "support/own.rs"]
@@ -14,11 +16,11 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 use std::time::{Duration, Instant};
 
-use f5_guard::codex::app_server::AppServer;
-use f5_guard::codex::background;
-use f5_guard::codex::home::{CodexHome, Origin};
-use f5_guard::codex::trust::{self, Review, SwitchedOff};
-use f5_guard::process::ProcessGroup;
+use f5_guard::internals::codex::app_server::AppServer;
+use f5_guard::internals::codex::background;
+use f5_guard::internals::codex::home::{CodexHome, Origin};
+use f5_guard::internals::codex::trust::{self, Review, SwitchedOff};
+use f5_guard::internals::process::ProcessGroup;
 use f5_stand_in::f5::{F5, TOKEN, Verdict};
 use f5_stand_in::model::{Item, Model};
 use serde_json::Value;

@@ -1,9 +1,11 @@
 //! `completions` and `man`: generated from the command line's own definition, so they know all of it.
 
+#![allow(clippy::restriction)] // a test may panic
+
 use std::process::{Command, Output};
 
 use clap::CommandFactory;
-use f5_guard::cli::Cli;
+use f5_guard::internals::cli::Cli;
 use tempfile::TempDir;
 
 const SHELLS: [&str; 5] = ["bash", "zsh", "fish", "powershell", "elvish"];

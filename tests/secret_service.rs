@@ -2,6 +2,8 @@
 //!
 //! `cargo test --test secret_service -- --ignored` needs `dbus-daemon`, `dbus-send` and `gnome-keyring-daemon` (Debian:
 //! dbus-daemon, dbus-bin, gnome-keyring). Nothing of the user's own session is touched.
+
+#![allow(clippy::restriction)] // a test may panic
 #![cfg(all(unix, not(target_os = "macos")))]
 
 use std::fs;

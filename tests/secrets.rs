@@ -1,15 +1,21 @@
 //! No secret in any output: a planted token, a proxy's password and the scanned text are looked for in stdout,
 //! stderr, the log and every written file, at every log level.
 
+#![allow(clippy::restriction)] // a test may panic
+
+#[path = "support/home.rs"]
+mod home;
+
 use std::fs;
 use std::io::Write;
 use std::path::Path;
-use std::process::{Command, Stdio};
+use std::process::Command;
 
 use base64::Engine as _;
 use f5_stand_in::config_api::{ConfigApi, ConfigServer, Fixture, Size};
 use f5_stand_in::f5::{F5, Fault, Verdict};
 use f5_stand_in::proxy::Proxy;
+use home::{FakeHome, Run};
 
 const TOKEN: &str = "planted-token-7Qx2vLm9Rt4Wz8";
 const PASSWORD: &str = "planted-password-3Kd6Hs";
@@ -30,8 +36,20 @@ fn leaves_secrets_only_in(
     stdin: &str,
     environment: &[(&str, &str)],
 ) {
-    for level in LEVELS {
-        let home = tempfile::tempdir().unwrap();
+    leaves_none_of(&[TOKEN, PASSWORD, CONTENT], &LEVELS, saved, content, arguments, stdin, environment);
+}
+
+fn leaves_none_of(
+    secrets: &[&str],
+    levels: &[&str],
+    saved: &str,
+    content: &str,
+    arguments: &[&str],
+    stdin: &str,
+    environment: &[(&str, &str)],
+) {
+    for level in levels {
+        let home = FakeHome::new();
         let saved = home.path().join(saved);
         if !content.is_empty() {
             fs::create_dir_all(saved.parent().unwrap()).unwrap();
@@ -39,31 +57,23 @@ fn leaves_secrets_only_in(
             #[cfg(unix)]
             fs::set_permissions(&saved, std::os::unix::fs::PermissionsExt::from_mode(0o600)).unwrap();
         }
-        let mut command = Command::new(env!("CARGO_BIN_EXE_f5-guard"));
+        let mut command = home.command(home::program());
         command
             .args(arguments)
-            .env_clear()
-            .envs(std::env::var_os("SystemRoot").map(|root| ("SystemRoot", root)))
-            .env("HOME", home.path())
-            .env("USERPROFILE", home.path())
             .env("CODEX_HOME", home.path())
             .env("APPDATA", home.path().join(".config"))
             .env("F5_GUARDRAILS_LOG_LEVEL", level)
-            .envs(environment.iter().copied())
-            .current_dir(home.path())
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped());
-        let mut child = command.spawn().unwrap();
-        // Some subcommands do not read it.
-        let _ = child.stdin.take().unwrap().write_all(stdin.as_bytes());
-        let output = child.wait_with_output().unwrap();
-        let mut texts = vec![("stdout".to_owned(), output.stdout), ("stderr".to_owned(), output.stderr)];
+            .envs(environment.iter().copied());
+        let run = Run::of(&mut command, stdin.as_bytes());
+        let mut texts = vec![
+            ("stdout".to_owned(), run.stdout.into_bytes()),
+            ("stderr".to_owned(), run.stderr.into_bytes()),
+        ];
         read_files(home.path(), &mut texts);
         texts.retain(|(place, _)| Path::new(place) != saved);
         for (place, bytes) in texts {
             let text = String::from_utf8_lossy(&bytes);
-            for secret in [TOKEN, PASSWORD, CONTENT] {
+            for secret in secrets {
                 assert!(
                     !text.contains(secret),
                     "{secret} in {place} of {arguments:?} at level {level}:\n{text}"
@@ -128,6 +138,106 @@ fn the_hooks_leave_no_secret_whatever_the_service_does() {
     leaves_no_secret(&["pre-tool-use", "--no-such-flag", TOKEN], &cut[..cut.len() - 3], &[]);
 }
 
+/// A payload that holds the token wherever Codex puts names and ids, and fields that nobody knows.
+fn payload_that_repeats(spelt: &str, event: &str) -> String {
+    let mut payload: serde_json::Value = serde_json::from_str(&payload(event)).unwrap();
+    for field in ["session_id", "turn_id", "tool_use_id", "cwd", "model", "agent_id"] {
+        payload[field] = spelt.into();
+    }
+    payload[spelt] = spelt.into();
+    if payload["tool_name"].is_string() {
+        payload["tool_name"] = format!("mcp__{spelt}__x").into();
+    }
+    payload.to_string()
+}
+
+#[test]
+fn what_the_payload_says_is_repeated_without_the_token() {
+    let base64 = base64::engine::general_purpose::STANDARD.encode(TOKEN);
+    let hex = TOKEN.bytes().map(|byte| format!("{byte:02x}")).collect::<String>();
+    let flagged = F5::builder().token(TOKEN).always(Verdict::flagged()).start();
+    let cleared = F5::builder().token(TOKEN).always(Verdict::cleared()).start();
+    let refused = "http://127.0.0.1:9".to_owned();
+    for (spelt, secrets) in [(TOKEN.to_owned(), TOKEN), (base64.clone(), &base64), (hex.clone(), &hex)] {
+        for url in [flagged.base_url(), cleared.base_url(), refused.clone()] {
+            for event in ["PreToolUse", "PostToolUse", "Stop"] {
+                let subcommand = if event == "Stop" { "stop" } else { "pre-tool-use" };
+                let said = payload_that_repeats(&spelt, event);
+                let environment =
+                    [("F5_GUARDRAILS_BASE_URL", url.as_str()), ("F5_GUARDRAILS_API_TOKEN", TOKEN)];
+                leaves_none_of(&[secrets], &["trace"], SAVED, "", &[subcommand], &said, &environment);
+                let environment = [("F5_GUARDRAILS_BASE_URL", url.as_str())];
+                leaves_none_of(
+                    &[secrets],
+                    &["trace"],
+                    SAVED,
+                    &saved_for(&url),
+                    &[subcommand],
+                    &said,
+                    &environment,
+                );
+            }
+        }
+    }
+}
+
+/// Somebody has pasted the token into a wrong variable, or a path or name holds it.
+#[test]
+fn a_token_in_the_place_of_something_else_is_not_shown() {
+    let folder = format!("/nonexistent/{TOKEN}/x");
+    let hosts = [
+        format!("http://{TOKEN}.invalid"),
+        format!("http://127.0.0.1:9/{TOKEN}"),
+        format!("http://{TOKEN}:9"),
+    ];
+    let mut places: Vec<(&str, &str)> = vec![
+        ("F5_GUARDRAILS_CA_BUNDLE", &folder),
+        ("F5_GUARDRAILS_CLIENT_CERT", &folder),
+        ("F5_GUARDRAILS_CLIENT_KEY", &folder),
+        ("SSL_CERT_FILE", &folder),
+        ("SSLKEYLOGFILE", &folder),
+        ("F5_GUARDRAILS_PROJECT_ID", TOKEN),
+    ];
+    for name in [
+        "F5_GUARDRAILS_TIMEOUT",
+        "F5_GUARDRAILS_FAIL_MODE",
+        "F5_GUARDRAILS_POST_STRICT",
+        "F5_GUARDRAILS_MAX_SCAN_LENGTH",
+        "F5_GUARDRAILS_ALLOW_HTTP",
+        "F5_GUARDRAILS_CA_BUNDLE",
+        "F5_GUARDRAILS_CLIENT_CERT",
+        "F5_GUARDRAILS_BASE_URL",
+        "F5_GUARDRAILS_API_TOKEN_FILE",
+        "HTTP_PROXY",
+        "HTTPS_PROXY",
+        "NO_PROXY",
+    ] {
+        places.push((name, TOKEN));
+    }
+    for host in &hosts {
+        places.extend([("F5_GUARDRAILS_BASE_URL", host.as_str()), ("http_proxy", host), ("ALL_PROXY", host)]);
+    }
+    std::thread::scope(|scope| {
+        for place in places {
+            scope.spawn(move || {
+                // A name that leads nowhere must not be asked for in each of so many runs.
+                let base =
+                    [("F5_GUARDRAILS_BASE_URL", "http://127.0.0.1:9"), ("F5_GUARDRAILS_ALLOW_HTTP", "true")];
+                let environment = [&base[..], &[("F5_GUARDRAILS_API_TOKEN", TOKEN), place]].concat();
+                for call in [
+                    &["pre-tool-use", "--timeout", "2"][..],
+                    &["smoketest", "--timeout", "2"],
+                    &["smoketest", "--json", "--tls-diagnostics", "--timeout", "2"],
+                    &["doctor", "--offline"],
+                    &["login", "--status"],
+                ] {
+                    leaves_none_of(&[TOKEN], &["trace"], "", "", call, &payload("PreToolUse"), &environment);
+                }
+            });
+        }
+    });
+}
+
 #[test]
 fn a_proxys_password_is_left_nowhere() {
     let proxy = Proxy::builder().login("somebody", "another password").start();
@@ -165,7 +275,7 @@ fn smoketest_shows_no_exchange_in_which_the_service_repeats_the_token_in_some_sp
             response = response.header("X-You-Sent", &format!("a {spelt} z"));
         }
         let api = F5::builder().token(TOKEN).always(Fault::Answer(response)).start();
-        let output = Command::new(env!("CARGO_BIN_EXE_f5-guard"))
+        let output = Command::new(home::program())
             .args(["smoketest", "--verbose-http=body"])
             .env("F5_GUARDRAILS_API_TOKEN", TOKEN)
             .env("F5_GUARDRAILS_BASE_URL", api.base_url())
@@ -324,7 +434,7 @@ fn what_the_secret_service_says_is_not_repeated() {
     ] {
         leaves_secrets_only_in("", "", arguments, TOKEN, &environment);
     }
-    let mut command = Command::new(env!("CARGO_BIN_EXE_f5-guard"));
+    let mut command = Command::new(home::program());
     command.arg("smoketest").env_clear().env("HOME", folder.path()).envs(environment);
     let said = String::from_utf8(command.output().unwrap().stdout).unwrap();
     assert!(said.contains("could not be read from the Secret Service: it refused."), "{said}");

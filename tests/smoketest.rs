@@ -1,54 +1,38 @@
 //! `f5-guard smoketest` as people run it: the built binary, a home of its own, the F5 stand-in on loopback.
 
+#![allow(clippy::restriction)] // a test may panic
+
+#[path = "support/home.rs"]
+mod home;
 #[path = "support/own.rs"]
 mod own;
 mod tls_support;
 
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output};
 
 use f5_stand_in::f5::{F5, Fault, Response, TOKEN, Verdict};
 use f5_stand_in::proxy::Proxy;
+use home::{FakeHome, Run};
 use serde_json::Value;
 use tempfile::TempDir;
 use tls_support::{issue, leaf_params, raw, root, server_config, tls};
 
-const BINARY: &str = env!("CARGO_BIN_EXE_f5-guard");
-
-/// A user with nothing but a home folder and a token.
+/// A user with nothing but a home folder, the installed program and a token.
 struct User {
-    home: TempDir,
-    variables: Vec<(String, String)>,
-}
-
-struct Run {
-    code: Option<i32>,
-    stdout: String,
-    stderr: String,
-}
-
-impl Run {
-    fn last_line(&self) -> &str {
-        self.stdout.trim_end().lines().last().unwrap_or_default()
-    }
-
-    fn json(&self) -> Value {
-        serde_json::from_str(&self.stdout).unwrap_or_else(|error| panic!("{error}: {}", self.stdout))
-    }
+    home: FakeHome,
 }
 
 impl User {
     fn new(base_url: &str) -> Self {
-        let user = Self { home: TempDir::new().unwrap(), variables: Vec::new() };
+        let user = Self { home: FakeHome::new() };
         fs::create_dir_all(user.installed().parent().unwrap()).unwrap();
-        own::put(BINARY, user.installed());
+        own::put(home::program(), user.installed());
         user.set("F5_GUARDRAILS_API_TOKEN", TOKEN).set("F5_GUARDRAILS_BASE_URL", base_url)
     }
 
     fn installed(&self) -> PathBuf {
-        let name = format!("f5-guard{}", std::env::consts::EXE_SUFFIX);
-        self.home.path().join("codex").join("hooks").join("f5_guardrails").join(name)
+        self.home.binary()
     }
 
     /// Moves it away. It is a link to the program that other tests run, and Windows deletes no program that runs.
@@ -57,32 +41,17 @@ impl User {
     }
 
     fn set(mut self, name: &str, value: &str) -> Self {
-        self.variables.push((name.to_owned(), value.to_owned()));
+        self.home.set(name, value);
         self
     }
 
     fn unset(mut self, name: &str) -> Self {
-        self.variables.retain(|(set, _)| set != name);
+        self.home.unset(name);
         self
     }
 
     fn run(&self, arguments: &[&str]) -> Run {
-        let Output { status, stdout, stderr } = Command::new(BINARY)
-            .arg("smoketest")
-            .args(arguments)
-            .env_clear()
-            // Windows programs do not start without it.
-            .envs(std::env::var_os("SystemRoot").map(|root| ("SystemRoot", root)))
-            .env("HOME", self.home.path())
-            .env("CODEX_HOME", self.home.path().join("codex"))
-            .envs(self.variables.iter().map(|(name, value)| (name, value)))
-            .output()
-            .unwrap();
-        Run {
-            code: status.code(),
-            stdout: String::from_utf8(stdout).unwrap(),
-            stderr: String::from_utf8(stderr).unwrap(),
-        }
+        self.home.run(&[&["smoketest"], arguments].concat())
     }
 }
 
@@ -207,7 +176,7 @@ fn a_hook_binary_that_is_another_program_or_none_is_a_failure() {
     fs::copy(other, user.installed()).unwrap();
     assert_failed(&user.run(&[]), "is no f5-guard");
     fs::write(user.installed(), "no program").unwrap();
-    assert_failed(&user.run(&[]), "cannot be run");
+    assert_failed(&user.run(&[]), "can't be run");
 }
 
 #[cfg(unix)]
@@ -226,7 +195,7 @@ fn a_hook_binary_of_another_version_is_a_failure() {
         assert_failed(&user.run(&[]), words);
     }
     fs::set_permissions(user.installed(), fs::Permissions::from_mode(0o644)).unwrap();
-    assert_failed(&user.run(&[]), "cannot be run");
+    assert_failed(&user.run(&[]), "can't be run");
 }
 
 #[test]

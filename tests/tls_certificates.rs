@@ -1,5 +1,7 @@
 //! Certificates that are wrong in one way each, served by real TLS servers on loopback.
 
+#![allow(clippy::restriction)] // a test may panic
+
 mod tls_support;
 
 use rcgen::{DnType, ExtendedKeyUsagePurpose};

@@ -1,12 +1,14 @@
 //! The report on the environment, with real files; the environment itself is a table.
 
+#![allow(clippy::restriction)] // a test may panic
+
 mod tls_support;
 
 use std::collections::HashMap;
 use std::ffi::OsString;
 use std::fs;
 
-use f5_guard::tls_diagnostics::{Environment, FileState, environment_report};
+use f5_guard::internals::tls_diagnostics::{Environment, FileState, environment_report};
 use tempfile::TempDir;
 use tls_support::{issue, leaf_params, pem, root};
 

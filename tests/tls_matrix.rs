@@ -1,6 +1,8 @@
 //! Every fault, on every way: what the hook says, what the smoke test says and what the diagnosis says is one and the
 //! same cause with one and the same advice, and where the scan failed nothing that is printed is a success.
 
+#![allow(clippy::restriction)] // a test may panic
+
 mod tls_support;
 
 use std::io::{Read, Write};

@@ -1,5 +1,7 @@
 //! Networks, servers and proxies that are broken in one way each.
 
+#![allow(clippy::restriction)] // a test may panic
+
 mod tls_support;
 
 use std::io::{Read, Write};

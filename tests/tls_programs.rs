@@ -6,6 +6,8 @@
 //! with the program that it needs besides openssl and curl, so that `--skip squid_` leaves its tests out. mitmproxy's
 //! `mitmdump` is taken from `F5_GUARD_TEST_MITMDUMP`, else from `PATH`.
 
+#![allow(clippy::restriction)] // a test may panic
+
 mod tls_support;
 
 use std::fs;

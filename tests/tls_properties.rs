@@ -1,11 +1,13 @@
 //! Whatever a server sends as its certificates, and whatever somebody writes into the variables for proxies: the
 //! description neither panics nor lets a control character or a part of a login through.
 
+#![allow(clippy::restriction)] // a test may panic
+
 mod tls_support;
 
-use f5_guard::printable::printable;
-use f5_guard::tls_diagnostics::{Certificate, Chain};
-use f5_guard::transport::roots::RootSet;
+use f5_guard::internals::printable::printable;
+use f5_guard::internals::tls_diagnostics::{Certificate, Chain};
+use f5_guard::internals::transport::roots::RootSet;
 use proptest::prelude::*;
 use rustls::pki_types::{CertificateDer, ServerName};
 use tls_support::{diagnosis, issue, leaf_params, root, store};

@@ -4,6 +4,8 @@
 //! the rest. Nothing here needs an account, and no traffic leaves the machine. All ratios are of cases that ran
 //! in turns in the same run, so that a machine that slows down slows all of them.
 
+#![allow(clippy::restriction)] // a program for developers may panic
+
 mod budget;
 mod cases;
 mod compare;

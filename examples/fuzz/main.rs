@@ -10,6 +10,8 @@
 //!
 //! An input that panics, hangs or breaks a rule ends the run: it is printed and written to the temporary folder.
 
+#![allow(clippy::restriction)] // a program for developers may panic
+
 mod mutate;
 mod targets;
 

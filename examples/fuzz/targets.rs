@@ -4,18 +4,18 @@
 use std::ffi::OsString;
 use std::time::Duration;
 
-use f5_guard::cli::hook_line;
-use f5_guard::codex::layers::ConfigFormat;
-use f5_guard::event::Event;
-use f5_guard::hook::message::{Subject, words};
-use f5_guard::hook::{Action, Assessment, Policy, answer, decide, payload};
-use f5_guard::registration::{
+use f5_guard::internals::cli::hook_line;
+use f5_guard::internals::codex::layers::ConfigFormat;
+use f5_guard::internals::event::Event;
+use f5_guard::internals::hook::message::{Subject, words};
+use f5_guard::internals::hook::{Action, Assessment, Policy, answer, decide, payload};
+use f5_guard::internals::registration::{
     KnownBinaries, Launcher, Owner, Python, Registration, RegistrationOptions, RemovalScope, Wanted,
     hook_call, install, owner_of, remove, renew_record,
 };
-use f5_guard::scan::ScanReport;
-use f5_guard::scan::response::{self, Verdict};
-use f5_guard::settings::values::{FailMode, FlaggedOutput};
+use f5_guard::internals::scan::ScanReport;
+use f5_guard::internals::scan::response::{self, Verdict};
+use f5_guard::internals::settings::values::{FailMode, FlaggedOutput};
 use serde_json::Value;
 
 /// One reader of foreign input.

@@ -33,7 +33,6 @@ pub enum Writers {
 
 /// Who can change what is at `path`, or exchange it through a folder or link on the way. Of a path that does not exist the
 /// folder counts in which it would be created.
-#[must_use]
 pub fn writers(path: &Path) -> Writers {
     platform::writers(path)
 }

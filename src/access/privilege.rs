@@ -10,14 +10,12 @@ pub enum Privilege {
 
 impl Privilege {
     /// Those of this process. What can't be found out counts as ordinary.
-    #[must_use]
     pub fn of_this_process() -> Self {
         if platform::is_administrator() { Self::Administrator } else { Self::Ordinary }
     }
 
     /// The same for a user's own places: an administrator of Windows works in their own profile, which they can change
     /// without those rights too, and so counts as an ordinary user there.
-    #[must_use]
     pub fn among_users() -> Self {
         if cfg!(windows) { Self::Ordinary } else { Self::of_this_process() }
     }

@@ -141,7 +141,6 @@ pub enum VerboseHttp {
 ///
 /// Codex calls hooks twice for every tool call, and setting up the options of all the other subcommands would take
 /// longer than most of what they do.
-#[must_use]
 pub fn hook_line(args: &[OsString]) -> Option<(Event, Enforced)> {
     let [_, subcommand, words @ ..] = args else { return None };
     let event = hook_event(subcommand.to_str()?)?;
@@ -149,7 +148,6 @@ pub fn hook_line(args: &[OsString]) -> Option<(Event, Enforced)> {
 }
 
 /// The event that a hook subcommand's name stands for: for `stop` the agent's own.
-#[must_use]
 pub fn hook_event(subcommand: &str) -> Option<Event> {
     Event::ALL.into_iter().find(|event| event.subcommand() == subcommand)
 }

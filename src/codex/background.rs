@@ -12,7 +12,6 @@ pub struct Background {
 }
 
 /// The server of this Codex home, if one runs. On Windows none is found: what it listens on there could not be tried.
-#[must_use]
 pub fn find(home: &Path) -> Option<Background> {
     platform::find(&home.join("app-server-control").join("app-server-control.sock"))
 }

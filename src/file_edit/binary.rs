@@ -30,7 +30,6 @@ pub enum BinaryRemoval {
 
 /// Where to read the running program, whose path is `executable`: on Linux the very file that was started, because under its
 /// name there can be another one by now where somebody else can write to that folder.
-#[must_use]
 pub fn running_program(executable: &Path) -> &Path {
     let started = Path::new("/proc/self/exe");
     if cfg!(target_os = "linux") && started.exists() { started } else { executable }

@@ -6,24 +6,21 @@
 //! lists beyond the mode, and hard links: the file becomes a new one.
 
 mod atomic;
-mod binary;
+pub mod binary;
 mod error;
 mod lock;
 pub(crate) mod no_follow;
 mod snapshot;
+#[cfg(test)]
+mod tests;
 
 pub use atomic::temporary_folder;
-pub use binary::{
-    BinaryInstall, BinaryRemoval, install_binary, remove_binary, remove_leftovers, running_program,
-};
+pub use binary::{BinaryInstall, BinaryRemoval, install_binary, remove_binary, running_program};
 pub use error::FileEditError;
 pub use lock::EditLock;
 pub use snapshot::{NewFile, Snapshot, keep_as_backup};
 
 /// Refuses a folder for f5-guard's own files that is a link, no folder at all, or somebody else's.
-///
-/// # Errors
-/// [`FileEditError::NotOurFolder`].
 pub fn check_own_folder(folder: &std::path::Path) -> Result<(), FileEditError> {
     no_follow::check_own_folder(folder)
         .map_err(|source| FileEditError::NotOurFolder { path: folder.into(), source })

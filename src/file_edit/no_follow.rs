@@ -34,9 +34,6 @@ pub enum NotOwn {
 
 /// Whether the file is this user's or root's, and nobody else may write to it. On Windows a file inherits the access list
 /// of its folder, which is the user's or the administrators'.
-///
-/// # Errors
-/// See [`NotOwn`].
 pub fn check_own(metadata: &fs::Metadata) -> Result<(), NotOwn> {
     platform::check_owner(metadata)?;
     platform::check_mode(metadata)

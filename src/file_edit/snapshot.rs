@@ -70,12 +70,6 @@ impl Snapshot {
         Ok(Self { path: path.into(), target, within, content })
     }
 
-    #[must_use]
-    pub fn path(&self) -> &Path {
-        &self.path
-    }
-
-    #[must_use]
     pub fn bytes(&self) -> Option<&[u8]> {
         self.content.as_ref().map(|(bytes, _)| bytes.as_slice())
     }
@@ -140,9 +134,6 @@ impl Snapshot {
     }
 
     /// Whether [`Self::replace`] would be refused because the file is write-protected.
-    ///
-    /// # Errors
-    /// [`FileEditError::WriteProtected`].
     pub fn check_writable(&self) -> Result<(), FileEditError> {
         match &self.content {
             Some((_, metadata)) if metadata.permissions().readonly() => {
@@ -262,9 +253,6 @@ fn too_many(path: &Path) -> FileEditError {
 
 /// Keeps what stands at `path`, a link as such, under a backup's name: what comes to stand there is ours. Where the file
 /// system gives no second name, it is renamed.
-///
-/// # Errors
-/// [`FileEditError::Write`].
 pub fn keep_as_backup(path: &Path, stamp: &str) -> Result<PathBuf, FileEditError> {
     for number in 0..1000 {
         let backup = backup_name(path, stamp, number);

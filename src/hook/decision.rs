@@ -44,7 +44,6 @@ pub enum Failure {
 
 impl Assessment {
     /// What a scan came to. A hit counts even where the scan did not see everything.
-    #[must_use]
     pub fn of_scan(result: Result<ScanReport, ScanError>, is_cut: bool) -> Self {
         match result {
             Ok(report) if report.is_cleared() && is_cut => Self::NotScanned(Failure::CutOutput),
@@ -56,7 +55,6 @@ impl Assessment {
 
 impl Failure {
     /// What to do about it, in one or two sentences.
-    #[must_use]
     pub fn fix(&self) -> String {
         match self {
             Self::Payload(PayloadError::TooLarge) => "Work on a smaller part at a time.".into(),
@@ -69,7 +67,6 @@ impl Failure {
     }
 
     /// A short stable name for the log.
-    #[must_use]
     pub fn kind(&self) -> &'static str {
         match self {
             Self::Payload(PayloadError::TooLarge) => "payload_too_large",
@@ -101,7 +98,6 @@ pub enum Action {
 }
 
 /// The policy, whole.
-#[must_use]
 pub fn decide(event: Event, assessment: &Assessment, policy: Policy) -> Action {
     let not_cleared = match (event, policy.flagged_output) {
         (Event::PostToolUse, FlaggedOutput::Warn) => Action::Warn,
@@ -129,7 +125,6 @@ pub fn decide(event: Event, assessment: &Assessment, policy: Policy) -> Action {
 }
 
 /// The word for an action in the log.
-#[must_use]
 pub fn log_word(event: Event, action: Action) -> &'static str {
     match (action, event) {
         (Action::Allow, _) => "allow",

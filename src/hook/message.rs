@@ -41,7 +41,6 @@ const MAX_REPORT_CHARS: usize = 9_000;
 const NAMED_SCANNERS: usize = 5;
 
 /// Finds the words for an action.
-#[must_use]
 pub fn words(subject: Subject<'_>, assessment: &Assessment, action: Action) -> Words {
     let words = match (assessment, action) {
         (_, Action::Allow) | (Assessment::NothingToScan | Assessment::Proof(Proof::Passes), _) => {
@@ -156,7 +155,6 @@ fn passed_unscanned(subject: Subject<'_>, failure: &Failure) -> Words {
 }
 
 /// What a block without a scan did, as the rest of a sentence.
-#[must_use]
 pub fn not_done(event: Event) -> &'static str {
     match event {
         Event::UserPromptSubmit => "it was blocked",
@@ -193,7 +191,6 @@ fn finding(report: &ScanReport) -> String {
 }
 
 /// What an event is about, where the tool's name is not known.
-#[must_use]
 pub fn thing(event: Event) -> &'static str {
     match event {
         Event::UserPromptSubmit => "this prompt",
@@ -217,7 +214,8 @@ impl Subject<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::scan::{Outcome, ScanError, ScannerOutcome, ScannerResult};
+    use crate::scan::report::{ScannerOutcome, ScannerResult};
+    use crate::scan::{Outcome, ScanError};
 
     fn subject(event: Event) -> Subject<'static> {
         Subject { event, tool_name: Some("Bash"), fail_mode_problem: "" }

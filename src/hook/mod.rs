@@ -12,4 +12,4 @@ pub mod payload;
 mod readable;
 
 pub use decision::{Action, Assessment, Failure, Policy, Proof, decide};
-pub use payload::{MAX_PAYLOAD, Payload, PayloadError};
+pub use payload::{Payload, PayloadError};

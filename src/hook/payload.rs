@@ -7,7 +7,7 @@ use std::borrow::Cow;
 use std::cell::Cell;
 use std::fmt;
 
-use serde::de::{DeserializeSeed, Deserializer, IgnoredAny, MapAccess, Visitor};
+use serde::de::{Deserialize, DeserializeSeed, Deserializer, IgnoredAny, MapAccess, Visitor};
 use serde_json::Value;
 use thiserror::Error;
 
@@ -61,7 +61,6 @@ pub struct Payload {
 impl Payload {
     /// Whether there is nothing to scan. Only ASCII white space counts as nothing: what other characters say, and
     /// whether they show, is the scanners' business.
-    #[must_use]
     pub fn is_blank(&self) -> bool {
         self.content.bytes().all(|byte| byte.is_ascii_whitespace())
     }
@@ -85,9 +84,6 @@ pub enum PayloadError {
 }
 
 /// Reads a payload.
-///
-/// # Errors
-/// See [`PayloadError`].
 pub fn parse(bytes: &[u8]) -> Result<Payload, PayloadError> {
     if bytes.len() > MAX_PAYLOAD {
         return Err(PayloadError::TooLarge);
@@ -156,7 +152,6 @@ fn unknown_fields(root: Json<'_>) -> Vec<String> {
 
 /// The event that a payload names, as far as it can be told from one that `parse` refused: cut off,
 /// malformed further on, or with fields missing. The answer must have this event's shape.
-#[must_use]
 pub fn salvage_event(bytes: &[u8]) -> Option<Event> {
     let text = decode(bytes);
     let found = Cell::new(None);
@@ -164,6 +159,22 @@ pub fn salvage_event(bytes: &[u8]) -> Option<Event> {
     // The error is expected; what counts is what was seen before it.
     let _ = EventName(&found).deserialize(&mut reader);
     found.get()
+}
+
+/// Whether these bytes are a hook's payload, or the beginning of one, for a command line that names no hook. An object
+/// that is whole and names no event is somebody else's; `is_whole` says that no more bytes come.
+pub fn may_be_one(bytes: &[u8], is_whole: bool) -> bool {
+    let text = decode(bytes);
+    match (text.trim_ascii_start().bytes().next(), is_whole) {
+        (None, true) => false,
+        // Behind blanks an object may still come.
+        (None, false) => !bytes.is_empty(),
+        (Some(b'{'), true) => {
+            let event = Json::parse(&text).map(|root| root.pick(["hook_event_name"]));
+            event != Some([Field::Missing])
+        }
+        (Some(first), _) => first == b'{',
+    }
 }
 
 /// A key-by-key look at the root object that notes the event and skips everything else.
@@ -182,8 +193,8 @@ impl<'de> Visitor<'de> for EventName<'_> {
         f.write_str("an object")
     }
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<(), A::Error> {
-        while let Some(key) = map.next_key::<Cow<'de, str>>()? {
-            if key == "hook_event_name" {
+        while let Some(Name(key)) = map.next_key()? {
+            if key == b"hook_event_name" {
                 if let Value::String(name) = map.next_value::<Value>()? {
                     self.0.set(Event::from_name(&name));
                 }
@@ -192,6 +203,27 @@ impl<'de> Visitor<'de> for EventName<'_> {
             }
         }
         Ok(())
+    }
+}
+
+/// A field's name as bytes: half of a surrogate pair is no text, and no reason to stop.
+struct Name(Vec<u8>);
+
+impl<'de> Deserialize<'de> for Name {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_bytes(NameVisitor)
+    }
+}
+
+struct NameVisitor;
+
+impl Visitor<'_> for NameVisitor {
+    type Value = Name;
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a name")
+    }
+    fn visit_bytes<E>(self, bytes: &[u8]) -> Result<Name, E> {
+        Ok(Name(bytes.to_vec()))
     }
 }
 

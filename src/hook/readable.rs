@@ -20,7 +20,6 @@ const MAX_NESTING: usize = 4;
 /// The text of a tool's input. Shell commands and patches come in a string `command`, which is taken as it
 /// is; should Codex ever send fields beside it, they follow as readable text. `None` where there is no input, as for a
 /// shell that is told nothing.
-#[must_use]
 pub fn tool_input(tool: &str, input: Json<'_>) -> Option<String> {
     if input.is_null() {
         return None;
@@ -39,7 +38,6 @@ pub fn tool_input(tool: &str, input: Json<'_>) -> Option<String> {
 }
 
 /// The text of a tool's output: a string as it is, an MCP result part by part, anything else as readable text.
-#[must_use]
 pub fn tool_response(response: Json<'_>) -> String {
     let mut text = Text::default();
     if !response.is_object() {

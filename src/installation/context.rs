@@ -46,9 +46,6 @@ pub enum ContextError {
 
 impl InstallContext {
     /// Those of this process.
-    ///
-    /// # Errors
-    /// See [`ContextError`].
     pub fn of_this_process(env: Env<'_>) -> Result<Self, ContextError> {
         let system = System::this();
         let env: Env<'_> = &|name| system_variable(name).or_else(|| env(name));
@@ -65,7 +62,6 @@ impl InstallContext {
     }
 
     /// The user's installation.
-    #[must_use]
     pub fn user_folder(&self) -> InstallDir {
         user_folder(self.system, &self.home)
     }
@@ -74,7 +70,6 @@ impl InstallContext {
     /// not at its default place.
     ///
     /// A binary of the user's means nothing in the administrator's files, and none means anything in a project's.
-    #[must_use]
     pub fn known_binaries(&self, layer: Layer, managed: Option<&InstallDir>) -> KnownBinaries {
         if layer == Layer::Project {
             return KnownBinaries::default();
@@ -149,9 +144,6 @@ pub fn plain(path: &Path) -> Result<String, LaunchError> {
 }
 
 /// The path as it is: only Windows has other spellings.
-///
-/// # Errors
-/// [`LaunchError::NotUnicode`].
 #[cfg(not(windows))]
 pub fn plain(path: &Path) -> Result<String, LaunchError> {
     path.to_str().map(str::to_owned).ok_or_else(|| LaunchError::NotUnicode(path.into()))
@@ -160,7 +152,6 @@ pub fn plain(path: &Path) -> Result<String, LaunchError> {
 impl InstallContext {
     /// The managed folder of an installation that is there: the one that the requirements name, if its state file says
     /// that it is ours.
-    #[must_use]
     pub fn installed_managed_dir(&self) -> Option<PathBuf> {
         let [requirements, ..] = places::system_files(&self.system_folder);
         self.privilege.may_use(&requirements.path).ok()?;

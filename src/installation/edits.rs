@@ -34,13 +34,11 @@ pub struct Edit {
 
 impl Edit {
     /// Whether any byte of the file will change.
-    #[must_use]
     pub fn changes(&self) -> bool {
         self.installed.changed
     }
 
     /// The file's content as it was read.
-    #[must_use]
     pub fn before(&self) -> Option<&[u8]> {
         self.snapshot.bytes()
     }
@@ -56,13 +54,11 @@ impl Edit {
     }
 
     /// What to say about other tools' hooks that the edit moves, if it does.
-    #[must_use]
     pub fn moved_note(&self) -> Option<String> {
         moved_note(&self.place, &self.installed.moved)
     }
 
     /// What a dry run shows.
-    #[must_use]
     pub fn dry_run(&self) -> String {
         dry_run(self.diff(), self.moved_note())
     }
@@ -124,9 +120,6 @@ fn renewed(
 }
 
 /// Remembers what an edit of trust in `config.toml` changed in our part: Codex's, which also restyles the file, or ours.
-///
-/// # Errors
-/// [`FileEditError`].
 pub fn remember_trust(
     place: &ConfigFile,
     before: Option<&[u8]>,
@@ -145,7 +138,6 @@ pub fn remember_trust(
 
 /// The keys under which Codex keeps the trust of our hooks in these files. Codex spells a file's path as `CODEX_HOME`
 /// does with links resolved, or as it stands below the user's folder; both are given.
-#[must_use]
 pub(super) fn state_keys(contents: &[(&ConfigFile, Option<&[u8]>)], places: &KnownBinaries) -> Vec<String> {
     let mut keys = Vec::new();
     for (place, bytes) in contents {
@@ -163,7 +155,6 @@ pub(super) fn state_keys(contents: &[(&ConfigFile, Option<&[u8]>)], places: &Kno
 }
 
 /// [`state_keys`] of these files as they are now.
-#[must_use]
 pub fn state_keys_in(files: &[ConfigFile], places: &KnownBinaries) -> Vec<String> {
     let contents: Vec<_> = files.iter().map(|file| (file, fs::read(&file.path).ok())).collect();
     let borrowed: Vec<_> = contents.iter().map(|(file, bytes)| (*file, bytes.as_deref())).collect();
@@ -239,7 +230,6 @@ fn take_back(edits: &[Edit], stamp: &str) {
 }
 
 /// Who may read a file of Codex's that we create.
-#[must_use]
 pub fn new_file(place: &ConfigFile) -> NewFile {
     match place.layer {
         Layer::User => NewFile::Private,

@@ -41,7 +41,6 @@ pub fn pair_goals(
 
 /// Registers in the administrator's requirements, and takes the Python integration's and our hooks out of the files
 /// beside them.
-#[must_use]
 pub fn system_goals(
     [requirements, config, hooks]: [ConfigFile; 3],
     registration: &Registration,

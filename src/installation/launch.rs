@@ -11,15 +11,13 @@ pub enum LaunchError {
     #[error("{} can't be registered: its path is not Unicode", .0.display())]
     NotUnicode(PathBuf),
     /// Windows' shells read no spelling of the path alike.
+    #[cfg(windows)]
     #[error("{0}")]
     NotPlain(String),
 }
 
 /// The start of a command that runs `binary` at its fixed place. `plain` gives the spelling that needs no quoting on
 /// Windows.
-///
-/// # Errors
-/// See [`LaunchError`].
 pub fn launcher(
     system: System,
     binary: &Path,

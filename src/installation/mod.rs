@@ -17,6 +17,7 @@ mod scope;
 mod stamp;
 mod state;
 mod state_file;
+mod version;
 
 pub use crate::access::Privilege;
 pub use context::{ContextError, InstallContext, plain};
@@ -24,12 +25,12 @@ pub use edits::{Edit, Goal, carry_out, new_file, prepare, remember_trust, source
 pub use goals::{Format, RegisteredCommand, is_registered, our_commands, pair_goals, system_goals};
 pub use launch::{LaunchError, launcher};
 pub use places::{
-    FLEET_BINARIES, InstallDir, PATIENCE, binary_name, default_managed_dir, known_binaries, managed_folder,
-    project_files, python_scripts, system_files, user_files, user_folder,
+    InstallDir, PATIENCE, binary_name, default_managed_dir, managed_folder, project_files, python_scripts,
+    system_files, user_files, user_folder,
 };
 pub use protect::{ProtectError, protected_folder};
-pub use removal::{Cleared, Removal, carry_out_removal, forget_trust, prepare_removal};
+pub use removal::{Removal, carry_out_removal, forget_trust, prepare_removal};
 pub use scope::Scope;
 pub use stamp::stamp;
 pub use state::InstallState;
-pub use state_file::{Backup, FileRecord, StateFile, StateFileError};
+pub use version::version_of;

@@ -28,24 +28,20 @@ pub struct InstallDir {
 }
 
 impl InstallDir {
-    #[must_use]
     pub fn new(path: PathBuf, system: System) -> Self {
         Self { path, system }
     }
 
     /// The binary that the registered commands name.
-    #[must_use]
     pub fn binary(&self) -> PathBuf {
         self.path.join(binary_name(self.system))
     }
 
     /// What is remembered of the edits to Codex's files, see [`super::StateFile`].
-    #[must_use]
     pub fn state_file(&self) -> PathBuf {
         self.path.join(RECORD)
     }
 
-    #[must_use]
     pub fn lock(&self) -> PathBuf {
         self.path.join(LOCK)
     }
@@ -62,16 +58,12 @@ impl InstallDir {
     }
 
     /// Whether it is a folder, and the user's own.
-    ///
-    /// # Errors
-    /// [`FileEditError::NotOurFolder`].
     pub fn check(&self) -> Result<(), FileEditError> {
         check_own_folder(&self.path)
     }
 }
 
 /// `f5-guard`, on Windows `f5-guard.exe`.
-#[must_use]
 pub const fn binary_name(system: System) -> &'static str {
     match system {
         System::Windows => "f5-guard.exe",
@@ -81,14 +73,12 @@ pub const fn binary_name(system: System) -> &'static str {
 
 /// A user's installation: `$CODEX_HOME/hooks/f5_guardrails`. What is remembered of a project's files is kept there
 /// too, because nothing of one machine belongs into a repository.
-#[must_use]
 pub fn user_folder(system: System, home: &CodexHome) -> InstallDir {
     InstallDir::new(home.path.join("hooks").join(FOLDER), system)
 }
 
 /// Where the managed binary goes when nobody names another folder: one without spaces, that only administrators can
 /// change.
-#[must_use]
 pub fn default_managed_dir(system: System, env: Env<'_>) -> PathBuf {
     match system {
         System::Unix | System::MacOs => "/opt/f5-guard".into(),
@@ -100,7 +90,6 @@ pub fn default_managed_dir(system: System, env: Env<'_>) -> PathBuf {
 }
 
 /// The managed installation in `managed_dir`.
-#[must_use]
 pub fn managed_folder(system: System, managed_dir: &Path) -> InstallDir {
     InstallDir::new(managed_dir.to_path_buf(), system)
 }
@@ -137,7 +126,6 @@ pub fn project_files(project: &Path) -> [ConfigFile; 2] {
 
 /// The administrator's files in `folder` (see [`crate::codex::layers::system_folder`]): `requirements.toml`, where
 /// hooks need no trust, then the ordinary pair.
-#[must_use]
 pub fn system_files(folder: &Path) -> [ConfigFile; 3] {
     let requirements = ConfigFile {
         path: folder.join("requirements.toml"),
@@ -154,7 +142,6 @@ pub const FLEET_BINARIES: [&str; 2] = ["/opt/f5-guard/f5-guard", r"C:\ProgramDat
 /// Which commands are ours in a layer of the user's or the administrator's: those that run the binary of one of `folders`,
 /// or one of `more`. `plain` gives a path the spelling that a registered command has, where that may differ (Windows' 8.3
 /// form); the long one counts as well.
-#[must_use]
 pub fn known_binaries(
     folders: &[&InstallDir],
     more: impl IntoIterator<Item = String>,
@@ -174,7 +161,6 @@ pub fn known_binaries(
 }
 
 /// The Python integration's scripts that lie in one of our folders. Nothing of ours ever deletes them.
-#[must_use]
 pub fn python_scripts(folder: &InstallDir) -> Vec<PathBuf> {
     let mut scripts: Vec<PathBuf> =
         Event::ALL.into_iter().map(|event| folder.path.join(event.python_script())).collect();

@@ -13,15 +13,13 @@ pub enum ProtectError {
     #[error("{} can't be created or looked at: {source}", path.display())]
     Unusable { path: PathBuf, source: std::io::Error },
     /// Windows' own reasons.
+    #[cfg(windows)]
     #[error("{0}")]
     Other(String),
 }
 
 /// Makes sure that `folder` exists and that nobody but administrators can change it. What is missing of it is created
 /// so; what exists is judged and left alone. The folders created are returned, outermost first.
-///
-/// # Errors
-/// [`ProtectError`].
 pub fn protected_folder(folder: &Path) -> Result<Vec<PathBuf>, ProtectError> {
     platform::ensure(folder)
 }

@@ -32,7 +32,6 @@ pub struct Cleared {
 
 impl Removal {
     /// Whether any byte of the file will change.
-    #[must_use]
     pub fn changes(&self) -> bool {
         self.removed.changed || (self.removed.text.is_none() && self.snapshot.bytes().is_some())
     }
@@ -47,13 +46,11 @@ impl Removal {
     }
 
     /// What to say about other tools' hooks that the removal moves, if it does.
-    #[must_use]
     pub fn moved_note(&self) -> Option<String> {
         moved_note(&self.place, &self.removed.moved)
     }
 
     /// What a dry run shows.
-    #[must_use]
     pub fn dry_run(&self) -> String {
         dry_run(self.diff(), self.moved_note())
     }

@@ -17,7 +17,6 @@ pub enum Scope {
 
 impl Scope {
     /// Whose files it registers in.
-    #[must_use]
     pub const fn layer(self) -> Layer {
         match self {
             Self::User => Layer::User,
@@ -28,7 +27,6 @@ impl Scope {
 
     /// The scope that `install` and `uninstall` take where none is named: on Windows the whole machine, as the
     /// Python integration's users know it.
-    #[must_use]
     pub const fn default_for(system: System) -> Self {
         match system {
             System::Windows => Self::System,

@@ -5,7 +5,6 @@ use std::time::SystemTime;
 use time::OffsetDateTime;
 
 /// `20260131T235959Z`: sorts by age, and every file system takes it.
-#[must_use]
 pub fn stamp(now: SystemTime) -> String {
     let now = OffsetDateTime::from(now);
     format!(

@@ -51,9 +51,6 @@ impl InstallState {
     }
 
     /// Writes the state file, if it says something new. One that could not be used may be somebody else's: it is kept.
-    ///
-    /// # Errors
-    /// [`FileEditError::Write`].
     pub fn save(&mut self) -> Result<(), FileEditError> {
         if self.on_disk.as_ref() != Some(&self.record) {
             if self.trouble.is_some() && self.kept.is_none() {
@@ -66,9 +63,6 @@ impl InstallState {
     }
 
     /// Writes the state file, or deletes it where nothing is remembered any more; not one that could not be used.
-    ///
-    /// # Errors
-    /// [`FileEditError`].
     pub fn save_or_delete(&mut self) -> Result<(), FileEditError> {
         if !self.record.is_empty() {
             return self.save();
@@ -85,7 +79,6 @@ impl InstallState {
     }
 
     /// What became of a state file that could not be used, for the user.
-    #[must_use]
     pub fn kept_note(&self) -> Option<String> {
         self.trouble.as_ref()?;
         let path = self.path.display();
@@ -96,7 +89,6 @@ impl InstallState {
     }
 
     /// What is remembered of a file: the edit that can be taken back from `current`, where there is one.
-    #[must_use]
     pub fn edit_of(
         &self,
         path: &Path,

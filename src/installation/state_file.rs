@@ -52,7 +52,6 @@ pub struct Backup {
 
 impl Backup {
     /// Whether the copy, without our part, says just what `now` does (`None`: there is no file).
-    #[must_use]
     pub fn is_redundant(&self, now: Option<&str>) -> bool {
         // With the mode of the file that it is a copy of.
         let copy = read_regular(&self.path, LARGEST).ok().flatten().map(String::from_utf8);
@@ -87,9 +86,6 @@ impl Default for StateFile {
 
 impl StateFile {
     /// Reads the state file; a missing one remembers nothing.
-    ///
-    /// # Errors
-    /// See [`StateFileError`].
     pub fn read(path: &Path) -> Result<Self, StateFileError> {
         let bytes = match read_own(path, LARGEST) {
             Ok(Some(bytes)) => bytes,
@@ -131,14 +127,12 @@ impl StateFile {
     }
 
     /// The folders that an installation created to hold one of `places`.
-    #[must_use]
     pub fn created_above(&self, places: &[&Path]) -> Vec<PathBuf> {
         let above = |folder: &&PathBuf| places.iter().any(|place| place.starts_with(folder));
         self.created_folders.iter().filter(above).cloned().collect()
     }
 
     /// The file's content.
-    #[must_use]
     pub fn to_bytes(&self) -> Vec<u8> {
         let mut bytes = serde_json::to_vec_pretty(self).unwrap_or_default();
         bytes.push(b'\n');
@@ -146,7 +140,6 @@ impl StateFile {
     }
 
     /// What is remembered of one file.
-    #[must_use]
     pub fn file(&self, path: &Path) -> Option<&FileRecord> {
         self.files.get(&key(path))
     }
@@ -165,7 +158,6 @@ impl StateFile {
     }
 
     /// Whether no file is remembered any more.
-    #[must_use]
     pub fn is_empty(&self) -> bool {
         self.files.is_empty()
     }

@@ -1,5 +1,6 @@
 //! The log file: collected in memory, appended in one write, turned over when it is large.
 
+use std::borrow::Cow;
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
@@ -11,6 +12,7 @@ use tracing_subscriber::fmt::MakeWriter;
 
 use crate::access::Privilege;
 use crate::file_edit::no_follow;
+use crate::secret::Hidden;
 use crate::stdio::{is_stdout, is_systems_name, stderr_is_stdout};
 use crate::supervise::supervise;
 
@@ -29,6 +31,7 @@ pub struct Log {
     path: Option<PathBuf>,
     file: Lines,
     stderr: Lines,
+    hidden: Hidden,
 }
 
 /// Lines that wait to be written.
@@ -36,20 +39,18 @@ pub struct Log {
 pub struct Lines(Arc<Mutex<Vec<u8>>>);
 
 impl Log {
-    /// A log that goes to `path`, or to no file. Nothing is opened before there is a line to write.
-    #[must_use]
-    pub fn new(path: Option<PathBuf>) -> Self {
-        Self { path, ..Self::default() }
+    /// A log that goes to `path`, or to no file. Nothing is opened before there is a line to write. No line is written with
+    /// what is `hidden` by then.
+    pub fn new(path: Option<PathBuf>, hidden: Hidden) -> Self {
+        Self { path, hidden, ..Self::default() }
     }
 
     /// Where lines for the file are collected.
-    #[must_use]
     pub fn file(&self) -> Lines {
         self.file.clone()
     }
 
     /// Where lines for stderr are collected.
-    #[must_use]
     pub fn stderr(&self) -> Lines {
         self.stderr.clone()
     }
@@ -71,6 +72,9 @@ impl Log {
         if path.is_none() && stderr.is_empty() {
             return;
         }
+        // Numbers and names are cleaned where they are found, so that a line keeps its form; this is for all the rest.
+        let lines = without(&self.hidden, lines, r#"{"message":"(redacted)"}"#);
+        let stderr = without(&self.hidden, stderr, "(redacted)");
         // On a thread of its own: a network drive can hang, and so can a stderr that nobody reads.
         let _ = supervise(Instant::now() + limit, move || {
             if let Some(path) = path {
@@ -80,6 +84,39 @@ impl Log {
                 let _ = io::stderr().write_all(&stderr);
             }
         });
+    }
+}
+
+/// The lines without what is hidden; `instead` of one that nothing is left of.
+fn without(hidden: &Hidden, lines: Vec<u8>, instead: &str) -> Vec<u8> {
+    let text = String::from_utf8_lossy(&lines);
+    let cleaned: Vec<_> = text.split('\n').map(|line| hidden.without(line)).collect();
+    if cleaned.iter().all(|line| matches!(line, Cow::Borrowed(_))) {
+        return lines;
+    }
+    let shown =
+        |line: &Cow<'_, str>| if *line == "(redacted)" { instead.to_owned() } else { line.to_string() };
+    cleaned.iter().map(shown).collect::<Vec<_>>().join("\n").into_bytes()
+}
+
+/// Stderr, for lines that come out at once.
+#[derive(Debug, Clone)]
+pub struct Immediate(pub Hidden);
+
+impl Write for Immediate {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        io::stderr().write_all(&without(&self.0, bytes.to_owned(), "(redacted)"))?;
+        Ok(bytes.len())
+    }
+    fn flush(&mut self) -> io::Result<()> {
+        io::stderr().flush()
+    }
+}
+
+impl<'a> MakeWriter<'a> for Immediate {
+    type Writer = Self;
+    fn make_writer(&'a self) -> Self {
+        self.clone()
     }
 }
 
@@ -245,7 +282,7 @@ mod tests {
     const LONG: Duration = Duration::from_secs(60);
 
     fn write(path: &Path, line: &str) {
-        let log = Log::new(Some(path.to_owned()));
+        let log = Log::new(Some(path.to_owned()), Hidden::default());
         log.file().write_all(line.as_bytes()).unwrap();
         log.flush_within(LONG);
     }
@@ -265,10 +302,25 @@ mod tests {
     }
 
     #[test]
+    fn what_is_hidden_by_then_is_in_no_line() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("x.log");
+        let hidden = Hidden::default();
+        let log = Log::new(Some(path.clone()), hidden.clone());
+        log.file()
+            .write_all(b"{\"a\":\"planted-token-7Qx2\"}\n{\"b\":1}\n{\"c\":\"NEKOT-DETNALP\"}\n")
+            .unwrap();
+        hidden.learn(&crate::secret::Secret::new("planted-token-7Qx2"));
+        log.flush_within(LONG);
+        let written = fs::read_to_string(&path).unwrap();
+        assert_eq!(written, "{\"a\":\"(redacted)\"}\n{\"b\":1}\n{\"message\":\"(redacted)\"}\n");
+    }
+
+    #[test]
     fn nothing_is_opened_without_a_line() {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("logs").join("x.log");
-        Log::new(Some(path.clone())).flush_within(LONG);
+        Log::new(Some(path.clone()), Hidden::default()).flush_within(LONG);
         assert!(!path.parent().unwrap().exists());
     }
 

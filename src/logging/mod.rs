@@ -16,12 +16,14 @@ use tracing_subscriber::fmt;
 use tracing_subscriber::fmt::writer::BoxMakeWriter;
 use tracing_subscriber::prelude::*;
 
+use file::Immediate;
 pub use file::{Log, check};
 
 use crate::event::Event;
 use crate::hook::decision::log_word;
 use crate::hook::{Action, Assessment};
 use crate::printable::printable;
+use crate::secret::Hidden;
 use crate::settings::LogSettings;
 use crate::settings::values::LogLevel;
 
@@ -34,9 +36,9 @@ pub enum Stderr {
     Immediate,
 }
 
-/// Sets up the process's log, which must be flushed before the process ends.
-pub fn init(settings: &LogSettings, stderr: Stderr) -> Log {
-    let log = Log::new(settings.file.value.clone());
+/// Sets up the process's log, which must be flushed before the process ends. Nothing of it shows what is `hidden`.
+pub fn init(settings: &LogSettings, stderr: Stderr, hidden: &Hidden) -> Log {
+    let log = Log::new(settings.file.value.clone(), hidden.clone());
     let level = match *settings.level {
         LogLevel::Off => LevelFilter::OFF,
         LogLevel::Error => LevelFilter::ERROR,
@@ -50,7 +52,7 @@ pub fn init(settings: &LogSettings, stderr: Stderr) -> Log {
     let human =
         fmt::layer().with_ansi(io::stderr().is_terminal()).with_target(false).with_writer(match stderr {
             Stderr::Deferred => BoxMakeWriter::new(log.stderr()),
-            Stderr::Immediate => BoxMakeWriter::new(io::stderr),
+            Stderr::Immediate => BoxMakeWriter::new(Immediate(hidden.clone())),
         });
     let json = fmt::layer()
         .json()

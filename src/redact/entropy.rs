@@ -13,7 +13,6 @@ const MIN_RUN: usize = 24;
 /// consonants; random text does neither. Judged are both each unbroken piece of letters and digits and the run that
 /// `-`, `_`, `+`, `~` and `=` hold together, because base64url has dashes of its own; and, where there is no other
 /// punctuation, standard base64 with its slashes. UUIDs and plain numbers are not random.
-#[must_use]
 pub fn random_runs(text: &str) -> Vec<Range<usize>> {
     let mut found = Vec::new();
     for run in runs(text, |char| is_base64url(char) || char == '/') {
@@ -38,7 +37,6 @@ pub fn random_runs(text: &str) -> Vec<Range<usize>> {
 }
 
 /// Whether the whole of `text` is a UUID with dashes.
-#[must_use]
 pub fn is_uuid(text: &str) -> bool {
     let mut groups = text.split('-');
     [8, 4, 4, 4, 12].iter().all(|&length| {

@@ -150,7 +150,6 @@ const PERSON: &[&str] = &[
 ];
 
 /// Classifies a key by its name.
-#[must_use]
 pub fn classify(key: &str) -> KeyClass {
     let words = words(key);
     let compact = words.concat();
@@ -191,13 +190,11 @@ fn identity_or_plain(last: &str) -> KeyClass {
 }
 
 /// Whether the name counts tokens of a language model rather than holding one: `maxTokens`, `prompt_tokens`.
-#[must_use]
 pub fn counts_tokens(key: &str) -> bool {
     words(key).last().is_some_and(|word| word == "tokens")
 }
 
 /// The key's letters and digits in lower case: `X-Api-Key`, `xApiKey` and `x_api_key` are all `xapikey`.
-#[must_use]
 pub fn compact(key: &str) -> String {
     words(key).concat()
 }

@@ -40,13 +40,11 @@ pub struct Redactor {
 impl Redactor {
     /// A redactor that also hides `own_tokens` verbatim wherever they are echoed. Texts of under 8 bytes are left out:
     /// they would blank unrelated words.
-    #[must_use]
     pub fn new(own_tokens: impl IntoIterator<Item = String>) -> Self {
         Self { own_tokens: own_tokens.into_iter().filter(|token| token.len() >= 8).collect() }
     }
 
     /// `value` without its secrets, and what was taken out of it.
-    #[must_use]
     pub fn redact(&self, value: Value, place: Place) -> (Value, Counts) {
         let mut walk = Walk { redactor: self, counts: Counts::default(), nested: 0 };
         let value = walk.value(value, place);
@@ -54,7 +52,6 @@ impl Redactor {
     }
 
     /// `text` without its secrets, judged as prose: an error message, a URL.
-    #[must_use]
     pub fn redact_text(&self, text: &str) -> (String, Counts) {
         let mut walk = Walk { redactor: self, counts: Counts::default(), nested: 0 };
         let text = walk.text(text, Place::Any).into_owned();

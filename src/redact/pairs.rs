@@ -25,7 +25,6 @@ struct Quote {
 }
 
 /// Every value in `text` that follows a key which names a credential; in quotes also a person's name or address.
-#[must_use]
 pub fn spans(text: &str, unquoted: Unquoted) -> Vec<Span> {
     text.match_indices([':', '=']).filter_map(|(at, _)| value_at(text, at, unquoted)).collect()
 }

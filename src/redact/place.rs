@@ -76,7 +76,6 @@ const VALUE_KEYS: &[&str] =
     &["value", "values", "val", "v", "content", "text", "default", "defaultvalue", "rawvalue", "headervalue"];
 
 /// The place of the value under `key` in `object`, which itself stands in `parent`.
-#[must_use]
 pub fn of_child(parent: Place, object: &Map<String, Value>, key: &str, value: &Value) -> Place {
     let compact = key::compact(key);
     match parent {
@@ -170,7 +169,6 @@ fn of_header(parent: Place, object: &Map<String, Value>, key: &str, compact: &st
 }
 
 /// The place of the value of the header or parameter `name`, which is not harmless.
-#[must_use]
 pub fn value_of(place: Place, name: &str) -> Place {
     match place {
         // A page size or a temperature says nothing.
@@ -181,7 +179,6 @@ pub fn value_of(place: Place, name: &str) -> Place {
 }
 
 /// Whether the header or parameter `name` may be shown with its value.
-#[must_use]
 pub fn is_harmless(place: Place, name: &str) -> bool {
     match place {
         Place::Headers => HARMLESS_HEADERS.contains(&key::compact(name).as_str()),

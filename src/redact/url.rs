@@ -23,13 +23,11 @@ const HARMLESS_PARAMETERS: &[&str] =
     &["apiversion", "version", "alt", "format", "stream", "limit", "model", "deployment"];
 
 /// Whether a query parameter's value may be shown, if its shape does not give it away.
-#[must_use]
 pub fn is_harmless_parameter(name: &str) -> bool {
     HARMLESS_PARAMETERS.contains(&key::compact(name).as_str())
 }
 
 /// Every part of the URLs in `text` that must not be shown.
-#[must_use]
 pub fn spans(text: &str, query: Query) -> Vec<Span> {
     let mut spans = Vec::new();
     let mut from = 0;

@@ -4,11 +4,13 @@
 //! removed. [`hook_call`] also reads what somebody registered by hand, with a shell's other ways of quoting: it runs
 //! f5-guard all the same.
 
-use super::owner::BINARY;
 use super::portable;
 use super::quoting::{is_windows_safe, is_windows_word, quote_unix, split_unix};
 use crate::event::Event;
 use crate::settings::{Enforced, HOOK_TIMEOUT_FLAG};
+
+/// The binary's name there, without Windows' extension.
+pub const BINARY: &str = "f5-guard";
 
 /// A command that starts f5-guard as a hook, and does nothing else.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -38,7 +40,6 @@ pub enum CalledProgram {
 
 /// Reads a command that is byte for byte one that `install` could have written, with whatever binary: our own quoting,
 /// a hook's subcommand, our own flags in any order, each once.
-#[must_use]
 pub fn written_call(command: &str) -> Option<HookCall> {
     let written = looked_up(command).or_else(|| {
         let unix = split_unix(command).filter(|words| is_spelled_as_ours(command, words));
@@ -56,7 +57,6 @@ pub fn written_call(command: &str) -> Option<HookCall> {
 }
 
 /// Reads a command; `None` where it is not certain to run f5-guard and nothing else.
-#[must_use]
 pub fn hook_call(command: &str) -> Option<HookCall> {
     looked_up(command).or_else(|| {
         readings(command).iter().find_map(|words| {

@@ -20,7 +20,6 @@ pub struct RegistrationOptions {
 impl RegistrationOptions {
     /// Seconds that Codex gives each hook: with room for a stall beyond the scan's own timeout, because Codex goes ahead
     /// when they are over. A timeout of the user's environment has no say: it is another one in each session.
-    #[must_use]
     pub fn hook_timeout(&self) -> u64 {
         let given = self.enforced.timeout.as_ref().and_then(|timeout| timeout.to_str());
         let scan = given.and_then(timeout_seconds).unwrap_or(DEFAULT_TIMEOUT);
@@ -53,7 +52,6 @@ pub struct HookDefinition {
 
 impl HookDefinition {
     /// The command that Codex runs on this system.
-    #[must_use]
     pub fn command_on(&self, system: System) -> &str {
         match (system, &self.command_windows) {
             (System::Windows, Some(command)) => command,

@@ -26,7 +26,6 @@ pub(super) fn operations(old: &[&str], new: &[&str]) -> Vec<DiffOp> {
 
 /// What would change in the file `path`, in the form that `diff -u` and `patch` know; empty where nothing would.
 /// `None` stands for no file.
-#[must_use]
 pub fn unified_diff(path: &str, before: Option<&str>, after: Option<&str>) -> String {
     let name = |text: Option<&str>| if text.is_some() { path } else { "/dev/null" };
     let (old, new) = (lines(before.unwrap_or("")), lines(after.unwrap_or("")));

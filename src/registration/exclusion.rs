@@ -4,9 +4,9 @@
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
+use super::change::{Change, Step};
 use super::error::DocumentError;
 use super::model::{table, unexpected};
-use super::plan::{Change, Step};
 
 const TABLE: &str = "shell_environment_policy";
 const LIST: &str = "exclude";

@@ -8,10 +8,10 @@ use jsonc_parser::common::Ranged;
 use jsonc_parser::{CollectOptions, ParseOptions, parse_to_ast};
 use serde_json::{Map, Value};
 
+use super::change::{Change, Step};
 use super::definition::HookDefinition;
 use super::error::DocumentError;
 use super::model::{COMMAND_WINDOWS, group_pairs, handler_settings};
-use super::plan::{Change, Step};
 use super::position::Position;
 use super::sequence::{Empty, Item, Layout, Sequence};
 use super::text::{Splice, indent_of, newline_of};

@@ -7,6 +7,7 @@
 //! again, until nothing differs. Then the result is parsed once more, and all that is not ours must be equal.
 
 mod call;
+mod change;
 mod command;
 mod definition;
 mod diff;
@@ -22,25 +23,26 @@ mod portable;
 mod position;
 mod quoting;
 mod record;
+mod removal;
 mod render;
 mod sequence;
+#[cfg(test)]
+mod tests;
 mod text;
 mod toml;
 mod trust;
 
-pub use call::{CalledProgram, HookCall, hook_call, written_call};
+pub use call::{BINARY, CalledProgram, HookCall, hook_call};
 pub use command::{Argument, CommandError, Launcher};
 pub use definition::{HookDefinition, MATCH_ALL_TOOLS, Registration, RegistrationOptions};
 pub use diff::unified_diff;
-pub use document::{
-    Installed, NamedHook, RemovalScope, Removed, document, has_foreign_hooks, hidden_names, hides, install,
-    our_trust_keys, registered, remove, renew_record, trusts_any, without_trust,
-};
+pub use document::{Installed, document, hidden_names, hides, install, our_trust_keys, registered};
 pub use error::DocumentError;
-pub use model::{EventGroups, Group, Handler};
-pub use owner::{BINARY, FOLDER, KnownBinaries, Owner, Python, owner_of};
+pub use model::Handler;
+pub use model::NamedHook;
+pub use owner::{FOLDER, KnownBinaries, Owner, Python, owner_of};
 pub use plan::{ManagedDirs, Wanted};
-pub use position::Position;
-pub use quoting::{is_windows_safe, quote_unix};
+pub use quoting::is_windows_safe;
 pub use record::EditRecord;
+pub use removal::{RemovalScope, Removed, remove, renew_record, trusts_any, without_trust};
 pub use render::{PrintFormat, render};

@@ -7,6 +7,13 @@ use super::error::DocumentError;
 use super::owner::{KnownBinaries, Owner, owner_of};
 use crate::event::Event;
 
+/// A hook named to the user.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NamedHook {
+    pub event: String,
+    pub command: String,
+}
+
 /// The keys below `hooks` that are no events.
 pub const NO_EVENTS: [&str; 3] = ["state", "managed_dir", "windows_managed_dir"];
 /// Codex takes both spellings.
@@ -38,7 +45,6 @@ impl Handler {
     }
 
     /// The command that identifies it to a reader.
-    #[must_use]
     pub fn command(&self) -> &str {
         self.text("command").or_else(|| COMMAND_WINDOWS.iter().find_map(|key| self.text(key))).unwrap_or("")
     }
@@ -99,13 +105,11 @@ fn read_groups(
 }
 
 /// The values that a definition's group has beside its handlers.
-#[must_use]
 pub fn group_pairs(hook: &HookDefinition) -> Vec<(&'static str, Value)> {
     hook.matcher.iter().map(|matcher| ("matcher", Value::from(matcher.as_str()))).collect()
 }
 
 /// The values that a definition's handler has, in the order in which they are written.
-#[must_use]
 pub fn handler_settings(hook: &HookDefinition) -> Vec<(&'static str, Value)> {
     let mut settings =
         vec![("type", Value::from("command")), ("command", Value::from(hook.command.as_str()))];

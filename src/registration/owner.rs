@@ -7,8 +7,6 @@ use crate::event::Event;
 
 /// The folder below `$CODEX_HOME/hooks` (and, as a rule, below a managed folder) that f5-guard is installed to.
 pub const FOLDER: &str = "f5_guardrails";
-/// The binary's name there, without Windows' extension.
-pub const BINARY: &str = "f5-guard";
 /// How the Python integration's status messages begin.
 const STATUS_PREFIX: &str = "F5 Guardrails:";
 
@@ -24,7 +22,6 @@ pub struct KnownBinaries {
 
 impl KnownBinaries {
     /// Whether the program of a command is one of these.
-    #[must_use]
     pub fn has(&self, program: &str) -> bool {
         self.binaries.iter().any(|place| same_path(place, program))
     }
@@ -55,7 +52,6 @@ pub enum Owner {
 
 impl Owner {
     /// Whether an installation of ours takes the hook over.
-    #[must_use]
     pub fn is_replaced(self) -> bool {
         matches!(self, Self::Ours | Self::Python)
     }
@@ -63,7 +59,6 @@ impl Owner {
 
 /// The owner of one handler by its event's name, its commands (which must agree before it counts as anybody's) and its
 /// status message.
-#[must_use]
 pub fn owner_of(
     event: &str,
     command: Option<&str>,
@@ -329,7 +324,7 @@ mod tests {
         if command.starts_with(['c', 'C']) {
             return words.join(" ");
         }
-        let quote = crate::registration::quote_unix;
+        let quote = crate::registration::quoting::quote_unix;
         let spelled = words.iter().map(|word| match word.split_once('=') {
             Some((flag, value)) if command.contains(&format!(" {flag}=")) => {
                 format!("{flag}={}", quote(value))

@@ -5,40 +5,13 @@ use std::cmp::Reverse;
 
 use serde_json::{Map, Value};
 
+use super::change::{Change, Step};
 use super::definition::{HookDefinition, Registration};
 use super::error::DocumentError;
 use super::exclusion;
 use super::model::{COMMAND_WINDOWS, EventGroups, Group, group_pairs, handler_settings, table, unexpected};
 use super::owner::Owner;
 use crate::event::Event;
-
-/// A step of a path into a document.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Step {
-    Key(String),
-    Index(usize),
-}
-
-impl From<&str> for Step {
-    fn from(key: &str) -> Self {
-        Self::Key(key.to_owned())
-    }
-}
-
-/// One change.
-#[derive(Debug, Clone, PartialEq)]
-pub enum Change {
-    /// A new matcher group behind the event's other groups.
-    Append(HookDefinition),
-    /// Gives a key of an existing (or, for `features` and `hooks`, new) table a value.
-    Set { table: Vec<Step>, key: String, value: Value },
-    /// A new element behind the others of an array of values.
-    Add { array: Vec<Step>, value: Value },
-    /// Takes a key out of a table.
-    Unset { table: Vec<Step>, key: String },
-    /// Takes an element out of an array, with all that is in it.
-    Remove { array: Vec<Step>, index: usize },
-}
 
 /// What a document shall say.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -145,7 +118,6 @@ fn managed_dir_change(
 }
 
 /// Whether anybody else has hooks in the document.
-#[must_use]
 pub fn has_foreign(events: &[EventGroups]) -> bool {
     let mut handlers = events.iter().flat_map(|event| &event.groups).flat_map(|group| &group.handlers);
     handlers.any(|handler| !handler.owner.is_replaced())

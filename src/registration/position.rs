@@ -17,7 +17,6 @@ impl fmt::Display for Position {
 
 impl Position {
     /// The place of the byte `offset`; an offset beyond the end means the end.
-    #[must_use]
     pub fn of(text: &str, offset: usize) -> Self {
         let before = text.get(..floor_boundary(text, offset)).unwrap_or(text);
         let line = before.matches('\n').count() + 1;

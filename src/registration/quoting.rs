@@ -13,7 +13,6 @@ pub(super) fn join_unix<'a>(words: impl Iterator<Item = &'a str>) -> String {
 ///
 /// Single quotes do most of it. Backslash, single quote and `!` stand outside of them, behind a backslash: fish
 /// treats `\\` and `\'` in single quotes as escapes, and csh expands `!` even there.
-#[must_use]
 pub fn quote_unix(word: &str) -> String {
     let plain = |c: char| c.is_ascii_alphanumeric() || "/._-+:,@".contains(c);
     if !word.is_empty() && word.chars().all(plain) {
@@ -40,7 +39,6 @@ pub fn quote_unix(word: &str) -> String {
 
 /// Splits a command line that uses only the quoting of [`quote_unix`], plain words, double quotes without
 /// expansions or `$HOME`-like prefixes; `None` for anything that a shell would do more with.
-#[must_use]
 pub(super) fn split_unix(command: &str) -> Option<Vec<String>> {
     let mut words = Vec::new();
     let mut word: Option<String> = None;
@@ -113,7 +111,6 @@ pub(super) fn program_trouble(path: &str) -> Option<&'static str> {
 }
 
 /// Whether PowerShell and `cmd.exe` both run this path as it stands.
-#[must_use]
 pub fn is_windows_safe(path: &str) -> bool {
     program_trouble(path).is_none()
 }

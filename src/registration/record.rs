@@ -41,7 +41,6 @@ struct LineChange {
 
 impl EditRecord {
     /// The difference between a document (`None`: no file) and what became of it.
-    #[must_use]
     pub fn between(original: Option<&str>, edited: &str) -> Self {
         let (old, new) = (lines(original.unwrap_or("")), lines(edited));
         let text = |lines: &[&str], range: std::ops::Range<usize>| lines.get(range).unwrap_or(&[]).concat();
@@ -68,14 +67,12 @@ impl EditRecord {
     }
 
     /// Whether there was no file before the edit.
-    #[must_use]
     pub fn created(&self) -> bool {
         self.created
     }
 
     /// The document as it would be without the edit; `None` where one of the changes is not there any more, or
     /// more than once.
-    #[must_use]
     pub fn undo(&self, text: &str) -> Option<String> {
         let untouched = text.len() == self.edited_len
             && self

@@ -44,14 +44,12 @@ pub enum Empty {
 
 impl Sequence {
     /// Whether the items stand on lines of their own.
-    #[must_use]
     pub fn is_multiline(&self, text: &str) -> bool {
         let first = self.items.first().map_or(self.close, |item| item.range.start);
         text.get(self.open..first).is_some_and(|gap| gap.contains('\n'))
     }
 
     /// The indentation that an item on its own line gets; `None` where items share a line.
-    #[must_use]
     pub fn item_indent(&self, text: &str, layout: &Layout<'_>) -> Option<String> {
         match self.items.last() {
             Some(last) if self.is_multiline(text) => {
@@ -67,7 +65,6 @@ impl Sequence {
     }
 
     /// Adds `item` behind the others.
-    #[must_use]
     pub fn append(&self, text: &str, item: &str, layout: &Layout<'_>) -> Vec<Splice> {
         let indent = self.item_indent(text, layout);
         let Some(last) = self.items.last() else {
@@ -108,7 +105,6 @@ impl Sequence {
     }
 
     /// Takes the item `index` out; nothing where there is none. Comments on lines of their own stay.
-    #[must_use]
     pub fn remove(&self, text: &str, index: usize) -> Vec<Splice> {
         let Some(item) = self.items.get(index) else { return Vec::new() };
         let own_end = item.comma.map_or(item.range.end, |comma| comma + 1);

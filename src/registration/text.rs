@@ -24,7 +24,6 @@ pub fn decode(bytes: &[u8]) -> Result<&str, DocumentError> {
 }
 
 /// Splits a leading byte order mark off.
-#[must_use]
 pub fn split_bom(text: &str) -> (&'static str, &str) {
     match text.strip_prefix(BOM) {
         Some(rest) => (BOM, rest),
@@ -33,7 +32,6 @@ pub fn split_bom(text: &str) -> (&'static str, &str) {
 }
 
 /// The line ending to write: CRLF where most lines of the text end so, else LF.
-#[must_use]
 pub fn newline_of(text: &str) -> &'static str {
     let all = text.matches('\n').count();
     let crlf = text.matches("\r\n").count();
@@ -48,17 +46,14 @@ pub struct Splice {
 }
 
 impl Splice {
-    #[must_use]
     pub fn insert(at: usize, with: impl Into<String>) -> Self {
         Self { range: at..at, with: with.into() }
     }
 
-    #[must_use]
     pub fn delete(range: Range<usize>) -> Self {
         Self { range, with: String::new() }
     }
 
-    #[must_use]
     pub fn replace(range: Range<usize>, with: impl Into<String>) -> Self {
         Self { range, with: with.into() }
     }
@@ -87,13 +82,11 @@ pub fn apply(text: &str, mut splices: Vec<Splice>) -> Result<String, DocumentErr
 }
 
 /// Where the line that holds `at` begins.
-#[must_use]
 pub fn line_start(text: &str, at: usize) -> usize {
     text.get(..at).and_then(|before| before.rfind('\n')).map_or(0, |newline| newline + 1)
 }
 
 /// Where the line that holds `at` ends, its line ending not included.
-#[must_use]
 pub fn line_end(text: &str, at: usize) -> usize {
     let rest = text.get(at..).unwrap_or("");
     let end = rest.find('\n').unwrap_or(rest.len());
@@ -102,13 +95,11 @@ pub fn line_end(text: &str, at: usize) -> usize {
 }
 
 /// Where the next line begins, or the end of the text.
-#[must_use]
 pub fn next_line(text: &str, at: usize) -> usize {
     text.get(at..).and_then(|rest| rest.find('\n')).map_or(text.len(), |newline| at + newline + 1)
 }
 
 /// The white space that the line of `at` begins with, up to `at`.
-#[must_use]
 pub fn indent_of(text: &str, at: usize) -> &str {
     let line = text.get(line_start(text, at)..at).unwrap_or("");
     let indent = line.len() - line.trim_start_matches([' ', '\t']).len();
@@ -116,7 +107,6 @@ pub fn indent_of(text: &str, at: usize) -> &str {
 }
 
 /// Whether a piece of text holds nothing but white space.
-#[must_use]
 pub fn is_blank(text: &str, range: Range<usize>) -> bool {
     text.get(range).is_some_and(|piece| piece.trim().is_empty())
 }

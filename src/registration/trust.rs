@@ -1,8 +1,7 @@
 //! The keys under which Codex keeps its trust: `<file>:<event>:<group>:<handler>`, as observed with Codex 0.169.0.
 //! They hold positions, so a group that is taken out moves the keys of those behind it.
 
-use super::document::NamedHook;
-use super::model::EventGroups;
+use super::model::{EventGroups, NamedHook};
 use super::owner::Owner;
 
 /// Which group of an event, and which handler in it.

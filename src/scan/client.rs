@@ -11,7 +11,7 @@ use tokio::task::JoinSet;
 use url::Url;
 
 use super::error::{ScanError, StatusError, refused_fields};
-use super::pieces::{byte_offset, pieces};
+use super::pieces::{pieces, split_after};
 use super::report::{Outcome, ScanReport};
 use super::request::{Metadata, ScanDirection, ScanRequest};
 use super::response::{self, Verdict};
@@ -83,6 +83,18 @@ impl ScanClient {
         log: Option<ExchangeLog>,
         watch: Watch,
     ) -> Result<Self, ScanError> {
+        Self::prepared(settings, started, log, watch).map_err(|error| match settings.api_token.as_ref() {
+            Some(token) => without_token(&SecretFinder::new(token), error),
+            None => error,
+        })
+    }
+
+    fn prepared(
+        settings: &Settings,
+        started: Instant,
+        log: Option<ExchangeLog>,
+        watch: Watch,
+    ) -> Result<Self, ScanError> {
         if let Some(path) = settings.refused_path() {
             return Err(path.into());
         }
@@ -129,7 +141,13 @@ impl ScanClient {
         let deadline = tokio::time::Instant::from_std(self.deadline);
         match tokio::time::timeout_at(deadline, self.scan_pieces(job)).await {
             Ok(result) => result,
-            Err(_) => Err(ScanError::from(self.budget).while_pending(self.endpoint.transport.pending())),
+            Err(_) => {
+                let late = ScanError::from(self.budget);
+                Err(without_token(
+                    &self.endpoint.token,
+                    late.while_pending(self.endpoint.transport.pending()),
+                ))
+            }
         }
     }
 
@@ -151,7 +169,7 @@ impl ScanClient {
     }
 
     async fn scan_pieces(&self, job: &ScanJob<'_>) -> Result<ScanReport, ScanError> {
-        let scanned = &job.content[..byte_offset(job.content, MAX_CHARACTERS)];
+        let (scanned, _) = split_after(job.content, MAX_CHARACTERS);
         let characters = job.content.chars().count();
         let mut waiting = pieces(scanned, self.max_scan_length);
         let mut running = JoinSet::new();
@@ -249,14 +267,8 @@ impl Endpoint {
         }
     }
 
-    /// An error without the token, which the other side may repeat in whatever it says.
     fn without_token(&self, error: ScanError) -> Refused {
-        let repeats = |error: &ScanError| self.token.is_in(&format!("{error} {}", error.fix()));
-        Refused::Error(match error {
-            error if !repeats(&error) => error,
-            ScanError::Status(error) => ScanError::Status(StatusError { detail: None, ..error }),
-            error => ScanError::RepeatsToken { kind: error.kind() },
-        })
+        Refused::Error(without_token(&self.token, error))
     }
 
     /// A verdict whose texts do not repeat the token.
@@ -274,6 +286,17 @@ impl Endpoint {
             clean(&mut scanner.scanner_type);
             scanner.scanner_id.iter_mut().chain(&mut scanner.message).for_each(clean);
         }
+    }
+}
+
+/// An error without the token, which the other side may repeat in whatever it says, and which can be part of an address or
+/// of a path.
+fn without_token(token: &SecretFinder, error: ScanError) -> ScanError {
+    let repeats = |error: &ScanError| token.is_in(&format!("{error} {}", error.fix()));
+    match error {
+        error if !repeats(&error) => error,
+        ScanError::Status(error) => ScanError::Status(StatusError { detail: None, ..error }),
+        error => ScanError::RepeatsToken { kind: error.kind() },
     }
 }
 
@@ -336,5 +359,60 @@ impl Tally {
         }
         report.scanners.truncate(response::MAX_SCANNERS);
         Ok(report)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::ffi::OsString;
+    use std::time::Duration;
+
+    use super::*;
+    use crate::settings::Enforced;
+
+    fn settings(variables: &[(&str, &str)]) -> Settings {
+        let env = |name: &str| {
+            variables.iter().find(|(known, _)| *known == name).map(|(_, value)| OsString::from(value))
+        };
+        Settings::read(&Enforced::default(), &env)
+    }
+
+    fn job(content: &str) -> ScanJob<'_> {
+        let metadata = Metadata::new("PreToolUse", None, None, None);
+        ScanJob { content, direction: ScanDirection::Request, metadata }
+    }
+
+    #[test]
+    fn a_deadline_does_not_name_a_host_that_is_the_token() {
+        // The system connects for it; nobody ever answers.
+        let silent = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        let url = format!("http://{}", silent.local_addr().unwrap());
+        let settings = settings(&[
+            ("F5_GUARDRAILS_API_TOKEN", "127.0.0.1"),
+            ("F5_GUARDRAILS_BASE_URL", &url),
+            ("F5_GUARDRAILS_TIMEOUT", "1"),
+        ]);
+        let started = Instant::now().checked_sub(Duration::from_millis(800)).unwrap();
+        let late = ScanClient::new(&settings, started).unwrap().scan_blocking(&job("x")).unwrap_err();
+        assert_eq!(late, ScanError::RepeatsToken { kind: "deadline" });
+    }
+
+    #[test]
+    fn what_keeps_a_client_from_being_made_does_not_repeat_the_token() {
+        let token = "planted-token-7Qx2vLm9Rt4Wz8";
+        let path = format!("/nonexistent/{token}.pem");
+        for (name, value) in [
+            ("F5_GUARDRAILS_CLIENT_CERT", path.as_str()),
+            ("F5_GUARDRAILS_CLIENT_CERT", token),
+            ("HTTPS_PROXY", &format!("what://{token}.example")),
+        ] {
+            let variables =
+                [("F5_GUARDRAILS_API_TOKEN", token), ("F5_GUARDRAILS_FAIL_MODE", "closed"), (name, value)];
+            let client = ScanClient::new(&settings(&variables), Instant::now());
+            // A proxy may be complained of when it is used.
+            let error = client.and_then(|client| client.scan_blocking(&job("x"))).unwrap_err();
+            let said = format!("{error} {} {error:?}", error.fix());
+            assert!(!said.contains(token), "{name}: {said}");
+        }
     }
 }

@@ -118,7 +118,6 @@ impl ScanError {
     }
 
     /// What to do about it, in one or two sentences.
-    #[must_use]
     pub fn fix(&self) -> String {
         match self {
             Self::NoToken => "Run `f5-guard login`, or set F5_GUARDRAILS_API_TOKEN in the environment that Codex is started from (a desktop app does not read your shell's start-up files; a Codex that still runs in the background keeps the old environment).".into(),
@@ -143,13 +142,12 @@ impl ScanError {
             Self::Deadline { pending: None, .. } => "Try again; `f5-guard smoketest --tls-diagnostics` shows which step takes the time.".into(),
             Self::Deadline { cut_by_hook: true, .. } => "Check the network or proxy. The hook's registration leaves a scan no more time than that: register a longer timeout with `f5-guard install --timeout SECONDS`.".into(),
             Self::Deadline { .. } => "Check the network or proxy, or raise F5_GUARDRAILS_TIMEOUT.".into(),
-            Self::RepeatsToken { .. } => "Check that F5_GUARDRAILS_BASE_URL leads to the F5 service and holds no token; if it is right, revoke the token and report this to whoever runs the service.".into(),
+            Self::RepeatsToken { .. } => "Check that F5_GUARDRAILS_BASE_URL leads to the F5 service, and that neither it nor a path or proxy in the settings holds the token; if all is right, revoke the token and report this to whoever runs the service.".into(),
             Self::Internal => "Report this with the version of f5-guard and the last lines of its log.".into(),
         }
     }
 
     /// A short stable name for the log.
-    #[must_use]
     pub fn kind(&self) -> &'static str {
         match self {
             Self::NoToken => "no_token",
@@ -175,7 +173,6 @@ impl ScanError {
 impl StatusError {
     /// From a status and its body. Of a 422 only the names of the refused fields are kept, because the
     /// service's own message could repeat what was sent.
-    #[must_use]
     pub fn new(code: u16, location: Option<&str>, body: &[u8]) -> Self {
         let detail = match code {
             300..=399 => location.map(|target| match url::Url::parse(target) {
@@ -192,7 +189,6 @@ impl StatusError {
     }
 
     /// The same, about a token from elsewhere than the environment.
-    #[must_use]
     pub fn with_token_from(self, token: Source) -> Self {
         Self { token, ..self }
     }

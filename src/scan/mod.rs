@@ -3,12 +3,12 @@
 mod client;
 mod error;
 mod pieces;
-mod report;
+pub mod report;
 mod request;
 #[doc(hidden)] // for examples/fuzz
 pub mod response;
 
 pub use client::{MAX_CHARACTERS, ScanClient, ScanJob};
 pub use error::{ScanError, StatusError};
-pub use report::{Outcome, ScanReport, ScannerOutcome, ScannerResult};
+pub use report::{Outcome, ScanReport};
 pub use request::{Metadata, ScanDirection};

@@ -12,14 +12,19 @@ pub fn pieces(text: &str, limit: usize) -> impl Iterator<Item = &str> {
     let mut rest = Some(text);
     std::iter::from_fn(move || {
         let from = rest?;
-        let end = byte_offset(from, limit);
-        rest = (end < from.len()).then(|| &from[byte_offset(from, step)..]);
-        Some(&from[..end])
+        let (piece, more) = split_after(from, limit);
+        rest = (!more.is_empty()).then(|| split_after(from, step).1);
+        Some(piece)
     })
 }
 
+/// The first `characters` of a text, and the rest.
+pub fn split_after(text: &str, characters: usize) -> (&str, &str) {
+    text.split_at_checked(byte_offset(text, characters)).unwrap_or((text, ""))
+}
+
 /// The byte offset of the character at `index`, or the text's length where it has fewer.
-pub fn byte_offset(text: &str, index: usize) -> usize {
+fn byte_offset(text: &str, index: usize) -> usize {
     let (mut offset, mut left) = (0, index);
     while left > 0 && offset < text.len() {
         // So many bytes hold at most as many characters, which are counted much faster than found one by one.
@@ -27,7 +32,7 @@ pub fn byte_offset(text: &str, index: usize) -> usize {
         while !text.is_char_boundary(end) {
             end += 1;
         }
-        left = left.saturating_sub(text[offset..end].chars().count());
+        left = left.saturating_sub(text.get(offset..end).unwrap_or_default().chars().count());
         offset = end;
     }
     offset

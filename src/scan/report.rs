@@ -61,7 +61,6 @@ pub struct ScanReport {
 impl Outcome {
     /// From the service's word. The comparison is exact: what is not literally `cleared` (or `passed`, which
     /// the Python integration accepted too) is not cleared.
-    #[must_use]
     pub fn from_word(word: &str) -> Self {
         match word {
             "cleared" | "passed" => Self::Cleared,
@@ -88,7 +87,6 @@ impl fmt::Display for Outcome {
 
 impl ScanReport {
     /// Whether the content may pass.
-    #[must_use]
     pub fn is_cleared(&self) -> bool {
         self.outcome == Outcome::Cleared
     }

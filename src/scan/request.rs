@@ -25,7 +25,6 @@ pub struct Metadata {
 
 impl Metadata {
     /// The event's name and what Codex said about the call, cut to the service's limits.
-    #[must_use]
     pub fn new(hook: &str, tool_name: Option<&str>, session_id: Option<&str>, turn_id: Option<&str>) -> Self {
         Self {
             hook: value(Some(hook)),

@@ -51,7 +51,6 @@ pub struct SecretFinder {
 struct Groups([u64; 64]);
 
 impl SecretFinder {
-    #[must_use]
     pub fn new(secret: &Secret) -> Self {
         let letters = String::from_utf8_lossy(&letters(secret.expose().as_bytes())).into_owned();
         let count = letters.len();
@@ -60,8 +59,12 @@ impl SecretFinder {
         Self { secret: secret.clone(), letters: Secret::new(letters), run, groups }
     }
 
+    /// For texts of ours: `None` where the secret has so few letters that ordinary words would be taken for it.
+    pub fn for_our_words(secret: &Secret) -> Option<Self> {
+        Some(Self::new(secret)).filter(|finder| finder.letters.expose().len() >= SHORTEST_RUN)
+    }
+
     /// `text` without the secret: that alone is taken out where it is enough, else nothing of the text is left.
-    #[must_use]
     pub fn without<'a>(&self, text: &'a str) -> Cow<'a, str> {
         if !self.is_in(text) {
             return Cow::Borrowed(text);
@@ -71,7 +74,6 @@ impl SecretFinder {
     }
 
     /// Whether the secret, or enough of it to be worth hiding, is in `text`.
-    #[must_use]
     pub fn is_in(&self, text: &str) -> bool {
         if self.letters.expose().len() < FEWEST {
             return !self.secret.expose().is_empty() && text.contains(self.secret.expose());

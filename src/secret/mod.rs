@@ -5,7 +5,9 @@
 
 mod finder;
 
+use std::borrow::Cow;
 use std::fmt;
+use std::sync::{Arc, OnceLock};
 
 pub use finder::SecretFinder;
 
@@ -19,19 +21,16 @@ pub struct Secret(String);
 
 impl Secret {
     /// Wraps `value`, from here on readable through [`Secret::expose`] only.
-    #[must_use]
     pub fn new(value: impl Into<String>) -> Self {
         Self(value.into())
     }
 
     /// The secret itself. Call it where the value goes on the wire, and nowhere else.
-    #[must_use]
     pub fn expose(&self) -> &str {
         &self.0
     }
 
     /// The number of characters, which may be shown.
-    #[must_use]
     pub fn length(&self) -> usize {
         self.0.chars().count()
     }
@@ -40,6 +39,30 @@ impl Secret {
 impl fmt::Debug for Secret {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "Secret({} characters)", self.length())
+    }
+}
+
+/// The secret that a process must not show, for everything that shows something: it can become known after there is
+/// something to say. Clones share it.
+#[derive(Debug, Clone, Default)]
+pub struct Hidden(Arc<OnceLock<Option<SecretFinder>>>);
+
+impl Hidden {
+    /// From here on `secret` is hidden; the first one counts, and one of hardly any letters does not.
+    pub fn learn(&self, secret: &Secret) {
+        let _ = self.0.get_or_init(|| SecretFinder::for_our_words(secret));
+    }
+
+    /// `text` without the secret (see [`SecretFinder::without`]).
+    pub fn without<'a>(&self, text: &'a str) -> Cow<'a, str> {
+        self.0.get().and_then(Option::as_ref).map_or(Cow::Borrowed(text), |secret| secret.without(text))
+    }
+
+    /// The same of a text that is to be kept.
+    pub fn clean(&self, text: &mut String) {
+        if let Cow::Owned(cleaned) = self.without(text) {
+            *text = cleaned;
+        }
     }
 }
 

@@ -40,7 +40,6 @@ pub enum PlainHttp {
 
 impl PlainHttp {
     /// From the switch.
-    #[must_use]
     pub fn from_switch(allowed: bool) -> Self {
         if allowed { Self::Allowed } else { Self::LoopbackOnly }
     }
@@ -51,9 +50,6 @@ const API_PREFIX: &str = "/backend/v1";
 
 impl BaseUrl {
     /// Parses what the user configured.
-    ///
-    /// # Errors
-    /// See [`BaseUrlError`].
     pub fn parse(text: &str, plain_http: PlainHttp) -> Result<Self, BaseUrlError> {
         let mut url = Url::parse(text.trim()).map_err(|_| BaseUrlError::Invalid)?;
         match url.scheme() {
@@ -78,7 +74,6 @@ impl BaseUrl {
     }
 
     /// The address of one endpoint, for example `scans` → `https://host/backend/v1/scans`.
-    #[must_use]
     pub fn endpoint(&self, name: &str) -> Url {
         let mut url = self.0.clone();
         url.set_path(&format!("{}{API_PREFIX}/{name}", self.0.path().trim_end_matches('/')));
@@ -86,19 +81,16 @@ impl BaseUrl {
     }
 
     /// The host, for messages.
-    #[must_use]
     pub fn host(&self) -> &str {
         self.0.host_str().unwrap_or_default()
     }
 
     /// The address itself; it holds no user info, so it may be shown.
-    #[must_use]
     pub fn as_str(&self) -> &str {
         self.0.as_str()
     }
 
     /// The parsed address.
-    #[must_use]
     pub fn url(&self) -> &Url {
         &self.0
     }
@@ -109,7 +101,6 @@ fn is_loopback(url: &Url) -> bool {
 }
 
 /// Whether a host, as it stands in a URL, is this machine.
-#[must_use]
 pub fn is_loopback_host(host: &str) -> bool {
     let address = host.trim_start_matches('[').trim_end_matches(']');
     host.eq_ignore_ascii_case("localhost") || address.parse::<IpAddr>().is_ok_and(|ip| ip.is_loopback())

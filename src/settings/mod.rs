@@ -16,7 +16,7 @@ use std::time::Duration;
 
 pub use base_url::{BaseUrl, BaseUrlError, PlainHttp, is_loopback_host};
 pub use enforced::{Enforced, HOOK_TIMEOUT_FLAG};
-pub use proxies::{ProxySettings, ProxyVariable};
+pub use proxies::ProxySettings;
 pub(crate) use setting::home_relative;
 pub use setting::{Given, RelativePath, Setting, Source};
 use values::{FailMode, FlaggedOutput, LogLevel, SystemStore};
@@ -105,7 +105,6 @@ pub struct Budget {
 
 impl Settings {
     /// Reads flags and environment. Never fails; see [`Settings::problems`].
-    #[must_use]
     pub fn read(enforced: &Enforced, env: Env<'_>) -> Self {
         let plain_http = parsed(
             "F5_GUARDRAILS_ALLOW_HTTP",
@@ -165,7 +164,6 @@ impl Settings {
 
     /// A path that is not absolute, where that is an error: in closed mode nobody shall have to guess which file was
     /// meant. In open mode it is only ignored.
-    #[must_use]
     pub fn refused_path(&self) -> Option<RelativePath> {
         self.relative_paths.first().copied().filter(|_| *self.fail_mode == FailMode::Closed)
     }
@@ -176,7 +174,6 @@ impl Settings {
     /// Where an older version registered the hook, the answer, [`ANSWER_TIME`] included, comes 2 s (or a third, if that
     /// is less) before the timeout that it was registered with. Otherwise `--timeout` has its room, since `install`
     /// registers the two together, and a timeout of the environment has at most [`LONGEST_UNREGISTERED_TIMEOUT`].
-    #[must_use]
     pub fn budget(&self) -> Budget {
         let most = match (self.hook_timeout, self.timeout.source) {
             (Some(hook), _) => {
@@ -210,7 +207,6 @@ impl Settings {
 }
 
 /// The fail mode alone, for the moment when nothing else can be relied on.
-#[must_use]
 pub fn fail_mode(flag: Option<&OsString>, env: Env<'_>) -> Setting<FailMode> {
     match Given::find(flag.map(|t| ("--fail-mode", t)), "F5_GUARDRAILS_FAIL_MODE", env) {
         Some(given) => {

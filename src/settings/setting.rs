@@ -66,7 +66,6 @@ pub struct RelativePath {
 
 impl RelativePath {
     /// What to do about it, in a sentence.
-    #[must_use]
     pub fn fix(self) -> String {
         format!(
             "Set {} to the whole path, such as /home/you/file or C:\\Users\\you\\file: hooks run in the session's \

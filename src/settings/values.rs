@@ -44,7 +44,6 @@ pub enum LogLevel {
 
 impl FailMode {
     /// `open` or `closed`, in any case.
-    #[must_use]
     pub fn parse(text: &str) -> Option<Self> {
         match text.to_ascii_lowercase().as_str() {
             "open" => Some(Self::Open),
@@ -54,7 +53,6 @@ impl FailMode {
     }
 
     /// The word users write.
-    #[must_use]
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Open => "open",
@@ -65,7 +63,6 @@ impl FailMode {
 
 impl FlaggedOutput {
     /// From the switch `F5_GUARDRAILS_POST_STRICT`.
-    #[must_use]
     pub fn from_strict(strict: bool) -> Self {
         if strict { Self::Withhold } else { Self::Warn }
     }
@@ -73,7 +70,6 @@ impl FlaggedOutput {
 
 impl SystemStore {
     /// `auto` or a switch word.
-    #[must_use]
     pub fn parse(text: &str) -> Option<Self> {
         if text.eq_ignore_ascii_case("auto") {
             return Some(Self::Auto);
@@ -82,7 +78,6 @@ impl SystemStore {
     }
 
     /// The word users write.
-    #[must_use]
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Auto => "auto",
@@ -94,7 +89,6 @@ impl SystemStore {
 
 impl LogLevel {
     /// Rust's level names and Python's, which today's users may have set.
-    #[must_use]
     pub fn parse(text: &str) -> Option<Self> {
         match text.to_ascii_lowercase().as_str() {
             "off" | "none" => Some(Self::Off),
@@ -108,7 +102,6 @@ impl LogLevel {
     }
 
     /// The word users write.
-    #[must_use]
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Off => "off",
@@ -122,7 +115,6 @@ impl LogLevel {
 }
 
 /// The switch words of the Python integration.
-#[must_use]
 pub fn switch(text: &str) -> Option<bool> {
     match text.to_ascii_lowercase().as_str() {
         "1" | "true" | "yes" | "on" => Some(true),
@@ -132,7 +124,6 @@ pub fn switch(text: &str) -> Option<bool> {
 }
 
 /// Seconds, whole or decimal, from 0.1 to 3600.
-#[must_use]
 pub fn timeout_seconds(text: &str) -> Option<Duration> {
     let seconds: f64 = text.parse().ok()?;
     (0.1..=3600.0).contains(&seconds).then(|| Duration::from_secs_f64(seconds))
@@ -141,7 +132,6 @@ pub fn timeout_seconds(text: &str) -> Option<Duration> {
 /// The timeout that older versions registered a hook with and wrote into its command, in whole seconds; 0 means 1, as to
 /// Codex. Of a text that is no number the first number in it counts, or what they wrote as a rule, whichever is less: a
 /// deadline too early is safe, one too late is not.
-#[must_use]
 pub fn old_hook_timeout(text: &str) -> Duration {
     const USUAL: Duration = Duration::from_secs(15);
     let seconds = |digits: &str| {
@@ -156,7 +146,6 @@ pub fn old_hook_timeout(text: &str) -> Duration {
 }
 
 /// Characters in one scan request. The lower bound leaves room for the overlap of two pieces.
-#[must_use]
 pub fn max_scan_length(text: &str) -> Option<usize> {
     let characters: usize = text.replace('_', "").parse().ok()?;
     (1_000..=2_000_000).contains(&characters).then_some(characters)

@@ -35,10 +35,26 @@ pub enum BlockBy {
 impl BlockBy {
     /// Exit code 2, wherever Codex reads our stderr: it survives what a shell's start-up file writes to stdout, which
     /// JSON does not. With nothing on stderr it counts for nothing, so elsewhere it is JSON. Async-signal-safe.
-    #[must_use]
     pub fn here() -> Self {
         platform::block_by()
     }
+}
+
+/// Where stderr comes out among the answer (see [`stderr_is_stdout`]), keeps everything away from there that is not the
+/// answer: what Rust's library says on its own when memory runs out, what a C library says. [`write_within`] still
+/// reaches the place.
+pub fn keep_stderr_for_the_answer() {
+    platform::keep_stderr_for_the_answer();
+}
+
+/// Undoes [`keep_stderr_for_the_answer`], where no answer is to be given.
+pub fn give_stderr_back() {
+    platform::give_stderr_back();
+}
+
+/// Takes what is left on stdin, by nobody's help, for no longer than `limit`.
+pub fn drain_stdin_within(limit: Duration) {
+    platform::drain_stdin_within(limit);
 }
 
 /// Writes to a stream within `limit`, as far as somebody takes it, and returns how many bytes were taken.

@@ -5,6 +5,7 @@ use std::fs::Metadata;
 use std::io::{self, IsTerminal};
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
+use std::sync::atomic::{AtomicU8, Ordering};
 use std::time::{Duration, Instant};
 
 use super::{BlockBy, Stream};
@@ -14,9 +15,44 @@ const CHUNK: usize = 512;
 /// Enough to see what a text begins with, after a byte order mark and blanks.
 const PEEK: usize = 64;
 
+/// What [`keep_stderr_for_the_answer`] found and did.
+static JOINED: AtomicU8 = AtomicU8::new(NOT_JOINED);
+/// Stderr is what it was.
+const NOT_JOINED: u8 = 0;
+/// Stderr was stdout under another name, and is the null device now. Blocks go out as JSON.
+const JOINED_BY_JSON: u8 = 1;
+/// The same, where they go out by exit code.
+const JOINED_BY_EXIT_CODE: u8 = 2;
+
+pub(super) fn keep_stderr_for_the_answer() {
+    if !stderr_is_stdout() {
+        return;
+    }
+    let joined = match block_by() {
+        BlockBy::Json => JOINED_BY_JSON,
+        BlockBy::ExitCode => JOINED_BY_EXIT_CODE,
+    };
+    // SAFETY: the path ends in a NUL, and the numbers are of open files.
+    unsafe {
+        let null = libc::open(c"/dev/null".as_ptr(), libc::O_WRONLY | libc::O_CLOEXEC);
+        if null >= 0 && libc::dup2(null, libc::STDERR_FILENO) >= 0 {
+            JOINED.store(joined, Ordering::Release);
+        }
+        if null > libc::STDERR_FILENO {
+            libc::close(null);
+        }
+    }
+}
+
+pub(super) fn give_stderr_back() {
+    if JOINED.swap(NOT_JOINED, Ordering::AcqRel) != NOT_JOINED {
+        // SAFETY: the numbers are of open files.
+        unsafe { libc::dup2(libc::STDOUT_FILENO, libc::STDERR_FILENO) };
+    }
+}
+
 /// Whether `path` leads to this process's stdout. By identity and not by name, because there are many names
 /// (`/dev/stdout`, `/proc/self/fd/1`, links).
-#[must_use]
 pub fn is_stdout(path: &Path) -> bool {
     match (Status::of(libc::STDOUT_FILENO), std::fs::metadata(path)) {
         (Some(stdout), Ok(file)) => stdout.is(&file),
@@ -26,7 +62,6 @@ pub fn is_stdout(path: &Path) -> bool {
 
 /// Whether `path` is one of the system's names for a device or for something that this process has open, such as
 /// `/dev/stderr`. Many of them are links, which only the system can make there.
-#[must_use]
 pub fn is_systems_name(path: &Path) -> bool {
     let folders = ["/dev", "/dev/fd", "/proc/self/fd", "/proc/thread-self/fd"];
     path.parent().is_some_and(|folder| folders.iter().any(|known| folder == Path::new(known)))
@@ -34,8 +69,10 @@ pub fn is_systems_name(path: &Path) -> bool {
 
 /// Whether what is written to stderr comes out among the answer, as where `2>&1` stands in the registered command. On a
 /// terminal it may: there it is for a person. Async-signal-safe.
-#[must_use]
 pub fn stderr_is_stdout() -> bool {
+    if JOINED.load(Ordering::Acquire) != NOT_JOINED {
+        return true;
+    }
     match (Status::of(libc::STDOUT_FILENO), Status::of(libc::STDERR_FILENO)) {
         (Some(stdout), Some(stderr)) => {
             // SAFETY: asks about a number, and changes nothing.
@@ -47,7 +84,6 @@ pub fn stderr_is_stdout() -> bool {
 
 /// Whether what is written to stdout is lost: it is the null device, which Rust's runtime also opens where
 /// stdout is closed. Async-signal-safe.
-#[must_use]
 pub fn stdout_is_lost() -> bool {
     match (Status::of(libc::STDOUT_FILENO), Status::at(c"/dev/null")) {
         (Some(stdout), Some(null)) => stdout.is_device(&null),
@@ -59,6 +95,11 @@ pub fn stdout_is_lost() -> bool {
 /// Codex reads stderr from a pipe. A start-up file can have put a file, a terminal or the null device in its place, or
 /// made it one with stdout.
 pub(super) fn block_by() -> BlockBy {
+    match JOINED.load(Ordering::Acquire) {
+        JOINED_BY_JSON => return BlockBy::Json,
+        JOINED_BY_EXIT_CODE => return BlockBy::ExitCode,
+        _ => {}
+    }
     let (stdout, stderr) = (Status::of(libc::STDOUT_FILENO), Status::of(libc::STDERR_FILENO));
     match (stdout, stderr) {
         (_, None) => BlockBy::Json,
@@ -142,6 +183,8 @@ fn is_interrupted() -> bool {
 
 pub(super) fn write_within(stream: Stream, bytes: &[u8], limit: Duration) -> usize {
     let descriptor = match stream {
+        // What was stderr is found under this number alone.
+        Stream::Stderr if JOINED.load(Ordering::Acquire) != NOT_JOINED => libc::STDOUT_FILENO,
         Stream::Stdout => libc::STDOUT_FILENO,
         Stream::Stderr => libc::STDERR_FILENO,
     };
@@ -171,10 +214,21 @@ fn write(descriptor: libc::c_int, chunk: &[u8]) -> libc::ssize_t {
     }
 }
 
+pub(super) fn drain_stdin_within(limit: Duration) {
+    let until = Instant::now() + limit;
+    let mut bytes = [0_u8; 4096];
+    while ready(libc::STDIN_FILENO, libc::POLLIN, until) {
+        // SAFETY: pointer and length are those of `bytes`.
+        let count = unsafe { libc::read(libc::STDIN_FILENO, bytes.as_mut_ptr().cast(), bytes.len()) };
+        if count == 0 || (count < 0 && !is_interrupted()) {
+            break;
+        }
+    }
+}
+
 /// Whether the next thing on stdin is, or may be, a JSON object, as a hook's payload is. A terminal is not asked;
 /// elsewhere the first bytes are waited for. On Linux nothing is taken from stdin, which may be somebody's script or
 /// list.
-#[must_use]
 pub fn json_waits_on_stdin(limit: Duration) -> bool {
     if io::stdin().is_terminal() || !ready(libc::STDIN_FILENO, libc::POLLIN, Instant::now() + limit) {
         return false;

@@ -168,7 +168,7 @@ fn general_name(general: &GeneralName<'_>) -> String {
 fn issuer_url(certificate: &X509Certificate<'_>) -> Option<String> {
     certificate.iter_extensions().find_map(|extension| match extension.parsed_extension() {
         ParsedExtension::AuthorityInfoAccess(access) => access.accessdescs.iter().find_map(|description| {
-            match (&description.access_method.to_id_string()[..], &description.access_location) {
+            match (description.access_method.to_id_string().as_str(), &description.access_location) {
                 ("1.3.6.1.5.5.7.48.2", GeneralName::URI(uri)) => Some(printable(uri, NAME_CHARS)),
                 _ => None,
             }

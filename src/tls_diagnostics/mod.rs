@@ -16,11 +16,8 @@ mod sentence;
 mod text;
 mod verdict;
 
-pub use certificate::{Certificate, Content, Details};
-pub use chain::{Chain, ChainEnd};
-pub use environment::{Environment, FileState, Variable, report as environment_report};
+pub use certificate::Certificate;
+pub use chain::Chain;
+pub use environment::{Environment, FileState, report as environment_report};
 pub use facts::{Facts, Trust, name_servers};
-pub use fix::fix;
-pub use inspection::recognise;
-pub use render::{Judgement, Report};
-pub use verdict::{Verdict, judge};
+pub use render::Report;

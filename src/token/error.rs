@@ -19,7 +19,6 @@ pub enum TokenError {
 
 impl TokenError {
     /// What to do about it, in one or two sentences.
-    #[must_use]
     pub fn fix(&self) -> String {
         match self {
             Self::File { by: Source::Flag(_), path, problem } => {
@@ -35,7 +34,6 @@ impl TokenError {
     }
 
     /// A short stable name for the log.
-    #[must_use]
     pub fn kind(&self) -> &'static str {
         match self {
             Self::File { .. } | Self::Saved { .. } => "token_file",

@@ -39,7 +39,6 @@ pub enum FileProblem {
 
 impl FileProblem {
     /// What to do about it, in a sentence.
-    #[must_use]
     pub fn fix(&self, path: &Path) -> String {
         let path = path.display();
         match self {
@@ -80,9 +79,6 @@ pub fn read(path: &Path) -> Result<Secret, FileProblem> {
 }
 
 /// The text of a private file of f5-guard's own, which is never opened through a link.
-///
-/// # Errors
-/// As [`read`].
 pub fn read_own(path: &Path) -> Result<String, FileProblem> {
     let opened = no_follow::open(path, OpenOptions::new().read(true));
     // For the words only.

@@ -38,7 +38,6 @@ pub enum Kind {
 
 impl Kind {
     /// Its word in the stores.
-    #[must_use]
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Scan => "scan",
@@ -47,7 +46,7 @@ impl Kind {
     }
 
     /// The entry that [`Entry::account`] wrote.
-    #[must_use]
+    #[cfg(any(windows, target_os = "macos", test))]
     pub fn entry_of(account: &str) -> Option<Entry> {
         let (word, origin) = account.split_once(' ')?;
         let kind = [Self::Scan, Self::Global].into_iter().find(|kind| kind.as_str() == word)?;
@@ -64,13 +63,11 @@ pub struct Entry {
 }
 
 impl Entry {
-    #[must_use]
     pub fn new(kind: Kind, address: &BaseUrl) -> Self {
         Self { kind, origin: address.url().origin().ascii_serialization() }
     }
 
     /// Kind and origin in one word, for stores that have one field for a name.
-    #[must_use]
     pub fn account(&self) -> String {
         format!("{} {}", self.kind.as_str(), self.origin)
     }
@@ -102,9 +99,6 @@ impl std::fmt::Display for Place {
 }
 
 /// Settings with the token of the first source that has one. `deadline` is when a scan would have to be over.
-///
-/// # Errors
-/// As [`complete`].
 pub fn completed<'a>(
     settings: &'a Settings,
     env: Env<'_>,
@@ -128,9 +122,6 @@ pub fn complete(settings: &mut Settings, env: Env<'_>, deadline: Instant) -> Res
 }
 
 /// [`complete`] with another manner of asking, or another store.
-///
-/// # Errors
-/// As [`complete`].
 pub fn complete_from(
     settings: &mut Settings,
     env: Env<'_>,

@@ -33,13 +33,11 @@ struct Content {
 
 impl SavedTokens {
     /// `None` where nothing says which folder is the user's.
-    #[must_use]
     pub fn of_this_user(env: Env<'_>) -> Option<Self> {
         let folder = platform::config_folder(env)?;
         Some(Self { path: folder.join("f5-guard").join("tokens.json") })
     }
 
-    #[must_use]
     pub fn path(&self) -> &Path {
         &self.path
     }
@@ -62,23 +60,12 @@ impl SavedTokens {
     }
 
     /// Takes a token out; the file goes with the last one. Whether there was one.
-    ///
-    /// # Errors
-    /// As [`SavedTokens::set`].
     pub fn remove(&self, entry: &Entry) -> Result<bool, SaveError> {
         let mut content = self.content()?;
         if content.tokens.remove(&entry.account()).is_none() {
             return Ok(false);
         }
         if content.tokens.is_empty() { self.delete() } else { self.write(&content) }.map(|()| true)
-    }
-
-    /// The names of the stored tokens.
-    ///
-    /// # Errors
-    /// As [`SavedTokens::get`].
-    pub fn accounts(&self) -> Result<Vec<String>, TokenError> {
-        Ok(self.content()?.tokens.into_keys().collect())
     }
 
     /// Deletes the file, whatever is in it, and the folder if nothing else is.

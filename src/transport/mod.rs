@@ -30,15 +30,15 @@ use serde::Serialize;
 use url::Url;
 
 use crate::printable::printable;
-pub use exchange::{MAX_BODY, Request, Response, Transport};
-pub use failure::{Failure, Setup, TransportError};
+pub use exchange::Transport;
+pub use failure::{Failure, TransportError};
 pub use key_log::key_log_note;
 pub use look::look;
 pub use material::{TlsMaterialError, client_identity, private_key};
 pub use pem::Contents;
 pub use record::{Bodies, Exchange, ExchangeLog, ExchangeResult, Message};
 pub use retry::with_retries;
-pub use trust::{Trust, TrustSource, alternatives, is_hash_name, load_trust};
+pub use trust::{Trust, alternatives, is_hash_name, load_trust};
 
 /// The other end of a connection.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]

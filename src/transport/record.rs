@@ -101,14 +101,12 @@ pub(super) struct Recording {
 
 impl ExchangeLog {
     /// An empty record. `secrets` are taken out wherever they turn up, also where a server repeats them.
-    #[must_use]
     pub fn new(bodies: Bodies, secrets: Vec<Secret>) -> Self {
         let secrets = secrets.iter().map(SecretFinder::new).collect();
         Self { bodies, secrets, exchanges: Arc::default() }
     }
 
     /// What was recorded so far, in the order in which the requests were sent.
-    #[must_use]
     pub fn exchanges(&self) -> Vec<Exchange> {
         self.lock().clone()
     }

@@ -45,7 +45,6 @@ impl Audience {
     ///
     /// The owner is named, as an owner could otherwise change the list; and `S-1-3-4` (owner rights) takes that power
     /// from whoever comes to own a file in it.
-    #[must_use]
     pub fn sddl(&self) -> String {
         const ADMINISTRATORS: &str = "(A;OICI;FA;;;SY)(A;OICI;FA;;;BA)";
         match self {

@@ -5,6 +5,7 @@
 use std::ffi::{OsString, c_void};
 use std::io;
 use std::os::windows::ffi::{OsStrExt, OsStringExt};
+use std::os::windows::io::RawHandle;
 use std::path::{Path, PathBuf};
 use std::ptr::{null, null_mut};
 
@@ -22,6 +23,7 @@ use windows_sys::Win32::Storage::FileSystem::{
     CreateDirectoryW, GetShortPathNameW, MOVEFILE_DELAY_UNTIL_REBOOT, MoveFileExW,
 };
 use windows_sys::Win32::System::Console::{GetConsoleCP, SetConsoleCtrlHandler};
+use windows_sys::Win32::System::Pipes::PeekNamedPipe;
 use windows_sys::Win32::System::Registry::{
     HKEY_CURRENT_USER, HKEY_LOCAL_MACHINE, REG_DWORD, RRF_RT_REG_DWORD, RRF_RT_REG_SZ, RegGetValueW,
 };
@@ -242,8 +244,18 @@ pub fn ignore_ctrl_c(ignore: bool) -> io::Result<()> {
     checked(unsafe { SetConsoleCtrlHandler(None, i32::from(ignore)) })
 }
 
+/// How many bytes can be read from a pipe without waiting.
+///
+/// # Errors
+/// It is no pipe, or its other end is closed and all is read.
+pub fn waiting_in_pipe(pipe: RawHandle) -> io::Result<usize> {
+    let mut waiting = 0;
+    // SAFETY: nothing is copied; `waiting` outlives the call. A handle that is none makes the call fail.
+    checked(unsafe { PeekNamedPipe(pipe, null_mut(), 0, null_mut(), &mut waiting, null_mut()) })?;
+    Ok(usize::try_from(waiting).unwrap_or(usize::MAX))
+}
+
 /// Whether this process has a console, shown or not.
-#[must_use]
 pub fn has_console() -> bool {
     // SAFETY: no memory is passed. Only a process without a console has no input code page.
     unsafe { GetConsoleCP() != 0 }

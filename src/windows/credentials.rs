@@ -52,9 +52,6 @@ pub fn write(name: &str, user: &str, secret: &[u8]) -> io::Result<()> {
 }
 
 /// Deletes the secret under a name.
-///
-/// # Errors
-/// As [`read`].
 pub fn delete(name: &str) -> io::Result<()> {
     let name = wide(name);
     // SAFETY: `name` ends with a NUL.
@@ -62,9 +59,6 @@ pub fn delete(name: &str) -> io::Result<()> {
 }
 
 /// The names that fit a filter such as `begin*`.
-///
-/// # Errors
-/// As [`read`].
 pub fn names(filter: &str) -> io::Result<Vec<String>> {
     let filter = wide(filter);
     let mut count = 0;

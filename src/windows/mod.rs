@@ -5,6 +5,7 @@
 //! everywhere, but for [`protected_folder`], which puts both together, and [`console`]. Where things are installed, and what is said
 //! when that fails, is left to the callers; replacing a program that runs is [`crate::file_edit`]'s.
 
+#[cfg(any(windows, test))]
 pub mod access;
 #[cfg(windows)]
 pub mod api;
@@ -12,7 +13,9 @@ pub mod api;
 pub mod console;
 #[cfg(windows)]
 pub mod credentials;
+#[cfg(any(windows, test))]
 pub mod plain_path;
 #[cfg(windows)]
 pub mod protected_folder;
+#[cfg(any(windows, test))]
 mod sddl;

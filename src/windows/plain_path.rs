@@ -35,9 +35,6 @@ pub enum NoPlainForm {
 /// Only the parts that need it are shortened: a short name can change when a folder is restored from a backup, and
 /// with it the registered command, so there should be few. The verbatim prefix `\\?\`, which
 /// [`std::fs::canonicalize`] puts in front, is dropped.
-///
-/// # Errors
-/// See [`NoPlainForm`].
 pub fn plain_form(
     path: &Path,
     is_plain: &dyn Fn(&str) -> bool,

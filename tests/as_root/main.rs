@@ -1,5 +1,7 @@
 //! What root does with places that somebody else can change: nothing.
 //! `cargo test --test as_root -- --ignored`, as root
+
+#![allow(clippy::restriction)] // a test may panic
 #![cfg(target_os = "linux")] // users, mount namespaces and setpriv
 
 #[path = "../install_support/mod.rs"]
@@ -393,7 +395,7 @@ fn roots_smoketest_runs_no_binary_of_somebody_elses() {
 #[test]
 #[ignore = "needs root and unshare"]
 fn a_message_of_the_doctor_that_somebody_else_wrote_is_ordinary_text() {
-    use f5_guard::proof::{Message, Moment, Nonce, NonceFile, Pending};
+    use f5_guard::internals::proof::{Message, Moment, Nonce, NonceFile, Pending};
     for (owner, counts) in [(ALICE, false), (0, true)] {
         let machine = Machine::new();
         let home = machine.path("root/.codex");

@@ -1,5 +1,7 @@
 //! The app server's client and the trust built on it, against a Codex that plays a script.
 
+#![allow(clippy::restriction)] // a test may panic
+
 mod fake;
 
 use std::io::Read;
@@ -7,11 +9,11 @@ use std::net::TcpListener;
 use std::path::Path;
 use std::time::Duration;
 
-use f5_guard::codex::app_server::{AppServer, AppServerError};
-use f5_guard::codex::home::{CodexHome, Origin};
-use f5_guard::codex::listing::{FolderHooks, HookListing};
-use f5_guard::codex::locate::{self, Codex, LocateError, Place};
-use f5_guard::codex::trust::{self, Review, SwitchedOff, TrustError};
+use f5_guard::internals::codex::app_server::{AppServer, AppServerError};
+use f5_guard::internals::codex::home::{CodexHome, Origin};
+use f5_guard::internals::codex::listing::{FolderHooks, HookListing};
+use f5_guard::internals::codex::locate::{self, Codex, LocateError, Place};
+use f5_guard::internals::codex::trust::{self, Review, SwitchedOff, TrustError};
 use fake::{Step, received, script};
 use libtest_mimic::{Arguments, Failed, Trial};
 use serde_json::{Value, json};

@@ -1,6 +1,8 @@
 //! `f5-guard doctor` as people run it: the built binary, homes of its own, the F5 stand-in, and a Codex that says what
 //! it is told to.
 
+#![allow(clippy::restriction)] // a test may panic
+
 mod fake;
 #[path = "../support/own.rs"]
 mod own;
@@ -12,9 +14,9 @@ mod user;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use f5_guard::event::Event;
-use f5_guard::registration::{Launcher, Registration, RegistrationOptions};
-use f5_guard::settings::Enforced;
+use f5_guard::internals::event::Event;
+use f5_guard::internals::registration::{Launcher, Registration, RegistrationOptions};
+use f5_guard::internals::settings::Enforced;
 use f5_stand_in::f5::{F5, TOKEN, Verdict};
 use libtest_mimic::{Arguments, Trial};
 use serde_json::{Value, json};

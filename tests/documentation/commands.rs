@@ -3,7 +3,7 @@
 //! knows fails, so that a new kind of command gets one. (What the quickstart says for macOS and Linux is also run.)
 
 use clap::Parser;
-use f5_guard::cli::Cli;
+use f5_guard::internals::cli::Cli;
 
 use crate::markdown::{documents, root};
 

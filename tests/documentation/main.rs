@@ -3,6 +3,8 @@
 //! generated, and the quickstart's commands for Linux and macOS are run, word by word, against the stand-in
 //! (`walkthrough`).
 
+#![allow(clippy::restriction)] // a test may panic
+
 mod commands;
 mod markdown;
 mod tables;
@@ -13,7 +15,7 @@ use std::process::Command;
 
 use clap::CommandFactory;
 use commands::our_call;
-use f5_guard::cli::Cli;
+use f5_guard::internals::cli::Cli;
 use markdown::{Document, documents};
 
 #[test]

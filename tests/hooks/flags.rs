@@ -196,6 +196,105 @@ fn a_signal_before_the_payload_of_a_call_of_no_hook_is_whole_blocks() {
     }
 }
 
+/// What `f5-guard CALL` says where stdin brings `payload` and then nothing, with the pipe left open or at its end.
+#[cfg(unix)]
+fn said_to_a_part(call: &[&str], payload: &str, mode: FailMode, ends: bool) -> std::process::Output {
+    use std::io::{Read as _, Write as _};
+    use std::process::{Output, Stdio};
+    let home = tempfile::tempdir().unwrap();
+    let mut program = std::process::Command::new(program());
+    program.args(call).env_clear().env("HOME", home.path()).env("F5_GUARDRAILS_FAIL_MODE", mode.word());
+    program.env("F5_GUARDRAILS_TIMEOUT", "1");
+    let program = program.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let mut child = program.spawn().unwrap();
+    let mut stdin = child.stdin.take().unwrap();
+    stdin.write_all(payload.as_bytes()).unwrap();
+    let held = (!ends).then_some(stdin);
+    let (mut stdout, mut stderr) = (Vec::new(), Vec::new());
+    child.stdout.take().unwrap().read_to_end(&mut stdout).unwrap();
+    child.stderr.take().unwrap().read_to_end(&mut stderr).unwrap();
+    let status = child.wait().unwrap();
+    drop(held);
+    Output { status, stdout, stderr }
+}
+
+/// Beginnings of payloads, and the event that shows in each.
+#[cfg(unix)]
+const PARTS: [(&str, Option<&str>); 6] = [
+    ("{", None),
+    ("\n {\"session_id\":\"s\",\"hook_event_", None),
+    ("{\"hook_event_name\":\"PreToolUse\",\"tool_na", Some("PreToolUse")),
+    ("{\"hook_event_name\":\"UserPromptSubmit\",\"prompt\":\"", Some("UserPromptSubmit")),
+    ("{\"hook_event_name\":\"Stop\",\"last_assistant_message\":\"a", Some("Stop")),
+    ("{\"hook_event_name\":\"SubagentStop\",\"x\":{", Some("SubagentStop")),
+];
+
+#[cfg(unix)]
+#[test]
+fn a_payload_that_does_not_end_is_one_whatever_was_called() {
+    let calls: [&[&str]; 6] =
+        [&[], &["--help"], &["--version"], &["sotp"], &["stop", "--help"], &["doctor", "--x"]];
+    std::thread::scope(|scope| {
+        for (call, (part, event), ends) in calls
+            .into_iter()
+            .flat_map(|call| PARTS.into_iter().map(move |part| (call, part)))
+            .flat_map(|(call, part)| [true, false].map(|ends| (call, part, ends)))
+        {
+            scope.spawn(move || {
+                let output = said_to_a_part(call, part, FailMode::Closed, ends);
+                let (stdout, stderr) =
+                    (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+                let told = format!("{call:?} {part:?} ends: {ends}: {:?} {stdout} {stderr}", output.status);
+                let answer: serde_json::Value = serde_json::from_str(&stdout).expect(&told);
+                let named = call.first().is_some_and(|word| *word == "stop").then_some("Stop");
+                match event.or(named) {
+                    // Exit code 2 would begin the turn again, endlessly.
+                    Some("Stop" | "SubagentStop") => {
+                        assert_eq!(
+                            (output.status.code(), &answer["continue"]),
+                            (Some(0), &json!(false)),
+                            "{told}"
+                        );
+                    }
+                    _ => assert!(
+                        output.status.code() == Some(2) && stderr.contains("hook command can't be used"),
+                        "{told}"
+                    ),
+                }
+            });
+        }
+    });
+}
+
+#[cfg(unix)]
+#[test]
+fn a_payload_that_does_not_end_gets_a_notice_in_open_mode() {
+    std::thread::scope(|scope| {
+        for (part, _) in PARTS {
+            scope.spawn(move || {
+                let output = said_to_a_part(&["--help"], part, FailMode::Open, false);
+                let answer: serde_json::Value = serde_json::from_slice(&output.stdout).expect(part);
+                let notice = answer["systemMessage"].as_str().unwrap_or_default();
+                assert!(
+                    output.status.code() == Some(0) && notice.contains("did NOT scan"),
+                    "{part}: {answer}"
+                );
+            });
+        }
+    });
+}
+
+#[cfg(unix)]
+#[test]
+fn whole_json_of_somebody_else_gets_help_and_complaints_on_one_pipe_too() {
+    for (call, said) in [("--help", "Usage: f5-guard"), ("sotp", "unrecognized subcommand")] {
+        let script = format!("echo '{{\"a\":[1]}}' | \"$0\" {call} 2>&1");
+        let output = std::process::Command::new("sh").args(["-c", &script]).arg(program()).output().unwrap();
+        let stdout = String::from_utf8_lossy(&output.stdout);
+        assert!(stdout.contains(said), "{call}: {stdout}");
+    }
+}
+
 #[test]
 fn a_call_of_no_hook_that_asks_for_closed_is_closed() {
     for event in Event::ALL {

@@ -2,6 +2,8 @@
 //!
 //! One test crate with a module a topic, because every further crate would be linked anew.
 
+#![allow(clippy::restriction)] // a test may panic
+
 #[path = "../support/mod.rs"]
 mod support;
 

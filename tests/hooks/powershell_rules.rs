@@ -1,6 +1,6 @@
 //! The PowerShell rules that registered commands are checked with, and the registered commands themselves.
 
-use f5_guard::registration::{Argument, Launcher};
+use f5_guard::internals::registration::{Argument, Launcher};
 
 use crate::support::powershell::{Statement, parse};
 

@@ -1,6 +1,6 @@
 //! The message of `f5-guard doctor`: a hook lets exactly that one pass or blocks it, and scans everything else as ever.
 
-use f5_guard::proof::{Message, Moment, Nonce, NonceFile, Pending};
+use f5_guard::internals::proof::{Message, Moment, Nonce, NonceFile, Pending};
 use f5_stand_in::f5::{F5, Fault, TOKEN, Verdict};
 use serde_json::{Value, json};
 

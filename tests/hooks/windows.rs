@@ -4,10 +4,10 @@ use std::fs::{File, OpenOptions};
 use std::os::windows::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 
-use f5_guard::file_edit::{self, BinaryInstall, BinaryRemoval};
-use f5_guard::registration::{Argument, Launcher, is_windows_safe};
-use f5_guard::windows::api;
-use f5_guard::windows::plain_path::plain_form;
+use f5_guard::internals::file_edit::{self, BinaryInstall, BinaryRemoval};
+use f5_guard::internals::registration::{Argument, Launcher, is_windows_safe};
+use f5_guard::internals::windows::api;
+use f5_guard::internals::windows::plain_path::plain_form;
 use f5_stand_in::f5::{F5, Scanner, Verdict};
 
 use crate::support::cmd::cmd;

@@ -465,7 +465,7 @@ fn a_backup_takes_no_name_that_is_there_already() {
     let now = time::OffsetDateTime::now_utc();
     for seconds in 0..60 {
         let moment = now + time::Duration::seconds(seconds);
-        let stamp = f5_guard::installation::stamp(moment.into());
+        let stamp = f5_guard::internals::installation::stamp(moment.into());
         symlink(&target, home.codex().join(format!("config.toml.bak-{stamp}"))).unwrap();
     }
     let said = home.run(&INSTALL).succeeds("install");

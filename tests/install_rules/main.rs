@@ -1,5 +1,7 @@
 //! The rules of the built installer, one by one; without a Codex.
 
+#![allow(clippy::restriction)] // a test may panic
+
 #[path = "../install_support/mod.rs"]
 mod install_support;
 #[cfg(unix)]

@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::PathBuf;
 
-use f5_guard::event::Event;
+use f5_guard::internals::event::Event;
 use serde_json::{Value, json};
 
 use super::INSTALL;

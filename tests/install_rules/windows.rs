@@ -7,9 +7,9 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
-use f5_guard::codex::layers::ConfigFormat;
-use f5_guard::event::Event;
-use f5_guard::registration::{KnownBinaries, registered};
+use f5_guard::internals::codex::layers::ConfigFormat;
+use f5_guard::internals::event::Event;
+use f5_guard::internals::registration::{KnownBinaries, registered};
 use f5_stand_in::f5::{F5, TOKEN, Verdict};
 use serde_json::{Value, json};
 
@@ -178,7 +178,7 @@ fn a_managed_folder_that_others_can_change_is_refused_and_not_left_behind() {
 #[test]
 fn the_machines_folder_is_not_taken_from_the_environment() {
     let home = Home::new();
-    let true_folder = f5_guard::windows::api::program_data().unwrap();
+    let true_folder = f5_guard::internals::windows::api::program_data().unwrap();
     let lie = home.path().join("a folder of anybody");
     fs::create_dir(&lie).unwrap();
     let home = home.set("ProgramData", lie.to_str().unwrap());

@@ -2,16 +2,20 @@
 
 #![allow(dead_code, reason = "each test crate uses its own part")]
 
+#[path = "../support/home.rs"]
+pub mod fake_home;
+
 use std::collections::BTreeMap;
-use std::ffi::OsString;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::OnceLock;
 
-use f5_guard::codex::layers::ConfigFormat;
-use f5_guard::registration::{KnownBinaries, Python};
-use tempfile::TempDir;
+use f5_guard::internals::codex::layers::ConfigFormat;
+use f5_guard::internals::registration::{KnownBinaries, Python};
+
+use fake_home::FakeHome;
+pub use fake_home::Run;
 
 /// The configuration files of `fixtures/configs` that a user's folder can hold.
 pub fn corpus() -> Vec<(PathBuf, ConfigFormat, Vec<u8>)> {
@@ -30,9 +34,8 @@ pub fn corpus() -> Vec<(PathBuf, ConfigFormat, Vec<u8>)> {
 
 /// A user's home with a Codex home in it, and nothing of this machine's environment.
 pub struct Home {
-    dir: TempDir,
+    home: FakeHome,
     codex: Option<PathBuf>,
-    variables: BTreeMap<OsString, OsString>,
 }
 
 /// The built program, without its debug information where a `strip` is at hand: an installation copies it, and these
@@ -40,7 +43,7 @@ pub struct Home {
 pub fn program() -> &'static Path {
     static PROGRAM: OnceLock<PathBuf> = OnceLock::new();
     PROGRAM.get_or_init(|| {
-        let built = PathBuf::from(env!("CARGO_BIN_EXE_f5-guard"));
+        let built = fake_home::program();
         let name = format!("f5-guard-{}{}", std::process::id(), std::env::consts::EXE_SUFFIX);
         let small = Path::new(env!("CARGO_TARGET_TMPDIR")).join(name);
         let stripped = Command::new("strip").arg("-o").arg(&small).arg(&built).stderr(Stdio::null()).status();
@@ -55,28 +58,6 @@ fn no_codex() -> PathBuf {
     found.expect("one of the systems' programs that end at once")
 }
 
-/// A finished run.
-pub struct Run {
-    pub code: Option<i32>,
-    pub stdout: String,
-    pub stderr: String,
-}
-
-impl Run {
-    /// What it said, after it ended well.
-    pub fn succeeds(self, story: &str) -> String {
-        assert_eq!(self.code, Some(0), "{story}\n{}\n{}", self.stdout, self.stderr);
-        self.stdout
-    }
-
-    /// What it said on stderr, after it refused.
-    pub fn refuses(self) -> String {
-        assert_eq!(self.code, Some(1), "{}\n{}", self.stdout, self.stderr);
-        assert!(self.stdout.is_empty(), "{}", self.stdout);
-        self.stderr
-    }
-}
-
 impl Home {
     /// A home where no Codex can be asked: the program named as one ends at once.
     pub fn new() -> Self {
@@ -85,9 +66,11 @@ impl Home {
 
     /// The same for a user whose folder begins with this name.
     pub fn of_user(name: &str) -> Self {
-        let dir = tempfile::Builder::new().prefix(name).tempdir().unwrap();
-        fs::create_dir(dir.path().join(".codex")).unwrap();
-        Self { dir, codex: Some(no_codex()), variables: BTreeMap::new() }
+        let mut home = FakeHome::of_user(name);
+        for name in ["PATH", "ProgramData"] {
+            home.inherit(name);
+        }
+        Self { home, codex: Some(no_codex()) }
     }
 
     /// A home with this Codex.
@@ -96,21 +79,20 @@ impl Home {
     }
 
     pub fn set(mut self, name: &str, value: &str) -> Self {
-        self.variables.insert(name.into(), value.into());
+        self.home.set(name, value);
         self
     }
 
     pub fn path(&self) -> &Path {
-        self.dir.path()
+        self.home.path()
     }
 
     pub fn codex(&self) -> PathBuf {
-        self.dir.path().join(".codex")
+        self.home.codex()
     }
 
     pub fn binary(&self) -> PathBuf {
-        let name = format!("f5-guard{}", std::env::consts::EXE_SUFFIX);
-        self.codex().join("hooks").join("f5_guardrails").join(name)
+        self.home.binary()
     }
 
     /// What an installation for this user knows as its own.
@@ -138,7 +120,7 @@ impl Home {
 
     /// The same for another f5-guard than the built one.
     pub fn command_of(&self, program: &Path, arguments: &[&str]) -> Command {
-        let mut command = Command::new(program);
+        let mut command = self.home.command(program);
         command.args(arguments);
         let has_scopes = matches!(arguments.first(), Some(&("install" | "uninstall")));
         if cfg!(windows) && has_scopes && !arguments.contains(&"--scope") {
@@ -147,28 +129,15 @@ impl Home {
         if let (Some(codex), false) = (&self.codex, arguments.contains(&"--codex")) {
             command.arg("--codex").arg(codex);
         }
-        command.env_clear().env("HOME", self.path()).env("USERPROFILE", self.path()).current_dir(self.path());
-        for name in ["PATH", "SystemRoot", "ProgramData", "LLVM_PROFILE_FILE"] {
-            if let Some(value) = std::env::var_os(name) {
-                command.env(name, value);
-            }
-        }
-        command.envs(&self.variables);
         command
     }
 
     pub fn run(&self, arguments: &[&str]) -> Run {
-        Self::finish(&mut self.command(arguments))
+        Run::of(&mut self.command(arguments), b"")
     }
 
     pub fn run_of(&self, program: &Path, arguments: &[&str]) -> Run {
-        Self::finish(&mut self.command_of(program, arguments))
-    }
-
-    fn finish(command: &mut Command) -> Run {
-        let done = command.stdin(Stdio::null()).output().unwrap();
-        let text = |bytes: Vec<u8>| String::from_utf8(bytes).unwrap();
-        Run { code: done.status.code(), stdout: text(done.stdout), stderr: text(done.stderr) }
+        Run::of(&mut self.command_of(program, arguments), b"")
     }
 
     /// The folders below Codex's home, and every file's content but the binary's.

@@ -9,6 +9,8 @@
 //! On Windows without the tests whose scripted tool call is a line for a Unix shell: prompts, patches, MCP tools and
 //! answers need no shell but the one that runs the hook.
 
+#![allow(clippy::restriction)] // a test may panic
+
 mod answers;
 mod app_server;
 mod code_mode;

@@ -1,6 +1,8 @@
 //! What f5-guard believes of Codex's hook trust, checked against the real Codex:
 //! `F5_GUARD_TEST_CODEX=/path/to/codex cargo test --test live_codex_trust -- --ignored`
 
+#![allow(clippy::restriction)] // a test may panic
+
 mod model;
 
 use std::fs;
@@ -8,15 +10,15 @@ use std::path::PathBuf;
 use std::process::Command;
 use std::time::Duration;
 
-use f5_guard::access::Privilege;
-use f5_guard::codex::app_server::AppServer;
-use f5_guard::codex::home::{CodexHome, Origin};
-use f5_guard::codex::layers::{self, ConfigVerdict, HooksFeature, OnlyManaged, Strictness};
-use f5_guard::codex::listing::{FolderHooks, HookListing};
-use f5_guard::codex::locate::{self, Codex};
-use f5_guard::codex::trust::{self, HookStatus, Review, SwitchedOff};
-use f5_guard::process::{self, End};
-use f5_guard::system::System;
+use f5_guard::internals::access::Privilege;
+use f5_guard::internals::codex::app_server::AppServer;
+use f5_guard::internals::codex::home::{CodexHome, Origin};
+use f5_guard::internals::codex::layers::{self, ConfigVerdict, HooksFeature, OnlyManaged, Strictness};
+use f5_guard::internals::codex::listing::{FolderHooks, HookListing};
+use f5_guard::internals::codex::locate::{self, Codex};
+use f5_guard::internals::codex::trust::{self, HookStatus, Review, SwitchedOff};
+use f5_guard::internals::process::{self, End};
+use f5_guard::internals::system::System;
 use tempfile::TempDir;
 
 const LIMIT: Duration = Duration::from_secs(60);
@@ -210,7 +212,7 @@ fn two_files_in_one_folder_and_a_broken_one_are_warned_about() {
 #[test]
 #[ignore = "needs the real Codex; set F5_GUARD_TEST_CODEX to its path"]
 fn hooks_of_the_administrators_requirements_need_no_trust() {
-    use f5_guard::codex::listing::Source;
+    use f5_guard::internals::codex::listing::Source;
     let mut setup = Setup::new(OURS);
     // Root's Codex gets next to nothing of the environment, so that the script has to be told in another way.
     let script = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/live_codex_trust/managed-codex.sh");

@@ -212,9 +212,13 @@ impl Machine {
 fn check(name: &str, who: &str, said: &str, is_protected: bool, stopped: Stopped, wrong: &mut Vec<String>) {
     println!("live: {name:<44} {who:<8} {said:<26} {stopped:?}");
     // What stops everything there is stops what is flagged, too, and is no protection to speak of.
-    let stops_everything =
-        ["binary that blocks everything", "a hook of somebody else's that blocks", "a service that is gone, closed"];
-    let is_failure = !is_protected && !said.eq_ignore_ascii_case("not_proven") && said != "REGISTERED, NOT PROVEN";
+    let stops_everything = [
+        "binary that blocks everything",
+        "a hook of somebody else's that blocks",
+        "a service that is gone, closed",
+    ];
+    let is_failure =
+        !is_protected && !said.eq_ignore_ascii_case("not_proven") && said != "REGISTERED, NOT PROVEN";
     if is_protected && !stopped.all() || is_failure && stopped.all() && !stops_everything.contains(&name) {
         wrong.push(format!("{name}: {who} says {said}, and {stopped:?}"));
     }

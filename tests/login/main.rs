@@ -1,6 +1,8 @@
 //! `login`, `logout` and where hooks find the token, with the built program in a home of its own. The store of the
 //! system has a suite of its own (`secret_service`); here it is out of reach, and tokens go into the file.
 
+#![allow(clippy::restriction)] // a test may panic
+
 #[path = "../install_support/mod.rs"]
 mod home;
 #[cfg(unix)]

@@ -4,10 +4,9 @@ use std::fmt::Write as _;
 use std::path::Path;
 
 use f5_stand_in::f5::TOKEN;
-use tempfile::TempDir;
 
 use super::codex_answer::{self, CodexAnswer, Effect};
-use super::{Event, FailMode, MARKER};
+use super::{Event, FailMode, FakeHome, MARKER};
 
 /// What a run left behind.
 pub struct Answer {
@@ -16,7 +15,7 @@ pub struct Answer {
     pub stderr: String,
     /// `None` where a signal ended it.
     pub code: Option<i32>,
-    pub(super) home: TempDir,
+    pub(super) home: FakeHome,
 }
 
 impl std::fmt::Debug for Answer {

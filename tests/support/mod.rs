@@ -9,9 +9,9 @@ pub mod answer;
 pub mod cmd;
 pub mod codex_answer;
 pub mod event;
+pub mod home;
 pub mod powershell;
 
-use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::io::{Read, Write};
 use std::path::{Path, PathBuf};
@@ -21,10 +21,10 @@ use std::time::Duration;
 
 use f5_stand_in::f5::{F5, TOKEN};
 use serde_json::Value;
-use tempfile::TempDir;
 
 pub use answer::Answer;
 pub use event::Event;
+pub use home::{FakeHome, program};
 
 /// Stands in every text that is scanned, and must stand in nothing that the program says.
 pub const MARKER: &str = "MARKER-c5d41e";
@@ -39,31 +39,16 @@ pub fn sample(name: &str) -> Value {
     serde_json::from_str(&text).expect("a sample is JSON")
 }
 
-/// The built program.
-pub fn program() -> PathBuf {
-    match option_env!("CARGO_BIN_EXE_f5-guard") {
-        Some(path) => path.into(),
-        // A compiler that is started by a shell script, as in some cross builds, never sees a variable with a hyphen
-        // in its name. Test programs are built into a folder beside the program's.
-        None => {
-            let test = std::env::current_exe().expect("the test knows where it is");
-            let folder = test.ancestors().nth(2).expect("tests are built into a folder of their own");
-            folder.join(format!("f5-guard{}", std::env::consts::EXE_SUFFIX))
-        }
-    }
-}
-
 /// One run of a hook in the making.
 pub struct Hook {
     event: Event,
     subcommand: String,
     stdin: Vec<u8>,
     arguments: Vec<OsString>,
-    environment: BTreeMap<OsString, OsString>,
     stdout: Target,
     /// A shell that runs the hook, instead of the program itself.
     shell: Option<Command>,
-    home: TempDir,
+    home: FakeHome,
 }
 
 /// Where the answer goes.
@@ -79,40 +64,28 @@ pub enum Target {
 impl Hook {
     /// The event's own subcommand, with a harmless payload, in fail mode open, against an address that refuses.
     pub fn of(event: Event) -> Self {
-        Self::at_home_in(TempDir::new().expect("a temporary home"), event)
+        Self::at_home(FakeHome::new(), event)
     }
 
     /// The same for a user whose home folder begins with this name.
     pub fn of_user(name: &str, event: Event) -> Self {
-        Self::at_home_in(tempfile::Builder::new().prefix(name).tempdir().expect("a temporary home"), event)
+        Self::at_home(FakeHome::of_user(name), event)
     }
 
-    fn at_home_in(home: TempDir, event: Event) -> Self {
-        std::fs::create_dir(home.path().join(".codex")).expect("a CODEX_HOME");
+    fn at_home(home: FakeHome, event: Event) -> Self {
+        let codex = home.codex();
         let hook = Self {
             event,
             subcommand: event.subcommand().to_owned(),
             stdin: event.payload(&format!("please look after {MARKER}")).to_string().into_bytes(),
             arguments: Vec::new(),
-            environment: BTreeMap::new(),
             stdout: Target::Pipe,
             shell: None,
             home,
         };
-        let home = hook.home().to_owned();
-        let mut hook = hook
-            .env("HOME", &home)
-            .env("USERPROFILE", &home)
-            .env("CODEX_HOME", home.join(".codex"))
+        hook.env("CODEX_HOME", codex)
             .env("F5_GUARDRAILS_API_TOKEN", TOKEN)
-            .env("F5_GUARDRAILS_BASE_URL", "http://127.0.0.1:1");
-        // Without these neither Windows' sockets nor coverage tools work.
-        for name in ["SystemRoot", "LLVM_PROFILE_FILE"] {
-            if let Some(value) = std::env::var_os(name) {
-                hook = hook.env(name, value);
-            }
-        }
-        hook
+            .env("F5_GUARDRAILS_BASE_URL", "http://127.0.0.1:1")
     }
 
     pub fn user_prompt_submit() -> Self {
@@ -138,9 +111,7 @@ impl Hook {
 
     /// A file in the home, with this content.
     pub fn file(&self, name: &str, content: impl AsRef<[u8]>) -> PathBuf {
-        let path = self.home().join(name);
-        std::fs::write(&path, content).expect("the home can be written to");
-        path
+        self.home.file(name, content)
     }
 
     /// Another subcommand than the event's own.
@@ -171,12 +142,12 @@ impl Hook {
     }
 
     pub fn env(mut self, name: &str, value: impl Into<OsString>) -> Self {
-        self.environment.insert(name.into(), value.into());
+        self.home.set(name, value);
         self
     }
 
     pub fn without(mut self, name: &str) -> Self {
-        self.environment.remove(&OsString::from(name));
+        self.home.unset(name);
         self
     }
 
@@ -235,18 +206,17 @@ impl Hook {
             command.args(&self.arguments);
             command
         });
-        command.env_clear();
         if !about_time {
             // For a command line that can't be read.
-            command.env("F5_GUARDRAILS_TIMEOUT", "35");
+            self.home.set("F5_GUARDRAILS_TIMEOUT", "35");
         }
-        command.envs(&self.environment).current_dir(self.home());
+        self.home.adopt(&mut command);
         command
     }
 
     /// Whether the test says anything of timeouts itself.
     fn is_about_time(&self) -> bool {
-        self.environment.contains_key(&OsString::from("F5_GUARDRAILS_TIMEOUT"))
+        self.home.has("F5_GUARDRAILS_TIMEOUT")
             || self.arguments.iter().any(|argument| argument.to_string_lossy().contains("timeout"))
     }
 

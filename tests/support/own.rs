@@ -16,5 +16,5 @@ pub fn put(program: impl AsRef<Path>, place: impl AsRef<Path>) {
 /// Whether f5-guard would start it.
 #[allow(dead_code, reason = "only some ask")]
 pub fn is_ours(program: &Path) -> bool {
-    f5_guard::access::Privilege::among_users().may_start(program).is_ok()
+    f5_guard::internals::access::Privilege::among_users().may_start(program).is_ok()
 }

@@ -107,7 +107,6 @@ pub enum Layer {
 
 impl Layer {
     /// The word of the report.
-    #[must_use]
     pub fn as_str(&self) -> &str {
         match self {
             Self::User => "user",

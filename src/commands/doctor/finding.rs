@@ -20,7 +20,6 @@ pub enum Severity {
 
 impl Severity {
     /// The word of the report.
-    #[must_use]
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Note => "note",
@@ -42,7 +41,6 @@ macro_rules! finding_ids {
             pub const ALL: &'static [Self] = &[$(Self::$id,)*];
 
             /// The stable word.
-            #[must_use]
             pub fn as_str(self) -> &'static str {
                 match self { $(Self::$id => $word,)* }
             }
@@ -143,7 +141,6 @@ pub enum Verdict {
 
 impl Verdict {
     /// The process's exit code.
-    #[must_use]
     pub fn exit_code(self) -> u8 {
         match self {
             Self::Protected => 0,
@@ -153,7 +150,6 @@ impl Verdict {
     }
 
     /// The word of the report.
-    #[must_use]
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Protected => "protected",

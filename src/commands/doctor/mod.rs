@@ -18,13 +18,14 @@ use std::process::ExitCode;
 use crate::cli::DoctorArgs;
 use crate::logging;
 use crate::system::Env;
-use progress::Progress;
-use report::text::Style;
-
-pub use facts::SettingRow;
+use crate::terminal::Paint;
 use finding::Severity;
 pub use finding::State;
 pub use gather::{Question, shown_settings};
+use progress::Progress;
+use report::text::Layout;
+
+pub use facts::SettingRow;
 pub use sanitizer::Sanitizer;
 
 const PROCESS_ENV: Env<'static> = &|name| std::env::var_os(name);
@@ -38,11 +39,7 @@ pub fn run(args: &DoctorArgs) -> ExitCode {
     let shown = if args.json {
         report::json::render(&facts, &report)
     } else {
-        report::text::render(
-            &facts,
-            &report,
-            Style { colour: super::smoketest::colour(), verbose: args.verbose },
-        )
+        report::text::render(&facts, &report, Layout { paint: Paint::for_stdout(), verbose: args.verbose })
     };
     // Nothing can be done about a closed terminal.
     let _ = io::stdout().write_all(shown.as_bytes()).and_then(|()| io::stdout().flush());

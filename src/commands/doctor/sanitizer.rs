@@ -3,8 +3,8 @@
 use std::path::Path;
 
 use crate::printable::printable;
-use crate::redact::{MARKER, Redactor};
-use crate::secret::Secret;
+use crate::redact::Redactor;
+use crate::secret::{Secret, SecretFinder};
 
 /// The longest text that is shown in one piece, in characters.
 const LONGEST: usize = 300;
@@ -12,27 +12,24 @@ const LONGEST: usize = 300;
 /// Knows what must not be shown.
 pub struct Sanitizer {
     redactor: Redactor,
-    tokens: Vec<String>,
+    tokens: Vec<SecretFinder>,
 }
 
 impl Sanitizer {
     /// A sanitizer that hides `secrets` wherever they stand, and what looks like a secret in free text.
-    #[must_use]
     pub fn new(secrets: impl IntoIterator<Item = Secret>) -> Self {
-        let tokens: Vec<String> = secrets.into_iter().map(|secret| secret.expose().to_owned()).collect();
-        let tokens: Vec<String> = tokens.into_iter().filter(|token| token.len() >= 4).collect();
-        Self { redactor: Redactor::new(tokens.iter().cloned()), tokens }
+        let secrets: Vec<_> = secrets.into_iter().filter(|secret| secret.expose().len() >= 4).collect();
+        let redactor = Redactor::new(secrets.iter().map(|secret| secret.expose().to_owned()));
+        Self { redactor, tokens: secrets.iter().filter_map(SecretFinder::for_our_words).collect() }
     }
 
     /// A message or a command.
-    #[must_use]
     pub fn text(&self, text: &str) -> String {
         printable(&self.redactor.redact_text(&self.without_tokens(text)).0, LONGEST)
     }
 
     /// A parser's message: what stands in quotes is a piece of the file, which may hold anything. One line, because
     /// the next would quote the file too.
-    #[must_use]
     pub fn parser_message(&self, text: &str) -> String {
         let first = text.lines().find(|line| !line.trim().is_empty()).unwrap_or_default();
         let mut shown = String::new();
@@ -46,13 +43,13 @@ impl Sanitizer {
     }
 
     /// A path: nothing is taken for a secret because it looks random.
-    #[must_use]
     pub fn path(&self, path: &Path) -> String {
         printable(&self.without_tokens(&path.display().to_string()), LONGEST)
     }
 
-    fn without_tokens(&self, text: &str) -> String {
-        self.tokens.iter().fold(text.to_owned(), |text, token| text.replace(token.as_str(), MARKER))
+    /// A text of ours with something of the user's in it: nothing but the tokens is taken out.
+    pub fn without_tokens(&self, text: &str) -> String {
+        self.tokens.iter().fold(text.to_owned(), |text, token| token.without(&text).into_owned())
     }
 }
 

@@ -4,7 +4,6 @@ use serde_json::Value;
 
 /// Reads `next` of a page: the cursor itself, or an address that carries it as `?cursor=`. Of an address nothing else
 /// is used; where it points never decides where the token goes.
-#[must_use]
 pub fn next(page: &Value) -> Option<String> {
     let next = page.get("next")?.as_str()?.trim();
     let query = next.split_once('?').map(|(_, query)| query.split('#').next().unwrap_or_default());

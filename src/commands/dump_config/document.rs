@@ -24,7 +24,6 @@ pub struct Header {
 
 impl Header {
     /// The header with whatever secrets its texts hold taken out.
-    #[must_use]
     pub fn new(
         generated_at_unix: u64,
         base_url: &str,
@@ -108,7 +107,6 @@ impl Relationship {
     }
 
     /// The providers in this relation, as far as they could be read.
-    #[must_use]
     pub fn providers(&self, relation: Relation) -> &[Shared] {
         match relation {
             Relation::Added => &self.added,
@@ -118,7 +116,6 @@ impl Relationship {
     }
 
     /// Whether all of them could be read.
-    #[must_use]
     pub fn is_complete(&self, relation: Relation) -> bool {
         !self.missing.contains(&relation)
     }
@@ -150,7 +147,6 @@ pub enum Outcome {
 
 impl Outcome {
     /// The exit code that tells scripts.
-    #[must_use]
     pub const fn exit_code(self) -> u8 {
         match self {
             Self::Complete => 0,
@@ -162,7 +158,6 @@ impl Outcome {
 
 impl Contents {
     /// How much could be read.
-    #[must_use]
     pub fn outcome(&self) -> Outcome {
         let pages =
             [&self.providers, &self.projects, &self.tokens].map(|collection| collection.raw_pages.len());

@@ -23,7 +23,6 @@ pub struct Highlight {
 
 /// The projects that `wanted` names by name, id or friendly id, in any case; names are not unique, so there may be
 /// several. Empty: no project that could be read is called so.
-#[must_use]
 pub fn highlights(contents: &Contents, wanted: &str) -> Vec<Highlight> {
     let wanted = wanted.trim().to_lowercase();
     let is_wanted = |relationship: &&Relationship| {

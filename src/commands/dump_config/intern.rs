@@ -15,13 +15,11 @@ pub struct Shared(Arc<Value>);
 
 impl Shared {
     /// A field of the object; `null` where there is none.
-    #[must_use]
     pub fn field(&self, name: &str) -> &Value {
         self.0.get(name).unwrap_or(&Value::Null)
     }
 
     /// Whether it is an object at all.
-    #[must_use]
     pub fn is_object(&self) -> bool {
         self.0.is_object()
     }
@@ -32,7 +30,6 @@ impl Shared {
     }
 
     /// What people call the object, in the order in which the Python dump looked for it.
-    #[must_use]
     pub fn display_name(&self) -> &str {
         ["name", "displayName", "display_name", "tag", "id"]
             .iter()
@@ -41,7 +38,6 @@ impl Shared {
     }
 
     /// A field of the object that is text and not empty.
-    #[must_use]
     pub fn text(&self, name: &str) -> Option<&str> {
         self.field(name).as_str().filter(|text| !text.is_empty())
     }

@@ -30,7 +30,7 @@ use crate::cli::DumpConfigArgs;
 use crate::logging;
 use crate::printable::printable;
 use crate::redact::Redactor;
-use crate::secret::Secret;
+use crate::secret::{Hidden, Secret};
 use crate::settings::{BaseUrl, Enforced, PlainHttp, Settings, Source};
 use crate::system::Env;
 use crate::token::store::{self, Manner};
@@ -58,11 +58,12 @@ pub fn run(args: &DumpConfigArgs, started: Instant) -> ExitCode {
     let env: Env<'_> = &|name| std::env::var_os(name);
     let enforced = Enforced { base_url: args.base_url.clone(), ..Enforced::default() };
     let settings = Settings::read(&enforced, env);
-    let log = logging::init(&settings.log, logging::Stderr::Immediate);
-    let code = match dump(args, &settings, env, started) {
+    let hidden = Hidden::default();
+    let log = logging::init(&settings.log, logging::Stderr::Immediate, &hidden);
+    let code = match dump(args, &settings, env, started, &hidden) {
         Ok(outcome) => outcome.exit_code(),
         Err(problem) => {
-            tell(&format!("[ERROR] {problem}"));
+            tell(&format!("[ERROR] {}", hidden.without(&problem)));
             Outcome::Nothing.exit_code()
         }
     };
@@ -76,6 +77,7 @@ fn dump(
     settings: &Settings,
     env: Env<'_>,
     started: Instant,
+    hidden: &Hidden,
 ) -> Result<Outcome, String> {
     let base_url = base_url(settings)?;
     let found = global_token(&base_url, env, started + token::STORE_TIME)
@@ -87,6 +89,7 @@ fn dump(
              read the whole configuration."
         )
     })?;
+    hidden.learn(&token);
     let to_stdout = args.output.as_os_str() == "-";
     if !to_stdout {
         write::check_place(&args.output).map_err(|error| error.to_string())?;

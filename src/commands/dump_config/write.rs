@@ -8,6 +8,7 @@ use serde::Serialize;
 use thiserror::Error;
 
 use crate::access::Privilege;
+use crate::file_edit::{FileEditError, NewFile, write_own};
 use crate::stdio::is_systems_name;
 
 /// Why the file could not be written.
@@ -64,11 +65,14 @@ fn write_to(path: &Path, document: &impl Serialize) -> io::Result<()> {
         _ => {}
     }
     let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    // tempfile creates with mode 0600 and removes the file where anything below fails.
-    let temporary = tempfile::Builder::new().prefix(".f5-guard-dump-").rand_bytes(12).tempfile_in(folder)?;
-    write_json(temporary.as_file(), document)?.sync_all()?;
-    temporary.persist(path).map_err(|failed| failed.error)?;
-    Ok(())
+    if !folder.is_dir() {
+        return Err(io::Error::new(io::ErrorKind::NotFound, "its folder does not exist"));
+    }
+    let bytes = write_json(Vec::new(), document)?;
+    write_own(path, &bytes, NewFile::Private).map_err(|error| match error {
+        FileEditError::Write { source, .. } => source,
+        other => io::Error::other(other),
+    })
 }
 
 /// Writes `document` as indented JSON with a final line feed, and returns the writer.

@@ -1,8 +1,8 @@
 //! The supervised work of a hook: read the payload, scan its text. Everything in here may block or panic.
 
 use std::io::{self, Read};
-use std::sync::OnceLock;
-use std::time::Instant;
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::time::{Duration, Instant};
 
 use super::{PROCESS_ENV, abort, proof};
 use crate::event::Event;
@@ -10,7 +10,10 @@ use crate::hook::payload::{self, MAX_PAYLOAD};
 use crate::hook::{Assessment, Failure, Payload, PayloadError};
 use crate::phase;
 use crate::scan::{Metadata, ScanClient, ScanDirection, ScanError, ScanJob, ScanReport};
+use crate::secret::Hidden;
 use crate::settings::Settings;
+use crate::stdio;
+use crate::supervise::{Interrupted, supervise};
 use crate::token;
 
 /// What is known about the call once its payload was looked at.
@@ -29,6 +32,13 @@ impl Call {
         Self { event, tool_name: None, session_id: None, turn_id: None, characters: None }
     }
 
+    /// The same without what is hidden: names and ids come from the model and from servers.
+    pub fn without(mut self, hidden: &Hidden) -> Self {
+        let texts = [&mut self.tool_name, &mut self.session_id, &mut self.turn_id];
+        texts.into_iter().flatten().for_each(|text| hidden.clean(text));
+        self
+    }
+
     fn of(payload: &Payload) -> Self {
         Self {
             event: payload.event,
@@ -40,13 +50,14 @@ impl Call {
     }
 }
 
-/// Reads the payload and scans it. `seen` learns what the call is about as soon as that is known.
+/// Reads the payload and scans it. `seen` learns what the call is about as soon as that is known, and `hidden` the token.
 pub fn assess(
     subcommand: Event,
     usage: Option<String>,
     settings: &Settings,
     started: Instant,
     seen: &OnceLock<Call>,
+    hidden: &Hidden,
 ) -> Assessment {
     let failed = |failure: Failure| Assessment::NotScanned(failure);
     let begun = Instant::now();
@@ -78,7 +89,7 @@ pub fn assess(
     if payload.is_blank() {
         return Assessment::NothingToScan;
     }
-    if let Some(proof) = proof::answer(&payload, settings, started) {
+    if let Some(proof) = proof::answer(&payload, settings, started, hidden) {
         return Assessment::Proof(proof);
     }
     let direction =
@@ -90,12 +101,18 @@ pub fn assess(
         payload.turn_id.as_deref(),
     );
     let job = ScanJob { content: &payload.content, direction, metadata };
-    Assessment::of_scan(scan(&job, settings, started), payload.is_cut)
+    Assessment::of_scan(scan(&job, settings, started, hidden), payload.is_cut)
 }
 
 /// Scans within the time of this run of the hook.
-pub fn scan(job: &ScanJob<'_>, settings: &Settings, started: Instant) -> Result<ScanReport, ScanError> {
+pub fn scan(
+    job: &ScanJob<'_>,
+    settings: &Settings,
+    started: Instant,
+    hidden: &Hidden,
+) -> Result<ScanReport, ScanError> {
     let settings = token::completed(settings, PROCESS_ENV, started + settings.budget().limit)?;
+    settings.api_token.iter().for_each(|token| hidden.learn(token));
     let client = ScanClient::new(&settings, started)?;
     let result = client.scan_blocking(job);
     // The process ends with the answer, which need not wait for hundreds of certificates to be freed one by one.
@@ -115,15 +132,55 @@ fn read_stdin() -> Result<Vec<u8>, PayloadError> {
     Ok(bytes)
 }
 
-/// Takes what is left on stdin, where no answer depends on it any more.
-pub fn drain_stdin() {
+/// Takes what is left on stdin within `limit`, where no answer depends on it any more.
+pub fn drain_stdin_within(limit: Duration) {
     // What can't be read can't be drained either.
-    let _ = io::copy(&mut io::stdin().lock(), &mut io::sink());
+    let drain = || drop(io::copy(&mut io::stdin().lock(), &mut io::sink()));
+    if supervise(Instant::now() + limit, drain) == Err(Interrupted::NotStarted) {
+        stdio::drain_stdin_within(limit);
+    }
 }
 
-/// The event of the payload on stdin, for a command line that may not say which hook it is.
-pub fn event_on_stdin() -> Option<Event> {
-    payload::salvage_event(&read_stdin().ok()?)
+/// Whose call it is, for a command line that may not say which hook it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Caller {
+    /// Codex's, as what came on stdin shows, with the event that it names.
+    Codex(Option<Event>),
+    Somebody,
+}
+
+/// Looks at stdin until its end or the deadline. What begins as a payload and does not end in time is one.
+pub fn caller_on_stdin(deadline: Instant) -> Caller {
+    let arrived = Arc::new(Mutex::new(Vec::new()));
+    let read = {
+        let arrived = Arc::clone(&arrived);
+        move || read_stdin_into(&arrived)
+    };
+    let ended = supervise(deadline, read);
+    let bytes = arrived.lock().unwrap_or_else(PoisonError::into_inner);
+    match ended {
+        // Without a thread nothing was read, and something is there.
+        Err(Interrupted::NotStarted) => Caller::Codex(None),
+        ended if payload::may_be_one(&bytes, ended.is_ok()) => Caller::Codex(payload::salvage_event(&bytes)),
+        _ => Caller::Somebody,
+    }
+}
+
+/// Reads stdin to its end, and keeps as much as [`read_stdin`].
+fn read_stdin_into(arrived: &Mutex<Vec<u8>>) {
+    let mut stdin = io::stdin().lock();
+    let mut part = vec![0; 64 * 1024];
+    loop {
+        match stdin.read(&mut part) {
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Ok(0) | Err(_) => return,
+            Ok(count) => {
+                let mut arrived = arrived.lock().unwrap_or_else(PoisonError::into_inner);
+                let room = (MAX_PAYLOAD + 1).saturating_sub(arrived.len()).min(count);
+                arrived.extend_from_slice(part.get(..room).unwrap_or_default());
+            }
+        }
+    }
 }
 
 fn note_salvaged(bytes: &[u8], seen: &OnceLock<Call>) {

@@ -16,7 +16,7 @@ use std::process::ExitCode;
 use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
-use call::{Call, assess, drain_stdin, event_on_stdin};
+use call::{Call, Caller, assess, caller_on_stdin, drain_stdin_within};
 use reply::Reply;
 use unusable::{named_event, strictest_fail_mode, usage_problem, wants_help};
 
@@ -26,9 +26,10 @@ use crate::interrupt;
 use crate::logging::{self, Decided, Stderr};
 use crate::phase;
 use crate::scan::ScanError;
+use crate::secret::Hidden;
 use crate::settings::values::{FailMode, FlaggedOutput};
 use crate::settings::{ANSWER_TIME, Enforced, Settings, fail_mode};
-use crate::stdio::json_waits_on_stdin;
+use crate::stdio::{give_stderr_back, json_waits_on_stdin, keep_stderr_for_the_answer};
 use crate::supervise::{Interrupted, supervise};
 use crate::system::Env;
 
@@ -45,8 +46,8 @@ pub fn run(event: Event, enforced: &Enforced, started: Instant) -> ExitCode {
 }
 
 /// Runs a command line that clap refused, or that asks for help or the version: Codex takes clap's exit as "go ahead"
-/// for some events and as an endless loop for others. With a payload on stdin it is a scan error, answered by the
-/// fail mode that can still be read from it: one that asks for `closed` anywhere is closed. `None` where nobody
+/// for some events and as an endless loop for others. With a payload on stdin, whole or not, it is a scan error, answered by
+/// the fail mode that can still be read from it: one that asks for `closed` anywhere is closed. `None` where nobody
 /// called a hook.
 pub fn run_unusable(args: &[OsString], error: &clap::Error, started: Instant) -> Option<ExitCode> {
     if io::stdin().is_terminal() {
@@ -55,22 +56,30 @@ pub fn run_unusable(args: &[OsString], error: &clap::Error, started: Instant) ->
     let enforced = Enforced { fail_mode: strictest_fail_mode(args), ..Enforced::default() };
     let named = named_event(args);
     let is_hook = named.is_some() && !wants_help(error);
-    if !is_hook && !json_waits_on_stdin(PAYLOAD_COMES_WITHIN) {
-        return None;
-    }
+    let or_named = named.unwrap_or(Event::PreToolUse);
     let flag = &enforced.fail_mode;
     // The payload may take its time, and a signal may come first.
-    guarded(named.unwrap_or(Event::PreToolUse), flag.clone(), || {
-        let event = match named {
-            Some(event) if is_hook => event,
-            _ => {
-                let limit = Settings::read(&enforced, PROCESS_ENV).budget().limit;
-                supervise(started + limit, event_on_stdin).ok().flatten().or(named)?
-            }
-        };
+    guarded(or_named, flag.clone(), || {
+        let event = if is_hook { or_named } else { event_of_codex(&enforced, started)?.unwrap_or(or_named) };
         let usage = usage_problem(error);
         Some(guarded(event, flag.clone(), || answer_call(event, &enforced, Some(usage), started)))
     })
+}
+
+/// The event of Codex's call, as far as stdin shows it within the deadline; `None` where it is somebody else's.
+fn event_of_codex(enforced: &Enforced, started: Instant) -> Option<Option<Event>> {
+    if !json_waits_on_stdin(PAYLOAD_COMES_WITHIN) {
+        return None;
+    }
+    keep_stderr_for_the_answer();
+    let limit = Settings::read(enforced, PROCESS_ENV).budget().limit;
+    match caller_on_stdin(started + limit) {
+        Caller::Codex(event) => Some(event),
+        Caller::Somebody => {
+            give_stderr_back();
+            None
+        }
+    }
 }
 
 /// The last line of defence: a panic outside the supervised work.
@@ -84,8 +93,14 @@ fn guarded<T: From<ExitCode>>(event: Event, flag: Option<OsString>, run: impl Fn
     }
     catch_unwind(AssertUnwindSafe(run)).unwrap_or_else(|_| {
         let policy = Policy { fail_mode: mode, flagged_output: FlaggedOutput::Withhold };
-        let _ = supervise(Instant::now() + LOG_TIME, drain_stdin);
-        let reply = Reply::new(&Call::unread(event), &not_scanned(ScanError::Internal), policy, "");
+        drain_stdin_within(LOG_TIME);
+        let reply = Reply::new(
+            &Call::unread(event),
+            &not_scanned(ScanError::Internal),
+            policy,
+            "",
+            &Hidden::default(),
+        );
         ExitCode::from(reply.write()).into()
     })
 }
@@ -104,8 +119,11 @@ struct Outcome {
 }
 
 fn answer_call(subcommand: Event, enforced: &Enforced, usage: Option<String>, started: Instant) -> ExitCode {
+    keep_stderr_for_the_answer();
     let settings = Settings::read(enforced, PROCESS_ENV);
-    let log = logging::init(&settings.log, Stderr::Deferred);
+    let hidden = Hidden::default();
+    settings.api_token.iter().for_each(|token| hidden.learn(token));
+    let log = logging::init(&settings.log, Stderr::Deferred, &hidden);
     settings.problems().for_each(|problem| tracing::warn!("{problem}"));
     phase::ended("settings", started);
 
@@ -114,27 +132,30 @@ fn answer_call(subcommand: Event, enforced: &Enforced, usage: Option<String>, st
     let budget = settings.budget();
     let seen = Arc::new(OnceLock::new());
     let outcome = {
-        let (seen, fail_mode_problem) = (Arc::clone(&seen), fail_mode_problem.clone());
+        let (seen, hidden) = (Arc::clone(&seen), hidden.clone());
         move |assessment: Assessment| {
-            let call = seen.get().cloned().unwrap_or_else(|| Call::unread(subcommand));
-            let reply = Reply::new(&call, &assessment, policy, &fail_mode_problem);
+            let call = seen.get().cloned().unwrap_or_else(|| Call::unread(subcommand)).without(&hidden);
+            let reply = Reply::new(&call, &assessment, policy, &fail_mode_problem, &hidden);
             Outcome { call, assessment, reply }
         }
     };
+    // A call that names no hook may have waited for its payload already.
+    let late = usage.clone().map_or_else(|| Failure::Scan(budget.into()), Failure::Usage);
     let work = {
         let (seen, outcome) = (Arc::clone(&seen), outcome.clone());
-        move || outcome(assess(subcommand, usage, &settings, started, &seen))
+        move || outcome(assess(subcommand, usage, &settings, started, &seen, &hidden))
     };
     // The work knows more about a scan that is late than this thread does: it gets the time to tell.
-    let found = supervise(started + budget.limit + ANSWER_TIME, work).unwrap_or_else(|interrupted| {
-        outcome(not_scanned(match interrupted {
-            Interrupted::TimedOut => budget.into(),
-            Interrupted::Panicked => ScanError::Internal,
+    let deadline = started + budget.limit;
+    let found = supervise(deadline + ANSWER_TIME, work).unwrap_or_else(|interrupted| {
+        outcome(match interrupted {
+            Interrupted::TimedOut => Assessment::NotScanned(late),
+            Interrupted::Panicked => not_scanned(ScanError::Internal),
             Interrupted::NotStarted => {
-                drain_stdin();
-                ScanError::Internal
+                drain_stdin_within(deadline.saturating_duration_since(Instant::now()));
+                not_scanned(ScanError::Internal)
             }
-        }))
+        })
     });
     let assessed = Instant::now();
     let written = found.reply.write();

@@ -10,6 +10,7 @@ use crate::commands::smoketest::PROMPT;
 use crate::hook::{Payload, Proof};
 use crate::proof::{Greeting, Message, NonceFile, Part, Report};
 use crate::scan::{Metadata, ScanDirection, ScanJob};
+use crate::secret::Hidden;
 use crate::settings::Settings;
 use crate::system::System;
 
@@ -17,7 +18,7 @@ use crate::system::System;
 const GREETING: &str = "doctor";
 
 /// `None` for every text but the message that is pending at this moment: that is scanned.
-pub fn answer(payload: &Payload, settings: &Settings, started: Instant) -> Option<Proof> {
+pub fn answer(payload: &Payload, settings: &Settings, started: Instant, hidden: &Hidden) -> Option<Proof> {
     let read = Message::read(payload.event, payload.tool_name.as_deref(), &payload.content)?;
     let home = CodexHome::find(System::this(), PROCESS_ENV).ok()?;
     let (pending, part) = NonceFile::of(&home.path).part_in(read)?;
@@ -28,17 +29,17 @@ pub fn answer(payload: &Payload, settings: &Settings, started: Instant) -> Optio
     let flags = std::env::args_os().skip(2).map(|flag| sanitizer.text(&flag.to_string_lossy())).collect();
     let mut report = Report::<SettingRow>::new(pending.message.nonce, payload.event, flags, rows);
     if pending.greets {
-        report.greeting = Some(greet(&settings, started, &sanitizer));
+        report.greeting = Some(greet(&settings, started, hidden, &sanitizer));
     }
     Some(Proof::Answers(report.to_text()))
 }
 
 /// One scan of a harmless text, exactly as a prompt of the user's would be scanned.
-fn greet(settings: &Settings, started: Instant, sanitizer: &Sanitizer) -> Greeting {
+fn greet(settings: &Settings, started: Instant, hidden: &Hidden, sanitizer: &Sanitizer) -> Greeting {
     let begun = Instant::now();
     let metadata = Metadata::new(GREETING, None, None, None);
     let job = ScanJob { content: PROMPT, direction: ScanDirection::Request, metadata };
-    match scan(&job, settings, started) {
+    match scan(&job, settings, started, hidden) {
         Ok(report) if report.is_cleared() => {
             Greeting::Cleared { milliseconds: u64::try_from(begun.elapsed().as_millis()).unwrap_or(u64::MAX) }
         }

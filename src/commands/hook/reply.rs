@@ -8,6 +8,7 @@ use super::call::Call;
 use crate::event::Event;
 use crate::hook::message::{Subject, words};
 use crate::hook::{Action, Assessment, Policy, answer, decide};
+use crate::secret::Hidden;
 use crate::stdio::{BlockBy, Stream, stderr_is_stdout, stdout_is_lost, write_within};
 
 /// So long each stream is waited for, where nobody takes what is written. An answer fits into an empty pipe.
@@ -27,12 +28,21 @@ pub struct Reply {
 }
 
 impl Reply {
-    /// Decides, and finds the words.
-    pub fn new(call: &Call, assessment: &Assessment, policy: Policy, fail_mode_problem: &str) -> Self {
+    /// Decides, and finds the words, which show nothing that is `hidden`.
+    pub fn new(
+        call: &Call,
+        assessment: &Assessment,
+        policy: Policy,
+        fail_mode_problem: &str,
+        hidden: &Hidden,
+    ) -> Self {
         let event = call.event;
         let action = decide(event, assessment, policy);
         let subject = Subject { event, tool_name: call.tool_name.as_deref(), fail_mode_problem };
-        let words = words(subject, assessment, action);
+        let mut words = words(subject, assessment, action);
+        [&mut words.notice, &mut words.reason, &mut words.whole]
+            .into_iter()
+            .for_each(|text| hidden.clean(text));
         let line = |text: String| if text.is_empty() { text } else { text + "\n" };
         // JSON that could not be made is JSON that can't be written.
         let json = answer::render(event, action, &words).ok().flatten().unwrap_or_default();
@@ -105,5 +115,87 @@ impl Written {
 impl From<Written> for ExitCode {
     fn from(written: Written) -> Self {
         Self::from(written.exit_code)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::hook::Failure;
+    use crate::scan::report::{ScannerOutcome, ScannerResult};
+    use crate::scan::{Outcome, ScanReport};
+    use crate::secret::Secret;
+    use crate::settings::values::{FailMode, FlaggedOutput};
+
+    fn spelt(token: &str, how: u8) -> String {
+        use base64::Engine as _;
+        match how {
+            0 => token.to_owned(),
+            1 => token.to_uppercase(),
+            2 => token.bytes().map(|byte| format!("{byte:02x}")).collect(),
+            3 => base64::engine::general_purpose::STANDARD.encode(token),
+            _ => token.chars().map(|c| format!("{c}\u{301}")).collect(),
+        }
+    }
+
+    #[test]
+    fn a_tools_name_that_is_the_token_leaves_the_rest_of_the_words() {
+        let hidden = Hidden::default();
+        let token = "planted0token7Qx2vLm9Rt4Wz8";
+        hidden.learn(&Secret::new(token));
+        let call = Call { tool_name: Some(spelt(token, 3)), ..Call::unread(Event::PreToolUse) };
+        let policy = Policy { fail_mode: FailMode::Closed, flagged_output: FlaggedOutput::Warn };
+        let failure = Assessment::NotScanned(Failure::CutOutput);
+        let reply = Reply::new(&call.without(&hidden), &failure, policy, "", &hidden);
+        assert!(
+            reply.text.starts_with("F5 Guardrails could not scan this call of (redacted): "),
+            "{}",
+            reply.text
+        );
+    }
+
+    proptest! {
+        #[test]
+        fn nothing_that_is_hidden_is_said_whatever_holds_it(
+            token in "[A-Za-z0-9]{16,40}", how in 0..5_u8, around in "[a-z ]{0,9}", place in 0..5, closed in any::<bool>(),
+        ) {
+            let hidden = Hidden::default();
+            hidden.learn(&Secret::new(token.as_str()));
+            let spelt = spelt(&token, how);
+            let text = format!("{around} {spelt} {around}");
+            let in_place = |number| if place == number { text.clone() } else { "x".to_owned() };
+            let scanner = ScannerResult {
+                scanner_id: None,
+                scanner_type: in_place(0),
+                outcome: ScannerOutcome::Failed,
+                message: Some(in_place(1)),
+            };
+            let report = ScanReport {
+                outcome: Outcome::Unknown(in_place(2)),
+                scanners: vec![scanner],
+                scan_ids: vec![in_place(3)],
+                redacted_input: None,
+                pieces: 1,
+                characters: 1,
+                complete: true,
+            };
+            let fail_mode = if closed { FailMode::Closed } else { FailMode::Open };
+            let policy = Policy { fail_mode, flagged_output: FlaggedOutput::Warn };
+            for event in Event::ALL {
+                let call = Call { tool_name: Some(in_place(4)), ..Call::unread(event) }.without(&hidden);
+                for assessment in [
+                    Assessment::Scanned(report.clone()),
+                    Assessment::NotScanned(Failure::Usage(text.clone())),
+                ] {
+                    let reply = Reply::new(&call, &assessment, policy, &text, &hidden);
+                    for said in [&reply.json, &reply.text] {
+                        prop_assert!(!said.contains(&spelt) && !said.contains(&token), "{}", said);
+                    }
+                    prop_assert!(reply.action != Action::Block || reply.text.len() > 1, "a block needs a reason");
+                }
+            }
+        }
     }
 }

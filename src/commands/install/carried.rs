@@ -29,13 +29,11 @@ impl CarriedOptions {
     }
 
     /// Whether this option's value is one that stood there before.
-    #[must_use]
     pub fn has(&self, flag: &str) -> bool {
         self.0.iter().any(|(kept, _)| *kept == flag)
     }
 
     /// The options as they would be given, to be shown; `None` where nothing was kept.
-    #[must_use]
     pub fn options(&self) -> Option<String> {
         let options: Vec<String> =
             self.0.iter().map(|(flag, value)| format!("{flag} {}", printable(value, 200))).collect();
@@ -43,7 +41,6 @@ impl CarriedOptions {
     }
 
     /// A sentence for the user; `None` where nothing was kept.
-    #[must_use]
     pub fn note(&self) -> Option<String> {
         self.options().map(|options| {
             format!(

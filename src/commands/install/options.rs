@@ -28,7 +28,6 @@ pub enum OptionError {
 
 impl OptionError {
     /// The option, with its dashes.
-    #[must_use]
     pub fn flag(&self) -> &'static str {
         let Self::Unusable { flag, .. } = self;
         flag

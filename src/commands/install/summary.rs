@@ -77,7 +77,6 @@ impl Report {
     }
 
     /// The lines before the verdict.
-    #[must_use]
     pub fn text(&self, scope: Scope) -> String {
         let whom = match scope {
             Scope::User => "for this user",
@@ -117,7 +116,6 @@ impl Report {
 }
 
 /// How to call f5-guard by hand, where a shell would not find it by its name.
-#[must_use]
 pub fn path_note(binary: &Path, env: Env<'_>) -> Option<String> {
     let name = binary.file_name()?;
     let path = env("PATH").unwrap_or_default();
@@ -128,7 +126,6 @@ pub fn path_note(binary: &Path, env: Env<'_>) -> Option<String> {
 }
 
 /// The question on the terminal: exactly what will run.
-#[must_use]
 pub fn question(hooks: &[HookListing]) -> String {
     let mut sorted: Vec<&HookListing> = hooks.iter().collect();
     sorted.sort_by_key(|hook| super::activation::turn_order(hook));
@@ -152,7 +149,6 @@ fn number(count: usize) -> String {
 }
 
 /// The last words: a state of [`Outcome`] and, where that is not `PROTECTED`, all that is left to do.
-#[must_use]
 pub fn verdict(
     scope: Scope,
     activation: &Activation,

@@ -66,9 +66,6 @@ pub fn scope(target: &Target, system: System) -> Result<Scope, TargetError> {
 }
 
 /// Refuses what only an administrator may do; a dry run writes nothing.
-///
-/// # Errors
-/// [`TargetError::NeedsAdministrator`].
 pub fn needs_administrator(context: &InstallContext, dry_run: bool) -> Result<(), TargetError> {
     if dry_run || context.privilege == Privilege::Administrator {
         return Ok(());
@@ -84,9 +81,6 @@ pub fn needs_administrator(context: &InstallContext, dry_run: bool) -> Result<()
 ///
 /// With an administrator's rights it is refused where others can change it: they could have had what is there put there, or
 /// lead elsewhere what is written. Nothing of it was read before this.
-///
-/// # Errors
-/// See [`TargetError`].
 pub fn places(
     scope: Scope,
     context: &InstallContext,
@@ -119,9 +113,6 @@ pub fn places(
 }
 
 /// The named folder, or the repository around the current one.
-///
-/// # Errors
-/// [`TargetError::NoProject`].
 pub fn project_folder(given: Option<&Path>) -> Result<PathBuf, TargetError> {
     let here = std::path::absolute(given.unwrap_or(Path::new("."))).unwrap_or_default();
     if !here.is_dir() {

@@ -7,7 +7,7 @@ use super::verify::{self, Verified};
 use super::{PATIENCE, may_ask};
 use crate::commands::dump_config::global_token;
 use crate::scan::ScanError;
-use crate::secret::Secret;
+use crate::secret::{Hidden, Secret};
 use crate::settings::Source;
 use crate::stdio::say_line;
 use crate::system::Env;
@@ -16,7 +16,10 @@ use crate::token::{self, Kind, STORE_TIME};
 
 /// Whether the token works.
 pub fn report(service: &Service, env: Env<'_>) -> Result<bool, String> {
-    say_line(&format!("Service  {} ({})", service.shown(), service.from));
+    let hidden = Hidden::default();
+    service.settings.api_token.iter().for_each(|token| hidden.learn(token));
+    let say = |line: String| say_line(&hidden.without(&line));
+    say(format!("Service  {} ({})", service.shown(), service.from));
     // On a terminal macOS may ask for the permission that hooks can't ask for.
     let (manner, patience) =
         if may_ask() { (Manner::MayAsk, PATIENCE) } else { (Manner::Silent, STORE_TIME) };
@@ -27,17 +30,18 @@ pub fn report(service: &Service, env: Env<'_>) -> Result<bool, String> {
     let (token, from) = match found {
         Ok(found) => found,
         Err((cause, fix)) => {
-            say_line(&format!("[FAIL]   {cause}\n         Fix: {fix}"));
+            say(format!("[FAIL]   {cause}\n         Fix: {fix}"));
             return Ok(false);
         }
     };
-    say_line(&format!("Token    {from} ({} characters)", token.length()));
+    hidden.learn(&token);
+    say(format!("Token    {from} ({} characters)", token.length()));
     let (mark, words, works) = match verify::verify(service, &token) {
         Verified::Works(words) => ("[ok]  ", words, true),
         Verified::Objected(words) => ("[warn]", words, true),
         Verified::Refused(words) | Verified::Unknown(words) => ("[FAIL]", words, false),
     };
-    say_line(&format!("{mark}   {words}"));
+    say(format!("{mark}   {words}"));
     Ok(works)
 }
 

@@ -1,13 +1,11 @@
 //! The steps of the smoke test. Each says what it found, or what is wrong and how to mend it.
 
-use std::io::Read;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
-use std::sync::mpsc;
 use std::time::{Duration, Instant};
 
 use super::within;
 use crate::access::Privilege;
+use crate::installation::version_of;
 use crate::installation::{ContextError, InstallContext, managed_folder};
 use crate::printable::printable;
 use crate::scan::{Metadata, ScanClient, ScanDirection, ScanError, ScanJob, ScanReport};
@@ -18,8 +16,6 @@ use crate::transport::proxy::{self, route};
 use crate::transport::watch::Watch;
 use crate::transport::{ExchangeLog, client_identity, key_log_note, load_trust};
 
-/// An installed binary that takes longer than this to say its version is broken.
-const VERSION_TIME: Duration = Duration::from_secs(10);
 /// Time for reading the trust store: a keychain can be slow at first.
 const TRUST_TIME: Duration = Duration::from_secs(60);
 /// The scan ends by itself at its deadline; this much later it is given up.
@@ -219,7 +215,7 @@ fn check_binary(path: &Path) -> Result<String, Problem> {
             fix: "Run `f5-guard smoketest` as the user whose Codex is meant, without sudo.".to_owned(),
         });
     }
-    let version = version_of(path);
+    let version = version_of(path).map(|version| printable(&version, 40));
     let (path, this) = (path.display(), env!("CARGO_PKG_VERSION"));
     match version {
         Ok(version) if version == this => Ok(format!("{path}, version {version}")),
@@ -228,39 +224,4 @@ fn check_binary(path: &Path) -> Result<String, Problem> {
         ))),
         Err(why) => Err(install(format!("The installed hook binary {path} {why}."))),
     }
-}
-
-/// The version that the binary says it is; the words of a failure continue "The binary …".
-fn version_of(path: &Path) -> Result<String, String> {
-    let is_this_one =
-        || std::env::current_exe()?.canonicalize().map(|this| path.canonicalize().ok() == Some(this));
-    if matches!(is_this_one(), Ok(true)) {
-        return Ok(env!("CARGO_PKG_VERSION").to_owned());
-    }
-    let mut command = Command::new(path);
-    command.arg("--version").stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::null());
-    #[cfg(windows)]
-    crate::windows::console::without_window(&mut command);
-    let mut child = command.spawn().map_err(|error| format!("cannot be run ({error})"))?;
-    let said = first_words(&mut child);
-    // It has said what it had to say, or its time is up.
-    let _ = child.kill();
-    let _ = child.wait();
-    let said = said.ok_or_else(|| "did not say its version in time".to_owned())?;
-    match said.trim().strip_prefix("f5-guard ") {
-        Some(version) => Ok(printable(version, 40)),
-        None => Err("is no f5-guard: it does not say its version".to_owned()),
-    }
-}
-
-fn first_words(child: &mut Child) -> Option<String> {
-    let stdout = child.stdout.take()?;
-    let (sender, receiver) = mpsc::channel();
-    std::thread::spawn(move || {
-        let mut said = Vec::new();
-        // What could be read is judged; nobody listens any more when time was up first.
-        let _ = stdout.take(4096).read_to_end(&mut said);
-        let _ = sender.send(String::from_utf8_lossy(&said).into_owned());
-    });
-    receiver.recv_timeout(VERSION_TIME).ok()
 }

@@ -7,7 +7,7 @@ mod checks;
 mod diagnosis;
 mod report;
 
-use std::io::{self, IsTerminal, Write};
+use std::io::{self, Write};
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
@@ -16,8 +16,10 @@ use report::{Format, Report};
 
 use crate::cli::{SmoketestArgs, VerboseHttp};
 use crate::logging;
+use crate::secret::Hidden;
 use crate::settings::{Settings, Source};
 use crate::system::Env;
+use crate::terminal::Paint;
 use crate::token;
 use crate::transport::watch::Watch;
 use crate::transport::{Bodies, ExchangeLog};
@@ -34,10 +36,12 @@ pub fn run(args: &SmoketestArgs) -> ExitCode {
     let mut settings = Settings::read(&args.enforced, PROCESS_ENV);
     let deadline = Instant::now() + settings.budget().limit;
     let token_problem = token::complete(&mut settings, PROCESS_ENV, deadline).err();
+    let hidden = Hidden::default();
+    settings.api_token.iter().for_each(|token| hidden.learn(token));
     // The report says what is wrong; the log is for those who asked for one.
     let log = (settings.log.level.source != Source::Default)
-        .then(|| logging::init(&settings.log, logging::Stderr::Immediate));
-    let format = if args.json { Format::Json } else { Format::Text { colour: colour() } };
+        .then(|| logging::init(&settings.log, logging::Stderr::Immediate, &hidden));
+    let format = if args.json { Format::Json } else { Format::Text(Paint::for_stdout()) };
     let record = args.verbose_http.map(|verbose| {
         let bodies = match verbose {
             VerboseHttp::Heads => Bodies::SizesOnly,
@@ -46,7 +50,7 @@ pub fn run(args: &SmoketestArgs) -> ExitCode {
         ExchangeLog::new(bodies, settings.api_token.value.iter().cloned().collect())
     });
 
-    let mut report = Report::start(format);
+    let mut report = Report::start(format, hidden);
     let mut checks = Checks::new(&settings, PROCESS_ENV);
     settings.problems().for_each(|problem| report.warn(problem));
     report.step(checks.token(token_problem));
@@ -75,11 +79,6 @@ pub fn run(args: &SmoketestArgs) -> ExitCode {
     // Nothing can be done about a closed terminal.
     let _ = io::stdout().flush();
     if passed || args.no_fail { ExitCode::SUCCESS } else { ExitCode::FAILURE }
-}
-
-/// Colour only on a terminal, and not against the user's wish (<https://no-color.org>).
-pub(super) fn colour() -> bool {
-    io::stdout().is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty())
 }
 
 /// Runs `work` in a thread, so that nothing in it (a name look-up, a slow trust store) outlives `limit`.

@@ -6,15 +6,19 @@ use std::time::Duration;
 use serde_json::{Value, json};
 
 use super::checks::{Problem, Scan, Step};
+use anstyle::Style;
+
 use crate::printable::printable;
 use crate::scan::ScanReport;
+use crate::secret::Hidden;
+use crate::terminal::{GREEN, Paint, RED, YELLOW};
 use crate::tls_diagnostics::Report as Diagnosis;
 use crate::transport::{Exchange, ExchangeResult, Message};
 
 /// How the report is written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Format {
-    Text { colour: bool },
+    Text(Paint),
     Json,
 }
 
@@ -28,6 +32,8 @@ enum Ending {
 /// A report in the making.
 pub struct Report {
     format: Format,
+    /// What no line may show, whatever it was made of.
+    hidden: Hidden,
     steps: Vec<Value>,
     warnings: Vec<String>,
     exchanges: Option<Vec<Exchange>>,
@@ -41,9 +47,10 @@ pub struct Report {
 }
 
 impl Report {
-    pub fn start(format: Format) -> Self {
+    pub fn start(format: Format, hidden: Hidden) -> Self {
         let report = Self {
             format,
+            hidden,
             steps: Vec::new(),
             warnings: Vec::new(),
             exchanges: None,
@@ -66,10 +73,10 @@ impl Report {
     /// Something to be read before it happens: on stderr where stdout is JSON.
     pub fn announce(&self, words: &str) {
         match self.format {
-            Format::Text { .. } => self.line(words),
+            Format::Text(_) => self.line(words),
             Format::Json => {
                 // Nothing can be done about a closed stderr.
-                let _ = writeln!(io::stderr(), "{words}");
+                let _ = writeln!(io::stderr(), "{}", self.hidden.without(words));
             }
         }
     }
@@ -166,7 +173,7 @@ impl Report {
             ),
         };
         match self.format {
-            Format::Text { .. } => self.line(&format!("{mark} {words}")),
+            Format::Text(_) => self.line(&format!("{mark} {words}")),
             Format::Json => self.print_json(passed, result, &words),
         }
         passed
@@ -181,15 +188,19 @@ impl Report {
             "steps": self.steps,
             "warnings": self.warnings,
         });
-        if let Ending::Cleared { took } = self.ending {
-            object["duration_ms"] = json!(u64::try_from(took.as_millis()).unwrap_or(u64::MAX));
+        let took = match self.ending {
+            Ending::Cleared { took } => Some(json!(u64::try_from(took.as_millis()).unwrap_or(u64::MAX))),
+            _ => None,
+        };
+        let further = [
+            ("duration_ms", took),
+            ("exchanges", self.exchanges.as_ref().map(|exchanges| json!(exchanges))),
+            ("tls_diagnostics", self.diagnosis.as_ref().map(|diagnosis| json!(diagnosis))),
+        ];
+        if let Some(object) = object.as_object_mut() {
+            object.extend(further.into_iter().filter_map(|(key, value)| Some((key.to_owned(), value?))));
         }
-        if let Some(exchanges) = &self.exchanges {
-            object["exchanges"] = json!(exchanges);
-        }
-        if let Some(diagnosis) = &self.diagnosis {
-            object["tls_diagnostics"] = json!(diagnosis);
-        }
+        clean(&mut object, &self.hidden);
         print(&format!("{object:#}"));
     }
 
@@ -201,32 +212,39 @@ impl Report {
     /// A line of the text report; nothing where the report is JSON.
     fn line(&self, text: &str) {
         if self.format != Format::Json {
-            print(text);
+            let lines: Vec<_> = text.lines().map(|line| self.hidden.without(line)).collect();
+            print(&lines.join("\n"));
         }
     }
 
     /// `[OK]`, padded to the width of the steps' marks.
-    fn mark(&self, word: &str, colour: &str) -> String {
+    fn mark(&self, word: &str, style: Style) -> String {
         let padding = " ".repeat(4_usize.saturating_sub(word.len()));
         // The last line stands alone: nothing to line up with.
         let padding =
             if word.chars().all(|c| c.is_ascii_uppercase()) && word != "FAIL" { "" } else { &*padding };
         match self.format {
-            Format::Text { colour: true } => format!("[{colour}{word}{RESET}]{padding}"),
-            _ => format!("[{word}]{padding}"),
+            Format::Text(paint) => format!("[{}]{padding}", paint.word(word, style)),
+            Format::Json => String::new(),
         }
     }
 }
 
 const FLAGGED_FIX: &str = "Look at the scanners of this F5 project: a greeting should pass them, or nearly every prompt will be blocked.";
-const GREEN: &str = "\u{1b}[32m";
-const YELLOW: &str = "\u{1b}[33m";
-const RED: &str = "\u{1b}[31m";
-const RESET: &str = "\u{1b}[0m";
 
 fn print(text: &str) {
     // Nothing can be done about a closed terminal, and it must not become a panic.
     let _ = writeln!(io::stdout(), "{text}");
+}
+
+/// Takes what is hidden out of every text.
+fn clean(value: &mut Value, hidden: &Hidden) {
+    match value {
+        Value::String(text) => hidden.clean(text),
+        Value::Array(items) => items.iter_mut().for_each(|item| clean(item, hidden)),
+        Value::Object(fields) => fields.values_mut().for_each(|field| clean(field, hidden)),
+        _ => {}
+    }
 }
 
 fn objection(report: &ScanReport) -> String {

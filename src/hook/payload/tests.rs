@@ -132,6 +132,32 @@ fn the_event_of_a_cut_off_payload_is_still_known() {
 }
 
 #[test]
+fn half_a_character_in_a_name_does_not_hide_the_event() {
+    for name in [r"\ud800", r"\udc00x", r"a\ud83d\ud83d", r"\u0000"] {
+        let cut = format!(r#"{{"{name}":"{name}","hook_event_name":"Stop","last_assistant_message":"aaa"#);
+        assert_eq!(salvage_event(cut.as_bytes()), Some(Event::Stop), "{name}");
+    }
+}
+
+#[test]
+fn what_is_not_whole_or_names_an_event_may_be_a_payload() {
+    let may_be = |text: &str, is_whole| may_be_one(text.as_bytes(), is_whole);
+    for text in ["{", "\u{feff} {\"a\"", "{\"hook_event_name\":\"PreToo", "{}"] {
+        assert!(may_be(text, false), "{text}");
+    }
+    assert!(may_be(" \n", false), "an object may follow");
+    for text in
+        ["{", "{} {}", "{\"a\":", "{\"hook_event_name\":7}", "{\"hook_event_name\":1,\"hook_event_name\":2}"]
+    {
+        assert!(may_be(text, true), "{text}");
+    }
+    for text in ["", " \n", "{}", "{\"a\":{\"hook_event_name\":\"Stop\"}}", "[1]", "text", "\"{\""] {
+        assert!(!may_be(text, true), "{text}");
+    }
+    assert!(!may_be("", false) && !may_be("text", false));
+}
+
+#[test]
 fn numbers_reach_the_scanner_as_they_are_written() {
     let json = r#"{"hook_event_name":"PreToolUse","tool_name":"mcp__a__b","tool_input":{"card":41111111111111111111111,"x":1e400}}"#;
     assert_eq!(prompt(json).unwrap(), "card: 41111111111111111111111\nx: 1e400");
@@ -142,6 +168,7 @@ proptest! {
     fn any_bytes_are_read_or_refused_without_a_panic(bytes in proptest::collection::vec(any::<u8>(), 0..400)) {
         let _ = parse(&bytes);
         let _ = salvage_event(&bytes);
+        let _ = may_be_one(&bytes, true);
     }
 
     #[test]

@@ -5,10 +5,10 @@ use std::ops::Range;
 use serde_json::Value as Json;
 use toml_edit::Value;
 
+use super::super::change::{Change, Step};
 use super::super::definition::HookDefinition;
 use super::super::error::DocumentError;
 use super::super::model::{group_pairs, handler_settings};
-use super::super::plan::{Change, Step};
 use super::super::sequence::{Empty, Layout};
 use super::super::text::{Splice, indent_of, is_blank, line_start, newline_of, next_line};
 use super::place::{Node, Place, header, inline_table, last_entry};

@@ -5,7 +5,7 @@ use std::ops::Range;
 
 use toml_edit::{ArrayOfTables, InlineTable, Item, Key, RawString, Table, TableLike, Value};
 
-use super::super::plan::Step;
+use super::super::change::Step;
 use super::super::sequence::{self, Sequence};
 
 #[derive(Clone, Copy)]

@@ -110,6 +110,13 @@ fn a_token_of_few_letters_is_taken_out_as_it_is() {
 }
 
 #[test]
+fn our_own_words_are_not_taken_for_a_token_of_hardly_any_letters() {
+    let for_our_words = |token: &str| SecretFinder::for_our_words(&Secret::new(token));
+    assert!(for_our_words("to\u{fffd}ken").is_none() && for_our_words("").is_none());
+    assert!(for_our_words("Tok-3n-0f8").is_some());
+}
+
+#[test]
 fn debug_shows_nothing_of_it() {
     let shown = format!("{:?}", finder("planted-token-7Qx2vLm9Rt4Wz8")).to_lowercase();
     assert!(!shown.contains("planted") && !shown.contains("7qx2"), "{shown}");

@@ -44,7 +44,6 @@ pub enum StoreError {
 
 impl StoreError {
     /// What to do about it, in one or two sentences.
-    #[must_use]
     pub fn fix(&self) -> &'static str {
         match self {
             Self::Locked { fix } => fix,
@@ -68,9 +67,6 @@ pub trait Store: Sync {
     fn name(&self) -> &'static str;
 
     /// The token under a name; `None` where the store has none.
-    ///
-    /// # Errors
-    /// [`StoreError`].
     fn get(&self, entry: &Entry, manner: Manner, deadline: Instant) -> Result<Option<Secret>, StoreError>;
 
     /// Adds a token, or replaces it. May ask the user to unlock the store.
@@ -80,20 +76,13 @@ pub trait Store: Sync {
     fn set(&self, entry: &Entry, token: &Secret, deadline: Instant) -> Result<(), StoreError>;
 
     /// Takes a token out. Whether there was one.
-    ///
-    /// # Errors
-    /// [`StoreError`].
     fn remove(&self, entry: &Entry, deadline: Instant) -> Result<bool, StoreError>;
 
     /// The names of all that f5-guard keeps there.
-    ///
-    /// # Errors
-    /// [`StoreError`].
     fn entries(&self, deadline: Instant) -> Result<Vec<Entry>, StoreError>;
 }
 
 /// This system's, as a process with this environment finds it.
-#[must_use]
 #[cfg_attr(
     any(target_os = "macos", windows),
     expect(unused_variables, reason = "the system knows its user's store")

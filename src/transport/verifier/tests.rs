@@ -8,8 +8,8 @@ use rustls::server::{ClientHello, ResolvesServerCert};
 use rustls::sign::CertifiedKey;
 
 use super::*;
-use crate::transport::TrustSource;
 use crate::transport::certificate_problem::CertificateProblem;
+use crate::transport::trust::TrustSource;
 
 /// A server's certificate and the roots that its authority is among.
 struct Scene {

@@ -2,22 +2,17 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::Command;
-use std::time::Duration;
 
 use crate::access::Privilege;
 use crate::codex::home::CodexHome;
 use crate::codex::locate;
 use crate::commands::doctor::facts::BinaryFacts;
 use crate::commands::doctor::sanitizer::Sanitizer;
+use crate::installation::version_of;
 use crate::installation::{binary_name, user_folder};
-use crate::process::{self, End};
 use crate::registration::CalledProgram;
 use crate::system::Env;
 use crate::system::System;
-
-/// A binary that takes longer than this to say its version is broken.
-const VERSION_TIME: Duration = Duration::from_secs(10);
 
 pub fn of(
     program: &CalledProgram,
@@ -41,7 +36,7 @@ pub fn of(
     }
 }
 
-/// As the command of a project's registration looks for it: never in the repository around the session's folder.
+/// As the command of a project's registration looks for it: never in the outermost repository around the session's folder.
 fn looked_up(folder: &Path, home: Option<&CodexHome>, env: Env<'_>) -> Result<PathBuf, String> {
     let installed =
         home.map(|home| user_folder(System::this(), home).binary()).filter(|path| path.is_absolute());
@@ -55,13 +50,56 @@ fn looked_up(folder: &Path, home: Option<&CodexHome>, env: Env<'_>) -> Result<Pa
 
 fn on_path_outside(folder: &Path, env: Env<'_>) -> Option<PathBuf> {
     let folder = fs::canonicalize(folder).ok()?;
-    let repository = folder.ancestors().find(|place| place.join(".git").exists()).unwrap_or(&folder);
+    let mut projects = Vec::from_iter(main_checkout(&folder));
+    projects.push(outermost_repository(&folder).unwrap_or(&folder).to_owned());
     let path = env("PATH")?;
     std::env::split_paths(&path)
         .filter(|place| place.is_absolute())
-        .filter(|place| fs::canonicalize(place).is_ok_and(|place| !place.starts_with(repository)))
         .map(|place| place.join(binary_name(System::this())))
-        .find(|path| path.is_file() && is_executable(path))
+        .find(|path| path.is_file() && is_executable(path) && leads_past(path, &projects))
+}
+
+fn outermost_repository(folder: &Path) -> Option<&Path> {
+    folder.ancestors().filter(|place| place.join(".git").exists()).last()
+}
+
+/// Where the repository of a linked worktree is.
+fn main_checkout(folder: &Path) -> Option<PathBuf> {
+    let file = folder.ancestors().map(|place| place.join(".git")).find(|file| file.is_file())?;
+    let text = fs::read_to_string(&file).ok()?;
+    let git_dir = text.lines().next()?.strip_prefix("gitdir: ")?;
+    let git_dir = fs::canonicalize(file.parent()?.join(git_dir)).ok()?;
+    outermost_repository(&git_dir).map(Path::to_owned)
+}
+
+/// Whether a path leads to its file without passing through one of `projects`, be it by a link in there that leads out
+/// again; on Windows, not through any repository.
+fn leads_past(path: &Path, projects: &[PathBuf]) -> bool {
+    const MOST_LINKS: usize = 40;
+    let mut here = PathBuf::new();
+    let mut rest = path.to_owned();
+    let mut links = 0;
+    while let Some(next) = rest.components().next().map(|next| PathBuf::from(next.as_os_str())) {
+        rest = rest.components().skip(1).collect();
+        if next == Path::new("..") {
+            here.pop();
+            continue;
+        }
+        match fs::read_link(here.join(&next)) {
+            Ok(_) if links == MOST_LINKS => return false,
+            Ok(target) => {
+                links += 1;
+                here = if target.is_absolute() { PathBuf::new() } else { here };
+                rest = target.join(rest);
+            }
+            Err(_) => here.push(next),
+        }
+        let is_project = || fs::canonicalize(&here).is_ok_and(|here| projects.contains(&here));
+        if is_project() || (cfg!(windows) && here.join(".git").exists()) {
+            return false;
+        }
+    }
+    true
 }
 
 fn named(name: &str, folder: &Path, env: Env<'_>) -> Result<PathBuf, String> {
@@ -101,7 +139,7 @@ fn compare(path: PathBuf, may_be_run: bool, sanitizer: &Sanitizer) -> BinaryFact
     if !may_be_run {
         return BinaryFacts::Other { path, version: "unknown, it was not run".to_owned() };
     }
-    match version(&path, sanitizer) {
+    match version_of(&path).map(|version| sanitizer.text(&version)) {
         Ok(version) => BinaryFacts::Other { path, version },
         Err(why) => BinaryFacts::Unusable { path, why },
     }
@@ -131,16 +169,41 @@ fn is_this_program(path: &Path) -> bool {
         && matches!((fs::read(&this), fs::read(path)), (Ok(a), Ok(b)) if a == b)
 }
 
-/// The version that it says it has; the words of a failure continue "The registered binary …".
-fn version(path: &Path, sanitizer: &Sanitizer) -> Result<String, String> {
-    let done = process::run(Command::new(path).arg("--version"), b"", VERSION_TIME)
-        .map_err(|error| format!("can't be run ({error})"))?;
-    if done.end == End::TimedOut {
-        return Err("did not say its version in time".to_owned());
-    }
-    let said = String::from_utf8_lossy(&done.stdout).into_owned();
-    match said.trim().strip_prefix("f5-guard ") {
-        Some(version) => Ok(sanitizer.text(version)),
-        None => Err("is no f5-guard: it does not say its version".to_owned()),
+#[cfg(all(test, unix))]
+mod tests {
+    use std::os::unix::fs::{PermissionsExt, symlink};
+
+    use super::*;
+
+    #[test]
+    fn nothing_is_found_in_or_by_way_of_an_outer_repository() {
+        let dir = tempfile::tempdir().unwrap();
+        let at = |path: &str| dir.path().join(path);
+        for folder in ["outer/.git", "outer/bin", "outer/inner/.git", "outside", "linked", "through"] {
+            fs::create_dir_all(at(folder)).unwrap();
+        }
+        for binary in ["outer/bin/f5-guard", "outside/f5-guard"] {
+            fs::write(at(binary), "").unwrap();
+            fs::set_permissions(at(binary), fs::Permissions::from_mode(0o755)).unwrap();
+        }
+        fs::create_dir_all(at("outer/.git/worktrees/w")).unwrap();
+        fs::create_dir(at("worktree")).unwrap();
+        fs::write(at("worktree/.git"), "gitdir: ../outer/.git/worktrees/w\n").unwrap();
+        symlink("../outer/bin/f5-guard", at("linked/f5-guard")).unwrap();
+        symlink(at("outside/f5-guard"), at("outer/way-out")).unwrap();
+        symlink("../outer/way-out", at("through/f5-guard")).unwrap();
+        symlink("outside", at("link")).unwrap();
+        let found = |session: &str, on_path: &str| {
+            let path = at(on_path).into_os_string();
+            on_path_outside(&at(session), &|name| (name == "PATH").then(|| path.clone()))
+        };
+        for session in ["outer/inner", "worktree"] {
+            for on_path in ["outer/bin", "linked", "through"] {
+                assert_eq!(found(session, on_path), None, "{on_path} in {session}");
+            }
+            for on_path in ["outside", "link"] {
+                assert_eq!(found(session, on_path), Some(at(on_path).join("f5-guard")));
+            }
+        }
     }
 }

@@ -13,7 +13,6 @@ const VERDICTS: [&str; 3] = ["flagged", "redacted", "blocked"];
 
 /// Reads the last [`SHOWN`] problems, oldest first. `tail` may begin in the middle of a line; what is no line of ours
 /// is passed over.
-#[must_use]
 pub fn last_problems(tail: &str, sanitizer: &Sanitizer) -> Vec<LogProblem> {
     let problems = tail.lines().rev().filter_map(|line| problem(line, sanitizer));
     let mut last: Vec<LogProblem> = problems.take(SHOWN).collect();
@@ -67,7 +66,7 @@ no JSON
             shown,
             [
                 "2 WARN second",
-                "4 ERROR a[31mb <redacted>",
+                "4 ERROR a[31mb (redacted)",
                 "5 WARN Stop · notice · not_scanned · The connection was refused."
             ]
         );

@@ -23,7 +23,6 @@ pub struct Connection {
 }
 
 /// The rows of the report.
-#[must_use]
 pub fn rows(settings: &Settings, connection: &Connection, sanitizer: &Sanitizer) -> Vec<SettingRow> {
     let seconds = |setting: &Setting<std::time::Duration>| format!("{} s", setting.value.as_secs_f64());
     let mut rows = vec![
@@ -81,11 +80,16 @@ pub fn rows(settings: &Settings, connection: &Connection, sanitizer: &Sanitizer)
     if tls.key_log.is_some() {
         rows.push(key_log());
     }
+    // A token can have been put where something else belongs, in an address or a path.
+    for row in &mut rows {
+        let problems = [&mut row.problem, &mut row.remark].into_iter().flatten();
+        let texts = problems.flat_map(|problem| [&mut problem.text, &mut problem.fix]);
+        texts.chain([&mut row.value]).for_each(|text| *text = sanitizer.without_tokens(text));
+    }
     rows
 }
 
 /// What hooks with the settings `there` have otherwise than hooks with `here`. The connection is not compared.
-#[must_use]
 pub fn differences(here: &Settings, there: &Settings, sanitizer: &Sanitizer) -> Vec<Difference> {
     let nothing = Connection { proxy: None, trust: Ok((String::new(), Vec::new())), token: None };
     let [here_rows, there_rows] = [here, there].map(|settings| rows(settings, &nothing, sanitizer));
@@ -126,7 +130,6 @@ pub fn differing(here: &[SettingRow], there: &[SettingRow]) -> Vec<Difference> {
 }
 
 /// Whether this setting decides what is scanned, where, and what becomes of the rest.
-#[must_use]
 pub fn is_decisive(name: &str) -> bool {
     [API_TOKEN, BASE_URL, PROJECT, FAIL_MODE, FLAGGED_OUTPUT].contains(&name)
 }

@@ -4,6 +4,8 @@
 use std::fmt::Write;
 
 use super::json::{binary_word, file_word, service_words, status_word};
+use anstyle::Style;
+
 use crate::codex::layers::ConfigVerdict;
 use crate::codex::trust::HookStatus;
 use crate::commands::doctor::facts::{Facts, FileContent, HookFacts, LogFile, Runner, ServiceFacts};
@@ -11,52 +13,43 @@ use crate::commands::doctor::finding::{Finding, Report, Severity, State};
 use crate::commands::doctor::proof::EventProof;
 use crate::event::Event;
 use crate::printable::{seconds, wrapped};
-
-const GREEN: &str = "32";
-const YELLOW: &str = "33";
-const RED: &str = "31";
+use crate::terminal::{GREEN, Paint, RED, YELLOW};
 
 const WIDTH: usize = 80;
 
 /// How a report looks.
 #[derive(Debug, Clone, Copy)]
-pub struct Style {
-    pub colour: bool,
+pub struct Layout {
+    pub paint: Paint,
     /// Settings, files and the log, too.
     pub verbose: bool,
 }
 
-pub fn render(facts: &Facts, report: &Report, style: Style) -> String {
+pub fn render(facts: &Facts, report: &Report, layout: Layout) -> String {
     let mut out = String::new();
     // Writing to a string never fails.
-    let _ = write_report(&mut out, facts, report, style);
+    let _ = write_report(&mut out, facts, report, layout);
     out
 }
 
-impl Style {
-    fn word(self, word: &str, code: &str) -> String {
-        if self.colour { format!("\u{1b}[{code}m{word}\u{1b}[0m") } else { word.to_owned() }
-    }
-}
-
-fn write_report(out: &mut String, facts: &Facts, report: &Report, style: Style) -> std::fmt::Result {
-    writeln!(out, "{}\n", verdict(facts, report, style))?;
+fn write_report(out: &mut String, facts: &Facts, report: &Report, layout: Layout) -> std::fmt::Result {
+    writeln!(out, "{}\n", verdict(facts, report, layout))?;
     for event in Event::ALL {
         let (word, code) = event_words(facts, event);
-        writeln!(out, "  {:<18}{}", event.name(), style.word(&wrapped(&word, WIDTH, 20), code))?;
+        writeln!(out, "  {:<18}{}", event.name(), layout.paint.word(&wrapped(&word, WIDTH, 20), code))?;
     }
     writeln!(out, "  {:<18}{}", "F5 service", wrapped(&service(&facts.service), WIDTH, 20))?;
     writeln!(out, "  {:<18}{}", "Codex", wrapped(&codex(facts), WIDTH, 20))?;
-    findings(out, report, style)?;
-    if style.verbose {
-        details(out, facts, style)
+    findings(out, report, layout)?;
+    if layout.verbose {
+        details(out, facts, layout)
     } else {
         writeln!(out, "\nSettings, files and the log: `f5-guard doctor --verbose`.")
     }
 }
 
 /// The state, and why it is so.
-fn verdict(facts: &Facts, report: &Report, style: Style) -> String {
+fn verdict(facts: &Facts, report: &Report, layout: Layout) -> String {
     let heading = report.state.heading();
     // What is unknown is said first where that is the verdict.
     let unknown = report.findings.iter().find(|finding| finding.severity == Severity::Unknown);
@@ -79,11 +72,11 @@ fn verdict(facts: &Facts, report: &Report, style: Style) -> String {
         State::NotProven | State::Unknown => YELLOW,
     };
     // Wrapped before it is coloured: the codes have a length, too.
-    wrapped(&format!("{heading}: {text}"), WIDTH, 0).replacen(heading, &style.word(heading, code), 1)
+    wrapped(&format!("{heading}: {text}"), WIDTH, 0).replacen(heading, &layout.paint.word(heading, code), 1)
 }
 
 /// What is known of one event's hook, in a few words.
-fn event_words(facts: &Facts, event: Event) -> (String, &'static str) {
+fn event_words(facts: &Facts, event: Event) -> (String, Style) {
     let hooks = || facts.hooks.iter().filter(|hook| hook.event == event);
     let proof = facts.proof.as_ref().ok().and_then(|proof| proof.of(event));
     match proof {
@@ -106,13 +99,13 @@ fn event_words(facts: &Facts, event: Event) -> (String, &'static str) {
 }
 
 /// The causes first, and of what follows from them only the names.
-fn findings(out: &mut String, report: &Report, style: Style) -> std::fmt::Result {
+fn findings(out: &mut String, report: &Report, layout: Layout) -> std::fmt::Result {
     let has_cause = report.has_root_cause();
     let (folded, shown): (Vec<&Finding>, Vec<&Finding>) =
         report.findings.iter().partition(|finding| has_cause && finding.id.is_consequence());
     for finding in shown {
         writeln!(out)?;
-        self::finding(out, finding, style)?;
+        self::finding(out, finding, layout)?;
     }
     let mut names: Vec<&str> = folded.iter().map(|finding| finding.id.as_str()).collect();
     names.dedup();
@@ -127,7 +120,7 @@ fn findings(out: &mut String, report: &Report, style: Style) -> std::fmt::Result
     Ok(())
 }
 
-fn details(out: &mut String, facts: &Facts, style: Style) -> std::fmt::Result {
+fn details(out: &mut String, facts: &Facts, layout: Layout) -> std::fmt::Result {
     let path = facts.program.path.as_ref().map_or("unknown place".into(), |path| path.display().to_string());
     writeln!(out, "\nf5-guard {} ({path})", facts.program.version)?;
     if let Ok(program) = &facts.codex.program {
@@ -146,7 +139,7 @@ fn details(out: &mut String, facts: &Facts, style: Style) -> std::fmt::Result {
     writeln!(out, "{:<9}{log}", "Log")?;
     writeln!(out, "\nRegistered hooks")?;
     for hook in &facts.hooks {
-        write!(out, "{}", hook_lines(hook, style))?;
+        write!(out, "{}", hook_lines(hook, layout))?;
     }
     let files = facts.files.iter().filter(|file| !matches!(file.content, FileContent::Absent));
     for file in files {
@@ -159,7 +152,7 @@ fn details(out: &mut String, facts: &Facts, style: Style) -> std::fmt::Result {
     };
     writeln!(out, "\nSettings, {of}")?;
     for row in &facts.settings {
-        let mark = if row.problem.is_some() { style.word(" (not valid)", RED) } else { String::new() };
+        let mark = if row.problem.is_some() { layout.paint.word(" (not valid)", RED) } else { String::new() };
         writeln!(out, "  {:<26}{}{mark}", row.name, row.value)?;
         if row.source != "default" {
             writeln!(out, "  {:<26}[{}]", "", row.source)?;
@@ -204,7 +197,7 @@ fn codex(facts: &Facts) -> String {
     }
 }
 
-fn hook_lines(hook: &HookFacts, style: Style) -> String {
+fn hook_lines(hook: &HookFacts, layout: Layout) -> String {
     let status = status_word(hook.status.as_ref());
     let code = match hook.status.as_ref() {
         Some(status) if status.protects() => GREEN,
@@ -212,7 +205,7 @@ fn hook_lines(hook: &HookFacts, style: Style) -> String {
         None => YELLOW,
     };
     // Padded before it is coloured: the codes have a length too.
-    let status = style.word(&format!("{status:<13}"), code);
+    let status = layout.paint.word(&format!("{status:<13}"), code);
     let detail = match &hook.runner {
         Runner::Python => "Python integration".to_owned(),
         Runner::F5Guard(call) => binary_word(&call.binary),
@@ -227,13 +220,13 @@ fn hook_lines(hook: &HookFacts, style: Style) -> String {
     )
 }
 
-fn finding(out: &mut String, finding: &Finding, style: Style) -> std::fmt::Result {
+fn finding(out: &mut String, finding: &Finding, layout: Layout) -> std::fmt::Result {
     let code = match finding.severity {
         Severity::Problem => RED,
         Severity::Unknown | Severity::Warning => YELLOW,
         Severity::Note => GREEN,
     };
-    let mark = style.word(&format!("{:<9}", finding.severity.as_str()), code);
+    let mark = layout.paint.word(&format!("{:<9}", finding.severity.as_str()), code);
     let about = if finding.events.is_empty() || finding.events.len() == Event::ALL.len() {
         String::new()
     } else {

@@ -56,9 +56,6 @@ pub fn remove_files(
 }
 
 /// Deletes the binary, where an installation put it there, what is remembered, the lock, and the folders that an installation made, where they are empty.
-///
-/// # Errors
-/// [`FileEditError`].
 pub fn finish_folder(
     folder: &InstallDir,
     state: &mut InstallState,

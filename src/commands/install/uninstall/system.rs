@@ -10,7 +10,6 @@ use crate::registration::{KnownBinaries, ManagedDirs};
 use crate::system::System;
 
 /// What our installation wrote into the requirements.
-#[must_use]
 pub fn managed_dirs(system: System, managed: &InstallDir) -> ManagedDirs {
     let dir = Some(managed.path.to_string_lossy().into_owned());
     match system {

@@ -2,9 +2,9 @@
 
 use std::path::Path;
 
+use crate::registration::{Launcher, ManagedDirs, PrintFormat, Registration, RegistrationOptions, render};
+use crate::settings::Enforced;
 use base64::Engine as _;
-use f5_guard::registration::{Launcher, ManagedDirs, PrintFormat, Registration, RegistrationOptions, render};
-use f5_guard::settings::Enforced;
 
 fn golden(name: &str, actual: &str) {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/render").join(name);

@@ -2,13 +2,13 @@
 
 use std::path::{Path, PathBuf};
 
-use f5_guard::codex::layers::ConfigFormat;
-use f5_guard::event::Event;
-use f5_guard::registration::{
+use crate::codex::layers::ConfigFormat;
+use crate::event::Event;
+use crate::registration::{
     EditRecord, KnownBinaries, Launcher, ManagedDirs, Owner, Python, Registration, RegistrationOptions,
     RemovalScope, Wanted, hidden_names, install, our_trust_keys, registered, remove, renew_record,
 };
-use f5_guard::settings::Enforced;
+use crate::settings::Enforced;
 
 const SOURCE: &str = "/home/ann/.codex/config.toml";
 

@@ -1,7 +1,7 @@
 //! Documents that are refused, with the place and the reason.
 
-use f5_guard::codex::layers::ConfigFormat;
-use f5_guard::registration::{
+use crate::codex::layers::ConfigFormat;
+use crate::registration::{
     KnownBinaries, Launcher, Registration, RegistrationOptions, RemovalScope, Wanted, install, remove,
 };
 

@@ -1,12 +1,13 @@
 //! Properties of installing and removing, over generated documents in every style that TOML and JSON have for hooks.
 
-use f5_guard::codex::layers::ConfigFormat;
-use f5_guard::event::Event;
-use f5_guard::registration::{
-    EventGroups, KnownBinaries, Launcher, Owner, Python, Registration, RegistrationOptions, RemovalScope,
-    Wanted, hidden_names, install, registered, remove, renew_record,
+use crate::codex::layers::ConfigFormat;
+use crate::event::Event;
+use crate::registration::model::EventGroups;
+use crate::registration::{
+    KnownBinaries, Launcher, Owner, Python, Registration, RegistrationOptions, RemovalScope, Wanted,
+    hidden_names, install, registered, remove, renew_record,
 };
-use f5_guard::settings::Enforced;
+use crate::settings::Enforced;
 use proptest::prelude::*;
 
 const EVENTS: [&str; 6] =

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use f5_guard::file_edit::{
+use crate::file_edit::{
     BinaryInstall, BinaryRemoval, EditLock, FileEditError, NewFile, Snapshot, install_binary, remove_binary,
 };
 

@@ -1,7 +1,7 @@
 //! The variables that the model's commands are kept from seeing, in every form that TOML has for the list.
 
-use f5_guard::codex::layers::ConfigFormat;
-use f5_guard::registration::{
+use crate::codex::layers::ConfigFormat;
+use crate::registration::{
     EditRecord, KnownBinaries, RemovalScope, Wanted, hidden_names, hides, install, remove, renew_record,
 };
 
