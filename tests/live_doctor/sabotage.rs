@@ -252,5 +252,8 @@ fn a_home_whose_name_a_shell_would_expand_is_no_trouble() {
     let machine = Machine::at(Etc::AsItIs, "a $HOME of 100%");
     fs::write(machine.config(), "").unwrap();
     assert_eq!(machine.install(), "PROTECTED");
-    assert_eq!(machine.state(), "protected");
+    let (code, report) = machine.doctor();
+    assert_eq!((code, &report["state"]), (Some(0), &Value::from("protected")), "{report:#}");
+    let hooks = report["hooks"].as_array().unwrap();
+    assert!(hooks.iter().all(|hook| hook["binary"] == "this f5-guard"), "{report:#}");
 }
