@@ -14,7 +14,7 @@ const SCRIPT: &str = "fake.json";
 /// What the fake says from now on: `hooks` (an array, or null for a Codex without the call), `warnings`, `errors`,
 /// `layers`, `requirements`, `seen` (by a command), `refusal` (its answer to a configuration that it does not take), `touches` (a
 /// file to make), `env` (of hooks), `old` (no
-/// sessions), and `loses` (an event whose hook's answer gets lost).
+/// sessions), `sandbox` (false where it has none), and `loses` (an event whose hook's answer gets lost).
 pub fn script(home: &Path, script: &Value) {
     std::fs::write(home.join(SCRIPT), script.to_string()).unwrap();
 }
@@ -119,8 +119,7 @@ fn app_server(script: &Value) -> ! {
             }
             "turn/start" => {
                 say(&json!({"id": id, "result": {"turn": {"id": "u"}}}));
-                let prompt = request["params"]["input"][0]["text"].as_str().unwrap();
-                session.as_ref().unwrap().turn(script, prompt);
+                session.as_ref().unwrap().turn(script, &request["params"]);
                 continue;
             }
             "configRequirements/read" => json!({"requirements": script["requirements"]}),

@@ -42,6 +42,7 @@ const TESTS: &[(&str, fn())] = &[
     ("a_proxy_in_codexs_file_of_variables_is_not_sent_to", proxy_in_dot_env),
     ("without_a_proof_the_hooks_are_registered_at_most", no_proof),
     ("a_codex_that_starts_no_sessions_proves_nothing", no_sessions),
+    ("without_a_sandbox_the_command_is_run_without_one", no_sandbox),
     ("a_service_that_does_not_answer_means_not_scanning", not_scanning),
     ("the_verdict_is_on_top_and_no_line_is_longer_than_80", text_layout),
     ("a_profile_that_switches_hooks_off_is_named", profile),
@@ -171,6 +172,15 @@ fn foreign() {
     user.codex_says(json!({"hooks": entries}));
     let (_, run) = user.run();
     assert_eq!((run.code, run.finding("foreign-hook").0.as_str()), (Some(0), "note"));
+}
+
+fn no_sandbox() {
+    let user = User::new();
+    user.codex_says(json!({"hooks": user.entries("trusted"), "sandbox": false}));
+    // What the sandbox says instead is scanned, as any output is.
+    let (user, run) = user.run();
+    assert_eq!((run.code, run.json()["state"].as_str()), (Some(0), Some("protected")), "{}", run.stdout);
+    assert!(user.api.inputs().contains(&"the sandbox can't be set up".to_owned()), "{:?}", user.api.inputs());
 }
 
 fn no_sessions() {

@@ -26,10 +26,13 @@ impl Session {
         Self { base_url: base_url.as_str().unwrap().to_owned() }
     }
 
-    pub fn turn(&self, script: &Value, prompt: &str) {
+    pub fn turn(&self, script: &Value, parameters: &Value) {
+        let prompt = parameters["input"][0]["text"].as_str().unwrap();
+        let is_sandboxed = parameters["sandboxPolicy"].is_null();
+        let mut given = json!([]);
         if !stops(script, "UserPromptSubmit", &json!({"prompt": prompt})) {
             let mut answer = None;
-            while let Some(item) = self.ask() {
+            while let Some(item) = self.ask(&given) {
                 if item["type"] == "message" {
                     answer = Some(item["content"][0]["text"].clone());
                     break;
@@ -38,13 +41,20 @@ impl Session {
                 let command = arguments["cmd"].as_str().unwrap();
                 let call =
                     json!({"tool_name": "Bash", "tool_input": {"command": command}, "tool_use_id": "c"});
+                let mut output = format!("blocked. Command: {command}");
                 if !stops(script, "PreToolUse", &call) {
                     // What printing a word comes to.
-                    let output = command.rsplit(' ').next().unwrap();
+                    output = command.rsplit(' ').next().unwrap().to_owned();
+                    if script["sandbox"] == false && is_sandboxed {
+                        output = "the sandbox can't be set up".to_owned();
+                    }
                     let mut call = call.clone();
-                    call["tool_response"] = output.into();
-                    stops(script, "PostToolUse", &call);
+                    call["tool_response"] = output.clone().into();
+                    if stops(script, "PostToolUse", &call) {
+                        output = "withheld".to_owned();
+                    }
                 }
+                given = json!([{"type": "function_call_output", "call_id": "c", "output": output}]);
             }
             stops(script, "Stop", &json!({"stop_hook_active": false, "last_assistant_message": answer}));
         }
@@ -52,10 +62,11 @@ impl Session {
     }
 
     /// The model's next item.
-    fn ask(&self) -> Option<Value> {
+    fn ask(&self, given: &Value) -> Option<Value> {
         let (address, path) = self.base_url.strip_prefix("http://").unwrap().split_once('/').unwrap();
         let mut connection = TcpStream::connect(address).unwrap();
-        let body = json!({"tools": [{"type": "function", "name": "exec_command"}]}).to_string();
+        let tools = json!([{"type": "function", "name": "exec_command"}]);
+        let body = json!({"tools": tools, "input": given}).to_string();
         let length = body.len();
         let head = format!("POST /{path}/responses HTTP/1.1\r\nContent-Length: {length}\r\n\r\n");
         connection.write_all(format!("{head}{body}").as_bytes()).unwrap();

@@ -27,8 +27,8 @@ pub struct Answers {
     /// All hooks that Codex sees; `None` where it could not be asked.
     pub hooks: Option<Vec<HookListing>>,
     pub visible: VisibleTokens,
-    /// The Codex that was asked, still running, and the MCP servers of its configuration.
-    pub running: Option<(AppServer, Vec<String>)>,
+    /// The Codex that was asked, still running, and the MCP servers of its configuration; `None` where it does not say.
+    pub running: Option<(AppServer, Option<Vec<String>>)>,
 }
 
 pub fn ask(
@@ -99,7 +99,7 @@ struct Told {
     hooks: Vec<HookListing>,
     visible: Option<VisibleTokens>,
     server: AppServer,
-    mcp_servers: Vec<String>,
+    mcp_servers: Option<Vec<String>>,
 }
 
 fn conversation(
@@ -122,8 +122,7 @@ fn conversation(
         unreadable: listed.unreadable.iter().map(|entry| sanitizer.parser_message(entry)).collect(),
     };
     let visible = visible_tokens::ask(&mut server, folder);
-    let mcp_servers =
-        server.read_config(folder).map(|config| proof::mcp_servers(&config)).unwrap_or_default();
+    let mcp_servers = server.read_config(folder).ok().map(|config| proof::mcp_servers(&config));
     Ok(Told { switches, notes, hooks: listed.hooks, visible, server, mcp_servers })
 }
 

@@ -96,7 +96,8 @@ pub fn gather(question: &Question, env: Env<'_>, progress: &dyn Fn(&str)) -> Fac
     let proof = match (refusal, answers.running) {
         (Some(why), _) => Err(why),
         (None, None) => Err("Codex could not be asked".to_owned()),
-        (None, Some((mut server, mcp_servers))) => Experiment {
+        (None, Some((_, None))) => Err("Codex does not say which MCP servers it would start".to_owned()),
+        (None, Some((mut server, Some(mcp_servers)))) => Experiment {
             home: server.home().or(home.map(|home| home.path.as_path())).unwrap_or(&folder).to_owned(),
             server: &mut server,
             folder: &folder,

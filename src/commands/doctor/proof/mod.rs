@@ -2,8 +2,7 @@
 //! environment gets prompts, commands, outputs and answers that each hook has to block, from a model that the doctor plays.
 //!
 //! Nothing of it is kept: the session is ephemeral, the model is gone afterwards, and the user's own provider, MCP servers
-//! and `notify` have no part in it. Codex's sandbox is the one that only reads: with any other it would note down that the
-//! folder is trusted.
+//! and `notify` have no part in it. The session has Codex's sandbox that only reads, which every administrator allows.
 
 mod dot_env;
 mod model;
@@ -34,7 +33,7 @@ use super::sanitizer::Sanitizer;
 pub type Answer = crate::proof::Report<SettingRow>;
 
 /// How long Codex may take for one turn. Hooks of others run in it, too.
-const TURN: Duration = Duration::from_secs(40);
+const TURN_TIME: Duration = Duration::from_secs(40);
 
 /// A model of Codex's catalogue that has a shell, where the user's own has none.
 const WITH_SHELL: &str = "gpt-5.5";
@@ -122,6 +121,16 @@ fn hand_on(command: &mut Command, env: Env<'_>) {
     command.envs(start_up.filter(|(_, path)| guarded(path)));
 }
 
+/// What is special about a turn.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Turn {
+    Ordinary,
+    /// The hook that answers has a greeting scanned.
+    Greeting,
+    /// Codex runs the model's command as it is.
+    WithoutSandbox,
+}
+
 /// What is proven, and how.
 pub struct Experiment<'a> {
     pub server: &'a mut AppServer,
@@ -158,10 +167,14 @@ impl Experiment<'_> {
                 EventProof::NotReached { why: "Codex did not end the turn before it".to_owned() }
             } else {
                 (self.progress)(&format!("asks the {} hook", target.name()));
-                let mut outcome = self.send(&model, &thread, target, false)?;
+                let mut outcome = self.send(&model, &thread, target, Turn::Ordinary)?;
                 if target == Event::PreToolUse && model.seen().has_no_shell {
                     thread = self.start_thread(&model, Some(WITH_SHELL))?;
-                    outcome = self.send(&model, &thread, target, false)?;
+                    outcome = self.send(&model, &thread, target, Turn::Ordinary)?;
+                }
+                if matches!(outcome, EventProof::NotReached { .. }) && model.seen().output.is_some() {
+                    // Not every system has what Codex's sandbox needs, and the command does no more than print a word.
+                    outcome = self.send(&model, &thread, target, Turn::WithoutSandbox).unwrap_or(outcome);
                 }
                 outcome
             };
@@ -171,7 +184,7 @@ impl Experiment<'_> {
         let prompts = proof.of(Event::UserPromptSubmit);
         if !self.offline && matches!(prompts, Some(EventProof::Proven { .. })) && !hangs {
             (self.progress)("has the F5 service scan a greeting");
-            let answer = self.send(&model, &thread, Event::UserPromptSubmit, true)?;
+            let answer = self.send(&model, &thread, Event::UserPromptSubmit, Turn::Greeting)?;
             proof.greeting = Some(answer.report().and_then(|report| report.greeting.clone()));
         }
         Ok(proof)
@@ -203,13 +216,7 @@ impl Experiment<'_> {
     }
 
     /// Sends the message for `target`, and judges what Codex says about its hooks in that turn.
-    fn send(
-        &mut self,
-        model: &Model,
-        thread: &str,
-        target: Event,
-        greets: bool,
-    ) -> Result<EventProof, String> {
+    fn send(&mut self, model: &Model, thread: &str, target: Event, kind: Turn) -> Result<EventProof, String> {
         let nonce = Nonce::random().ok_or("the system has no random numbers")?;
         let message = Message { target, nonce };
         model.set(match target {
@@ -219,14 +226,19 @@ impl Experiment<'_> {
         });
         let written = Moment::now().ok_or("the system's clock can't be read")?;
         let file = NonceFile::of(&self.home);
+        let greets = kind == Turn::Greeting;
         let _written = file.write(&Pending { message, greets, written }).map_err(|error| {
             format!("the file for it can't be written in {}: {error}", self.home.display())
         })?;
         let input = json!([{"type": "text", "text": message.sentence()}]);
-        let turn = self.server.call("turn/start", json!({"threadId": thread, "input": input}));
+        let mut parameters = json!({"threadId": thread, "input": input});
+        if let (Turn::WithoutSandbox, Some(parameters)) = (kind, parameters.as_object_mut()) {
+            parameters.insert("sandboxPolicy".into(), json!({"type": "dangerFullAccess"}));
+        }
+        let turn = self.server.call("turn/start", parameters);
         turn.map_err(|error| self.words(&error))?;
         let mut runs: Vec<Run> = Vec::new();
-        let deadline = Instant::now() + TURN;
+        let deadline = Instant::now() + TURN_TIME;
         loop {
             let note = match self.server.next_notification("turn/completed", deadline) {
                 Ok(note) => note,
@@ -242,7 +254,7 @@ impl Experiment<'_> {
                 _ => runs.extend(parameters.get("run").and_then(Run::read)),
             }
         }
-        Ok(judge(message, &runs, model.seen(), self.sanitizer))
+        Ok(judge(message, &runs, &model.seen(), self.sanitizer))
     }
 }
 

@@ -35,12 +35,14 @@ pub enum Task {
 }
 
 /// What became of it.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Seen {
     /// How often the model was asked.
     pub calls: usize,
     /// Codex offered no tool by which a command could be run.
     pub has_no_shell: bool,
+    /// What the model was given as the output of its command, be it a hook's reason.
+    pub output: Option<String>,
 }
 
 struct Turn {
@@ -99,7 +101,7 @@ impl Model {
 
     /// What has become of the turn so far.
     pub fn seen(&self) -> Seen {
-        self.turn.lock().unwrap_or_else(PoisonError::into_inner).seen
+        self.turn.lock().unwrap_or_else(PoisonError::into_inner).seen.clone()
     }
 }
 
@@ -182,13 +184,19 @@ fn answer(body: &[u8], turn: &mut Turn) -> Option<String> {
     if turn.seen.calls > MOST_CALLS {
         return None;
     }
+    let request: Value = match turn.task {
+        Task::Call(_) => serde_json::from_slice(body).unwrap_or_default(),
+        Task::Nothing | Task::Say(_) => Value::Null,
+    };
+    if !first {
+        turn.seen.output = output(&request);
+    }
     let item = match turn.task {
         Task::Say(message) if first => Some(json!({
             "type": "message", "role": "assistant", "id": "msg_0",
             "content": [{"type": "output_text", "text": message.sentence()}],
         })),
         Task::Call(message) if first => {
-            let request: Value = serde_json::from_slice(body).unwrap_or_default();
             let call = shell_call(&request, message);
             turn.seen.has_no_shell = call.is_none();
             call
@@ -202,6 +210,16 @@ fn answer(body: &[u8], turn: &mut Turn) -> Option<String> {
     events.push(json!({"type": "response.completed", "response": {"id": "resp_0", "usage": usage}}));
     let name = |event: &Value| event.get("type").and_then(Value::as_str).unwrap_or_default().to_owned();
     Some(events.iter().map(|event| format!("event: {}\ndata: {event}\n\n", name(event))).collect())
+}
+
+/// The last output of a tool in what the model is given.
+fn output(request: &Value) -> Option<String> {
+    let items = request.get("input").and_then(Value::as_array)?;
+    let is_output = |item: &&Value| {
+        item.get("type").and_then(Value::as_str).is_some_and(|kind| kind.ends_with("_call_output"))
+    };
+    let output = items.iter().rev().find(is_output)?.get("output")?;
+    Some(output.as_str().map_or_else(|| output.to_string(), str::to_owned))
 }
 
 /// The call by which this model runs a command: models of Codex's "code mode" call their tools from scripts.
@@ -225,7 +243,7 @@ fn shell_call(request: &Value, message: Message) -> Option<Value> {
     }
     has("custom", "exec").then(|| {
         json!({"type": "custom_tool_call", "call_id": call_id, "name": "exec",
-            "input": format!("await tools.exec_command({arguments});")})
+            "input": format!("text(JSON.stringify(await tools.exec_command({arguments})));")})
     })
 }
 
@@ -274,6 +292,23 @@ mod tests {
             ask(&url, &json!({}));
         }
         assert_eq!(ask(&url, &json!({})).0, "HTTP/1.1 400 Bad Request");
+    }
+
+    #[test]
+    fn what_the_command_came_to_is_seen() {
+        let model = Model::start().unwrap();
+        let url = format!("{}/responses", model.base_url());
+        model.set(Task::Call(message()));
+        let tools = json!([{"type": "function", "name": "exec_command"}]);
+        ask(&url, &json!({"tools": tools, "input": []}));
+        assert_eq!(model.seen().output, None);
+        let input = json!([
+            {"type": "function_call_output", "call_id": "a", "output": "before"},
+            {"type": "custom_tool_call_output", "call_id": "b", "output": [{"text": "printed"}]},
+            {"type": "message"},
+        ]);
+        ask(&url, &json!({"tools": tools, "input": input}));
+        assert!(model.seen().output.unwrap().contains("printed"));
     }
 
     #[test]

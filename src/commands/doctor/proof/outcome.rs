@@ -115,7 +115,7 @@ impl Run {
 }
 
 /// What a turn with `message` has shown.
-pub fn judge(message: Message, runs: &[Run], seen: Seen, sanitizer: &Sanitizer) -> EventProof {
+pub fn judge(message: Message, runs: &[Run], seen: &Seen, sanitizer: &Sanitizer) -> EventProof {
     let of_target: Vec<&Run> = runs.iter().filter(|run| run.is_of(message.target)).collect();
     for run in &of_target {
         let report =
@@ -130,11 +130,17 @@ pub fn judge(message: Message, runs: &[Run], seen: Seen, sanitizer: &Sanitizer) 
         status: sanitizer.text(&run.status),
         words: sanitizer.text(&run.words()),
     };
+    let stopped = |run: &&&Run| matches!(run.status.as_str(), "blocked" | "stopped");
+    // A sandbox or a shell that can't be started says nothing of hooks.
+    let output = seen.output.as_ref().filter(|output| !output.contains(&message.sentence()));
+    if let (Some(output), None) = (output, runs.iter().collect::<Vec<_>>().iter().find(stopped)) {
+        let why = format!("the command that prints it came to something else: {}", sanitizer.text(output));
+        return EventProof::NotReached { why };
+    }
     if !of_target.is_empty() {
         return EventProof::Lost { runs: of_target.iter().map(lost).collect() };
     }
-    let stopped = |run: &&Run| matches!(run.status.as_str(), "blocked" | "stopped");
-    match runs.iter().find(stopped) {
+    match runs.iter().find(|run| stopped(&run)) {
         Some(run) => EventProof::NotReached {
             why: format!(
                 "a {} hook in {} stopped it first: {}",
@@ -186,8 +192,12 @@ mod tests {
         Answer::new(message.nonce, message.target, vec![], vec![output_is(output)]).to_text()
     }
 
+    fn seen(output: &str) -> Seen {
+        Seen { calls: 2, has_no_shell: false, output: Some(output.to_owned()) }
+    }
+
     fn judged(message: Message, runs: &[Run]) -> EventProof {
-        judge(message, runs, Seen { calls: 1, has_no_shell: false }, &Sanitizer::new([]))
+        judge(message, runs, &seen(&message.sentence()), &Sanitizer::new([]))
     }
 
     #[test]
@@ -231,6 +241,19 @@ mod tests {
     }
 
     #[test]
+    fn a_command_that_could_not_be_run_proves_nothing() {
+        let sent = message(Event::PostToolUse);
+        let ran =
+            [run("preToolUse", "completed", "context", ""), run("postToolUse", "completed", "context", "")];
+        let outcome = judge(sent, &ran, &seen("bwrap: no permissions"), &Sanitizer::new([]));
+        assert!(matches!(&outcome, EventProof::NotReached { why } if why.contains("bwrap")), "{outcome:?}");
+        // Unless a hook stopped it.
+        let ran = [run("postToolUse", "blocked", "feedback", "no")];
+        let outcome = judge(sent, &ran, &seen("no"), &Sanitizer::new([]));
+        assert!(matches!(outcome, EventProof::Lost { .. }), "{outcome:?}");
+    }
+
+    #[test]
     fn without_a_run_it_did_not_run_or_was_not_reached() {
         let sent = message(Event::PreToolUse);
         assert_eq!(judged(sent, &[]), EventProof::DidNotRun);
@@ -240,7 +263,7 @@ mod tests {
             matches!(&outcome, EventProof::NotReached { why } if why.contains("userPromptSubmit")),
             "{outcome:?}"
         );
-        let unasked = judge(sent, &[], Seen::default(), &Sanitizer::new([]));
+        let unasked = judge(sent, &[], &Seen::default(), &Sanitizer::new([]));
         assert!(matches!(unasked, EventProof::NotReached { .. }), "{unasked:?}");
     }
 }
