@@ -217,8 +217,9 @@ fn check(name: &str, who: &str, said: &str, is_protected: bool, stopped: Stopped
         "a hook of somebody else's that blocks",
         "a service that is gone, closed",
     ];
-    let is_failure =
-        !is_protected && !said.eq_ignore_ascii_case("not_proven") && said != "REGISTERED, NOT PROVEN";
+    // Nor does either of these say that something gets through: nothing could be tried, or something else is wrong.
+    let says_nothing = ["not_proven", "REGISTERED, NOT PROVEN", "not_safe", "NOT PROTECTED"];
+    let is_failure = !is_protected && !says_nothing.contains(&said);
     if is_protected && !stopped.all() || is_failure && stopped.all() && !stops_everything.contains(&name) {
         wrong.push(format!("{name}: {who} says {said}, and {stopped:?}"));
     }

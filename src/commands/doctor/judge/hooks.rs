@@ -140,14 +140,22 @@ fn not_proven(facts: &Facts, event: Event, proof: &EventProof, is_explained: boo
                     "See to what it says, or run `f5-guard install`, if it is an older f5-guard.",
                 );
             }
+            if is_explained {
+                return None;
+            }
+            let text = if said.is_empty() {
+                "Codex ran the hook and got no answer, so that what it should stop goes ahead.".to_owned()
+            } else {
+                let said = said.trim_end_matches('.');
+                format!(
+                    "Codex ran the hook, and its block was lost ({}{said}), so that what it should stop goes ahead.",
+                    run.status
+                )
+            };
             finding(
                 FindingId::BlockLost,
                 Severity::Problem,
-                format!(
-                    "Codex ran the hook, and its block was lost ({}{}), so that what it should stop goes ahead.",
-                    run.status,
-                    said.trim_end_matches('.')
-                ),
+                text,
                 "Look at what the shell reads before it runs a command (BASH_ENV, ~/.zshenv): it may end the \
                  command or write to its output. If f5-guard was changed since, run `f5-guard install`.",
             )
