@@ -6,6 +6,10 @@ use std::time::Duration;
 /// Removes control characters and the invisible ones that reorder text, folds white space to single
 /// blanks, trims, and cuts after `max` characters (the cut is marked with `…`).
 pub fn printable(text: &str, max: usize) -> String {
+    // Most texts are our own.
+    if text.len() <= max && is_plain(text.as_bytes()) {
+        return text.to_owned();
+    }
     let mut shown = String::new();
     let mut count = 0;
     let mut blank = false;
@@ -54,6 +58,17 @@ pub fn wrapped(text: &str, width: usize, indent: usize) -> String {
     out
 }
 
+/// ASCII with no blank but single ones between words.
+fn is_plain(text: &[u8]) -> bool {
+    let mut before = b' ';
+    let plain = text.iter().all(|byte| {
+        let fits = byte.is_ascii_graphic() || (*byte == b' ' && before != b' ');
+        before = *byte;
+        fits
+    });
+    plain && (before != b' ' || text.is_empty())
+}
+
 /// Zero-width, bidirectional, filler, tag and variation characters: they show nothing, but change how the rest is read.
 fn is_invisible_format(character: char) -> bool {
     matches!(character,
@@ -92,6 +107,12 @@ mod tests {
     }
 
     proptest! {
+        #[test]
+        fn a_plain_text_is_as_it_would_be_without_the_short_cut(text in "[ a-c~\t\u{a0}]{0,12}") {
+            let shown = printable(&text, 100);
+            prop_assert_eq!(&shown, &text.split_whitespace().collect::<Vec<_>>().join(" "));
+        }
+
         #[test]
         fn nothing_invisible_survives_and_the_limit_holds(text in any::<String>(), max in 1usize..50) {
             let shown = printable(&text, max);

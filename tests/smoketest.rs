@@ -296,6 +296,27 @@ fn a_secret_that_the_server_repeats_is_taken_out() {
 }
 
 #[test]
+fn the_login_of_an_address_is_shown_in_no_header_and_no_body() {
+    let mut page = Response::html(302, "no");
+    page.body = br#"{"next":"https:\/\/user-qx7:pass-qx7@h.example"} <a href='https://user-qx7:pass-qx7@h'>"#
+        .to_vec();
+    let address = "https://user-qx7:pass qx7@login.example/a?state=state-qx7";
+    let page = page
+        .header("Location", address)
+        .header("Content-Location", address)
+        .header("Link", &format!("<{address}>; rel=next, <//user-qx7@b.example>"))
+        .header("Refresh", &format!("0; url={address}"))
+        .header("Server", address)
+        .header("Proxy-Authentication-Info", "nextnonce=qx7");
+    let api = F5::builder().tls().always(page).start();
+    for more in [&[][..], &["--json", "--tls-diagnostics"], &["--tls-diagnostics"]] {
+        let run = user_of(&api).run(&[&["--verbose-http=body"], more].concat());
+        assert!(run.stdout.contains("@login.example"), "{}", run.stdout);
+        assert!(!run.stdout.contains("qx7") && !run.stderr.contains("qx7"), "{}", run.stdout);
+    }
+}
+
+#[test]
 fn the_diagnosis_of_an_unknown_issuer_sends_nothing_and_fails_the_run() {
     let api = F5::builder().tls().may_stay_idle().start();
     let other = TempDir::new().unwrap();

@@ -166,7 +166,12 @@ fn body(input: &[u8]) -> Result<bool, String> {
             return Err(format!("{} was allowed", event.name()));
         }
         for action in [action, Action::Warn, Action::Block] {
-            let subject = Subject { event, tool_name: Some("Bash"), fail_mode_problem: "" };
+            let subject = Subject {
+                event,
+                tool_name: Some("Bash"),
+                fail_mode_problem: "",
+                origins: Default::default(),
+            };
             let words = words(subject, &assessment, action);
             let line = answer::render(event, action, &words).map_err(|error| error.to_string())?;
             let Some(line) = line else { continue };
@@ -183,7 +188,6 @@ fn report(verdict: Verdict) -> ScanReport {
         outcome: verdict.outcome,
         scanners: verdict.scanners,
         scan_ids: verdict.scan_id.into_iter().collect(),
-        redacted_input: None,
         pieces: 1,
         characters: 1,
         complete: verdict.complete,

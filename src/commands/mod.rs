@@ -6,6 +6,7 @@ mod hook;
 pub mod install;
 mod login;
 mod reference;
+mod registered;
 mod smoketest;
 
 use std::ffi::OsString;

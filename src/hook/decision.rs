@@ -5,6 +5,7 @@ use thiserror::Error;
 use super::payload::PayloadError;
 use crate::event::Event;
 use crate::scan::{Outcome, ScanError, ScanReport};
+use crate::settings::Origins;
 use crate::settings::values::{FailMode, FlaggedOutput};
 
 /// What came of the attempt to scan one hook call.
@@ -55,14 +56,14 @@ impl Assessment {
 
 impl Failure {
     /// What to do about it, in one or two sentences.
-    pub fn fix(&self) -> String {
+    pub fn fix(&self, origins: Origins) -> String {
         match self {
             Self::Payload(PayloadError::TooLarge) => "Work on a smaller part at a time.".into(),
             Self::Payload(PayloadError::UnknownEvent) => "Register f5-guard for UserPromptSubmit, PreToolUse, PostToolUse, Stop and SubagentStop only.".into(),
             Self::Payload(_) => "Check that Codex and f5-guard are both up to date; report this with both versions if they are.".into(),
             Self::Usage(_) => "Correct the command in the hook's registration (config.toml, hooks.json or requirements.toml), or register again with `f5-guard install`.".into(),
             Self::CutOutput => "Have the command print less than 40,000 bytes at a time, for example part of a file, without `max_output_tokens`.".into(),
-            Self::Scan(error) => error.fix(),
+            Self::Scan(error) => error.fix(origins),
         }
     }
 
@@ -145,7 +146,6 @@ mod tests {
             outcome,
             scanners: Vec::new(),
             scan_ids: Vec::new(),
-            redacted_input: None,
             pieces: 1,
             characters: 1,
             complete: true,

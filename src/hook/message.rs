@@ -10,6 +10,7 @@ use super::decision::{Action, Assessment, Failure, Proof};
 use crate::event::Event;
 use crate::printable::printable;
 use crate::scan::ScanReport;
+use crate::settings::{Origins, Source};
 
 /// The texts of an answer.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -30,6 +31,7 @@ pub struct Subject<'a> {
     pub tool_name: Option<&'a str>,
     /// Why the fail mode is closed although nobody wrote "closed"; empty otherwise.
     pub fail_mode_problem: &'a str,
+    pub origins: Origins,
 }
 
 /// No text is longer, in characters: of a reason after a tool only 10,000 bytes reach the model, and a file that
@@ -109,8 +111,12 @@ fn refused(subject: Subject<'_>, report: &ScanReport) -> Words {
 fn flagged_output(subject: Subject<'_>, report: &ScanReport) -> Words {
     let thing = subject.thing();
     let finding = finding(report);
+    let withhold = match subject.origins.flagged_output {
+        Source::Flag(_) | Source::Option(_) => "Register the hooks with --post-strict true",
+        _ => "Set F5_GUARDRAILS_POST_STRICT=true",
+    };
     let notice = format!(
-        "F5 Guardrails warning about {thing}: outcome {finding}. The model was told to treat it as untrusted data. Set F5_GUARDRAILS_POST_STRICT=true to withhold such output."
+        "F5 Guardrails warning about {thing}: outcome {finding}. The model was told to treat it as untrusted data. {withhold} to withhold such output."
     );
     Words {
         reason: format!(
@@ -131,7 +137,7 @@ fn blocked_unscanned(subject: Subject<'_>, failure: &Failure) -> Words {
         problem => format!("the fail mode counts as closed: {}", problem.trim_end_matches('.')),
     };
     let notice = format!("F5 Guardrails could not scan {thing}: {done} ({because}).");
-    let fix = failure.fix();
+    let fix = failure.fix(subject.origins);
     Words {
         reason: format!("F5 AI Guardrails: not scanned. {failure} {fix}"),
         whole: format!("{notice} {failure} {fix}"),
@@ -143,7 +149,7 @@ fn passed_unscanned(subject: Subject<'_>, failure: &Failure) -> Words {
     let thing = subject.thing();
     let notice = format!(
         "F5 Guardrails did NOT scan {thing}; it goes ahead (fail mode open). {failure} {}",
-        failure.fix()
+        failure.fix(subject.origins)
     );
     Words {
         reason: format!(
@@ -218,12 +224,11 @@ mod tests {
     use crate::scan::{Outcome, ScanError};
 
     fn subject(event: Event) -> Subject<'static> {
-        Subject { event, tool_name: Some("Bash"), fail_mode_problem: "" }
+        Subject { event, tool_name: Some("Bash"), fail_mode_problem: "", origins: Origins::default() }
     }
 
     fn report() -> ScanReport {
         let scanner = |scanner_type: &str, message: Option<&str>, outcome| ScannerResult {
-            scanner_id: None,
             scanner_type: scanner_type.into(),
             outcome,
             message: message.map(Into::into),
@@ -237,7 +242,6 @@ mod tests {
                 scanner("toxicity", None, ScannerOutcome::Failed),
             ],
             scan_ids: vec!["id-1".into()],
-            redacted_input: None,
             pieces: 1,
             characters: 5,
             complete: true,
@@ -261,7 +265,6 @@ mod tests {
     #[test]
     fn many_scanners_are_counted_and_a_few_named() {
         let result = |number: usize| ScannerResult {
-            scanner_id: None,
             scanner_type: format!("custom_{}", number / 2),
             outcome: ScannerOutcome::Failed,
             message: Some("m".repeat(300)),

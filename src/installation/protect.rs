@@ -5,11 +5,13 @@ use std::path::{Path, PathBuf};
 /// Why a folder can't hold a managed binary or the administrator's policy.
 #[derive(Debug, thiserror::Error)]
 pub enum ProtectError {
+    #[cfg(unix)]
     #[error(
         "{} can't be used: ordinary users can change it ({why}), and so what runs for everybody; choose another \
          --managed-dir, or fix owner and mode (chown root, chmod go-w)", folder.display()
     )]
     Changeable { folder: PathBuf, why: String },
+    #[cfg(unix)]
     #[error("{} can't be created or looked at: {source}", path.display())]
     Unusable { path: PathBuf, source: std::io::Error },
     /// Windows' own reasons.

@@ -125,6 +125,13 @@ impl NonceFile {
         Ok(written)
     }
 
+    /// Removes what a run that was killed left.
+    pub fn sweep(&self) {
+        if matches!(no_follow::read_private(&self.path, LARGEST), Ok(Some(_))) {
+            let _ = fs::remove_file(&self.path);
+        }
+    }
+
     /// What a hook does with a message that it has read: `None` where that is not the pending one, and so is scanned like
     /// any other text. The hook that answers uses the message up.
     #[must_use]

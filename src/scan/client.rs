@@ -16,7 +16,7 @@ use super::report::{Outcome, ScanReport};
 use super::request::{Metadata, ScanDirection, ScanRequest};
 use super::response::{self, Verdict};
 use crate::secret::SecretFinder;
-use crate::settings::{BaseUrlError, Budget, PlainHttp, Settings, Source};
+use crate::settings::{BaseUrlError, Budget, Origins, PlainHttp, Settings, Source};
 use crate::transport::proxy::exposes_plain_http;
 use crate::transport::watch::Watch;
 use crate::transport::{ExchangeLog, Transport, with_retries};
@@ -58,6 +58,7 @@ struct Endpoint {
     token: SecretFinder,
     /// Where the token came from.
     token_source: Source,
+    origins: Origins,
     project: Option<String>,
     deadline: Instant,
     /// Older services refuse the field; once one did, no further piece sends it.
@@ -84,7 +85,7 @@ impl ScanClient {
         watch: Watch,
     ) -> Result<Self, ScanError> {
         Self::prepared(settings, started, log, watch).map_err(|error| match settings.api_token.as_ref() {
-            Some(token) => without_token(&SecretFinder::new(token), error),
+            Some(token) => without_token(&SecretFinder::new(token), error, settings.origins()),
             None => error,
         })
     }
@@ -116,13 +117,14 @@ impl ScanClient {
         }
         let budget = settings.budget();
         let deadline = started + budget.limit;
-        let transport = Transport::new(&settings.tls, &settings.proxies, settings.base_url.source)?;
+        let transport = Transport::new(&settings.tls, &settings.proxies)?;
         let endpoint = Arc::new(Endpoint {
             transport: transport.recording(log).watched_by(watch),
             url,
             authorization,
             token: SecretFinder::new(token),
             token_source: settings.api_token.source,
+            origins: settings.origins(),
             project: settings.project_id.value.clone(),
             deadline,
             omit_direction: AtomicBool::new(false),
@@ -146,6 +148,7 @@ impl ScanClient {
                 Err(without_token(
                     &self.endpoint.token,
                     late.while_pending(self.endpoint.transport.pending()),
+                    self.endpoint.origins,
                 ))
             }
         }
@@ -268,7 +271,7 @@ impl Endpoint {
     }
 
     fn without_token(&self, error: ScanError) -> Refused {
-        Refused::Error(without_token(&self.token, error))
+        Refused::Error(without_token(&self.token, error, self.origins))
     }
 
     /// A verdict whose texts do not repeat the token.
@@ -284,15 +287,15 @@ impl Endpoint {
         verdict.scan_id.iter_mut().for_each(clean);
         for scanner in &mut verdict.scanners {
             clean(&mut scanner.scanner_type);
-            scanner.scanner_id.iter_mut().chain(&mut scanner.message).for_each(clean);
+            scanner.message.iter_mut().for_each(clean);
         }
     }
 }
 
 /// An error without the token, which the other side may repeat in whatever it says, and which can be part of an address or
 /// of a path.
-fn without_token(token: &SecretFinder, error: ScanError) -> ScanError {
-    let repeats = |error: &ScanError| token.is_in(&format!("{error} {}", error.fix()));
+fn without_token(token: &SecretFinder, error: ScanError, origins: Origins) -> ScanError {
+    let repeats = |error: &ScanError| token.is_in(&format!("{error} {}", error.fix(origins)));
     match error {
         error if !repeats(&error) => error,
         ScanError::Status(error) => ScanError::Status(StatusError { detail: None, ..error }),
@@ -343,19 +346,11 @@ impl Tally {
         let Some(outcome) = self.verdicts.iter().map(|verdict| verdict.outcome.clone()).max() else {
             return Err(ScanError::Internal);
         };
-        let mut report = ScanReport {
-            outcome,
-            scanners: Vec::new(),
-            scan_ids: Vec::new(),
-            redacted_input: None,
-            pieces,
-            characters,
-            complete,
-        };
+        let mut report =
+            ScanReport { outcome, scanners: Vec::new(), scan_ids: Vec::new(), pieces, characters, complete };
         for verdict in self.verdicts.into_iter().filter(|verdict| verdict.outcome == report.outcome) {
             report.scanners.extend(verdict.scanners);
             report.scan_ids.extend(verdict.scan_id);
-            report.redacted_input = verdict.redacted_input.filter(|_| pieces == 1);
         }
         report.scanners.truncate(response::MAX_SCANNERS);
         Ok(report)
@@ -411,7 +406,7 @@ mod tests {
             let client = ScanClient::new(&settings(&variables), Instant::now());
             // A proxy may be complained of when it is used.
             let error = client.and_then(|client| client.scan_blocking(&job("x"))).unwrap_err();
-            let said = format!("{error} {} {error:?}", error.fix());
+            let said = format!("{error} {} {error:?}", error.fix(Origins::default()));
             assert!(!said.contains(token), "{name}: {said}");
         }
     }

@@ -3,13 +3,11 @@
 //! The sentences hold nothing that was scanned and no secret; they may be shown to the user, to the model
 //! and to support.
 
-use std::time::Duration;
-
 use thiserror::Error;
 
 use crate::printable::printable;
 use crate::printable::seconds;
-use crate::settings::{BaseUrlError, Budget, RelativePath, Source};
+use crate::settings::{BaseUrlError, Budget, Origins, RelativePath, Source};
 use crate::token::TokenError;
 use crate::transport::{Failure, TlsMaterialError, TransportError};
 
@@ -46,8 +44,8 @@ pub enum ScanError {
     NoScannerRan,
     #[error("The content has more than {limit} characters; the rest was not scanned.")]
     TooLong { limit: usize },
-    #[error("The scan did not finish within {}{}.", seconds(.limit), pending_clause(.pending))]
-    Deadline { limit: Duration, cut_by_hook: bool, pending: Option<Box<Failure>> },
+    #[error("The scan did not finish within {}{}.", seconds(&.budget.limit), pending_clause(.pending))]
+    Deadline { budget: Budget, pending: Option<Box<Failure>> },
     /// Another error, whose own words hold the token.
     #[error("The scan failed, and what was said about it is not shown, because it repeats the API token.")]
     RepeatsToken { kind: &'static str },
@@ -67,7 +65,7 @@ impl From<TransportError> for ScanError {
 /// The error of a scan that is out of time.
 impl From<Budget> for ScanError {
     fn from(budget: Budget) -> Self {
-        Self::Deadline { limit: budget.limit, cut_by_hook: budget.cut_by_hook, pending: None }
+        Self::Deadline { budget, pending: None }
     }
 }
 
@@ -112,37 +110,37 @@ impl ScanError {
     /// The same, with what had not happened yet when the time was up.
     pub fn while_pending(self, pending: Option<Box<Failure>>) -> Self {
         match self {
-            Self::Deadline { limit, cut_by_hook, .. } => Self::Deadline { limit, cut_by_hook, pending },
+            Self::Deadline { budget, .. } => Self::Deadline { budget, pending },
             other => other,
         }
     }
 
     /// What to do about it, in one or two sentences.
-    pub fn fix(&self) -> String {
+    pub fn fix(&self, origins: Origins) -> String {
+        let base_url = origins.base_url();
         match self {
             Self::NoToken => "Run `f5-guard login`, or set F5_GUARDRAILS_API_TOKEN in the environment that Codex is started from (a desktop app does not read your shell's start-up files; a Codex that still runs in the background keeps the old environment).".into(),
             Self::Token(error) => error.fix(),
             Self::UnusableToken { from } => match from {
                 Source::Stored(_) => "Copy the token again from the F5 console, and run `f5-guard login`.".into(),
-                Source::Flag(name) | Source::Environment(name @ "F5_GUARDRAILS_API_TOKEN_FILE") => format!("Copy the token again from the F5 console into the file that {name} names."),
-                Source::Environment(_) | Source::Default => "Copy the token again from the F5 console into F5_GUARDRAILS_API_TOKEN.".into(),
+                from if from.is_file() => format!("Copy the token again from the F5 console into the file that {} names.", from.or_variable("")),
+                _ => "Copy the token again from the F5 console into F5_GUARDRAILS_API_TOKEN.".into(),
             },
-            Self::BaseUrl(BaseUrlError::PlainHttp) => "Use https in F5_GUARDRAILS_BASE_URL (or set F5_GUARDRAILS_ALLOW_HTTP=true if you accept the risk).".into(),
-            Self::BaseUrl(BaseUrlError::PlainHttpProxy) => "Exempt this machine from the proxy (NO_PROXY=localhost,127.0.0.1), or use https.".into(),
-            Self::BaseUrl(_) => "Set F5_GUARDRAILS_BASE_URL to an address such as https://www.us1.calypsoai.app.".into(),
+            Self::BaseUrl(BaseUrlError::PlainHttp) => format!("Use https in {base_url} (or set F5_GUARDRAILS_ALLOW_HTTP=true if you accept the risk)."),
+            Self::BaseUrl(BaseUrlError::PlainHttpProxy) => format!("Exempt this machine from the proxy (add localhost and 127.0.0.1 to {}), or use https in {base_url}.", origins.exceptions),
+            Self::BaseUrl(_) => format!("Set {base_url} to an address such as https://www.us1.calypsoai.app."),
             Self::RelativePath(error) => error.fix(),
             Self::TlsMaterial(error) => error.fix(),
-            Self::Transport(error) => error.fix(),
-            Self::Status(status) => status.fix(),
-            Self::BadBody(_) => "Check that F5_GUARDRAILS_BASE_URL points to the F5 service itself and not to a login or proxy page.".into(),
+            Self::Transport(error) => error.fix(origins),
+            Self::Status(status) => status.fix(origins),
+            Self::BadBody(_) => format!("Check that {base_url} points to the F5 service itself and not to a login or proxy page."),
             Self::ScannerFailed { .. } | Self::ScannerUnclear { .. } | Self::NoScannerRan => "Try again; if it stays, ask whoever runs the F5 project to check its scanners.".into(),
             Self::TooLong { .. } => "Work on a smaller part at a time.".into(),
-            Self::Deadline { pending: Some(pending), .. } if !pending.answered => pending.fix(),
+            Self::Deadline { pending: Some(pending), .. } if !pending.answered => pending.fix(origins),
             // Nobody can say what took the time.
             Self::Deadline { pending: None, .. } => "Try again; `f5-guard smoketest --tls-diagnostics` shows which step takes the time.".into(),
-            Self::Deadline { cut_by_hook: true, .. } => "Check the network or proxy. The hook's registration leaves a scan no more time than that: register a longer timeout with `f5-guard install --timeout SECONDS`.".into(),
-            Self::Deadline { .. } => "Check the network or proxy, or raise F5_GUARDRAILS_TIMEOUT.".into(),
-            Self::RepeatsToken { .. } => "Check that F5_GUARDRAILS_BASE_URL leads to the F5 service, and that neither it nor a path or proxy in the settings holds the token; if all is right, revoke the token and report this to whoever runs the service.".into(),
+            Self::Deadline { budget, .. } => format!("Check the network or proxy, or {}.", budget.more_time()),
+            Self::RepeatsToken { .. } => format!("Check that {base_url} leads to the F5 service, and that neither it nor a path or proxy in the settings holds the token; if all is right, revoke the token and report this to whoever runs the service."),
             Self::Internal => "Report this with the version of f5-guard and the last lines of its log.".into(),
         }
     }
@@ -193,20 +191,21 @@ impl StatusError {
         Self { token, ..self }
     }
 
-    fn fix(&self) -> String {
+    fn fix(&self, origins: Origins) -> String {
+        let (base_url, project_id) = (origins.base_url(), origins.project_id());
         match self.code {
             401 => match self.token {
                 Source::Stored(_) => "Run `f5-guard login`: the stored token may be expired or revoked.".into(),
-                Source::Flag(name) | Source::Environment(name @ "F5_GUARDRAILS_API_TOKEN_FILE") => format!("Put a new token into the file that {name} names: the one in it may be expired, revoked, or of another F5 region than F5_GUARDRAILS_BASE_URL."),
-                Source::Environment(_) | Source::Default => "Check F5_GUARDRAILS_API_TOKEN: it may be expired, revoked, or of another F5 region than F5_GUARDRAILS_BASE_URL.".into(),
+                from if from.is_file() => format!("Put a new token into the file that {} names: the one in it may be expired, revoked, or of another F5 region than {base_url}.", from.or_variable("")),
+                _ => format!("Check F5_GUARDRAILS_API_TOKEN: it may be expired, revoked, or of another F5 region than {base_url}."),
             },
             403 => "Check that the token may use this project, and that no firewall or proxy in between blocks the request.".into(),
-            404 => "Check F5_GUARDRAILS_BASE_URL and F5_GUARDRAILS_PROJECT_ID.".into(),
-            407 => "Give the proxy's user and password in HTTPS_PROXY (http://user:password@proxy:port).".into(),
+            404 => format!("Check {base_url} and {project_id}."),
+            407 => format!("Give the proxy's user and password in {} (http://user:password@proxy:port).", origins.proxy.unwrap_or("the proxy's address")),
             413 => "Lower F5_GUARDRAILS_MAX_SCAN_LENGTH, so that less is sent in one request.".into(),
-            422 => "Check F5_GUARDRAILS_PROJECT_ID; if it is right, report this with the version of f5-guard.".into(),
+            422 => format!("Check {project_id}; if it is right, report this with the version of f5-guard."),
             429 => "Wait a moment and try again; ask F5 for a higher limit if this is frequent.".into(),
-            300..=399 => "Set F5_GUARDRAILS_BASE_URL to the service's final address.".into(),
+            300..=399 => format!("Set {base_url} to the service's final address."),
             511 => "Sign in to this network in a browser, then try again.".into(),
             _ => "Try again in a moment; if it stays, check the state of the F5 service.".into(),
         }
@@ -248,5 +247,90 @@ mod tests {
             error.to_string(),
             "The F5 service answered HTTP 302 (a redirect, which is never followed with the token), pointing to https://login.example."
         );
+    }
+
+    /// Settings as a hook has them that is registered with every flag.
+    fn registered() -> crate::settings::Settings {
+        let text = |text: &str| Some(text.into());
+        let enforced = crate::settings::Enforced {
+            base_url: text("https://f5.example"),
+            project_id: text("p"),
+            timeout: text("5"),
+            ca_bundle: text(if cfg!(windows) { r"C:\ca.pem" } else { "/ca.pem" }),
+            token_file: text("/token"),
+            ..Default::default()
+        };
+        crate::settings::Settings::read(&enforced, &|name| {
+            matches!(name, "no_proxy" | "https_proxy").then(|| "f5.example".into())
+        })
+    }
+
+    fn errors(budget: Budget) -> Vec<ScanError> {
+        use crate::transport::certificate_problem::{CertificateProblem as Problem, Obstacle};
+        use crate::transport::failure::example;
+        use crate::transport::fault::Fault;
+        let codes = [300, 401, 403, 404, 407, 413, 422, 429, 500, 511];
+        let token = Source::Flag("--token-file");
+        let status = |code| ScanError::Status(StatusError::new(code, None, b"").with_token_from(token));
+        let mut all: Vec<ScanError> = codes.map(status).into();
+        for url in [BaseUrlError::Invalid, BaseUrlError::PlainHttp, BaseUrlError::PlainHttpProxy] {
+            all.push(url.into());
+        }
+        for fault in [
+            Fault::NoSuchName,
+            Fault::Refused,
+            Fault::NotTls,
+            Fault::UnknownServerName,
+            Fault::NotHttp,
+            Fault::TimedOut,
+            Fault::SocksRefused { why: "", passing: true },
+            Fault::Certificate(Problem::UnknownIssuer),
+            Fault::Certificate(Problem::CaAsServer),
+            Fault::Certificate(Problem::WrongName),
+            Fault::Certificate(Problem::OnlyCommonName),
+            Fault::Certificate(Problem::RootMayNotIssue(Obstacle::NotCa)),
+        ] {
+            all.push(example(fault.clone()).into());
+            let TransportError::Failed(mut failure) = example(fault) else { continue };
+            for answered in [false, true] {
+                failure.answered = answered;
+                all.push(ScanError::from(budget).while_pending(Some(failure.clone())));
+            }
+        }
+        all.extend([
+            ScanError::UnusableToken { from: token },
+            ScanError::BadBody("x"),
+            ScanError::RepeatsToken { kind: "x" },
+            ScanError::from(budget),
+            ScanError::from(TlsMaterialError::CaBundleExpired {
+                path: "/ca.pem".into(),
+                from: Source::Flag("--ca-bundle"),
+            }),
+        ]);
+        all
+    }
+
+    #[test]
+    fn advice_names_no_variable_that_a_registered_flag_overrides() {
+        let settings = registered();
+        for error in errors(settings.budget()) {
+            let fix = error.fix(settings.origins());
+            for variable in ["BASE_URL", "PROJECT_ID", "TIMEOUT", "CA_BUNDLE", "API_TOKEN"] {
+                assert!(!fix.contains(&format!("F5_GUARDRAILS_{variable}")), "{error:?}: {fix}");
+            }
+            // They are set, in the other spelling.
+            assert!(!fix.contains("HTTPS_PROXY") && !fix.contains("NO_PROXY"), "{error:?}: {fix}");
+        }
+    }
+
+    #[test]
+    fn more_time_is_advised_only_where_the_service_answers_slowly() {
+        let settings = crate::settings::Settings::read(&Default::default(), &|_| None);
+        for error in errors(settings.budget()) {
+            let slow =
+                matches!(&error, ScanError::Deadline { pending: Some(failure), .. } if failure.answered);
+            let fix = error.fix(settings.origins());
+            assert_eq!(fix.contains("raise F5_GUARDRAILS_TIMEOUT (up to 35 s)"), slow, "{error:?}: {fix}");
+        }
     }
 }

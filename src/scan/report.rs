@@ -18,7 +18,6 @@ pub enum Outcome {
 /// The result of one scanner.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ScannerResult {
-    pub scanner_id: Option<String>,
     /// The readable scanner type (`data.type`), for example `prompt_injection`; made printable.
     pub scanner_type: String,
     pub outcome: ScannerOutcome,
@@ -47,9 +46,6 @@ pub struct ScanReport {
     pub scanners: Vec<ScannerResult>,
     /// The ids of those pieces' scans, where the service records scans.
     pub scan_ids: Vec<String>,
-    /// The text as the service redacted it; only where the text went out in one piece. It proves nothing on
-    /// a flagged or blocked answer, where it can be the unchanged input.
-    pub redacted_input: Option<String>,
     /// How many pieces the text was cut into.
     pub pieces: usize,
     /// How many characters the text has.

@@ -3,6 +3,7 @@
 use std::ffi::{OsStr, OsString};
 
 use super::values::{FailMode, switch};
+use super::{Given, Source};
 
 /// Older versions wrote the timeout that the hook is registered with. It is read, and never written any more.
 pub const HOOK_TIMEOUT_FLAG: &str = "--hook-timeout";
@@ -19,6 +20,9 @@ macro_rules! enforced {
             /// Written by older versions: the timeout in seconds that the hook is registered with. Never an error
             #[arg(long, value_name = "SECONDS", hide = true, num_args = 0..=1, default_missing_value = "", allow_negative_numbers = true)]
             pub hook_timeout: Option<OsString>,
+            /// Those that are options of the command that runs, and not of a registered hook, by name.
+            #[arg(skip)]
+            pub own: Vec<&'static str>,
         }
 
         impl Enforced {
@@ -66,6 +70,20 @@ enforced! {
     /// File with the API token, instead of every other source of it
     #[arg(long, value_name = "FILE")]
     token_file: "--token-file", first;
+}
+
+impl Enforced {
+    /// The same, given with the command that runs.
+    pub fn as_own(mut self) -> Self {
+        self.own = self.given().map(|(flag, _)| flag).collect();
+        self
+    }
+
+    pub(super) fn flag(&self, name: &'static str, value: &Option<OsString>) -> Option<Given> {
+        let own = self.own.contains(&name);
+        let source = if own { Source::Option(name) } else { Source::Flag(name) };
+        value.clone().map(|text| Given { text, source })
+    }
 }
 
 /// A hook's options without its subcommand's other relatives: setting those up would take longer than most of what a

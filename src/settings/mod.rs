@@ -6,6 +6,7 @@
 
 mod base_url;
 mod enforced;
+mod origins;
 mod proxies;
 mod setting;
 pub mod values;
@@ -16,6 +17,7 @@ use std::time::Duration;
 
 pub use base_url::{BaseUrl, BaseUrlError, PlainHttp, is_loopback_host};
 pub use enforced::{Enforced, HOOK_TIMEOUT_FLAG};
+pub use origins::{Budget, Origins};
 pub use proxies::ProxySettings;
 pub(crate) use setting::home_relative;
 pub use setting::{Given, RelativePath, Setting, Source};
@@ -94,15 +96,6 @@ pub struct LogSettings {
     pub file: Setting<Option<PathBuf>>,
 }
 
-/// The part of the time budget that the scan may use, and whether the hook's registration shortened it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Budget {
-    /// From the start of the process to the answer.
-    pub limit: Duration,
-    /// The hook's registration has no room for the timeout that was asked for.
-    pub cut_by_hook: bool,
-}
-
 impl Settings {
     /// Reads flags and environment. Never fails; see [`Settings::problems`].
     pub fn read(enforced: &Enforced, env: Env<'_>) -> Self {
@@ -123,11 +116,11 @@ impl Settings {
                 None => text("F5_GUARDRAILS_API_TOKEN", None, env).map(|token| token.map(Secret::new)),
             },
             token_file: token_file(enforced, env),
-            base_url: base_url(enforced.base_url.as_ref(), *plain_http, env),
+            base_url: base_url(enforced, *plain_http, env),
             plain_http,
             project_id: text(
                 "F5_GUARDRAILS_PROJECT_ID",
-                enforced.project_id.as_ref().map(|t| ("--project-id", t)),
+                enforced.flag("--project-id", &enforced.project_id),
                 env,
             ),
             timeout: scan_timeout(enforced, env),
@@ -137,7 +130,7 @@ impl Settings {
                 .map(|t| values::old_hook_timeout(&t.to_string_lossy())),
             fail_mode: fail_mode(enforced.fail_mode.as_ref(), env),
             flagged_output: match Given::find(
-                enforced.post_strict.as_ref().map(|t| ("--post-strict", t)),
+                enforced.flag("--post-strict", &enforced.post_strict),
                 "F5_GUARDRAILS_POST_STRICT",
                 env,
             ) {
@@ -180,12 +173,17 @@ impl Settings {
                 let reserve = (hook / 3).min(Duration::from_secs(2));
                 hook.saturating_sub(reserve).saturating_sub(ANSWER_TIME)
             }
-            (None, Source::Flag(_)) => Duration::MAX,
+            (None, Source::Flag(_) | Source::Option(_)) => Duration::MAX,
             (None, Source::Environment(_) | Source::Stored(_) | Source::Default) => {
                 LONGEST_UNREGISTERED_TIMEOUT
             }
         };
-        Budget { limit: (*self.timeout).min(most), cut_by_hook: *self.timeout > most }
+        Budget {
+            limit: (*self.timeout).min(most),
+            cut_by_hook: *self.timeout > most,
+            set_by: self.timeout.source,
+            most,
+        }
     }
 
     /// Every sentence about a text that could not be used, for the log and for `doctor`.
@@ -208,7 +206,8 @@ impl Settings {
 
 /// The fail mode alone, for the moment when nothing else can be relied on.
 pub fn fail_mode(flag: Option<&OsString>, env: Env<'_>) -> Setting<FailMode> {
-    match Given::find(flag.map(|t| ("--fail-mode", t)), "F5_GUARDRAILS_FAIL_MODE", env) {
+    let flag = flag.map(|text| Given { text: text.clone(), source: Source::Flag("--fail-mode") });
+    match Given::find(flag, "F5_GUARDRAILS_FAIL_MODE", env) {
         Some(given) => {
             given.parse(FailMode::parse, FailMode::Closed, "open or closed", "it counts as closed")
         }
@@ -227,8 +226,8 @@ impl TlsSettings {
         let mut one = |given: Option<Given>| given.and_then(&mut place).into_iter().collect::<Vec<_>>();
         // A bundle that the registered command names is the only one: falling back to a user's variable
         // would let that variable decide whom to trust.
-        let ca_bundles = match &enforced.ca_bundle {
-            Some(path) => vec![one(Some(Given { text: path.clone(), source: Source::Flag("--ca-bundle") }))],
+        let ca_bundles = match enforced.flag("--ca-bundle", &enforced.ca_bundle) {
+            Some(given) => vec![one(Some(given))],
             None => {
                 // OpenSSL reads both; the folders are a list as in PATH.
                 let folders = env_setting("SSL_CERT_DIR", env).into_iter().flat_map(|folders| {
@@ -305,7 +304,7 @@ impl LogSettings {
 fn scan_timeout(enforced: &Enforced, env: Env<'_>) -> Setting<Duration> {
     let mut timeout = parsed(
         "F5_GUARDRAILS_TIMEOUT",
-        enforced.timeout.as_ref().map(|t| ("--timeout", t)),
+        enforced.flag("--timeout", &enforced.timeout),
         env,
         values::timeout_seconds,
         DEFAULT_TIMEOUT,
@@ -342,7 +341,7 @@ fn env_setting(variable: &'static str, env: Env<'_>) -> Option<Given> {
 
 fn parsed<T>(
     variable: &'static str,
-    flag: Option<(&'static str, &OsString)>,
+    flag: Option<Given>,
     env: Env<'_>,
     parse: impl FnOnce(&str) -> Option<T>,
     default: T,
@@ -357,11 +356,7 @@ fn parsed<T>(
 
 /// Trimmed text. What is not Unicode is kept lossily: a token or id with a replacement character in it is
 /// refused where it is used, which says more than pretending that it was not set.
-fn text(
-    variable: &'static str,
-    flag: Option<(&'static str, &OsString)>,
-    env: Env<'_>,
-) -> Setting<Option<String>> {
+fn text(variable: &'static str, flag: Option<Given>, env: Env<'_>) -> Setting<Option<String>> {
     match Given::find(flag, variable, env) {
         Some(given) => Setting {
             value: Some(given.text.to_string_lossy().trim().to_owned()).filter(|text| !text.is_empty()),
@@ -375,7 +370,7 @@ fn text(
 /// The path as it was given, with the home folder in it. One that is not absolute is kept, so that it is an error in
 /// open mode too: ignored, it would leave the choice of the token to what comes next.
 fn token_file(enforced: &Enforced, env: Env<'_>) -> Setting<Option<PathBuf>> {
-    let flag = enforced.token_file.as_ref().map(|text| ("--token-file", text));
+    let flag = enforced.flag("--token-file", &enforced.token_file);
     match Given::find(flag, "F5_GUARDRAILS_API_TOKEN_FILE", env) {
         Some(given) => {
             Setting { value: Some(home_relative(&given.text, env)), source: given.source, problem: None }
@@ -385,11 +380,12 @@ fn token_file(enforced: &Enforced, env: Env<'_>) -> Setting<Option<PathBuf>> {
 }
 
 fn base_url(
-    flag: Option<&OsString>,
+    enforced: &Enforced,
     plain_http: PlainHttp,
     env: Env<'_>,
 ) -> Setting<Result<BaseUrl, BaseUrlError>> {
-    match Given::find(flag.map(|t| ("--base-url", t)), "F5_GUARDRAILS_BASE_URL", env) {
+    let flag = enforced.flag("--base-url", &enforced.base_url);
+    match Given::find(flag, "F5_GUARDRAILS_BASE_URL", env) {
         Some(given) => Setting {
             value: given.trimmed().ok_or(BaseUrlError::Invalid).and_then(|t| BaseUrl::parse(t, plain_http)),
             source: given.source,

@@ -13,8 +13,10 @@ pub enum Source {
     Default,
     /// An environment variable, by name.
     Environment(&'static str),
-    /// A command-line flag, by name with its dashes.
+    /// A flag that a hook is registered with, by name with its dashes.
     Flag(&'static str),
+    /// An option of the command that runs, by name with its dashes.
+    Option(&'static str),
     /// What `f5-guard login` stored, by the name of the store.
     Stored(&'static str),
 }
@@ -23,7 +25,27 @@ impl fmt::Display for Source {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Default => f.write_str("default"),
-            Self::Environment(name) | Self::Flag(name) | Self::Stored(name) => f.write_str(name),
+            Self::Environment(name) | Self::Flag(name) | Self::Option(name) | Self::Stored(name) => {
+                f.write_str(name)
+            }
+        }
+    }
+}
+
+impl Source {
+    /// Whether it names a file with the token.
+    #[must_use]
+    pub fn is_file(self) -> bool {
+        matches!(self, Self::Flag(_) | Self::Option(_) | Self::Environment("F5_GUARDRAILS_API_TOKEN_FILE"))
+    }
+
+    /// What to change so that the setting changes: this, or `variable` where nothing sets it.
+    #[must_use]
+    pub fn or_variable(self, variable: &str) -> String {
+        match self {
+            Self::Flag(name) => format!("the {name} of the registered hook"),
+            Self::Option(name) | Self::Environment(name) => name.to_owned(),
+            Self::Default | Self::Stored(_) => variable.to_owned(),
         }
     }
 }
@@ -70,7 +92,7 @@ impl RelativePath {
         format!(
             "Set {} to the whole path, such as /home/you/file or C:\\Users\\you\\file: hooks run in the session's \
              folder, where any other path names a file of the repository.",
-            self.given
+            self.given.or_variable("it")
         )
     }
 }
@@ -94,13 +116,9 @@ pub struct Given {
 impl Given {
     /// A flag wins over the variable, even when its text turns out to be unusable: what an administrator
     /// registered must not be replaced by a user's variable. An empty variable counts as not set.
-    pub fn find(
-        flag: Option<(&'static str, &OsString)>,
-        variable: &'static str,
-        env: Env<'_>,
-    ) -> Option<Self> {
-        if let Some((name, text)) = flag {
-            return Some(Self { text: text.clone(), source: Source::Flag(name) });
+    pub fn find(flag: Option<Self>, variable: &'static str, env: Env<'_>) -> Option<Self> {
+        if flag.is_some() {
+            return flag;
         }
         let text = env(variable).filter(|text| !text.to_string_lossy().trim().is_empty())?;
         Some(Self { text, source: Source::Environment(variable) })

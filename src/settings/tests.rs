@@ -119,6 +119,22 @@ fn the_deadline_stays_before_the_timeout_that_an_older_version_registered() {
 }
 
 #[test]
+fn more_time_is_had_where_the_timeout_is_set_and_never_beyond_the_bound() {
+    let more =
+        |overrides: Enforced, variables: &[(&str, &str)]| read(&overrides, variables).budget().more_time();
+    let given = |timeout: &str| Enforced { timeout: Some(timeout.into()), ..Enforced::default() };
+    let register = "register a longer timeout with `f5-guard install --timeout SECONDS`";
+    assert_eq!(more(Enforced::default(), &[]), "raise F5_GUARDRAILS_TIMEOUT (up to 35 s)");
+    for bound in ["35", "60"] {
+        assert_eq!(more(Enforced::default(), &[("F5_GUARDRAILS_TIMEOUT", bound)]), register, "{bound}");
+    }
+    assert_eq!(more(given("5"), &[("F5_GUARDRAILS_TIMEOUT", "9")]), register);
+    assert_eq!(more(given("5").as_own(), &[]), "give a longer --timeout");
+    let old = Enforced { hook_timeout: Some("10".into()), ..Enforced::default() };
+    assert_eq!(more(old, &[]), register);
+}
+
+#[test]
 fn a_timeout_of_the_environment_has_the_room_of_a_registration_and_one_in_the_command_its_own() {
     let seconds = |enforced: &Enforced, timeout: &str| {
         let settings = read(enforced, &[("F5_GUARDRAILS_TIMEOUT", timeout)]);

@@ -3,22 +3,16 @@
 
 use serde::Serialize;
 use std::ffi::{OsStr, OsString};
-use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use crate::printable::printable;
 use crate::settings::home_relative;
 use crate::transport::proxy::{Address, shown_exceptions};
 use crate::transport::roots::RootSet;
-use crate::transport::{Contents, is_hash_name, key_log_note, private_key};
+use crate::transport::{Contents, contents_at, key_log_note, private_key, read_small, reason};
 
 /// The longest value shown.
 const VALUE_CHARS: usize = 200;
-/// A bundle larger than this is not read (Mozilla's whole set is 0.25 MB).
-const FILE_BYTES: u64 = 16 * 1024 * 1024;
-/// The most files of an `SSL_CERT_DIR` that are looked into.
-const MOST_FILES: usize = 2_000;
-
 /// How a variable's value is to be read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Kind {
@@ -136,82 +130,47 @@ fn shown(value: &OsStr, kind: Kind) -> String {
 }
 
 fn file_state(path: &Path, kind: Kind) -> Option<FileState> {
-    match kind {
-        Kind::Switch | Kind::Proxy | Kind::Exceptions => None,
-        Kind::KeyLog => Some(FileState::KeyLog { note: key_log_note(path) }),
-        // A folder is accepted here too, as OpenSSL's c_rehash makes it.
-        Kind::Certificates if path.is_dir() => Some(directory(path)),
-        Kind::Certificates => Some(read(path).map_or_else(|state| state, |bytes| count(&bytes))),
-        Kind::Key => Some(read(path).map_or_else(
-            |state| state,
-            |pem| match private_key(&pem) {
-                Ok(_) => FileState::PrivateKey,
-                Err(why) => FileState::NoPrivateKey { why },
-            },
-        )),
-        Kind::Directory => Some(directory(path)),
-    }
+    Some(match kind {
+        Kind::Switch | Kind::Proxy | Kind::Exceptions => return None,
+        Kind::KeyLog => FileState::KeyLog { note: key_log_note(path) },
+        Kind::Certificates => certificates(&[path.to_owned()]),
+        // It may name several folders, as `PATH` does.
+        Kind::Directory => certificates(&std::env::split_paths(path.as_os_str()).collect::<Vec<_>>()),
+        Kind::Key => match read_small(path).map(|pem| private_key(&pem)) {
+            Ok(Ok(_)) => FileState::PrivateKey,
+            Ok(Err(why)) => FileState::NoPrivateKey { why },
+            Err(error) => unreadable(&error),
+        },
+    })
 }
 
 fn unreadable(error: &std::io::Error) -> FileState {
-    if error.kind() == std::io::ErrorKind::NotFound {
-        FileState::Missing
-    } else {
-        FileState::Unreadable { why: printable(&error.to_string(), VALUE_CHARS) }
+    match error.kind() {
+        std::io::ErrorKind::NotFound => FileState::Missing,
+        _ => FileState::Unreadable { why: reason(error) },
     }
-}
-
-fn read(path: &Path) -> Result<Vec<u8>, FileState> {
-    let about = fs::metadata(path).map_err(|error| unreadable(&error))?;
-    // Opening a pipe or a device could hang.
-    if !about.is_file() {
-        return Err(FileState::Unreadable { why: "it is not a regular file".to_owned() });
-    }
-    if about.len() > FILE_BYTES {
-        return Err(FileState::Unreadable { why: "it is too large for a bundle".to_owned() });
-    }
-    fs::read(path).map_err(|error| unreadable(&error))
 }
 
 /// Reads what the scan reads.
-fn count(bytes: &[u8]) -> FileState {
-    let contents = Contents::of(bytes);
-    if contents.certificates.is_empty() {
-        let instead = contents.unread.first().map_or_else(String::new, |form| (*form).to_owned());
-        return FileState::NoCertificates { instead };
-    }
-    let unread = contents.unread_words();
-    let roots = RootSet::new(contents.certificates);
-    FileState::Certificates { count: roots.len() + roots.unusable, unusable: roots.unusable, unread }
-}
-
-/// `SSL_CERT_DIR` may name several folders, as `PATH` does.
-fn directory(value: &Path) -> FileState {
-    let (mut count_all, mut unusable_all, mut missing) = (0, 0, 0);
-    for folder in std::env::split_paths(value.as_os_str()) {
-        let entries = match fs::read_dir(&folder) {
-            Ok(entries) => entries,
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
-                missing += 1;
-                continue;
+fn certificates(places: &[PathBuf]) -> FileState {
+    let (mut all, mut missing) = (Contents::default(), 0);
+    for place in places {
+        match contents_at(place) {
+            Ok(contents) => {
+                all.certificates.extend(contents.certificates);
+                all.unread.extend(contents.unread);
             }
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => missing += 1,
             Err(error) => return unreadable(&error),
-        };
-        let named = entries.flatten().filter(|entry| is_hash_name(&entry.file_name()));
-        for entry in named.take(MOST_FILES) {
-            if let Ok(FileState::Certificates { count, unusable, .. }) =
-                read(&entry.path()).map(|pem| count(&pem))
-            {
-                count_all += count;
-                unusable_all += unusable;
-            }
         }
     }
-    match (count_all, missing) {
-        (0, 1..) => FileState::Missing,
-        (0, 0) => FileState::NoCertificates { instead: String::new() },
-        _ => FileState::Certificates { count: count_all, unusable: unusable_all, unread: String::new() },
+    if all.certificates.is_empty() {
+        let instead = all.unread.first().map_or_else(String::new, |form| (*form).to_owned());
+        return if missing > 0 { FileState::Missing } else { FileState::NoCertificates { instead } };
     }
+    let unread = all.unread_words();
+    let roots = RootSet::new(all.certificates);
+    FileState::Certificates { count: roots.len() + roots.unusable, unusable: roots.unusable, unread }
 }
 
 impl std::fmt::Display for FileState {

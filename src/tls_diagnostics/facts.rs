@@ -5,6 +5,7 @@ use serde::{Serialize, Serializer};
 use super::chain::Chain;
 use super::text::utc;
 use crate::scan::ScanError;
+use crate::settings::Origins;
 use crate::transport::fault::Fault;
 use crate::transport::proxy::Route;
 use crate::transport::watch::Attempt;
@@ -30,6 +31,8 @@ pub struct Facts {
     pub looked_again: bool,
     /// What the client certificate is set with, if one is.
     pub client_certificate: Option<&'static str>,
+    #[serde(skip)]
+    pub origins: Origins,
     /// The DNS servers of this machine, where they matter.
     pub name_servers: Vec<String>,
     /// Why there was no answer that could be used.

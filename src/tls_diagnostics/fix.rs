@@ -116,7 +116,7 @@ pub fn fix(verdict: &Verdict, facts: &Facts, os: System) -> Vec<String> {
             vec![format!("Most likely the local clock is slow; set it: {}.", os.clock())]
         }
         Verdict::WrongName { inspection, .. } => vec![
-            error.fix(),
+            error.fix(facts.origins),
             match inspection {
                 Some(product) => format!(
                     "{product} made this certificate up, perhaps for a page that blocks: ask your IT department."
@@ -135,7 +135,7 @@ pub fn fix(verdict: &Verdict, facts: &Facts, os: System) -> Vec<String> {
             vec![format!("{who} has to use a certificate with a key of one of these kinds.")]
         }
         Verdict::Failed { stage: Some(Stage::Dns), .. } => {
-            vec![error.fix(), format!("To see what the system finds: {}.", os.resolve())]
+            vec![error.fix(facts.origins), format!("To see what the system finds: {}.", os.resolve())]
         }
         Verdict::Failed { fault: Some(Fault::ClientCertificate { shown: false }), .. } if facts.client_certificate.is_none() => {
             let path = if os == System::Windows { r"C:\path\client.pem" } else { "/path/client.pem" };
@@ -145,15 +145,14 @@ pub fn fix(verdict: &Verdict, facts: &Facts, os: System) -> Vec<String> {
                 os.set("F5_GUARDRAILS_CLIENT_CERT", path)
             )]
         }
-        _ => vec![error.fix()],
+        _ => vec![error.fix(facts.origins)],
     }
 }
 
 /// How to trust one file more: by the variable or flag in force where there is one.
 fn trust_file(facts: &Facts, os: System) -> String {
-    let setup = facts.failure().map(|failure| failure.setup().add_root());
-    match setup {
-        Some(add) if !add.starts_with("set ") => add,
+    match facts.origins.add_root() {
+        add if !add.starts_with("set ") => add,
         _ => os.set("F5_GUARDRAILS_CA_BUNDLE", os.root_file()),
     }
 }
@@ -205,6 +204,7 @@ fn elsewhere(trusted_by: &[String], facts: &Facts) -> Vec<String> {
 mod tests {
     use super::*;
     use crate::scan::ScanError;
+    use crate::settings::Origins;
     use crate::tls_diagnostics::Trust;
     use crate::transport::Peer;
     use crate::transport::certificate_problem::CertificateProblem;
@@ -223,6 +223,7 @@ mod tests {
             chain: None,
             looked_again: false,
             client_certificate: None,
+            origins: Origins::default(),
             name_servers: Vec::new(),
             error: Some(ScanError::from(example(fault))),
         }

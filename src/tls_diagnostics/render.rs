@@ -168,7 +168,7 @@ fn done(attempt: &Attempt, index: usize, step: &Step) -> String {
         Stage::Proxy => "connected".to_owned(),
         Stage::Tls => attempt.tls.as_ref().map_or_else(|| "done".to_owned(), session),
         Stage::Request => match &attempt.head {
-            Some(head) => match &head.server {
+            Some(head) => match head.server() {
                 Some(server) => format!("HTTP {} from {server}", head.status),
                 None => format!("HTTP {}", head.status),
             },
@@ -223,7 +223,7 @@ pub fn attempt_as_json<S: Serializer>(attempt: &Attempt, serializer: S) -> Resul
     let issuers = attempt.client_issuers.as_deref().unwrap_or_default();
     map.serialize_entry("client_certificate_issuers", &names(issuers))?;
     if let Some(head) = &attempt.head {
-        map.serialize_entry("answer", &serde_json::json!({"status": head.status, "server": head.server}))?;
+        map.serialize_entry("answer", &serde_json::json!({"status": head.status, "server": head.server()}))?;
     }
     map.end()
 }

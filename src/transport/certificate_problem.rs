@@ -29,8 +29,8 @@ pub enum CertificateProblem {
     RootMayNotIssue(Obstacle),
     #[error("has an issuer in its chain that {0}")]
     IssuerMayNot(Obstacle),
-    #[error("{}", unchecked(.algorithm, *.subject))]
-    Algorithm { algorithm: String, subject: Algorithmic },
+    #[error("is signed, or an issuer of it, with {algorithm}, which f5-guard can't check")]
+    Algorithm { algorithm: String },
     #[error("has an RSA key of {0} bits in its chain, and fewer than 2048 are not secure")]
     KeyTooSmall(usize),
     #[error("is not meant for servers (extended key usage)")]
@@ -79,24 +79,6 @@ pub enum Obstacle {
     NotYetValid,
     #[error("can't be read")]
     Unreadable,
-}
-
-/// What an algorithm is used for that can't be checked.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Algorithmic {
-    Signature,
-    /// The server's own key.
-    Key,
-}
-
-fn unchecked(algorithm: &str, subject: Algorithmic) -> String {
-    match subject {
-        Algorithmic::Signature => {
-            format!("is signed, or an issuer of it, with {algorithm}, which f5-guard can't check")
-        }
-        Algorithmic::Key => format!("has a key of the kind {algorithm}, which f5-guard does not support"),
-    }
 }
 
 /// Whose turn it is.

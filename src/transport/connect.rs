@@ -14,8 +14,8 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::{TcpStream, lookup_host};
 use tokio_rustls::TlsConnector;
 
-use super::Peer;
 use super::fault::{Fault, Stage};
+use super::peer::Peer;
 use super::proxy::{Proxy, Scheme};
 use super::tunnel;
 use super::verifier::Handshakes;

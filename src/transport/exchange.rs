@@ -12,20 +12,19 @@ use hyper_util::rt::TokioIo;
 use rustls::crypto::ring::default_provider;
 use url::Url;
 
-use super::Peer;
 use super::connect::{lenient, open};
-use super::failure::{Failure, Setup, TransportError};
+use super::failure::{Failure, TransportError};
 use super::fault::{Fault, Stage};
 use super::key_log::KeyLog;
 use super::material::{TlsMaterialError, client_identity};
+use super::peer::Peer;
 use super::proxy::{Proxy, Route, route};
 use super::record::{ExchangeLog, Recording};
 use super::trust::{Roots, choose_roots};
 use super::verifier::{Handshakes, RootsVerifier};
 use super::watch::{Head, Watch, Watched};
 use crate::phase;
-use crate::printable::printable;
-use crate::settings::{ProxySettings, Source, TlsSettings};
+use crate::settings::{ProxySettings, TlsSettings};
 
 /// Answers larger than this many bytes are refused, unless the caller says otherwise.
 pub const MAX_BODY: usize = 8 * 1024 * 1024;
@@ -36,7 +35,6 @@ pub struct Transport {
     verifier: Arc<RootsVerifier>,
     pub(super) handshakes: Arc<Handshakes>,
     pub(super) proxies: Arc<ProxySettings>,
-    setup: Setup,
     /// Connections between two requests.
     idle: Arc<Mutex<Vec<Connection>>>,
     watch: Watch,
@@ -87,15 +85,10 @@ impl Response {
 }
 
 impl Transport {
-    /// Sets up TLS and proxies; fails for configured certificates or keys that can't be used. `base_url` is where
-    /// the service's address came from, for advice.
+    /// Sets up TLS and proxies; fails for configured certificates or keys that can't be used.
     ///
     /// The system's roots are read meanwhile; where that fails [`Transport::send`] says so.
-    pub fn new(
-        tls: &TlsSettings,
-        proxies: &ProxySettings,
-        base_url: Source,
-    ) -> Result<Self, TlsMaterialError> {
+    pub fn new(tls: &TlsSettings, proxies: &ProxySettings) -> Result<Self, TlsMaterialError> {
         let begun = Instant::now();
         let provider = Arc::new(default_provider());
         let verifier = Arc::new(match choose_roots(tls)? {
@@ -118,19 +111,10 @@ impl Transport {
         for note in &notes {
             tracing::warn!("{note}");
         }
-        let setup = Setup::of(tls, base_url, identity.is_some());
         let handshakes = Arc::new(Handshakes::new(Arc::clone(&verifier), identity, key_log)?);
         phase::ended("client", begun);
         let proxies = Arc::new(proxies.clone());
-        Ok(Self {
-            verifier,
-            handshakes,
-            proxies,
-            setup,
-            idle: Arc::default(),
-            watch: Watch::default(),
-            log: None,
-        })
+        Ok(Self { verifier, handshakes, proxies, idle: Arc::default(), watch: Watch::default(), log: None })
     }
 
     /// Records every exchange in `log`, where there is one.
@@ -177,9 +161,7 @@ impl Transport {
             .find(|attempt| attempt.failed_step().is_some_and(|step| step.outcome.is_none()))?;
         let step = waiting.failed_step()?;
         let answered = attempts.iter().any(|attempt| attempt.head.is_some());
-        Some(Box::new(
-            self.setup.failure(step, waiting.proxy.clone(), &Fault::TimedOut).after_answers(answered),
-        ))
+        Some(Box::new(Failure::at(step, waiting.proxy.clone(), &Fault::TimedOut).after_answers(answered)))
     }
 
     async fn exchange(
@@ -200,7 +182,7 @@ impl Transport {
             fault => {
                 let attempt = watched.lock();
                 match attempt.steps.last() {
-                    Some(step) => self.setup.failure(step, way, &fault).into(),
+                    Some(step) => Failure::at(step, way, &fault).into(),
                     None => {
                         TransportError::TlsMaterial(TlsMaterialError::Setup("a request was not valid".into()))
                     }
@@ -237,13 +219,8 @@ impl Transport {
             })
             .await?;
         let (head, body) = answer.into_parts();
-        watched.lock().head = Some(Head {
-            status: head.status.as_u16(),
-            server: head
-                .headers
-                .get(header::SERVER)
-                .map(|value| printable(&String::from_utf8_lossy(value.as_bytes()), 80)),
-        });
+        watched.lock().head =
+            Some(Head { status: head.status.as_u16(), server: head.headers.get(header::SERVER).cloned() });
         if let Some(recording) = recording {
             recording.head(&head);
         }

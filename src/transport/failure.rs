@@ -2,14 +2,14 @@
 
 use thiserror::Error;
 
-use super::Peer;
 use super::certificate_problem::{CertificateProblem, Party};
 use super::fault::{Fault, Stage};
 use super::material::TlsMaterialError;
+use super::peer::Peer;
 use super::proxy::{Origin, Proxy, ProxyProblem};
 use super::watch::Step;
 use crate::printable::printable;
-use crate::settings::{Source, TlsSettings};
+use crate::settings::Origins;
 
 /// An exchange that brought no complete answer.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
@@ -31,16 +31,6 @@ pub struct Failure {
     pub fault: Fault,
     /// Answers came, to this request or to others.
     pub answered: bool,
-    setup: Setup,
-}
-
-/// How the exchange was set up, for advice that fits: it must not name a variable that has no say.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Setup {
-    base_url: Source,
-    /// What names the CA bundle in force.
-    bundle: Source,
-    certificate: bool,
 }
 
 impl From<Failure> for TransportError {
@@ -49,46 +39,15 @@ impl From<Failure> for TransportError {
     }
 }
 
-impl Setup {
-    pub(super) fn of(tls: &TlsSettings, base_url: Source, certificate: bool) -> Self {
-        let bundle = tls.ca_bundles.first().and_then(|places| places.first());
-        Self { base_url, bundle: bundle.map_or(Source::Default, |place| place.source), certificate }
-    }
-
-    pub(super) fn failure(self, step: &Step, proxy: Option<Proxy>, fault: &Fault) -> Failure {
-        Failure {
+impl Failure {
+    pub(super) fn at(step: &Step, proxy: Option<Proxy>, fault: &Fault) -> Self {
+        Self {
             stage: step.stage,
             peer: step.peer.clone(),
             proxy,
             fault: fault.clone(),
             answered: step.stage == Stage::Body,
-            setup: self,
         }
-    }
-
-    /// What the service's address is set with.
-    pub fn base_url(self) -> &'static str {
-        match self.base_url {
-            Source::Flag(_) => "the --base-url of the registered hook",
-            _ => "F5_GUARDRAILS_BASE_URL",
-        }
-    }
-
-    /// How to add a root.
-    pub fn add_root(self) -> String {
-        match self.bundle {
-            Source::Flag(_) => {
-                "add its root certificate to the file that the registered hook's --ca-bundle names".to_owned()
-            }
-            Source::Environment(name @ "F5_GUARDRAILS_CA_BUNDLE") => {
-                format!("add its root certificate to the file that {name} names")
-            }
-            _ => "set F5_GUARDRAILS_CA_BUNDLE to a PEM file with its root certificate".to_owned(),
-        }
-    }
-
-    pub fn has_client_certificate(self) -> bool {
-        self.certificate
     }
 }
 
@@ -131,9 +90,9 @@ impl TransportError {
     }
 
     /// What to do about it.
-    pub fn fix(&self) -> String {
+    pub fn fix(&self, origins: Origins) -> String {
         match self {
-            Self::Failed(failure) => failure.fix(),
+            Self::Failed(failure) => failure.fix(origins),
             Self::Proxy(problem) => problem.fix(),
             Self::TlsMaterial(error) => error.fix(),
         }
@@ -144,10 +103,6 @@ impl Failure {
     pub(super) fn after_answers(mut self, answered: bool) -> Self {
         self.answered |= answered;
         self
-    }
-
-    pub fn setup(&self) -> Setup {
-        self.setup
     }
 
     /// Whether the proxy is the peer of the step that failed.
@@ -214,16 +169,16 @@ impl Failure {
     }
 
     /// What to do about it.
-    pub fn fix(&self) -> String {
-        let base_url = self.setup.base_url();
+    pub fn fix(&self, origins: Origins) -> String {
+        let base_url = origins.base_url();
         match (&self.fault, &self.proxy) {
-            (_, Some(proxy)) if self.is_at_proxy() => self.proxy_fix(proxy),
-            (Fault::NoSuchName, None) => format!("Check {base_url}, the network and the VPN; where only a proxy reaches the service, set HTTPS_PROXY."),
+            (_, Some(proxy)) if self.is_at_proxy() => self.proxy_fix(proxy, origins),
+            (Fault::NoSuchName, None) => format!("Check {base_url}, the network and the VPN; {}.", origins.other_way()),
             (Fault::NoSuchName, Some(_)) => format!("Check {base_url}; a proxy that resolves names itself is written with socks5h:// or socks4a://."),
             (Fault::NameServerSilent, _) => "Check the network, the VPN and this machine's DNS server.".to_owned(),
             (Fault::TimedOut, _) if self.stage == Stage::Dns => "Check the network, the VPN and this machine's DNS server.".to_owned(),
-            (Fault::Certificate(problem), _) => certificate_fix(problem, self.setup),
-            (Fault::ClientCertificate { shown: false }, _) if self.setup.certificate => {
+            (Fault::Certificate(problem), _) => certificate_fix(problem, origins),
+            (Fault::ClientCertificate { shown: false }, _) if origins.client_certificate => {
                 "Check that the certificate in F5_GUARDRAILS_CLIENT_CERT is of a kind that the server takes: it asked for one with another kind of key.".to_owned()
             }
             (Fault::ClientCertificate { shown: false }, _) => "Set F5_GUARDRAILS_CLIENT_CERT (and F5_GUARDRAILS_CLIENT_KEY) to a certificate that the server accepts.".to_owned(),
@@ -234,19 +189,20 @@ impl Failure {
             (Fault::OldTls, _) => "Have TLS 1.2 or 1.3 switched on at the server, or at the gateway in front of it.".to_owned(),
             (Fault::NothingInCommon | Fault::Alert(_) | Fault::BrokenTls | Fault::TlsSetup, _) => "Run `f5-guard smoketest --tls-diagnostics`, and show what it says to those who run the server or the gateway in front of it.".to_owned(),
             (Fault::NotHttp | Fault::TooLarge { .. } | Fault::Truncated | Fault::Encoded(_), _) => format!("Check that {base_url} and the proxy settings lead to the F5 service itself; a gateway in front of it may change answers."),
-            (Fault::TimedOut, _) if self.answered => "Try again; if the service stays slow, raise F5_GUARDRAILS_TIMEOUT.".to_owned(),
             (Fault::TimedOut, _) if self.stage == Stage::Request => format!("Try again; if it stays, check the state of the F5 service and {base_url}."),
             (Fault::Reset | Fault::Closed, _) => "Try again; if it stays, a firewall or proxy on the way may cut the connection: run `f5-guard smoketest --tls-diagnostics`.".to_owned(),
-            (_, None) => format!("Check the network, the firewall and {base_url}; where only a proxy reaches the service, set HTTPS_PROXY."),
+            (_, None) => format!("Check the network, the firewall and {base_url}; {}.", origins.other_way()),
             (_, Some(proxy)) => format!("Check the network, {base_url} and {}.", named(proxy)),
         }
     }
 
-    fn proxy_fix(&self, proxy: &Proxy) -> String {
-        let from = named(proxy);
+    fn proxy_fix(&self, proxy: &Proxy, origins: Origins) -> String {
+        let (from, exceptions) = (named(proxy), origins.exceptions);
         match &self.fault {
             Fault::NoSuchName | Fault::Refused | Fault::NoConnection | Fault::Unreachable(_) => {
-                format!("Check {from} and the VPN that the proxy belongs to, or exempt the host with NO_PROXY where it is reachable directly.")
+                format!(
+                    "Check {from} and the VPN that the proxy belongs to, or exempt the host with {exceptions} where it is reachable directly."
+                )
             }
             Fault::NameServerSilent => "Check the network, the VPN and this machine's DNS server.".to_owned(),
             Fault::ProxyLogin { offers, .. } if !offers.is_empty() && !offers.contains(&"Basic") => format!(
@@ -255,22 +211,30 @@ impl Failure {
                 offers.join(" or ")
             ),
             Fault::ProxyLogin { sent: false, .. } => {
-                format!("Put user and password into {from} (http://user:password@proxy:port), special characters percent-encoded.")
+                format!(
+                    "Put user and password into {from} (http://user:password@proxy:port), special characters percent-encoded."
+                )
             }
-            Fault::ProxyLogin { sent: true, .. } => format!("Check user and password in {from}, special characters percent-encoded."),
+            Fault::ProxyLogin { sent: true, .. } => {
+                format!("Check user and password in {from}, special characters percent-encoded.")
+            }
             Fault::ProxyStatus { status: 429 | 500..=599, .. } => {
                 "Try again in a moment; if it stays, ask the proxy's administrator.".to_owned()
             }
             Fault::ProxyStatus { .. } | Fault::SocksRefused { passing: false, .. } => {
-                "Ask the proxy's administrator to allow the host, or exempt it with NO_PROXY where it is reachable directly.".to_owned()
+                format!(
+                    "Ask the proxy's administrator to allow the host, or exempt it with {exceptions} where it is reachable directly."
+                )
             }
-            Fault::SocksRefused { .. } => format!("Check {}; if it is right, ask the proxy's administrator.", self.setup.base_url()),
+            Fault::SocksRefused { .. } => {
+                format!("Check {}; if it is right, ask the proxy's administrator.", origins.base_url())
+            }
             Fault::Socks4Ipv6 => format!("Use socks5:// or http:// in {from}."),
             Fault::SignIn => "Sign in to this network in a browser, then try again.".to_owned(),
             Fault::Certificate(problem) if self.stage == Stage::ProxyTls => format!(
                 "Most proxies are addressed with http://, also for https:// traffic: check {from}. With https:// the \
                  proxy's own certificate has to be trusted: {}",
-                certificate_fix(problem, self.setup)
+                certificate_fix(problem, origins)
             ),
             _ if self.stage == Stage::ProxyTls => {
                 format!("Most proxies are addressed with http://, also for https:// traffic: check {from}.")
@@ -287,7 +251,7 @@ fn named(proxy: &Proxy) -> String {
     }
 }
 
-pub fn certificate_fix(problem: &CertificateProblem, setup: Setup) -> String {
+pub fn certificate_fix(problem: &CertificateProblem, origins: Origins) -> String {
     const OPERATOR: &str = "The server's operator has to replace the certificate, or the chain above it; if your company inspects TLS, that is the administrator of the inspecting product.";
     match (problem, problem.party()) {
         (CertificateProblem::RootMayNotIssue(_), _) => {
@@ -300,22 +264,22 @@ pub fn certificate_fix(problem: &CertificateProblem, setup: Setup) -> String {
         }
         (CertificateProblem::CaAsServer, _) => format!(
             "If this is your own server, and only then: {}.",
-            setup.add_root().replace("its root certificate", "that very certificate")
+            origins.add_root().replace("its root certificate", "that very certificate")
         ),
         (_, Party::User) => format!(
             "If your company inspects TLS, {}; `f5-guard smoketest --tls-diagnostics` shows the issuer.",
-            setup.add_root()
+            origins.add_root()
         ),
         (_, Party::Clock) => {
             "Check this machine's clock; if it is right, the server's certificate must be renewed.".to_owned()
         }
         (CertificateProblem::WrongName, _) => format!(
             "Check the host in {}; `f5-guard smoketest --tls-diagnostics` shows the certificate's names.",
-            setup.base_url()
+            origins.base_url()
         ),
         (_, Party::Name) => format!(
             "The server's operator has to issue the certificate with this name in its subject alternative names; until then use a host that it names in {}.",
-            setup.base_url()
+            origins.base_url()
         ),
         (_, Party::Issuer) => OPERATOR.to_owned(),
     }
@@ -376,6 +340,5 @@ impl std::fmt::Display for Failure {
 #[cfg(test)]
 pub(crate) fn example(fault: Fault) -> TransportError {
     let peer = Peer { host: "f5.example".to_owned(), port: 443 };
-    let setup = Setup { base_url: Source::Default, bundle: Source::Default, certificate: false };
-    Failure { stage: Stage::Tcp, peer, proxy: None, fault, answered: false, setup }.into()
+    Failure { stage: Stage::Tcp, peer, proxy: None, fault, answered: false }.into()
 }

@@ -10,13 +10,14 @@ use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
 use rustls::{CertificateError, ClientConfig, DigitallySignedStruct, Error, SignatureScheme};
 use url::Url;
 
+use super::connect;
 use super::exchange::Transport;
+use super::peer::Peer;
 use super::proxy::{Route, route};
 use super::watch::Watched;
-use super::{Peer, connect};
 
 /// The chain that the server at `url` shows to clients that know more algorithms; empty where there is none.
-pub async fn look(transport: &Transport, url: &Url) -> Vec<CertificateDer<'static>> {
+pub async fn unverified_probe(transport: &Transport, url: &Url) -> Vec<CertificateDer<'static>> {
     let watched = Watched::default();
     let way = match route(url, &transport.proxies) {
         Ok(Route::Direct(_)) => None,
@@ -33,7 +34,7 @@ pub async fn look(transport: &Transport, url: &Url) -> Vec<CertificateDer<'stati
     let Ok(builder) = builder.with_safe_default_protocol_versions() else { return Vec::new() };
     let config = builder
         .dangerous() // nothing is accepted
-        .with_custom_certificate_verifier(Arc::new(Look(watched.clone())))
+        .with_custom_certificate_verifier(Arc::new(UnverifiedProbe(watched.clone())))
         .with_no_client_auth();
     // It ends with the verifier's refusal.
     let _ = connect::shake_hands(Arc::new(config), &target, wire, &watched, true).await;
@@ -41,9 +42,9 @@ pub async fn look(transport: &Transport, url: &Url) -> Vec<CertificateDer<'stati
 }
 
 #[derive(Debug)]
-struct Look(Watched);
+struct UnverifiedProbe(Watched);
 
-impl ServerCertVerifier for Look {
+impl ServerCertVerifier for UnverifiedProbe {
     fn verify_server_cert(
         &self,
         end_entity: &CertificateDer<'_>,

@@ -40,7 +40,8 @@ impl TlsMaterialError {
     pub fn fix(&self) -> String {
         match self {
             Self::CaBundleUnreadable { from, .. } | Self::CaBundleEmpty { from, .. } => {
-                format!("Point {from} to a readable PEM file with the CA certificates to trust, or remove it.")
+                let named = from.or_variable("it");
+                format!("Point {named} to a readable PEM file with the CA certificates to trust, or remove it.")
             }
             Self::CaBundleExpired { path, .. } => {
                 format!("Check this machine's clock; if it is right, put current CA certificates into {}.", path.display())
@@ -115,7 +116,7 @@ pub fn private_key(bytes: &[u8]) -> Result<PrivateKeyDer<'static>, String> {
 const MAX_FILE: u64 = 16 * 1024 * 1024;
 
 /// Reads a regular file of at most 16 MiB: a pipe would have to be waited for.
-pub(super) fn read_small(path: &Path) -> io::Result<Vec<u8>> {
+pub fn read_small(path: &Path) -> io::Result<Vec<u8>> {
     let about = fs::metadata(path)?;
     if !about.is_file() {
         return Err(io::Error::new(ErrorKind::InvalidInput, "it is not a regular file"));
@@ -129,7 +130,7 @@ pub(super) fn read_small(path: &Path) -> io::Result<Vec<u8>> {
 }
 
 /// The usual words for why a file can't be read, without Rust's.
-pub(super) fn reason(error: &io::Error) -> String {
+pub fn reason(error: &io::Error) -> String {
     match error.kind() {
         ErrorKind::NotFound => "it does not exist".to_owned(),
         ErrorKind::PermissionDenied => "this user may not read it".to_owned(),

@@ -31,13 +31,13 @@ impl Contents {
         }
         let mut contents = Self::default();
         if bytes.first() == Some(&0x30) {
-            contents.add("CERTIFICATE", bytes);
+            contents.add(b"CERTIFICATE", bytes.to_vec());
             return contents;
         }
         for block in blocks(bytes) {
             match block.der {
-                Some(der) => contents.add(&block.label, &der),
-                None if block.label.ends_with("CERTIFICATE") => contents.unread.push("a damaged block"),
+                Some(der) => contents.add(block.label, der),
+                None if block.label.ends_with(b"CERTIFICATE") => contents.unread.push("a damaged block"),
                 None => {}
             }
         }
@@ -56,22 +56,22 @@ impl Contents {
         }
     }
 
-    fn add(&mut self, label: &str, der: &[u8]) {
+    fn add(&mut self, label: &[u8], mut der: Vec<u8>) {
         match label {
             // What is inside is for those to judge who use it: a hook has a hundred of them to read.
-            "CERTIFICATE" | "X509 CERTIFICATE" | "TRUSTED CERTIFICATE" => match Sequence::from_der(der) {
+            b"CERTIFICATE" | b"X509 CERTIFICATE" | b"TRUSTED CERTIFICATE" => match Sequence::from_der(&der) {
                 Ok((rest, _)) if !serves_servers(rest) => {
-                    self.unread.push("a certificate marked as not for servers")
+                    self.unread.push("a certificate marked as not for servers");
                 }
                 Ok((rest, _)) => {
-                    let certificate = der.get(..der.len() - rest.len()).unwrap_or(der);
-                    self.certificates.push(CertificateDer::from(certificate.to_vec()));
+                    der.truncate(der.len() - rest.len());
+                    self.certificates.push(CertificateDer::from(der));
                 }
                 Err(_) => self.unread.push("a damaged certificate"),
             },
-            "PKCS7" | "CMS" => self.unread.push("a PKCS#7 container"),
-            "X509 CRL" => self.unread.push("a revocation list"),
-            "CERTIFICATE REQUEST" | "NEW CERTIFICATE REQUEST" => self.unread.push("a certificate request"),
+            b"PKCS7" | b"CMS" => self.unread.push("a PKCS#7 container"),
+            b"X509 CRL" => self.unread.push("a revocation list"),
+            b"CERTIFICATE REQUEST" | b"NEW CERTIFICATE REQUEST" => self.unread.push("a certificate request"),
             // Keys and parameters belong to other programs.
             _ => {}
         }
@@ -104,36 +104,44 @@ pub fn other_form(bytes: &[u8]) -> Option<&'static str> {
     }
 }
 
-struct Block {
-    label: String,
+struct Block<'a> {
+    label: &'a [u8],
     /// `None` where it is no base64 or has no end.
     der: Option<Vec<u8>>,
 }
 
-fn blocks(bytes: &[u8]) -> Vec<Block> {
+/// A hook has a hundred of them to read: bytes are looked at one by one only where a block needs it.
+fn blocks(bytes: &[u8]) -> Vec<Block<'_>> {
     let mut blocks = Vec::new();
-    let mut open: Option<(String, Vec<u8>)> = None;
-    for line in bytes.split(|byte| *byte == b'\n' || *byte == b'\r') {
-        let line = line.trim_ascii();
-        if let Some(label) = marked(line, b"-----BEGIN ") {
+    let mut open: Option<(&[u8], Vec<u8>)> = None;
+    let mut rest = bytes;
+    while !rest.is_empty() {
+        let end = memchr::memchr2(b'\n', b'\r', rest).unwrap_or(rest.len());
+        let line = rest.get(..end).unwrap_or_default().trim_ascii();
+        rest = rest.get(end + 1..).unwrap_or_default();
+        let mark = if line.starts_with(b"-----") { line.strip_suffix(b"-----") } else { None };
+        if let Some(label) = mark.and_then(|mark| mark.strip_prefix(b"-----BEGIN ")) {
             if let Some((label, _)) = open.replace((label, Vec::new())) {
                 blocks.push(Block { label, der: None });
             }
-        } else if marked(line, b"-----END ").is_some() {
+        } else if mark.is_some_and(|mark| mark.starts_with(b"-----END ")) {
             if let Some((label, text)) = open.take() {
-                blocks.push(Block { label, der: LENIENT.decode(text).ok() });
+                blocks.push(Block { label, der: decoded(text) });
             }
         } else if let Some((_, text)) = &mut open {
-            text.extend(line.iter().filter(|byte| !byte.is_ascii_whitespace()));
+            text.extend_from_slice(line);
         }
     }
     blocks.extend(open.map(|(label, _)| Block { label, der: None }));
     blocks
 }
 
-fn marked(line: &[u8], start: &[u8]) -> Option<String> {
-    let label = line.strip_prefix(start)?.strip_suffix(b"-----")?;
-    Some(String::from_utf8_lossy(label).into_owned())
+/// White space within a line is rare.
+fn decoded(mut text: Vec<u8>) -> Option<Vec<u8>> {
+    LENIENT.decode(&text).ok().or_else(|| {
+        text.retain(|byte| !byte.is_ascii_whitespace());
+        LENIENT.decode(text).ok()
+    })
 }
 
 /// What OpenSSL writes after a `TRUSTED CERTIFICATE`: purposes it is trusted for, and purposes it is not.
@@ -185,6 +193,8 @@ mod tests {
             pem.replace('\n', "\r\n"),
             format!("Bag Attributes\n  friendlyName: x\n{pem}# end"),
             pem.replace("-----\n", "-----  \n"),
+            pem.replacen("MI", "M I", 1),
+            pem.replace('\n', "\r"),
         ] {
             assert_eq!(found(text.as_bytes()), (1, vec![]), "{text}");
         }

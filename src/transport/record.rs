@@ -19,7 +19,7 @@ const BODY_BYTES: usize = 64 * 1024;
 const VALUE_CHARS: usize = 400;
 const REDACTED: &str = "(redacted)";
 /// Headers whose values open doors, in lower case.
-const SECRET_HEADERS: [&str; 7] = [
+const SECRET_HEADERS: [&str; 9] = [
     "authorization",
     "proxy-authorization",
     "cookie",
@@ -27,6 +27,8 @@ const SECRET_HEADERS: [&str; 7] = [
     "x-api-key",
     "www-authenticate",
     "proxy-authenticate",
+    "authentication-info",
+    "proxy-authentication-info",
 ];
 
 /// Whether bodies are kept.
@@ -139,18 +141,12 @@ impl ExchangeLog {
         if value.is_sensitive() || SECRET_HEADERS.contains(&name) {
             return REDACTED.to_owned();
         }
-        let text = String::from_utf8_lossy(value.as_bytes());
-        // Where a redirect points to may carry a login's state.
-        let text = match (name, text.split_once('?')) {
-            ("location", Some((address, _))) => format!("{address}?{REDACTED}"),
-            _ => text.into_owned(),
-        };
-        self.shown(&text, VALUE_CHARS)
+        self.shown(&header_text(value), VALUE_CHARS)
     }
 
     fn message(&self, line: &str, headers: Vec<(String, String)>, body: &[u8]) -> Message {
         let kept = (self.bodies == Bodies::Kept && !body.is_empty())
-            .then(|| self.shown(&String::from_utf8_lossy(body), BODY_BYTES));
+            .then(|| self.shown(&without_logins(&String::from_utf8_lossy(body)), BODY_BYTES));
         let line = self.shown(line, VALUE_CHARS);
         Message { line, headers, body_bytes: body.len(), body: kept }
     }
@@ -161,6 +157,35 @@ impl ExchangeLog {
         let text = printable(text, max);
         self.secrets.iter().fold(text, |text, secret| secret.without(&text).into_owned())
     }
+}
+
+/// A header's value without what an address in it may give away: a login, which may hold anything that a header may, and
+/// the query, where a redirect carries its state.
+pub(super) fn header_text(value: &HeaderValue) -> String {
+    let text = without_login(&String::from_utf8_lossy(value.as_bytes()));
+    match text.split_once('?') {
+        Some((address, _)) => format!("{address}?{REDACTED}"),
+        None => text,
+    }
+}
+
+/// An address without user name and password, which end at the last `@`. Before them only what can be no part of them is
+/// shown.
+fn without_login(address: &str) -> String {
+    const SCHEMES: [&str; 6] = ["https://", "http://", "<https://", "<http://", r"https:\/\/", r"http:\/\/"];
+    let Some((login, host)) = address.rsplit_once('@') else { return address.to_owned() };
+    let scheme = SCHEMES.into_iter().find(|scheme| login.starts_with(scheme)).unwrap_or_default();
+    format!("{scheme}{REDACTED}@{host}")
+}
+
+/// A text whose addresses have no logins: words with an `@` after a colon or two slashes. An e-mail address stays.
+fn without_logins(text: &str) -> String {
+    let ends_word = |char: char| char.is_whitespace() || matches!(char, '"' | '<' | '>');
+    let words = text.split_inclusive(ends_word).map(|word| match word.rsplit_once('@') {
+        Some((before, _)) if before.contains([':', '/']) => without_login(word),
+        _ => word.to_owned(),
+    });
+    words.collect()
 }
 
 impl Recording {
@@ -192,5 +217,63 @@ impl Recording {
         if let Some(exchange) = self.log.lock().get_mut(self.index) {
             exchange.result = result;
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    /// What a login may be made of besides its marks: `allowed` bytes, and half of them delimiters.
+    fn junk(allowed: fn(u8) -> bool) -> impl Strategy<Value = Vec<u8>> {
+        let delimiter = prop::sample::select(b":/?#[]@!$&'()*+,;=%\\".to_vec());
+        prop::collection::vec(prop_oneof![delimiter, any::<u8>().prop_filter("", move |b| allowed(*b))], 0..8)
+    }
+
+    fn shown(name: &str, value: &[u8], body: &[u8]) -> String {
+        let log = ExchangeLog::new(Bodies::Kept, Vec::new());
+        let value = HeaderValue::from_bytes(value).unwrap();
+        let message = log.message("", vec![(name.to_owned(), log.header(name, &value))], body);
+        format!("{message:?}")
+    }
+
+    fn around(login: [Vec<u8>; 3], scheme: &str) -> Vec<u8> {
+        let [a, b, c] = login;
+        [scheme.as_bytes(), &a, b"USERqx7", &b, b"SECRETqx7", &c, b"@host.example/path"].concat()
+    }
+
+    proptest! {
+        #[test]
+        fn no_header_shows_a_part_of_a_login(
+            a in junk(|byte| byte == b'\t' || (byte >= 32 && byte != 127)),
+            b in junk(|byte| byte == b'\t' || (byte >= 32 && byte != 127)),
+            c in junk(|byte| byte == b'\t' || (byte >= 32 && byte != 127)),
+            scheme in prop::sample::select(vec!["https://", "//", "", "<https://", "0; url=http://", "https:\\\\"]),
+            name in prop::sample::select(vec!["location", "content-location", "link", "refresh", "x-any"]),
+        ) {
+            let text = shown(name, &around([a, b, c], scheme), b"");
+            prop_assert!(!text.contains("USERqx7") && !text.contains("SECRETqx7"), "{}", text);
+            prop_assert!(text.contains("@host.example/path"), "{}", text);
+        }
+
+        #[test]
+        fn no_body_shows_a_part_of_a_login(
+            a in junk(|byte| byte > 32 && !b"\"<>\x7f".contains(&byte) && byte < 128),
+            b in junk(|byte| byte > 32 && !b"\"<>\x7f".contains(&byte) && byte < 128),
+            c in junk(|byte| byte > 32 && !b"\"<>\x7f".contains(&byte) && byte < 128),
+            scheme in prop::sample::select(vec!["https://", "//", r"https:\/\/", "socks5:"]),
+        ) {
+            let (start, end) = (b"{\"next\":\"".as_slice(), b"\", \"by\": \"me@example.com\"}".as_slice());
+            let text = shown("x-any", b"", &[start, &around([a, b, c], scheme), end].concat());
+            prop_assert!(!text.contains("USERqx7") && !text.contains("SECRETqx7"), "{}", text);
+            prop_assert!(text.contains("me@example.com"), "{}", text);
+        }
+    }
+
+    #[test]
+    fn of_an_address_its_query_is_hidden_and_its_host_is_shown() {
+        let text = shown("link", b"<https://u:p@h.example/a?state=secret>; rel=next", b"");
+        assert!(text.contains("<https://(redacted)@h.example/a?(redacted)"), "{text}");
     }
 }

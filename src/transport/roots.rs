@@ -16,7 +16,7 @@ use x509_parser::extensions::GeneralName;
 use x509_parser::prelude::FromDer;
 
 use super::algorithms::{self, rsa_bits};
-use super::certificate_problem::{Algorithmic, CertificateProblem, Obstacle};
+use super::certificate_problem::{CertificateProblem, Obstacle};
 use super::issuing::{may_issue, may_serve, may_sign_certificates, validity};
 
 /// Fewer bits are refused by the library that checks the signatures.
@@ -184,7 +184,7 @@ impl RootSet {
             Error::UnsupportedSignatureAlgorithmContext(context) => {
                 let chain = Chain::of(leaf, intermediates, &self.certificates);
                 let algorithm = chain.algorithm(&context.signature_algorithm_id);
-                CertificateProblem::Algorithm { algorithm, subject: Algorithmic::Signature }
+                CertificateProblem::Algorithm { algorithm }
             }
             Error::UnsupportedSignatureAlgorithmForPublicKeyContext(context) => {
                 CertificateProblem::Algorithm {
@@ -193,8 +193,13 @@ impl RootSet {
                         algorithms::name(&context.signature_algorithm_id),
                         algorithms::name(&context.public_key_algorithm_id)
                     ),
-                    subject: Algorithmic::Signature,
                 }
+            }
+            // webpki refuses whatever is under a constraint of a kind that it does not check.
+            Error::NameConstraintViolation
+                if Chain::of(leaf, intermediates, &self.certificates).has_unchecked_constraint() =>
+            {
+                CertificateProblem::UnknownConstraint
             }
             other => problem_of(other),
         }
@@ -224,10 +229,9 @@ pub(super) fn problem_of(error: &Error) -> CertificateProblem {
         | Error::MaximumPathBuildCallsExceeded
         | Error::MaximumSignatureChecksExceeded => P::ChainTooLong,
         Error::UnsupportedCertVersion => P::Version1,
-        Error::UnsupportedSignatureAlgorithmContext(context) => P::Algorithm {
-            algorithm: algorithms::name(&context.signature_algorithm_id).to_owned(),
-            subject: Algorithmic::Signature,
-        },
+        Error::UnsupportedSignatureAlgorithmContext(context) => {
+            P::Algorithm { algorithm: algorithms::name(&context.signature_algorithm_id).to_owned() }
+        }
         Error::BadDer
         | Error::BadDerTime
         | Error::ExtensionValueInvalid
@@ -311,6 +315,17 @@ impl<'a> Chain<'a> {
 
     fn smallest_rsa_issuer(&self) -> Option<usize> {
         self.shown.iter().flat_map(|shown| self.issuers_of(shown)).filter_map(rsa_bits).min()
+    }
+
+    /// Whether an issuer's name constraints are about more than hosts.
+    fn has_unchecked_constraint(&self) -> bool {
+        let issuers = self.shown.iter().flat_map(|shown| self.issuers_of(shown));
+        let constraints = issuers.filter_map(|issuer| Some(issuer.name_constraints().ok()??.value));
+        constraints
+            .flat_map(|names| [&names.permitted_subtrees, &names.excluded_subtrees])
+            .flatten()
+            .flatten()
+            .any(|subtree| matches!(subtree.base, GeneralName::DirectoryName(_) | GeneralName::URI(_)))
     }
 
     /// Whether a certificate that was shown names a root as its issuer.

@@ -12,7 +12,6 @@ use rustls_native_certs::CertificateResult;
 use super::material::{TlsMaterialError, read_small, reason};
 use super::pem::Contents;
 use super::roots::RootSet;
-use super::verifier::RootStore;
 use crate::settings::values::SystemStore;
 use crate::settings::{Setting, Source, TlsSettings};
 
@@ -64,6 +63,16 @@ impl fmt::Display for TrustSource {
 pub(super) enum Roots {
     Ready(Trust),
     InSystemStore(SystemStoreReader),
+}
+
+/// Where roots are read from.
+pub(super) trait RootStore: Send + Sync {
+    /// Roots that are quickly read: most of them, and none that [`Self::all`] does not have. `None` where there
+    /// is nothing quicker than all.
+    fn part(&self) -> Option<Trust>;
+
+    /// All roots, or why there are none.
+    fn all(&self) -> Result<Trust, TlsMaterialError>;
 }
 
 /// Reads the operating system's store, which can take long.
@@ -259,9 +268,7 @@ fn contents_of(
     notes: &mut Vec<String>,
 ) -> Result<Option<Contents>, TlsMaterialError> {
     let (path, from) = (place.value.as_path(), place.source);
-    let read =
-        || if path.is_dir() { of_folder(path) } else { read_small(path).map(|bytes| Contents::of(&bytes)) };
-    match read() {
+    match contents_at(path) {
         Ok(contents) => {
             if !contents.unread.is_empty() && !contents.certificates.is_empty() {
                 let words = contents.unread_words();
@@ -283,10 +290,15 @@ fn contents_of(
     }
 }
 
+/// What is in a file or folder.
+pub fn contents_at(path: &Path) -> io::Result<Contents> {
+    if path.is_dir() { of_folder(path) } else { read_small(path).map(|bytes| Contents::of(&bytes)) }
+}
+
 /// A file that was named for f5-guard. What is set for other programs may be stale.
 fn must_exist(from: Source, strict: bool) -> bool {
     match from {
-        Source::Flag(_) => true,
+        Source::Flag(_) | Source::Option(_) => true,
         Source::Environment(name) => {
             strict && matches!(name, "F5_GUARDRAILS_CA_BUNDLE" | "CODEX_CA_CERTIFICATE")
         }
@@ -310,7 +322,7 @@ fn of_folder(path: &Path) -> io::Result<Contents> {
 }
 
 /// Eight hexadecimal digits, a dot and a number.
-pub fn is_hash_name(name: &OsStr) -> bool {
+fn is_hash_name(name: &OsStr) -> bool {
     let Some((hash, number)) = name.to_str().and_then(|name| name.split_once('.')) else { return false };
     let is_number = !number.is_empty() && number.bytes().all(|byte| byte.is_ascii_digit());
     hash.len() == 8 && hash.bytes().all(|byte| byte.is_ascii_hexdigit()) && is_number

@@ -8,10 +8,10 @@ use hyper::body::Bytes;
 use hyper_util::rt::TokioIo;
 use tokio_socks::tcp::{Socks4Stream, Socks5Stream};
 
-use super::Peer;
 use super::connect::{Wire, lenient};
 use super::exchange::user_agent;
 use super::fault::{Context, Fault};
+use super::peer::Peer;
 use super::proxy::{Proxy, Scheme};
 
 /// CONNECT (RFC 9110). hyper reads the answer, as it reads the server's.

@@ -18,7 +18,7 @@ use rustls::{CertificateError, ClientConfig, DigitallySignedStruct, Error, Other
 
 use super::material::TlsMaterialError;
 use super::roots::RootSet;
-use super::trust::Trust;
+use super::trust::{RootStore, Trust};
 use super::watch::Watched;
 use crate::phase;
 
@@ -29,16 +29,6 @@ pub(super) struct RootsVerifier {
     /// For certificates that a part of the roots does not vouch for.
     all_roots: OnceLock<Loading>,
     store: Option<Arc<dyn RootStore>>,
-}
-
-/// Where roots are read from.
-pub(super) trait RootStore: Send + Sync {
-    /// Roots that are quickly read: most of them, and none that [`Self::all`] does not have. `None` where there
-    /// is nothing quicker than all.
-    fn part(&self) -> Option<Trust>;
-
-    /// All roots, or why there are none.
-    fn all(&self) -> Result<Trust, TlsMaterialError>;
 }
 
 /// Roots; told apart is whether these are all.

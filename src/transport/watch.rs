@@ -6,14 +6,17 @@ use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
+use http::HeaderValue;
 use rustls::pki_types::CertificateDer;
 use rustls::{ClientConnection, HandshakeKind, NamedGroup};
 use serde::{Serialize, Serializer};
 
-use super::Peer;
 use super::fault::{Context, Fault, Stage};
+use super::peer::Peer;
 use super::proxy::Proxy;
+use super::record::header_text;
 use crate::phase;
+use crate::printable::printable;
 
 /// One request: on a connection of its own, or on one that was there.
 #[derive(Debug, Default, Clone)]
@@ -78,7 +81,14 @@ pub struct Session {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Head {
     pub status: u16,
-    pub server: Option<String>,
+    pub(super) server: Option<HeaderValue>,
+}
+
+impl Head {
+    /// The software that answered, as it calls itself.
+    pub fn server(&self) -> Option<String> {
+        self.server.as_ref().map(|name| printable(&header_text(name), 80))
+    }
 }
 
 /// The attempts of a transport; clones see the same.

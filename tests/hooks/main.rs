@@ -7,6 +7,7 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+mod advice;
 mod blobs;
 #[cfg(unix)]
 mod channels;

@@ -38,6 +38,27 @@ fn without_a_codex_that_can_be_asked_it_succeeds_and_says_what_to_do() {
 }
 
 #[test]
+fn without_a_proof_it_fails_where_protection_is_required() {
+    let home = Home::new();
+    let run = home.run(&with(&["--require-protected"]));
+    assert_eq!(run.code, Some(1), "{}", run.stdout);
+    assert!(run.stdout.contains("is registered for this user"), "{}", run.stdout);
+    assert_eq!(home.run(&INSTALL).code, Some(0));
+}
+
+#[test]
+fn what_a_doctor_that_was_killed_left_is_removed_with_the_rest() {
+    use f5_guard::internals::proof::{Message, Moment, Nonce, NonceFile, Pending};
+    let home = Home::new();
+    home.run(&INSTALL).succeeds("install");
+    let message = Message { target: Message::TARGETS[0], nonce: Nonce::random().unwrap() };
+    let pending = Pending { message, greets: false, written: Moment::now().unwrap() };
+    std::mem::forget(NonceFile::of(&home.codex()).write(&pending).unwrap());
+    home.run(&["uninstall", "--scope", "user"]).succeeds("uninstall");
+    assert!(!home.codex().join("f5_guardrails.proof").exists());
+}
+
+#[test]
 fn the_binary_alone_is_placed_without_a_registration_and_removed_again() {
     let home = Home::new();
     let said = home.run(&["install", "--scope", "user", "--binary-only"]).succeeds("install");

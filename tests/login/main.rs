@@ -170,6 +170,32 @@ fn the_users_registered_hooks_choose_the_address_and_a_projects_do_not() {
 }
 
 #[test]
+fn a_smoke_test_goes_where_the_users_hooks_go_and_says_so() {
+    let (api, other) = (service(), service());
+    let user = User { home: Home::new() }.set("F5_GUARDRAILS_BASE_URL", &other.base_url());
+    let user = user.set("F5_GUARDRAILS_API_TOKEN", TOKEN);
+    let key = user.home.path().join("key");
+    fs::write(&key, TOKEN).unwrap();
+    let options =
+        ["--base-url", &api.base_url(), "--project-id", "p-7", "--token-file", key.to_str().unwrap()];
+    let install = [&["install", "--no-trust", "--skip-smoketest"], &options[..]].concat();
+    user.home.run(&install).succeeds("install");
+    let before = api.scans().len();
+    let said = user.run(&["smoketest"], "");
+    assert_eq!(said.code, Some(0), "{}{}", said.stdout, said.stderr);
+    for words in ["--base-url of the hooks registered in ", "project p-7", "--token-file is set"] {
+        assert!(said.stdout.contains(words), "{words}: {}", said.stdout);
+    }
+    assert_eq!((api.scans().len() - before, other.scans().len()), (1, 0));
+
+    // What is given here wins, and is told to be something else.
+    let said = user.run(&["smoketest", "--base-url", &other.base_url()], "");
+    assert!(said.stdout.contains("(from --base-url)"), "{}", said.stdout);
+    assert!(said.stdout.contains("use another address"), "{}", said.stdout);
+    assert_eq!(other.scans().len(), 1);
+}
+
+#[test]
 fn a_token_that_the_service_refuses_is_not_stored() {
     let api = service();
     let user = User::of(&api);

@@ -1,6 +1,7 @@
 #[cfg(unix)]
 mod unix {
     use std::ffi::OsString;
+    use std::fs;
     use std::os::unix::fs::{PermissionsExt, symlink};
 
     use super::super::npm::native;
@@ -145,6 +146,7 @@ mod unix {
 #[cfg(windows)]
 mod windows {
     use std::ffi::OsString;
+    use std::fs;
 
     use super::super::places::path_candidates;
     use super::super::*;

@@ -56,7 +56,7 @@ const LOG_TIME: Duration = Duration::from_millis(200);
 pub fn run(args: &DumpConfigArgs, started: Instant) -> ExitCode {
     logging::quiet_panics();
     let env: Env<'_> = &|name| std::env::var_os(name);
-    let enforced = Enforced { base_url: args.base_url.clone(), ..Enforced::default() };
+    let enforced = Enforced { base_url: args.base_url.clone(), ..Enforced::default() }.as_own();
     let settings = Settings::read(&enforced, env);
     let hidden = Hidden::default();
     let log = logging::init(&settings.log, logging::Stderr::Immediate, &hidden);
@@ -94,9 +94,9 @@ fn dump(
     if !to_stdout {
         write::check_place(&args.output).map_err(|error| error.to_string())?;
     }
-    let transport = Transport::new(&settings.tls, &settings.proxies, settings.base_url.source)
+    let transport = Transport::new(&settings.tls, &settings.proxies)
         .map_err(|error| format!("{error} {}", error.fix()))?;
-    let service = Service::new(transport, base_url.clone(), &token)
+    let service = Service::new(transport, base_url.clone(), &token, settings.origins())
         .map_err(|error| format!("{error} Copy the token again from the F5 console{}.", into(token_env)))?;
 
     let redactor = Redactor::new([token.expose().to_owned()]);

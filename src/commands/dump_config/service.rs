@@ -9,7 +9,7 @@ use serde_json::Value;
 use super::source::{FetchError, PageSource, Query};
 use crate::scan::{ScanError, StatusError};
 use crate::secret::Secret;
-use crate::settings::{BaseUrl, Source};
+use crate::settings::{BaseUrl, Origins, Source};
 use crate::transport::{Transport, with_retries};
 
 /// The time for one page, retries and the waits that `Retry-After` asks for included.
@@ -23,6 +23,7 @@ pub struct Service {
     transport: Transport,
     base_url: BaseUrl,
     authorization: HeaderValue,
+    origins: Origins,
 }
 
 impl Service {
@@ -30,7 +31,12 @@ impl Service {
     ///
     /// # Errors
     /// [`ScanError::UnusableToken`]; the caller knows where the token came from.
-    pub fn new(transport: Transport, base_url: BaseUrl, token: &Secret) -> Result<Self, ScanError> {
+    pub fn new(
+        transport: Transport,
+        base_url: BaseUrl,
+        token: &Secret,
+        origins: Origins,
+    ) -> Result<Self, ScanError> {
         let unusable = || ScanError::UnusableToken { from: Source::Default };
         if !token.expose().bytes().all(|byte| byte.is_ascii_graphic()) {
             return Err(unusable());
@@ -38,7 +44,7 @@ impl Service {
         let mut authorization =
             HeaderValue::try_from(format!("Bearer {}", token.expose())).map_err(|_| unusable())?;
         authorization.set_sensitive(true);
-        Ok(Self { transport, base_url, authorization })
+        Ok(Self { transport, base_url, authorization, origins })
     }
 }
 
@@ -54,7 +60,7 @@ impl PageSource for Service {
         let no_answer = |cause: String| FetchError { status: None, cause };
         let response = match tokio::time::timeout(PAGE_TIME, exchange).await {
             Ok(Ok(response)) => response,
-            Ok(Err(error)) => return Err(no_answer(format!("{error} {}", error.fix()))),
+            Ok(Err(error)) => return Err(no_answer(format!("{error} {}", error.fix(self.origins)))),
             Err(_) => {
                 let host = self.base_url.host();
                 let cause = format!("{host} did not answer within {} s.", PAGE_TIME.as_secs());

@@ -28,7 +28,7 @@ use crate::phase;
 use crate::scan::ScanError;
 use crate::secret::Hidden;
 use crate::settings::values::{FailMode, FlaggedOutput};
-use crate::settings::{ANSWER_TIME, Enforced, Settings, fail_mode};
+use crate::settings::{ANSWER_TIME, Enforced, Origins, Settings, fail_mode};
 use crate::stdio::{give_stderr_back, json_waits_on_stdin, keep_stderr_for_the_answer};
 use crate::supervise::{Interrupted, supervise};
 use crate::system::Env;
@@ -99,6 +99,7 @@ fn guarded<T: From<ExitCode>>(event: Event, flag: Option<OsString>, run: impl Fn
             &not_scanned(ScanError::Internal),
             policy,
             "",
+            Origins::default(),
             &Hidden::default(),
         );
         ExitCode::from(reply.write()).into()
@@ -129,13 +130,13 @@ fn answer_call(subcommand: Event, enforced: &Enforced, usage: Option<String>, st
 
     let policy = Policy { fail_mode: *settings.fail_mode, flagged_output: *settings.flagged_output };
     let fail_mode_problem = settings.fail_mode.problem.clone().unwrap_or_default();
-    let budget = settings.budget();
+    let (budget, origins) = (settings.budget(), settings.origins());
     let seen = Arc::new(OnceLock::new());
     let outcome = {
         let (seen, hidden) = (Arc::clone(&seen), hidden.clone());
         move |assessment: Assessment| {
             let call = seen.get().cloned().unwrap_or_else(|| Call::unread(subcommand)).without(&hidden);
-            let reply = Reply::new(&call, &assessment, policy, &fail_mode_problem, &hidden);
+            let reply = Reply::new(&call, &assessment, policy, &fail_mode_problem, origins, &hidden);
             Outcome { call, assessment, reply }
         }
     };

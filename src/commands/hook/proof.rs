@@ -49,6 +49,8 @@ fn greet(settings: &Settings, started: Instant, hidden: &Hidden, sanitizer: &San
             let by = if scanners.is_empty() { String::new() } else { format!(" by {}", scanners.join(", ")) };
             Greeting::Objected { words: sanitizer.text(&format!("{}{by}", report.outcome)) }
         }
-        Err(error) => Greeting::Failed { why: sanitizer.text(&error.to_string()), fix: error.fix() },
+        Err(error) => {
+            Greeting::Failed { why: sanitizer.text(&error.to_string()), fix: error.fix(settings.origins()) }
+        }
     }
 }

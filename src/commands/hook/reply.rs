@@ -9,6 +9,7 @@ use crate::event::Event;
 use crate::hook::message::{Subject, words};
 use crate::hook::{Action, Assessment, Policy, answer, decide};
 use crate::secret::Hidden;
+use crate::settings::Origins;
 use crate::stdio::{BlockBy, Stream, stderr_is_stdout, stdout_is_lost, write_within};
 
 /// So long each stream is waited for, where nobody takes what is written. An answer fits into an empty pipe.
@@ -34,11 +35,12 @@ impl Reply {
         assessment: &Assessment,
         policy: Policy,
         fail_mode_problem: &str,
+        origins: Origins,
         hidden: &Hidden,
     ) -> Self {
         let event = call.event;
         let action = decide(event, assessment, policy);
-        let subject = Subject { event, tool_name: call.tool_name.as_deref(), fail_mode_problem };
+        let subject = Subject { event, tool_name: call.tool_name.as_deref(), fail_mode_problem, origins };
         let mut words = words(subject, assessment, action);
         [&mut words.notice, &mut words.reason, &mut words.whole]
             .into_iter()
@@ -148,7 +150,7 @@ mod tests {
         let call = Call { tool_name: Some(spelt(token, 3)), ..Call::unread(Event::PreToolUse) };
         let policy = Policy { fail_mode: FailMode::Closed, flagged_output: FlaggedOutput::Warn };
         let failure = Assessment::NotScanned(Failure::CutOutput);
-        let reply = Reply::new(&call.without(&hidden), &failure, policy, "", &hidden);
+        let reply = Reply::new(&call.without(&hidden), &failure, policy, "", Origins::default(), &hidden);
         assert!(
             reply.text.starts_with("F5 Guardrails could not scan this call of (redacted): "),
             "{}",
@@ -167,7 +169,6 @@ mod tests {
             let text = format!("{around} {spelt} {around}");
             let in_place = |number| if place == number { text.clone() } else { "x".to_owned() };
             let scanner = ScannerResult {
-                scanner_id: None,
                 scanner_type: in_place(0),
                 outcome: ScannerOutcome::Failed,
                 message: Some(in_place(1)),
@@ -176,7 +177,6 @@ mod tests {
                 outcome: Outcome::Unknown(in_place(2)),
                 scanners: vec![scanner],
                 scan_ids: vec![in_place(3)],
-                redacted_input: None,
                 pieces: 1,
                 characters: 1,
                 complete: true,
@@ -189,7 +189,7 @@ mod tests {
                     Assessment::Scanned(report.clone()),
                     Assessment::NotScanned(Failure::Usage(text.clone())),
                 ] {
-                    let reply = Reply::new(&call, &assessment, policy, &text, &hidden);
+                    let reply = Reply::new(&call, &assessment, policy, &text, Origins::default(), &hidden);
                     for said in [&reply.json, &reply.text] {
                         prop_assert!(!said.contains(&spelt) && !said.contains(&token), "{}", said);
                     }

@@ -43,10 +43,14 @@ pub enum InstallError {
     )]
     AlsoUser,
     #[error(
-        "the registration in this repository carries {0}, which only somebody who has seen it can answer for: give each \
-         of these options again, with the value that you want, or say --keep-options"
+        "the registration in this repository carries {options}, which only somebody who has seen it can answer for. {file}\
+         Give each of these options again, with the value that you want, or say --keep-options"
     )]
-    CarriedOptions(String),
+    CarriedOptions {
+        options: String,
+        /// What keeping `--token-file` would mean, as a line; empty without it.
+        file: String,
+    },
     #[error(
         "where a Windows user's f5-guard is can only be told on that machine; use --scope project, or \
          --print requirements-toml"

@@ -106,15 +106,14 @@ fn install(args: &InstallArgs) -> Result<Protected, InstallError> {
             .map_err(|error| InstallError::option(error, &kept))?;
     }
     let codex = find_codex(args.codex.as_deref(), &context, scope)?;
+    let mut plan = Plan::make(args, &options, &context)?;
+    // Everything that could be refused is refused before anything is asked, and before the first byte is written.
+    let state = InstallState::open(&plan.folder, plan.new_file)?;
+    prepare(plan.goals()?, &state, &plan.places)?;
     if !args.binary_only {
         offer_login(args, &options);
-    }
-    let mut plan = Plan::make(args, &options, &context)?;
-    if !args.binary_only {
         plan.hidden = hide_token::decide(args, &plan);
     }
-    // Everything that could be refused is refused before the first byte is written.
-    let state = InstallState::open(&plan.folder, plan.new_file)?;
     let edits = prepare(plan.goals()?, &state, &plan.places)?;
     if args.target.dry_run {
         dry_run(&plan, &edits, &kept)?;
@@ -190,14 +189,23 @@ fn agree_to(kept: &CarriedOptions, args: &InstallArgs) -> Result<(), InstallErro
     if args.keep_options {
         return Ok(());
     }
+    let address = args.enforced.base_url.as_ref();
+    let address = address.map(|url| printable(&url.to_string_lossy(), 200));
+    let file = kept.has("--token-file").then(|| {
+        format!(
+            "With --token-file they send the content of a local file, on the machine of each of them, to {}.\n",
+            address.as_deref().unwrap_or("the service's address")
+        )
+    });
+    let file = file.unwrap_or_default();
     let question = format!(
         "The registration in this repository carries {options}.\nThe hooks of everybody who works here would have that, \
-         and send the API token to any address in it. Keep it? [y/N] "
+         and send the API token to any address in it.\n{file}Keep it? [y/N] "
     );
     if has_terminal() && says_yes(&question, false) {
         Ok(())
     } else {
-        Err(InstallError::CarriedOptions(options))
+        Err(InstallError::CarriedOptions { options, file })
     }
 }
 

@@ -94,8 +94,8 @@ pub fn registration_options(
             timeout: text("--timeout", given.timeout.as_ref())?,
             ca_bundle: ca_bundle.map(PathBuf::into_os_string),
             token_file: token_file.map(PathBuf::into_os_string),
-            // Never written any more.
-            hook_timeout: None,
+            // An old hook's timeout is never written any more.
+            ..Enforced::default()
         },
     })
 }

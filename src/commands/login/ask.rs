@@ -13,15 +13,11 @@ pub fn is_interactive() -> bool {
     io::stdin().is_terminal() && io::stdout().is_terminal()
 }
 
-/// Asks on the terminal. The terminal is as before afterwards, also after Ctrl-C.
+/// Asks on the terminal, which is as before afterwards, however it ends.
 pub fn without_echo(question: &str) -> Result<Secret, String> {
-    // While nothing is shown Ctrl-C must not end the process, which would leave the terminal so: it arrives as a
-    // character then, and as this error.
-    interrupt::hold_off();
-    let typed = rpassword::prompt_password(question);
-    interrupt::let_through();
-    match typed {
+    match interrupt::without_echo(|| rpassword::prompt_password(question)) {
         Ok(text) => Ok(token_in(&text)),
+        // Ctrl-C.
         Err(error) if error.kind() == io::ErrorKind::Interrupted => {
             Err("interrupted; nothing was stored.".into())
         }

@@ -58,7 +58,10 @@ fn scan_token(service: &Service, env: Env<'_>, manner: Manner, deadline: Instant
     };
     match settings.api_token.value {
         Some(token) => Ok((token, from)),
-        None => Err((ScanError::NoToken.to_string(), ScanError::NoToken.fix())),
+        None => {
+            let error = ScanError::NoToken;
+            Err((error.to_string(), error.fix(service.settings.origins())))
+        }
     }
 }
 

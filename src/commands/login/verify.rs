@@ -62,7 +62,7 @@ pub fn scan(checks: &Checks<'_>) -> Verified {
         Scan::Failed(ScanError::Status(status)) if [401, 403].contains(&status.code) => {
             Verified::Refused(format!("{} {}", ScanError::Status(status.clone()), refusal(status.code)))
         }
-        Scan::Failed(error) => Verified::Unknown(format!("{error} {}", error.fix())),
+        Scan::Failed(error) => Verified::Unknown(format!("{error} {}", error.fix(checks.origins()))),
         Scan::NotTried => Verified::Unknown("Nothing was tried.".to_owned()),
     }
 }
@@ -81,11 +81,11 @@ fn refusal(code: u16) -> &'static str {
 /// Reads a list that only administrators may read.
 fn read(service: &Service, token: &Secret) -> Verified {
     let settings = &service.settings;
-    let transport = match Transport::new(&settings.tls, &settings.proxies, settings.base_url.source) {
+    let transport = match Transport::new(&settings.tls, &settings.proxies) {
         Ok(transport) => transport,
         Err(error) => return Verified::Unknown(format!("{error} {}", error.fix())),
     };
-    let config = match ConfigService::new(transport, service.address.clone(), token) {
+    let config = match ConfigService::new(transport, service.address.clone(), token, settings.origins()) {
         Ok(config) => config,
         Err(error) => return Verified::Refused(error.to_string()),
     };

@@ -5,11 +5,12 @@ use std::time::{Duration, Instant};
 
 use super::within;
 use crate::access::Privilege;
+use crate::commands::registered::Registered;
 use crate::installation::version_of;
 use crate::installation::{ContextError, InstallContext, managed_folder};
 use crate::printable::printable;
 use crate::scan::{Metadata, ScanClient, ScanDirection, ScanError, ScanJob, ScanReport};
-use crate::settings::{Settings, Source};
+use crate::settings::{BaseUrl, Origins, Settings, Source};
 use crate::system::Env;
 use crate::token::TokenError;
 use crate::transport::proxy::{self, route};
@@ -63,6 +64,10 @@ impl<'a> Checks<'a> {
         Self { settings, env, possible: true }
     }
 
+    pub fn origins(&self) -> Origins {
+        self.settings.origins()
+    }
+
     /// `problem` is why a source of tokens gave none.
     pub fn token(&mut self, problem: Option<TokenError>) -> Step {
         let api_token = &self.settings.api_token;
@@ -89,7 +94,8 @@ impl<'a> Checks<'a> {
         Step { name: "Hook binary", result, stops_scan: false, notes: Vec::new() }
     }
 
-    pub fn base_url(&mut self) -> Step {
+    /// `hooks` are those whose flags count here.
+    pub fn base_url(&mut self, hooks: Option<&Registered>) -> Step {
         let setting = &self.settings.base_url;
         let result = match setting.as_ref() {
             Ok(url) => {
@@ -97,14 +103,21 @@ impl<'a> Checks<'a> {
                     Some(id) => format!(", project {}", printable(id, 80)),
                     None => String::new(),
                 };
-                Ok(format!("{} ({}){project}", url.as_str(), origin(setting.source)))
+                Ok(format!("{} ({}){project}", url.as_str(), origin(setting.source, hooks)))
             }
             Err(error) => {
                 let error = ScanError::from(*error);
                 Err(self.impossible(&error))
             }
         };
-        Step { name: "Base URL", result, stops_scan: true, notes: Vec::new() }
+        let other = hooks.filter(|hooks| {
+            let theirs = hooks.flags.base_url.as_ref().and_then(|url| url.to_str());
+            let theirs = theirs.map(|url| BaseUrl::parse(url, *self.settings.plain_http));
+            theirs.is_some_and(|theirs| theirs != setting.value)
+        });
+        let note =
+            |hooks: &Registered| format!("The hooks registered in {} use another address.", hooks.file);
+        Step { name: "Base URL", result, stops_scan: true, notes: other.map(note).into_iter().collect() }
     }
 
     pub fn trust(&mut self) -> Step {
@@ -128,8 +141,7 @@ impl<'a> Checks<'a> {
                 self.possible = false;
                 Err(Problem {
                     cause: "The certificate store could not be read in time.".to_owned(),
-                    fix: "Set F5_GUARDRAILS_CA_BUNDLE to a PEM file, which spares the system's store."
-                        .to_owned(),
+                    fix: self.origins().faster_roots(),
                 })
             }
         };
@@ -166,7 +178,7 @@ impl<'a> Checks<'a> {
 
     fn impossible(&mut self, error: &ScanError) -> Problem {
         self.possible = false;
-        Problem { cause: error.to_string(), fix: error.fix() }
+        Problem { cause: error.to_string(), fix: error.fix(self.origins()) }
     }
 }
 
@@ -186,10 +198,11 @@ fn scan(
     client.scan_blocking(&job)
 }
 
-fn origin(source: Source) -> String {
-    match source {
-        Source::Default => "the default".to_owned(),
-        other => format!("from {other}"),
+fn origin(source: Source, hooks: Option<&Registered>) -> String {
+    match (source, hooks) {
+        (Source::Default, _) => "the default".to_owned(),
+        (Source::Flag(flag), Some(hooks)) => format!("{flag} of the hooks registered in {}", hooks.file),
+        (other, _) => format!("from {other}"),
     }
 }
 

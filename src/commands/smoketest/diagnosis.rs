@@ -16,7 +16,7 @@ use crate::tls_diagnostics::{Chain, Facts, Report, Trust, environment_report, na
 use crate::transport::fault::Fault;
 use crate::transport::proxy::route;
 use crate::transport::watch::Watch;
-use crate::transport::{Peer, Transport, alternatives, load_trust, look, with_retries};
+use crate::transport::{Peer, Transport, alternatives, load_trust, unverified_probe, with_retries};
 
 /// What is said before the second look.
 pub const LOOK_ANNOUNCEMENT: &str = "Now an unverified look at the certificates: a second connection on which nothing \
@@ -41,10 +41,9 @@ pub fn run(
     let url = target(settings, asked)?;
     let trust = load_trust(&settings.tls)
         .map_err(|error| format!("No TLS diagnosis without usable roots: {error} {}", error.fix()))?;
-    let transport =
-        Transport::new(&settings.tls, &settings.proxies, settings.base_url.source).map_err(|error| {
-            format!("No TLS diagnosis without the configured client certificate: {error} {}", error.fix())
-        })?;
+    let transport = Transport::new(&settings.tls, &settings.proxies).map_err(|error| {
+        format!("No TLS diagnosis without the configured client certificate: {error} {}", error.fix())
+    })?;
     let scanned = asked.host.is_none() && asked.port.is_none();
     let (error, attempts) = match scan {
         Scan::Done { .. } if scanned => (None, watch.attempts()),
@@ -70,13 +69,14 @@ pub fn run(
         chain: None,
         looked_again: false,
         client_certificate: settings.tls.client_cert.is_some().then_some("F5_GUARDRAILS_CLIENT_CERT"),
+        origins: settings.origins(),
         name_servers: name_servers(),
         error,
     };
     let mut shown = facts.attempt.chain.clone();
     if matches!(facts.fault(), Some(Fault::NothingInCommon)) && shown.is_empty() {
         announce(LOOK_ANNOUNCEMENT);
-        shown = within(settings, look(&transport, &url)).unwrap_or_default();
+        shown = within(settings, unverified_probe(&transport, &url)).unwrap_or_default();
         facts.looked_again = !shown.is_empty();
     }
     facts.chain = describe(&shown, &facts.target, settings, &trust, clock);

@@ -15,6 +15,7 @@ pub(super) use checks::{Checks, Scan};
 use report::{Format, Report};
 
 use crate::cli::{SmoketestArgs, VerboseHttp};
+use crate::commands::registered::Registered;
 use crate::logging;
 use crate::secret::Hidden;
 use crate::settings::{Settings, Source};
@@ -33,7 +34,9 @@ const PROCESS_ENV: Env<'static> = &|name| std::env::var_os(name);
 /// Runs the smoke test. Exit code 0 when everything works (or with `--no-fail`), else 1.
 pub fn run(args: &SmoketestArgs) -> ExitCode {
     logging::quiet_panics();
-    let mut settings = Settings::read(&args.enforced, PROCESS_ENV);
+    let registered = Registered::find(PROCESS_ENV);
+    let enforced = args.enforced.clone().or_registered(registered.as_ref());
+    let mut settings = Settings::read(&enforced, PROCESS_ENV);
     let deadline = Instant::now() + settings.budget().limit;
     let token_problem = token::complete(&mut settings, PROCESS_ENV, deadline).err();
     let hidden = Hidden::default();
@@ -55,7 +58,7 @@ pub fn run(args: &SmoketestArgs) -> ExitCode {
     settings.problems().for_each(|problem| report.warn(problem));
     report.step(checks.token(token_problem));
     report.step(checks.hook_binary());
-    report.step(checks.base_url());
+    report.step(checks.base_url(registered.as_ref()));
     report.step(checks.trust());
     report.step(checks.proxy());
     let watch = Watch::default();
@@ -70,7 +73,7 @@ pub fn run(args: &SmoketestArgs) -> ExitCode {
         }
     }
     report.exchanges(record.map(|record| record.exchanges()));
-    report.scan(scan);
+    report.scan(scan, settings.origins());
 
     let passed = report.finish();
     if let Some(log) = log {

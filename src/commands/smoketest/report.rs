@@ -11,6 +11,7 @@ use anstyle::Style;
 use crate::printable::printable;
 use crate::scan::ScanReport;
 use crate::secret::Hidden;
+use crate::settings::Origins;
 use crate::terminal::{GREEN, Paint, RED, YELLOW};
 use crate::tls_diagnostics::Report as Diagnosis;
 use crate::transport::{Exchange, ExchangeResult, Message};
@@ -120,7 +121,7 @@ impl Report {
         self.exchanges = exchanges;
     }
 
-    pub fn scan(&mut self, scan: Scan) {
+    pub fn scan(&mut self, scan: Scan, origins: Origins) {
         let name = "Scan";
         match scan {
             Scan::Done { report, took } if report.is_cleared() => {
@@ -136,7 +137,7 @@ impl Report {
                 self.ending = Ending::Flagged { words };
             }
             Scan::Failed(error) => {
-                let problem = Problem { cause: error.to_string(), fix: error.fix() };
+                let problem = Problem { cause: error.to_string(), fix: error.fix(origins) };
                 self.failed(name, &problem);
                 self.steps
                     .push(json!({"step": name, "ok": false, "cause": problem.cause, "fix": problem.fix}));

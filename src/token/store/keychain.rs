@@ -10,7 +10,7 @@ use security_framework::base::Error;
 use security_framework::item::{ItemClass, ItemSearchOptions, Limit};
 use security_framework::os::macos::keychain::SecKeychain;
 
-use super::{Entry, Manner, Store, StoreError, within};
+use super::{Entry, Manner, Store, StoreError, turn, within};
 use crate::secret::Secret;
 use crate::token::Kind;
 
@@ -38,6 +38,9 @@ impl Store for Keychain {
     fn get(&self, entry: &Entry, manner: Manner, deadline: Instant) -> Result<Option<Secret>, StoreError> {
         let account = entry.account();
         within(deadline, move || {
+            // macOS refuses a read at times while another process reads. Where somebody answers a dialog, no hook waits.
+            let lock = std::env::temp_dir().join("f5-guard-keychain.lock");
+            let _turn = (manner == Manner::Silent).then(|| turn(&lock, deadline));
             // Of the whole process, until it is dropped.
             let _no_questions = match manner {
                 Manner::Silent => Some(SecKeychain::disable_user_interaction().map_err(failure)?),

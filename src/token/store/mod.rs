@@ -12,7 +12,14 @@ mod secret_service;
 use std::thread;
 use std::time::{Duration, Instant};
 
+#[cfg(any(target_os = "macos", test))]
+use std::path::Path;
+
 use super::Entry;
+#[cfg(any(target_os = "macos", test))]
+use crate::access::Privilege;
+#[cfg(any(target_os = "macos", test))]
+use crate::file_edit::EditLock;
 use crate::printable::seconds;
 use crate::secret::Secret;
 use crate::system::Env;
@@ -133,6 +140,15 @@ fn ask_patiently(
     }
 }
 
+/// Makes this the only process that reads a store that refuses some of several at once, as long as what is returned
+/// lives. Whatever is wrong with the lock file, and after half of the time that is left, it reads all the same.
+#[cfg(any(target_os = "macos", test))]
+fn turn(lock: &Path, deadline: Instant) -> Option<EditLock> {
+    // Root writes nothing where others can change it.
+    Privilege::among_users().may_use(lock.parent()?).ok()?;
+    EditLock::acquire(lock, deadline.saturating_duration_since(Instant::now()) / 2).ok()
+}
+
 /// Runs a call of the system that has no time limit of its own.
 #[cfg(any(target_os = "macos", windows, test))]
 fn within<T: Send + 'static>(
@@ -225,6 +241,37 @@ mod tests {
         let store = Fake::answering([refused()]);
         assert_eq!(ask_patiently(&store, &entry(), Manner::Silent, Duration::ZERO, |_| true), refused());
         assert_eq!(store.asked.lock().unwrap().len(), 1);
+    }
+
+    #[test]
+    fn readers_take_turns() {
+        let folder = tempfile::tempdir().unwrap();
+        let lock = folder.path().join("lock");
+        let readers = std::sync::atomic::AtomicUsize::new(0);
+        std::thread::scope(|scope| {
+            for _ in 0..4 {
+                scope.spawn(|| {
+                    let turn = turn(&lock, Instant::now() + LONG);
+                    assert!(turn.is_some());
+                    assert_eq!(readers.fetch_add(1, std::sync::atomic::Ordering::SeqCst), 0, "alone");
+                    std::thread::yield_now();
+                    readers.fetch_sub(1, std::sync::atomic::Ordering::SeqCst);
+                });
+            }
+        });
+    }
+
+    #[test]
+    fn a_lock_that_can_not_be_had_is_no_reason_not_to_read() {
+        let folder = tempfile::tempdir().unwrap();
+        let lock = folder.path().join("lock");
+        let held = turn(&lock, Instant::now() + LONG);
+        assert!(held.is_some());
+        assert!(turn(&lock, Instant::now() + Duration::from_millis(60)).is_none(), "somebody else reads");
+        assert!(turn(&lock, Instant::now()).is_none(), "no time left");
+        std::fs::create_dir(folder.path().join("folder")).unwrap();
+        assert!(turn(&folder.path().join("folder"), Instant::now() + LONG).is_none(), "not a file");
+        assert!(turn(&folder.path().join("lock/x"), Instant::now() + LONG).is_none(), "not in a folder");
     }
 
     #[test]

@@ -13,7 +13,7 @@ use url::Url;
 use address::Unusable;
 pub use address::{Address, Scheme};
 
-use super::Peer;
+use super::peer::Peer;
 use crate::settings::{ProxySettings, is_loopback_host};
 
 /// The way to a server.

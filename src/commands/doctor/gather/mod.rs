@@ -148,7 +148,7 @@ pub fn gather(question: &Question, env: Env<'_>, progress: &dyn Fn(&str)) -> Fac
         log,
         desktop: match settings.api_token.source {
             // Apps find it there, too.
-            Source::Stored(_) | Source::Flag(_) => DesktopToken::NotApplicable,
+            Source::Stored(_) | Source::Flag(_) | Source::Option(_) => DesktopToken::NotApplicable,
             Source::Environment(_) | Source::Default => desktop::token(System::this()),
         },
         visible: answers.visible,

@@ -40,7 +40,7 @@ pub fn connection(settings: &Settings, token: Option<TokenError>, sanitizer: &Sa
         }
         Err(_) => Err((
             "The certificate store could not be read in time.".to_owned(),
-            "Set F5_GUARDRAILS_CA_BUNDLE to a PEM file, which spares the system's store.".to_owned(),
+            settings.origins().faster_roots(),
         )),
     };
     Connection { proxy, trust, token }
@@ -62,9 +62,10 @@ pub fn ask(offline: bool, possible: bool, settings: &Settings, sanitizer: &Sanit
             let by = if scanners.is_empty() { String::new() } else { format!(" by {}", scanners.join(", ")) };
             ServiceFacts::Objected { words: sanitizer.text(&format!("{}{by}", report.outcome)) }
         }
-        Scan::Failed(error) => {
-            ServiceFacts::Failed { why: sanitizer.text(&error.to_string()), fix: error.fix() }
-        }
+        Scan::Failed(error) => ServiceFacts::Failed {
+            why: sanitizer.text(&error.to_string()),
+            fix: error.fix(settings.origins()),
+        },
         Scan::NotTried => ServiceFacts::NotTried,
     }
 }

@@ -8,7 +8,7 @@ use crate::commands::doctor::sanitizer::Sanitizer;
 use crate::scan::ScanError;
 use crate::secret::Secret;
 use crate::settings::values::{FailMode, FlaggedOutput};
-use crate::settings::{BaseUrl, PlainHttp, Setting, Settings, Source};
+use crate::settings::{BaseUrl, Origins, PlainHttp, Setting, Settings, Source};
 use crate::token::TokenError;
 
 /// What the settings lead to, found out at the edge.
@@ -74,7 +74,7 @@ pub fn rows(settings: &Settings, connection: &Connection, sanitizer: &Sanitizer)
     if let Some(path) = settings.refused_path() {
         let given = path.given.to_string();
         for row in rows.iter_mut().filter(|row| row.source == given) {
-            row.problem = Some(problem(FindingId::Setting, &ScanError::from(path)));
+            row.problem = Some(problem(FindingId::Setting, &ScanError::from(path), Source::Default));
         }
     }
     if tls.key_log.is_some() {
@@ -158,7 +158,7 @@ fn row<T>(name: &'static str, setting: &Setting<T>, show: impl FnOnce(&T) -> Str
         severity: Severity::Warning,
         text: text.clone(),
         fix: match setting.source {
-            Source::Flag(_) => "Install again with a value that can be used.".to_owned(),
+            Source::Flag(_) | Source::Option(_) => "Install again with a value that can be used.".to_owned(),
             source => format!("Correct {source}, or remove it."),
         },
     });
@@ -177,7 +177,7 @@ fn token(setting: &Setting<Option<Secret>>, problem_of_source: Option<&TokenErro
         Some(token) => format!("set ({} characters)", token.length()),
         None => "not set".to_owned(),
     });
-    row.problem = error.map(|error| problem(FindingId::Token, &error));
+    row.problem = error.map(|error| problem(FindingId::Token, &error, Source::Default));
     row
 }
 
@@ -186,8 +186,8 @@ fn base_url(setting: &Setting<Result<BaseUrl, crate::settings::BaseUrlError>>) -
         Ok(url) => url.as_str().to_owned(),
         Err(_) => "unusable".to_owned(),
     });
-    row.problem =
-        setting.value.as_ref().err().map(|error| problem(FindingId::Setting, &ScanError::from(*error)));
+    let error = setting.value.as_ref().err().map(|error| ScanError::from(*error));
+    row.problem = error.map(|error| problem(FindingId::Setting, &error, setting.source));
     row
 }
 
@@ -197,7 +197,11 @@ fn fail_mode(setting: &Setting<FailMode>) -> SettingRow {
         id: FindingId::FailOpen,
         severity: Severity::Note,
         text: "The fail mode is open: what can't be scanned goes ahead, with a notice.".to_owned(),
-        fix: "If it must not, set F5_GUARDRAILS_FAIL_MODE=closed, or enforce it: `f5-guard install --fail-mode closed`.".to_owned(),
+        fix: match setting.source {
+            Source::Flag(_) => "If it must not: `f5-guard install --fail-mode closed`.",
+            _ => "If it must not, set F5_GUARDRAILS_FAIL_MODE=closed, or enforce it: `f5-guard install --fail-mode closed`.",
+        }
+        .to_owned(),
     });
     row
 }
@@ -240,6 +244,7 @@ fn key_log() -> SettingRow {
     row
 }
 
-fn problem(id: FindingId, error: &ScanError) -> SettingProblem {
-    SettingProblem { id, severity: Severity::Problem, text: error.to_string(), fix: error.fix() }
+fn problem(id: FindingId, error: &ScanError, base_url: Source) -> SettingProblem {
+    let fix = error.fix(Origins { base_url, ..Origins::default() });
+    SettingProblem { id, severity: Severity::Problem, text: error.to_string(), fix }
 }

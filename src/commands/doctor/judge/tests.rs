@@ -14,7 +14,7 @@ use crate::commands::doctor::proof::{Answer, EventProof, LostRun, Proof};
 use crate::commands::doctor::sanitizer::Sanitizer;
 use crate::event::Event;
 use crate::proof::{Message, Nonce};
-use crate::settings::{Budget, Enforced, Settings};
+use crate::settings::{Enforced, Settings};
 use crate::system::System;
 
 const CONFIG: &str = "/h/config.toml";
@@ -40,7 +40,7 @@ fn hook(event: Event) -> HookFacts {
             subcommand: event,
             flags: vec![],
             hook_timeout: None,
-            budget: Budget { limit: 10 * SECOND, cut_by_hook: false },
+            budget: Settings::read(&Enforced::default(), &|_| None).budget(),
             scan_timeout: 10 * SECOND,
             binary: BinaryFacts::Same { path: BINARY.into() },
         })),
