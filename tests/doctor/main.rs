@@ -574,7 +574,7 @@ fn offline() {
 
 fn objecting() {
     let (_, run) = User::with(F5::answering(Verdict::flagged())).run();
-    assert_eq!((run.code, run.finding("service-objects").0.as_str()), (Some(0), "warning"));
+    assert_eq!((run.code, run.finding("service-objects").0.as_str()), (Some(2), "unknown"));
 }
 
 fn log_problems() {

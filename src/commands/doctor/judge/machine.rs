@@ -136,12 +136,18 @@ fn background(facts: &Facts, findings: &mut Vec<Finding>) {
     findings.push(Finding::new(FindingId::BackgroundServer, severity, text, fix));
 }
 
+/// Nothing but a scan that cleared lets the verdict be that this machine is protected.
 fn service(facts: &Facts, findings: &mut Vec<Finding>) {
+    let mut problems = facts.settings.iter().filter_map(|row| row.problem.as_ref());
     let finding = match &facts.service {
-        ServiceFacts::Cleared { .. } | ServiceFacts::NotTried => return,
-        // What stands in the way of a scan is known.
-        ServiceFacts::Offline if facts.settings.iter().any(|row| row.problem.is_some()) => return,
-        ServiceFacts::Offline => Finding::new(
+        ServiceFacts::Cleared { .. } => return,
+        // What stands in the way of a scan is a finding of its own.
+        ServiceFacts::Offline | ServiceFacts::NotTried
+            if problems.any(|problem| problem.severity >= Severity::Problem) =>
+        {
+            return;
+        }
+        ServiceFacts::Offline | ServiceFacts::NotTried => Finding::new(
             FindingId::ServiceNotTried,
             Severity::Unknown,
             "Whether the hooks can scan was not tried.",
@@ -149,8 +155,10 @@ fn service(facts: &Facts, findings: &mut Vec<Finding>) {
         ),
         ServiceFacts::Objected { words } => Finding::new(
             FindingId::ServiceObjects,
-            Severity::Warning,
-            format!("The service works, but it objects to a harmless greeting: {words}."),
+            Severity::Unknown,
+            format!(
+                "The service works, but it objects to a harmless greeting, so that no scan has cleared: {words}."
+            ),
             "Ask whoever runs the F5 project to look at its scanners.",
         ),
         ServiceFacts::Failed { why, fix } => Finding::new(FindingId::Service, Severity::Problem, why, fix),

@@ -376,7 +376,13 @@ const CASES: &[Case] = {
             f.service = ServiceFacts::Failed { why: "refused".into(), fix: "look".into() };
         }),
         (ServiceNotTried, Unknown, CannotTell, |f| f.service = ServiceFacts::Offline),
-        (ServiceObjects, Warning, Protected, |f| {
+        (ServiceNotTried, Unknown, CannotTell, |f| f.service = ServiceFacts::NotTried),
+        // A value that is replaced by another keeps no scan from being tried.
+        (ServiceNotTried, Unknown, CannotTell, |f| {
+            with(f, "F5_GUARDRAILS_TIMEOUT", "ten");
+            f.service = ServiceFacts::Offline;
+        }),
+        (ServiceObjects, Unknown, CannotTell, |f| {
             f.service = ServiceFacts::Objected { words: "flagged".into() };
         }),
     ]
