@@ -102,6 +102,12 @@ pub fn gather(question: &Question, env: Env<'_>, progress: &dyn Fn(&str)) -> Fac
             server: &mut server,
             folder: &folder,
             mcp_servers,
+            ours: examined
+                .hooks
+                .iter()
+                .filter(|hook| matches!(hook.runner, Runner::F5Guard(_)))
+                .map(|hook| (hook.event, hook.place.clone()))
+                .collect(),
             offline: question.offline,
             sanitizer: &sanitizer,
             progress,

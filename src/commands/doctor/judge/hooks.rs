@@ -70,7 +70,8 @@ fn judge_event(facts: &Facts, event: Event, findings: &mut Vec<Finding>) {
         })
         .collect();
     let proof = facts.proof.as_ref().ok().and_then(|proof| proof.of(event));
-    let is_proven = matches!(proof, Some(EventProof::Proven { .. }));
+    // Where none is registered, something else has answered.
+    let is_proven = matches!(proof, Some(EventProof::Proven { .. })) && !judged.is_empty();
     let scans = |troubles: &[Finding]| troubles.iter().all(|trouble| trouble.severity < Severity::Unknown);
     // What is in the files counts for nothing where the trial says otherwise.
     let is_scanned = proof.is_none() && judged.iter().any(|(_, troubles)| scans(troubles));

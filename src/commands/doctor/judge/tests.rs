@@ -284,6 +284,9 @@ const CASES: &[Case] = {
             did_not_run(f, &[0]);
             f.hooks[0].runner = Runner::Python;
         }),
+        // Whoever answered for it.
+        (NotRegistered, Problem, NotProtected, |f| f.hooks[0].runner = Runner::Python),
+        (NotRegistered, Problem, NotProtected, |f| drop(f.hooks.remove(0))),
         (Lookalike, Problem, NotProtected, |f| lookalike(f, Some(HookStatus::Trusted), Listed::Yes)),
         (Lookalike, Problem, NotProtected, |f| lookalike(f, Some(HookStatus::Untrusted), Listed::Yes)),
         (Lookalike, Problem, NotProtected, |f| lookalike(f, None, Listed::Yes)),

@@ -140,6 +140,8 @@ pub struct Experiment<'a> {
     pub folder: &'a Path,
     /// Names of the MCP servers that are set up there.
     pub mcp_servers: Vec<String>,
+    /// The events and places at which hooks that run f5-guard are registered.
+    pub ours: Vec<(Event, PathBuf)>,
     pub offline: bool,
     pub sanitizer: &'a Sanitizer,
     /// Says what is waited for.
@@ -254,7 +256,8 @@ impl Experiment<'_> {
                 _ => runs.extend(parameters.get("run").and_then(Run::read)),
             }
         }
-        Ok(judge(message, &runs, &model.seen(), self.sanitizer))
+        let ours = |event, place: &Path| self.ours.iter().any(|(of, at)| *of == event && at == place);
+        Ok(judge(message, &runs, &model.seen(), &ours, self.sanitizer))
     }
 }
 

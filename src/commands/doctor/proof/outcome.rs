@@ -1,6 +1,6 @@
 //! From what Codex says about the hooks of one turn to what is proven. Pure.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use serde_json::Value;
@@ -9,7 +9,7 @@ use super::Answer;
 use super::model::Seen;
 use crate::commands::doctor::sanitizer::Sanitizer;
 use crate::event::Event;
-use crate::proof::Message;
+use crate::proof::{Greeting, Message};
 
 /// What was found out about one event's hook.
 #[derive(Debug, Clone, PartialEq)]
@@ -114,14 +114,23 @@ impl Run {
     }
 }
 
-/// What a turn with `message` has shown.
-pub fn judge(message: Message, runs: &[Run], seen: &Seen, sanitizer: &Sanitizer) -> EventProof {
+/// Whether a hook that runs f5-guard is registered for an event at a place.
+pub type Places<'a> = &'a dyn Fn(Event, &Path) -> bool;
+
+/// What a turn with `message` has shown. Any hook can say what one of ours says: `ours` tells which are.
+pub fn judge(
+    message: Message,
+    runs: &[Run],
+    seen: &Seen,
+    ours: Places<'_>,
+    sanitizer: &Sanitizer,
+) -> EventProof {
     let of_target: Vec<&Run> = runs.iter().filter(|run| run.is_of(message.target)).collect();
-    for run in &of_target {
+    for run in of_target.iter().filter(|run| ours(message.target, &run.place)) {
         let report =
             run.entries.iter().find_map(|(_, text)| Answer::find(text, message.nonce, message.target));
         if let Some(report) = report.filter(|report| run.was_obeyed(report)) {
-            return EventProof::Proven { took: run.took, report: Box::new(report) };
+            return EventProof::Proven { took: run.took, report: Box::new(shown(report, sanitizer)) };
         }
     }
     let lost = |run: &&Run| LostRun {
@@ -159,13 +168,38 @@ pub fn judge(message: Message, runs: &[Run], seen: &Seen, sanitizer: &Sanitizer)
     }
 }
 
+/// The report as it may be shown: what comes in JSON can hold what a hook's own text cannot.
+fn shown(mut report: Answer, sanitizer: &Sanitizer) -> Answer {
+    let line = |text: &mut String| *text = sanitizer.line(text);
+    line(&mut report.version);
+    report.program = report.program.map(|path| sanitizer.line(&path.to_string_lossy()).into());
+    report.flags.iter_mut().for_each(line);
+    for row in &mut report.settings {
+        row.name = sanitizer.line(&row.name).into();
+        [&mut row.value, &mut row.source].into_iter().for_each(line);
+        for problem in [&mut row.problem, &mut row.remark].into_iter().flatten() {
+            [&mut problem.text, &mut problem.fix].into_iter().for_each(line);
+        }
+    }
+    match &mut report.greeting {
+        None | Some(Greeting::Cleared { .. }) => {}
+        Some(Greeting::Objected { words }) => line(words),
+        Some(Greeting::Failed { why, fix }) => [why, fix].into_iter().for_each(line),
+    }
+    report
+}
+
 #[cfg(test)]
 mod tests {
     use serde_json::json;
 
     use super::*;
-    use crate::commands::doctor::facts::SettingRow;
+    use crate::commands::doctor::facts::{SettingProblem, SettingRow};
+    use crate::commands::doctor::finding::{FindingId, Severity};
     use crate::proof::Nonce;
+
+    /// The user's file registers f5-guard for every event.
+    const OURS: Places<'_> = &|_, place| place == Path::new("/h/config.toml");
 
     fn message(target: Event) -> Message {
         Message { target, nonce: Nonce::random().unwrap() }
@@ -197,7 +231,7 @@ mod tests {
     }
 
     fn judged(message: Message, runs: &[Run]) -> EventProof {
-        judge(message, runs, &seen(&message.sentence()), &Sanitizer::new([]))
+        judge(message, runs, &seen(&message.sentence()), OURS, &Sanitizer::new([]))
     }
 
     #[test]
@@ -232,6 +266,54 @@ mod tests {
     }
 
     #[test]
+    fn a_report_from_where_f5_guard_is_not_registered_is_no_proof() {
+        let sent = message(Event::Stop);
+        let ran = [run("stop", "stopped", "stop", &report(sent, "warn"))];
+        let elsewhere: Places<'_> =
+            &|event, place| event != Event::Stop && place == Path::new("/h/config.toml");
+        let outcome = judge(sent, &ran, &seen(""), elsewhere, &Sanitizer::new([]));
+        assert!(matches!(outcome, EventProof::Lost { .. }), "{outcome:?}");
+    }
+
+    #[test]
+    fn what_a_report_says_is_made_fit_to_be_shown() {
+        let sent = message(Event::Stop);
+        let evil = |word: &str| format!("{word}\u{1b}[2J t0ken-of-mine\nPROTECTED");
+        let problem = || {
+            Some(SettingProblem {
+                id: FindingId::Setting,
+                severity: Severity::Note,
+                text: evil("text"),
+                fix: evil("fix"),
+            })
+        };
+        let row = SettingRow {
+            name: evil("name").into(),
+            value: evil("value"),
+            source: evil("source"),
+            problem: problem(),
+            remark: problem(),
+        };
+        let mut answer = Answer::new(sent.nonce, sent.target, vec![evil("flag")], vec![row]);
+        answer.version = evil("version");
+        answer.program = Some(evil("program").into());
+        for greeting in [
+            Greeting::Objected { words: evil("words") },
+            Greeting::Failed { why: evil("why"), fix: evil("fix") },
+        ] {
+            answer.greeting = Some(greeting);
+            let sanitizer = Sanitizer::new([crate::secret::Secret::new("t0ken-of-mine")]);
+            let ran = [run("stop", "stopped", "stop", &answer.to_text())];
+            let outcome = judge(sent, &ran, &seen(""), OURS, &sanitizer);
+            let shown = outcome.report().unwrap().to_text();
+            assert!(
+                !shown.contains("t0ken") && !shown.contains("\\u001b") && !shown.contains("\\n"),
+                "{shown}"
+            );
+        }
+    }
+
+    #[test]
     fn a_warning_after_a_tool_counts_where_hits_are_warned_about() {
         let sent = message(Event::PostToolUse);
         let warned =
@@ -245,11 +327,11 @@ mod tests {
         let sent = message(Event::PostToolUse);
         let ran =
             [run("preToolUse", "completed", "context", ""), run("postToolUse", "completed", "context", "")];
-        let outcome = judge(sent, &ran, &seen("bwrap: no permissions"), &Sanitizer::new([]));
+        let outcome = judge(sent, &ran, &seen("bwrap: no permissions"), OURS, &Sanitizer::new([]));
         assert!(matches!(&outcome, EventProof::NotReached { why } if why.contains("bwrap")), "{outcome:?}");
         // Unless a hook stopped it.
         let ran = [run("postToolUse", "blocked", "feedback", "no")];
-        let outcome = judge(sent, &ran, &seen("no"), &Sanitizer::new([]));
+        let outcome = judge(sent, &ran, &seen("no"), OURS, &Sanitizer::new([]));
         assert!(matches!(outcome, EventProof::Lost { .. }), "{outcome:?}");
     }
 
@@ -263,7 +345,7 @@ mod tests {
             matches!(&outcome, EventProof::NotReached { why } if why.contains("userPromptSubmit")),
             "{outcome:?}"
         );
-        let unasked = judge(sent, &[], &Seen::default(), &Sanitizer::new([]));
+        let unasked = judge(sent, &[], &Seen::default(), OURS, &Sanitizer::new([]));
         assert!(matches!(unasked, EventProof::NotReached { .. }), "{unasked:?}");
     }
 }
