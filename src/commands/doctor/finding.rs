@@ -291,12 +291,13 @@ impl FindingId {
     const OF_SCANS: [Self; 5] =
         [Self::Token, Self::Setting, Self::Certificates, Self::Service, Self::BackgroundServer];
     /// What is wrong although hooks run and scan.
-    const OF_SAFETY: [Self; 8] = [
+    const OF_SAFETY: [Self; 9] = [
         Self::Token,
         Self::Setting,
         Self::Certificates,
         Self::Service,
         Self::BackgroundServer,
+        Self::HooksDiffer,
         Self::Lookalike,
         Self::Writable,
         Self::TimeoutTooShort,

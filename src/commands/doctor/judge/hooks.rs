@@ -8,7 +8,7 @@ use std::collections::BTreeSet;
 use crate::codex::layers::{ConfigVerdict, OnlyManaged};
 use crate::codex::trust::HookStatus;
 use crate::commands::doctor::facts::{
-    BinaryFacts, CallFacts, Facts, FileContent, HookFacts, Layer, Listed, Runner,
+    BinaryFacts, CallFacts, Difference, Facts, FileContent, HookFacts, Layer, Listed, Runner,
 };
 use crate::commands::doctor::finding::{Finding, FindingId, Severity};
 use crate::commands::doctor::proof::{EventProof, LostRun};
@@ -16,7 +16,7 @@ use crate::event::Event;
 use crate::printable::seconds;
 use crate::settings::STALL_ROOM;
 
-use super::settings::is_decisive;
+use super::settings::{differing, is_common, is_decisive};
 
 const TRUST_FIX: &str =
     "Start `codex`, open /hooks and trust it, or run `f5-guard install --trust`, which asks Codex to.";
@@ -40,6 +40,7 @@ pub(super) fn judge(facts: &Facts, findings: &mut Vec<Finding>) {
     two_files(facts, findings);
     flags_differ(facts, findings);
     differ(facts, findings);
+    differ_among_each_other(facts, findings);
     foreign(facts, findings);
 }
 
@@ -173,6 +174,40 @@ fn not_proven(facts: &Facts, event: Event, proof: &EventProof, is_explained: boo
             "Codex did not end the turn in which the hook was tried.".to_owned(),
             "Look at the other hooks under /hooks in `codex`: one of them may hang.",
         ),
+    }
+}
+
+/// What one event's hook has otherwise than that of the first, whose settings the report shows and the greeting was scanned with.
+fn differ_among_each_other(facts: &Facts, findings: &mut Vec<Finding>) {
+    let mut reports = facts.proof.iter().flat_map(|proof| proof.reports());
+    let Some((first, known)) = reports.next() else { return };
+    for (event, report) in reports {
+        let there = differing(&known.settings, &report.settings);
+        let here = differing(&report.settings, &known.settings);
+        let words = |difference: &Difference| match difference.source.as_str() {
+            "" => difference.value.clone(),
+            source => format!("{} [{source}]", difference.value),
+        };
+        let named: Vec<String> = there
+            .iter()
+            .filter(|difference| is_common(&difference.name))
+            .map(|difference| {
+                let known = here.iter().find(|known| known.name == difference.name);
+                let known = known.map(words).unwrap_or_default();
+                format!("{} is {}, and {known} at {}", difference.name, words(difference), first.name())
+            })
+            .collect();
+        if !named.is_empty() {
+            findings.push(
+                Finding::new(
+                    FindingId::HooksDiffer,
+                    Severity::Problem,
+                    format!("The hook runs with other settings than the others: {}.", named.join("; ")),
+                    "Run `f5-guard install`, which registers all hooks alike; look at what sets a variable for one of them.",
+                )
+                .about(event),
+            );
+        }
     }
 }
 

@@ -63,7 +63,7 @@ pub fn rows(settings: &Settings, connection: &Connection, sanitizer: &Sanitizer)
     }
     rows.push(certificates(connection));
     rows.push(plain(
-        "proxy",
+        PROXY,
         connection.proxy.clone().unwrap_or_else(|| "none".to_owned()),
         "variables or system",
     ));
@@ -95,6 +95,10 @@ pub fn differences(here: &Settings, there: &Settings, sanitizer: &Sanitizer) -> 
     let [here_rows, there_rows] = [here, there].map(|settings| rows(settings, &nothing, sanitizer));
     let mut found = differing(&here_rows, &there_rows);
     let tokens = [&here.api_token.value, &there.api_token.value];
+    if tokens.iter().all(|token| token.is_some()) {
+        // Their rows look the same.
+        found.retain(|difference| difference.name != API_TOKEN);
+    }
     if tokens[0] != tokens[1] && found.iter().all(|difference| difference.name != API_TOKEN) {
         found.push(Difference {
             name: API_TOKEN.into(),
@@ -111,12 +115,18 @@ pub fn differing(here: &[SettingRow], there: &[SettingRow]) -> Vec<Difference> {
     let values = |rows: &[SettingRow], name: &str| -> Vec<String> {
         rows.iter().filter(|row| row.name == name).map(|row| row.value.clone()).collect()
     };
+    // A token is known by nothing but where it comes from.
+    let sources = |rows: &[SettingRow], name: &str| -> Vec<String> {
+        let tokens = rows.iter().filter(|row| row.name == name && name == API_TOKEN);
+        tokens.map(|row| row.source.clone()).collect()
+    };
     let mut names: Vec<Cow<'static, str>> = here.iter().chain(there).map(|row| row.name.clone()).collect();
     let mut seen = std::collections::HashSet::new();
     names.retain(|name| seen.insert(name.clone()));
     let difference = |name: Cow<'static, str>| {
         let value = values(there, &name);
-        (value != values(here, &name)).then(|| Difference {
+        let differs = value != values(here, &name) || sources(there, &name) != sources(here, &name);
+        differs.then(|| Difference {
             source: there
                 .iter()
                 .find(|row| row.name == name)
@@ -129,6 +139,11 @@ pub fn differing(here: &[SettingRow], there: &[SettingRow]) -> Vec<Difference> {
     names.into_iter().filter_map(difference).collect()
 }
 
+/// Whether all hooks of a session must have this setting alike: what each is registered with may differ in the others.
+pub(super) fn is_common(name: &str) -> bool {
+    [API_TOKEN, BASE_URL, PROJECT, FAIL_MODE, PROXY, ROOTS].contains(&name)
+}
+
 /// Whether this setting decides what is scanned, where, and what becomes of the rest.
 pub fn is_decisive(name: &str) -> bool {
     [API_TOKEN, BASE_URL, PROJECT, FAIL_MODE, FLAGGED_OUTPUT].contains(&name)
@@ -139,6 +154,8 @@ const BASE_URL: &str = "base URL";
 const PROJECT: &str = "project";
 const FAIL_MODE: &str = "fail mode";
 const FLAGGED_OUTPUT: &str = "flagged tool output";
+const PROXY: &str = "proxy";
+const ROOTS: &str = "trusted roots";
 
 /// The findings of the rows.
 pub(super) fn judge(facts: &Facts, findings: &mut Vec<Finding>) {
@@ -174,7 +191,7 @@ fn token(setting: &Setting<Option<Secret>>, problem_of_source: Option<&TokenErro
         Some(_) => None,
     };
     let mut row = row(API_TOKEN, setting, |token| match token {
-        Some(token) => format!("set ({} characters)", token.length()),
+        Some(_) => "set".to_owned(),
         None => "not set".to_owned(),
     });
     row.problem = error.map(|error| problem(FindingId::Token, &error, Source::Default));
@@ -209,7 +226,7 @@ fn fail_mode(setting: &Setting<FailMode>) -> SettingRow {
 fn certificates(connection: &Connection) -> SettingRow {
     match &connection.trust {
         Ok((source, notes)) => {
-            let mut row = plain("trusted roots", source.clone(), "loaded");
+            let mut row = plain(ROOTS, source.clone(), "loaded");
             row.remark = (!notes.is_empty()).then(|| SettingProblem {
                 id: FindingId::Certificates,
                 severity: Severity::Warning,
@@ -219,7 +236,7 @@ fn certificates(connection: &Connection) -> SettingRow {
             row
         }
         Err((cause, fix)) => {
-            let mut row = plain("trusted roots", "unusable".to_owned(), "not loaded");
+            let mut row = plain(ROOTS, "unusable".to_owned(), "not loaded");
             row.problem = Some(SettingProblem {
                 id: FindingId::Certificates,
                 severity: Severity::Problem,

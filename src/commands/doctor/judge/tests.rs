@@ -531,6 +531,66 @@ fn a_proof_outweighs_what_files_say() {
     }
 }
 
+/// The hook for commands answers with these rows, the others as they are here.
+fn answers_otherwise(facts: &mut Facts, change: fn(&mut Vec<SettingRow>)) {
+    let own = settings(&HERE);
+    for (event, proof) in &mut facts.proof.as_mut().unwrap().events {
+        let EventProof::Proven { report, .. } = proof else { continue };
+        report.settings.clone_from(&own);
+        if *event == Event::PreToolUse {
+            change(&mut report.settings);
+        }
+    }
+}
+
+#[test]
+fn hooks_that_differ_among_each_other_are_not_safe() {
+    assert_eq!(after(|facts| answers_otherwise(facts, |_| ())).findings, []);
+    let value = |facts: &mut Facts, name: &'static str, source: bool| {
+        let EventProof::Proven { report, .. } = &mut facts.proof.as_mut().unwrap().events[1].1 else {
+            return;
+        };
+        for row in report.settings.iter_mut().filter(|row| row.name == name) {
+            *(if source { &mut row.source } else { &mut row.value }) = "otherwise".to_owned();
+        }
+    };
+    for (name, source) in [
+        ("base URL", false),
+        ("project", false),
+        ("API token", true),
+        ("fail mode", false),
+        ("proxy", false),
+        ("trusted roots", false),
+    ] {
+        let report = after(|facts| {
+            answers_otherwise(facts, |_| ());
+            value(facts, name, source);
+        });
+        assert_eq!((report.state, report.verdict), (State::NotSafe, Verdict::NotProtected), "{name}");
+        let finding = &report.findings[0];
+        assert_eq!((finding.id, &finding.events[..]), (FindingId::HooksDiffer, &[Event::PreToolUse][..]));
+        assert!(finding.text.contains(name) && finding.text.contains("otherwise"), "{}", finding.text);
+    }
+    // What only one of them reads, each is registered with.
+    let report = after(|facts| {
+        answers_otherwise(facts, |_| ());
+        value(facts, "flagged tool output", false);
+    });
+    assert_eq!(report.findings, []);
+    // A row that is missing is a difference, too.
+    let report = after(|facts| answers_otherwise(facts, Vec::clear));
+    assert_eq!(report.state, State::NotSafe);
+}
+
+#[test]
+fn a_token_from_another_place_is_a_difference() {
+    let here = settings(&HERE);
+    let mut there = here.clone();
+    assert_eq!(super::settings::differing(&here, &there), []);
+    there.iter_mut().filter(|row| row.name == "API token").for_each(|row| row.source = "keyring".to_owned());
+    assert_eq!(super::settings::differing(&here, &there)[0].source, "keyring");
+}
+
 #[test]
 fn a_desktop_app_gets_the_token_in_its_systems_way() {
     let fix = |system| {
@@ -549,13 +609,13 @@ fn a_desktop_app_gets_the_token_in_its_systems_way() {
 }
 
 #[test]
-fn rows_show_the_tokens_length_and_no_user_info() {
+fn rows_show_nothing_of_the_token_and_no_user_info() {
     let rows = settings(&[
         ("F5_GUARDRAILS_API_TOKEN", "planted-token"),
         ("F5_GUARDRAILS_BASE_URL", "https://ann:hunter2@h.example"),
     ]);
     let shown = format!("{rows:?}");
-    assert!(shown.contains("set (13 characters)"), "{shown}");
+    assert!(shown.contains("value: \"set\"") && !shown.contains("13"), "{shown}");
     assert!(!shown.contains("planted") && !shown.contains("hunter2") && !shown.contains("ann:"), "{shown}");
 }
 

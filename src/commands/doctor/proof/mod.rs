@@ -51,9 +51,14 @@ impl Proof {
         self.events.iter().find(|(of, _)| *of == event).map(|(_, proof)| proof)
     }
 
-    /// The report of the first event that has one.
+    /// The reports, in the order of a turn.
+    pub fn reports(&self) -> impl Iterator<Item = (Event, &Answer)> {
+        self.events.iter().filter_map(|(event, proof)| Some((*event, proof.report()?)))
+    }
+
+    /// The report of the first event that has one. What the others say otherwise is a finding.
     pub fn report(&self) -> Option<&Answer> {
-        self.events.iter().find_map(|(_, proof)| proof.report())
+        self.reports().next().map(|(_, report)| report)
     }
 
     /// What came of the greeting, where the prompt's hook was asked to have one scanned.
