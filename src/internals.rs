@@ -30,9 +30,6 @@ pub mod codex {
     pub mod locate {
         pub use crate::codex::locate::{Codex, LocateError, Place, locate, version};
     }
-    pub mod shell {
-        pub use crate::codex::shell::{HookShell, run_hook};
-    }
     pub mod trust {
         pub use crate::codex::trust::{HookStatus, Review, SwitchedOff, TrustError, trust};
     }
@@ -69,6 +66,10 @@ pub mod printable {
 
 pub mod process {
     pub use crate::process::{End, ProcessGroup, run};
+}
+
+pub mod proof {
+    pub use crate::proof::{Message, Moment, Nonce, NonceFile, Pending};
 }
 
 pub mod registration {

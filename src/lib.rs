@@ -3,7 +3,8 @@
 //! The binary is a thin shell around this library. From the inside out: [`hook`] is the pure core (payload in,
 //! decision and answer out), [`scan`] asks the service, [`transport`] is HTTP and TLS, [`settings`] is what
 //! the user configured. [`registration`] and [`file_edit`] change Codex's configuration files, [`installation`] knows
-//! where everything is, [`access`] who else can change it, [`codex`] talks to the real Codex.
+//! where everything is, [`access`] who else can change it, [`codex`] talks to the real Codex, and [`proof`] is how the doctor
+//! finds out whether that obeys the hooks.
 //! [`tls_diagnostics`] finds out why TLS fails, [`redact`] makes the service's configuration safe to share, [`windows`]
 //! knows that system's ways. [`commands`] puts them together, one folder a subcommand.
 
@@ -25,6 +26,7 @@ mod outage;
 mod phase;
 mod printable;
 mod process;
+mod proof;
 mod redact;
 mod registration;
 mod scan;

@@ -36,6 +36,28 @@ pub fn printable(text: &str, max: usize) -> String {
     shown
 }
 
+/// Breaks text into lines of at most `width` characters at its blanks; a longer word has a line of its own. Lines after the
+/// first begin with `indent` blanks, and the first has as much room as if it did, too.
+#[must_use]
+pub fn wrapped(text: &str, width: usize, indent: usize) -> String {
+    let mut out = String::new();
+    let mut column = indent;
+    for word in text.split(' ').filter(|word| !word.is_empty()) {
+        let length = word.chars().count();
+        if column > indent && column + 1 + length > width {
+            out.push('\n');
+            out.extend(std::iter::repeat_n(' ', indent));
+            column = indent;
+        } else if column > indent {
+            out.push(' ');
+            column += 1;
+        }
+        out.push_str(word);
+        column += length;
+    }
+    out
+}
+
 /// ASCII with no blank but single ones between words.
 fn is_plain(text: &[u8]) -> bool {
     let mut before = b' ';
@@ -75,6 +97,13 @@ mod tests {
         assert_eq!(printable("abc def", 4), "abc…");
         assert_eq!(printable("abc def", 5), "abc d…");
         assert_eq!(printable("abc def", 7), "abc def");
+    }
+
+    #[test]
+    fn lines_are_broken_at_blanks_and_long_words_stay_whole() {
+        assert_eq!(wrapped("aa bb cc", 7, 2), "aa bb\n  cc");
+        assert_eq!(wrapped("aa bbbbbbbbbb cc", 7, 2), "aa\n  bbbbbbbbbb\n  cc");
+        assert_eq!(wrapped("", 7, 2), "");
     }
 
     proptest! {

@@ -153,13 +153,13 @@ fn an_upgrade_and_a_second_run_keep_the_trust() {
     std::fs::write(home.binary(), "an older binary").unwrap();
     let said =
         home.run(&["install", "--scope", "user", "--no-trust", "--skip-smoketest"]).succeeds("upgrade");
-    assert!(said.contains("PROTECTED"), "{said}");
+    assert!(said.contains("REGISTERED, NOT SCANNING: do this"), "there is no token here: {said}");
     assert_eq!((home.read("config.toml"), trusted(&home, true)), (before, 5));
 
     let said = home
         .run(&["install", "--scope", "user", "--no-trust", "--skip-smoketest", "--fail-mode", "closed"])
         .succeeds("a changed registration");
-    assert!(said.contains("NOT ACTIVE YET") && said.contains("--trust"), "{said}");
+    assert!(said.contains("NOT ACTIVE: do this") && said.contains("--trust"), "{said}");
     assert_eq!(trusted(&home, true), 0);
 }
 
@@ -213,7 +213,7 @@ fn every_file_of_the_corpus_comes_back_to_the_byte_also_with_trust() {
         home.write(name, &bytes);
         let said = home.run(&["install", "--scope", "user", "--trust", "--hide-token", "--skip-smoketest"]);
         let said = said.succeeds(&path.display().to_string());
-        if !said.contains("PROTECTED") {
+        if !said.contains("REGISTERED, NOT SCANNING: do this") {
             refused.push(format!("{}: {said}", path.display()));
         } else {
             assert_eq!(trusted(&home, true), 5, "{}", path.display());
@@ -234,7 +234,7 @@ fn a_project_is_registered_portably_and_says_what_is_still_to_do() {
     std::fs::create_dir_all(project.join(".git")).unwrap();
     let line = ["install", "--scope", "project", project.to_str().unwrap(), "--trust", "--skip-smoketest"];
     let said = home.run(&line).succeeds("install");
-    assert!(said.contains("NOT ACTIVE YET") && said.contains("trust the project"), "{said}");
+    assert!(said.contains("NOT ACTIVE: do this") && said.contains("trust the project"), "{said}");
     let text = std::fs::read_to_string(project.join(".codex/config.toml")).unwrap();
     assert!(!text.contains(home.path().to_str().unwrap()), "nothing of this machine: {text}");
     home.write(
@@ -243,7 +243,8 @@ fn a_project_is_registered_portably_and_says_what_is_still_to_do() {
     );
     let before = home.read("config.toml");
     let said = home.run(&line).succeeds("install in a trusted project");
-    assert!(said.contains("PROTECTED"), "{said}");
+    // Nobody has put a program there or on PATH yet.
+    assert!(said.contains("NOT ACTIVE: do this") && said.contains("--binary-only"), "{said}");
     home.run(&["uninstall", "--scope", "project", project.to_str().unwrap()]).succeeds("uninstall");
     assert!(!project.join(".codex/config.toml").exists());
     assert_eq!(home.read("config.toml"), before);
@@ -369,10 +370,10 @@ fn a_trusted_registration_of_version_0_1_0_is_upgraded_and_needs_trust_once_more
 
     let said =
         home.run(&["install", "--scope", "user", "--no-trust", "--skip-smoketest"]).succeeds("upgrade");
-    assert!(said.contains("that you had trusted") && said.contains("NOT ACTIVE YET"), "{said}");
+    assert!(said.contains("that you had trusted") && said.contains("NOT ACTIVE: do this"), "{said}");
     assert_eq!(list(&home).hooks.len(), 5, "in place, and one for sub-agents");
     let said = home.run(&["install", "--scope", "user", "--trust", "--skip-smoketest"]).succeeds("trust");
-    assert!(said.contains("PROTECTED"), "{said}");
+    assert!(said.contains("REGISTERED, NOT SCANNING: do this"), "there is no token here: {said}");
     assert_eq!(trusted(&home, true), 5);
     assert_eq!(home.read("config.toml").matches("--fail-mode closed").count(), 5);
 }
@@ -394,7 +395,10 @@ fn a_users_and_a_projects_trust_come_out_of_one_file_to_the_byte() {
             home.run(&[&["install"], users, &with_trust].concat()).succeeds("install for the user");
         }
         let said = home.run(&[&["install"][..], &of_project, &with_trust].concat()).succeeds("install");
-        assert!(said.contains("PROTECTED"), "{said}");
+        // Without a program of the user's own the project's commands have none to start.
+        let state =
+            if users.is_empty() { "NOT ACTIVE: do this" } else { "REGISTERED, NOT SCANNING: do this" };
+        assert!(said.contains("trust in 5 hooks") && said.contains(state), "{said}");
         home.run(&[&["uninstall"][..], &of_project].concat()).succeeds("uninstall");
         let text = home.read("config.toml");
         assert!(!text.contains(&format!("{project}/.codex")), "{text}");

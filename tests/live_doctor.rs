@@ -6,6 +6,10 @@
 
 #[path = "support/own.rs"]
 mod own;
+#[path = "live_doctor/quiet.rs"]
+mod quiet;
+#[path = "live_doctor/sabotage.rs"]
+mod sabotage;
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -17,13 +21,15 @@ use f5_guard::internals::codex::background;
 use f5_guard::internals::codex::home::{CodexHome, Origin};
 use f5_guard::internals::codex::trust::{self, Review, SwitchedOff};
 use f5_guard::internals::process::ProcessGroup;
-use f5_stand_in::f5::{F5, TOKEN};
+use f5_stand_in::f5::{F5, TOKEN, Verdict};
 use f5_stand_in::model::{Item, Model};
 use serde_json::Value;
 use tempfile::TempDir;
 
 const BINARY: &str = env!("CARGO_BIN_EXE_f5-guard");
 const LIMIT: Duration = Duration::from_secs(60);
+/// What the service objects to.
+const FLAGGED: &str = "FLAG-ME";
 const PROMPT: &str = "say hello to the doctor";
 const EVENTS: [(&str, &str); 5] = [
     ("UserPromptSubmit", "user-prompt-submit"),
@@ -49,16 +55,24 @@ struct Machine {
     api: F5,
     model: Model,
     etc: Etc,
+    /// Set besides, or taken away.
+    variables: Vec<(&'static str, Option<String>)>,
+    /// The name of Codex's home in the user's folder.
+    home: &'static str,
 }
 
 impl Machine {
     fn new(etc: Etc) -> Self {
+        Self::at(etc, "home")
+    }
+
+    fn at(etc: Etc, home: &'static str) -> Self {
         let dir = tempfile::tempdir().unwrap();
         fs::create_dir(dir.path().join("work")).unwrap();
-        fs::create_dir_all(dir.path().join("home/hooks/f5_guardrails")).unwrap();
+        fs::create_dir_all(dir.path().join(home).join("hooks/f5_guardrails")).unwrap();
         let answer = |_: usize, _: &_| vec![Item::message("hello")];
-        let machine =
-            Self { dir, api: F5::builder().may_stay_idle().start(), model: Model::answering(answer), etc };
+        let api = F5::builder().may_stay_idle().when(FLAGGED, Verdict::flagged()).start();
+        let machine = Self { dir, api, model: Model::answering(answer), etc, variables: vec![], home };
         own::put(BINARY, machine.installed());
         machine
     }
@@ -72,7 +86,7 @@ impl Machine {
     }
 
     fn home(&self) -> PathBuf {
-        self.dir.path().join("home")
+        self.dir.path().join(self.home)
     }
 
     fn work(&self) -> PathBuf {
@@ -131,9 +145,14 @@ impl Machine {
             .env("F5_GUARDRAILS_BASE_URL", self.api.base_url())
             .env("F5_GUARDRAILS_TIMEOUT", "30")
             .env("NO_PROXY", "127.0.0.1")
-            .env("STUB_KEY", "k")
-            .output()
-            .unwrap()
+            .env("STUB_KEY", "k");
+        for (name, value) in &self.variables {
+            match value {
+                Some(value) => command.env(name, value),
+                None => command.env_remove(name),
+            };
+        }
+        command.stdin(Stdio::null()).output().unwrap()
     }
 
     fn doctor(&self) -> (Option<i32>, Value) {

@@ -50,6 +50,15 @@ pub struct InstallArgs {
     /// Don't try a scan at the end
     #[arg(long)]
     pub skip_smoketest: bool,
+    /// With `--scope user`: copy the binary and register nothing, for hooks that a repository registers
+    #[arg(long, conflicts_with_all = ["trust", "hide_token", "require_protected", "print"])]
+    pub binary_only: bool,
+    /// Exit with 1 unless the last lines say PROTECTED
+    #[arg(long)]
+    pub require_protected: bool,
+    /// Stop Codex's server in the background without asking: its sessions end, and later ones get these hooks
+    #[arg(long)]
+    pub restart_codex: bool,
     /// With `--scope user`: register although the machine has managed hooks. Everything is scanned twice then
     #[arg(long)]
     pub also_user: bool,

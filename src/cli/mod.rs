@@ -54,7 +54,7 @@ pub enum Command {
     /// Writes the service's configuration, without its secrets, to a file for support
     #[command(after_help = DUMP_ENVIRONMENT)]
     DumpConfig(DumpConfigArgs),
-    /// Says whether Codex runs the five hooks and they scan, what is wrong, and how to mend it
+    /// Proves that Codex runs the hooks and obeys them, or says what is wrong and how to fix it
     #[command(after_help = DOCTOR_HELP)]
     Doctor(DoctorArgs),
     /// Scans a greeting with the settings that the hooks would use, and says step by step what works
@@ -95,6 +95,12 @@ pub struct DoctorArgs {
     /// Do not ask the F5 service for a scan
     #[arg(long)]
     pub offline: bool,
+    /// Do not try the hooks in a Codex: the verdict is at most that they are registered
+    #[arg(long)]
+    pub no_proof: bool,
+    /// Also show settings, files and the log
+    #[arg(short, long)]
+    pub verbose: bool,
     /// The Codex to ask, instead of the one that is found
     #[arg(long, value_name = "FILE")]
     pub codex: Option<PathBuf>,
@@ -175,12 +181,13 @@ given with another value. Of a repository's registration it keeps that only
 where you agree, on the terminal or with --keep-options.
 
 Exit code: 0 registered (the last lines say whether you are protected),
-1 nothing was registered.";
+1 nothing was registered; with --require-protected also 1 where they don't say
+PROTECTED.";
 
 const DOCTOR_HELP: &str = "\
 Run it in the folder and with the environment that Codex is started in. It
-changes no file of yours, asks Codex about its hooks, runs the registered
-commands on blank text, and scans one greeting with their settings.
+sends one harmless sentence through a Codex of its own to each hook, which has
+to block it, and has the hook scan one greeting. It changes no file of yours.
 
 Exit code: 0 protected, 1 not protected, 2 it could not be found out.
 

@@ -3,9 +3,10 @@
 //!
 //! What to ask and what to do with the answers is left to `trust` and `layers`.
 
+use std::collections::VecDeque;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::path::{Path, PathBuf};
-use std::process::{ExitStatus, Stdio};
+use std::process::{Command, ExitStatus, Stdio};
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -114,7 +115,14 @@ pub struct AppServer {
     stderr: Collected,
     limit: Duration,
     next_id: u64,
+    /// The folder that this Codex says is its home.
+    home: Option<PathBuf>,
+    /// Notifications of the kinds that are waited for, in the order in which they came.
+    notifications: VecDeque<Value>,
 }
+
+/// The notifications that are kept for [`AppServer::next_notification`].
+const KEPT: [&str; 2] = ["hook/completed", "turn/completed"];
 
 impl AppServer {
     /// Starts `program app-server` in `cwd` and introduces f5-guard. Each call, this one included, may take
@@ -125,8 +133,20 @@ impl AppServer {
         cwd: &Path,
         limit: Duration,
     ) -> Result<Self, AppServerError> {
+        Self::start_with(program, home, cwd, limit, |_| {})
+    }
+
+    /// The same with more arguments or another environment.
+    pub fn start_with(
+        program: &Path,
+        home: &CodexHome,
+        cwd: &Path,
+        limit: Duration,
+        change: impl FnOnce(&mut Command),
+    ) -> Result<Self, AppServerError> {
         let mut command = start::command(program, Some(home));
         command.arg("app-server").current_dir(cwd);
+        change(&mut command);
         command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
         let mut group = ProcessGroup::start(&mut command)
             .map_err(|source| AppServerError::Start { program: program.to_path_buf(), source })?;
@@ -138,7 +158,10 @@ impl AppServer {
         }
         let lines = read_lines(child.stdout.take());
         let stderr = Collected::start(child.stderr.take());
-        let mut server = Self { group, requests: Some(requests), lines, stderr, limit, next_id: 0 };
+        let requests = Some(requests);
+        let notifications = VecDeque::new();
+        let mut server =
+            Self { group, requests, lines, stderr, limit, next_id: 0, home: None, notifications };
         server.introduce()?;
         Ok(server)
     }
@@ -156,11 +179,18 @@ impl AppServer {
                 Err(AppServerError::Unsupported { method: "app-server".into() })
             }
             Err(error) => Err(error),
-            Ok(_) => {
+            Ok(answer) => {
+                self.home = answer.get("codexHome").and_then(Value::as_str).map(PathBuf::from);
                 self.send(&json!({"jsonrpc": "2.0", "method": "initialized"}));
                 Ok(())
             }
         }
+    }
+
+    /// Codex's home folder, as it says itself; an older Codex does not.
+    #[must_use]
+    pub fn home(&self) -> Option<&Path> {
+        self.home.as_deref()
     }
 
     /// The hooks that sessions in these folders would see, in the folders' order.
@@ -198,25 +228,53 @@ impl AppServer {
         Ok(result.get_mut("requirements").map(Value::take).unwrap_or_default())
     }
 
-    /// One call. Notifications, requests of the server and lines that are no JSON are passed over.
+    /// One call. Notifications that nobody waits for, requests of the server and lines that are no JSON are passed over.
     pub fn call(&mut self, method: &str, params: Value) -> Result<Value, AppServerError> {
         let id = self.next_id;
         self.next_id += 1;
         self.send(&json!({"jsonrpc": "2.0", "id": id, "method": method, "params": params}));
         let deadline = Instant::now() + self.limit;
         loop {
+            let message = self.next_message(method, deadline)?;
+            if is_answer_to(id, &message) {
+                return answer_to_result(method, message);
+            }
+            self.keep(message);
+        }
+    }
+
+    /// The next notification of the kinds that are kept. `awaited` names what is waited for, for the error.
+    pub fn next_notification(&mut self, awaited: &str, deadline: Instant) -> Result<Value, AppServerError> {
+        loop {
+            if let Some(notification) = self.notifications.pop_front() {
+                return Ok(notification);
+            }
+            let message = self.next_message(awaited, deadline)?;
+            self.keep(message);
+        }
+    }
+
+    fn keep(&mut self, message: Value) {
+        if message.get("method").and_then(Value::as_str).is_some_and(|method| KEPT.contains(&method)) {
+            self.notifications.push_back(message);
+        }
+    }
+
+    /// The next line that is JSON.
+    fn next_message(&mut self, awaited: &str, deadline: Instant) -> Result<Value, AppServerError> {
+        loop {
             match self.lines.recv_timeout(deadline.saturating_duration_since(Instant::now())) {
                 Ok(line) => {
-                    if let Some(answer) = answer_to(id, &line) {
-                        return answer_to_result(method, answer);
+                    // Also checked here: a server that talks without end would otherwise hold us for ever.
+                    if Instant::now() >= deadline {
+                        return Err(self.too_slow(awaited));
+                    }
+                    if let Ok(message) = serde_json::from_str(&line) {
+                        return Ok(message);
                     }
                 }
-                Err(RecvTimeoutError::Timeout) => return Err(self.too_slow(method)),
-                Err(RecvTimeoutError::Disconnected) => return Err(self.gone(method)),
-            }
-            // Also checked here: a server that talks without end would otherwise hold us for ever.
-            if Instant::now() >= deadline {
-                return Err(self.too_slow(method));
+                Err(RecvTimeoutError::Timeout) => return Err(self.too_slow(awaited)),
+                Err(RecvTimeoutError::Disconnected) => return Err(self.gone(awaited)),
             }
         }
     }
@@ -265,11 +323,9 @@ fn unreadable(method: &str, problem: String) -> AppServerError {
     AppServerError::Unreadable { method: method.into(), problem }
 }
 
-/// The message, where it is the answer to request `id`.
-fn answer_to(id: u64, line: &str) -> Option<Value> {
-    let message: Value = serde_json::from_str(line).ok()?;
-    let ours = message.get("id").and_then(Value::as_u64) == Some(id) && message.get("method").is_none();
-    ours.then_some(message)
+/// Whether the message is the answer to request `id`.
+fn is_answer_to(id: u64, message: &Value) -> bool {
+    message.get("id").and_then(Value::as_u64) == Some(id) && message.get("method").is_none()
 }
 
 fn answer_to_result(method: &str, mut answer: Value) -> Result<Value, AppServerError> {

@@ -10,6 +10,5 @@ pub mod home;
 pub mod layers;
 pub mod listing;
 pub mod locate;
-pub mod shell;
-mod start;
+pub mod start;
 pub mod trust;

@@ -21,17 +21,6 @@ pub fn read_own(path: &Path, limit: u64) -> io::Result<Option<Vec<u8>>> {
     read(path, limit, |metadata| check_own(metadata).map_err(io::Error::other))
 }
 
-/// The same for what nobody else may read either.
-///
-/// # Errors
-/// Those of [`read_own`], and one for a file that others may read.
-pub fn read_private(path: &Path, limit: u64) -> io::Result<Option<Vec<u8>>> {
-    read(path, limit, |metadata| {
-        platform::check_owner(metadata).map_err(io::Error::other)?;
-        platform::check_private(metadata)
-    })
-}
-
 /// Why a file is not this user's alone.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[cfg_attr(windows, allow(dead_code, reason = "nothing is found out about a file itself there"))]
@@ -48,6 +37,17 @@ pub enum NotOwn {
 pub fn check_own(metadata: &fs::Metadata) -> Result<(), NotOwn> {
     platform::check_owner(metadata)?;
     platform::check_mode(metadata)
+}
+
+/// Reads a file that nobody but this user can read or write, and that has no other name; `None` where there is none.
+///
+/// # Errors
+/// Those of [`read_own`], and one for a file that is not private.
+pub fn read_private(path: &Path, limit: u64) -> io::Result<Option<Vec<u8>>> {
+    read(path, limit, |metadata| {
+        check_own(metadata).map_err(io::Error::other)?;
+        if platform::is_private(metadata) { Ok(()) } else { Err(io::Error::other("it is not private")) }
+    })
 }
 
 /// Reads a regular file of at most `limit` bytes; `None` where there is none.
@@ -137,13 +137,14 @@ mod platform {
         if is_own { Ok(()) } else { Err(NotOwn::Owner(owner)) }
     }
 
+    pub(super) fn is_private(metadata: &Metadata) -> bool {
+        let is_ours = metadata.uid() == nix::unistd::geteuid().as_raw();
+        is_ours && metadata.mode() & 0o077 == 0 && metadata.nlink() == 1
+    }
+
     pub(super) fn check_mode(metadata: &Metadata) -> Result<(), NotOwn> {
         let mode = metadata.mode() & 0o777;
         if mode & 0o022 == 0 { Ok(()) } else { Err(NotOwn::Writable(mode)) }
-    }
-
-    pub(super) fn check_private(metadata: &Metadata) -> io::Result<()> {
-        if metadata.mode() & 0o077 == 0 { Ok(()) } else { Err(io::Error::other("it is not private")) }
     }
 }
 
@@ -171,9 +172,9 @@ mod platform {
         Ok(())
     }
 
-    /// The folder's access list, which the file inherits, is the user's own.
-    pub(super) fn check_private(_metadata: &Metadata) -> io::Result<()> {
-        Ok(())
+    /// As private as its folder.
+    pub(super) fn is_private(_metadata: &Metadata) -> bool {
+        true
     }
 }
 
@@ -226,6 +227,22 @@ mod tests {
                 assert!(error.contains("others may write to it"), "{mode:o}: {error}");
                 assert!(read_regular(&file("file"), 9).is_ok());
             }
+        }
+
+        #[test]
+        fn a_private_file_is_nobody_elses_business_and_has_one_name() {
+            let folder = tempfile::tempdir().unwrap();
+            let file = |name: &str| folder.path().join(name);
+            fs::write(file("file"), "abc").unwrap();
+            for mode in [0o640, 0o604, 0o644] {
+                fs::set_permissions(file("file"), fs::Permissions::from_mode(mode)).unwrap();
+                assert!(read_own(&file("file"), 9).is_ok());
+                assert!(read_private(&file("file"), 9).is_err(), "{mode:o}");
+            }
+            fs::set_permissions(file("file"), fs::Permissions::from_mode(0o600)).unwrap();
+            assert_eq!(read_private(&file("file"), 9).unwrap().as_deref(), Some(&b"abc"[..]));
+            fs::hard_link(file("file"), file("second")).unwrap();
+            assert!(read_private(&file("file"), 9).is_err());
         }
 
         #[test]

@@ -18,6 +18,17 @@ pub enum Assessment {
     NothingToScan,
     Scanned(ScanReport),
     NotScanned(Failure),
+    /// A message of `f5-guard doctor` (see [`crate::proof`]), whose whole text is fixed.
+    Proof(Proof),
+}
+
+/// What a hook does with a proof message.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Proof {
+    /// It is for a later hook.
+    Passes,
+    /// It is for this one, which answers with this text.
+    Answers(String),
 }
 
 /// Why a hook call was not scanned (a "scan error": the fail mode decides).
@@ -140,6 +151,9 @@ pub fn decide(event: Event, assessment: &Assessment, policy: Policy) -> Action {
             Outcome::Contradicted | Outcome::Redacted | Outcome::Flagged | Outcome::Blocked => not_cleared,
         },
         Assessment::NotScanned(_) => not_scanned,
+        Assessment::Proof(Proof::Passes) => Action::Allow,
+        // What a hit would get, and in the same way: that is what is to be proven.
+        Assessment::Proof(Proof::Answers(_)) => not_cleared,
     }
 }
 
@@ -211,6 +225,16 @@ mod tests {
                     let expected = if lenient { Action::Warn } else { Action::Block };
                     assert_eq!(decide(event, &scanned(outcome), policy), expected, "{event:?} {policy:?}");
                 }
+            }
+        }
+    }
+
+    #[test]
+    fn a_proof_gets_what_a_hit_would_get() {
+        for policy in policies() {
+            for event in Event::ALL {
+                let proof = decide(event, &Assessment::Proof(Proof::Answers("R".into())), policy);
+                assert_eq!(proof, decide(event, &scanned(Outcome::Flagged), policy), "{event:?} {policy:?}");
             }
         }
     }

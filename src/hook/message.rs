@@ -7,7 +7,7 @@
 use std::collections::HashSet;
 use std::time::Duration;
 
-use super::decision::{Action, Assessment, Failure, until_it_answers};
+use super::decision::{Action, Assessment, Failure, Proof, until_it_answers};
 use crate::event::Event;
 use crate::printable::printable;
 use crate::scan::ScanReport;
@@ -51,12 +51,16 @@ pub struct News {
 /// No text is longer, in characters: of a reason after a tool only 10,000 bytes reach the model, and a file that
 /// everybody can read gets the rest.
 const MAX_CHARS: usize = 2_400;
+/// A report to `f5-guard doctor` is read by that, in Codex's events, and may be longer.
+const MAX_REPORT_CHARS: usize = 9_000;
 /// So many scanners are named.
 const NAMED_SCANNERS: usize = 5;
 
 /// Finds the words for an action.
 pub fn words(subject: Subject<'_>, assessment: &Assessment, action: Action, news: &News) -> Words {
     let words = match (assessment, action) {
+        (Assessment::Proof(Proof::Answers(report)), _) => return answers(report),
+        (Assessment::Proof(Proof::Passes), _) => return Words::default(),
         (_, Action::Allow) | (Assessment::NothingToScan, _) => {
             return Words {
                 notice: news.over.as_ref().map(it_is_over).unwrap_or_default(),
@@ -89,6 +93,15 @@ pub fn words(subject: Subject<'_>, assessment: &Assessment, action: Action, news
         text
     };
     Words { notice: shown(&words.notice), reason: reason(&words.reason), whole: reason(&words.whole) }
+}
+
+fn answers(report: &str) -> Words {
+    let report = printable(report, MAX_REPORT_CHARS);
+    Words {
+        notice: "F5 Guardrails answers `f5-guard doctor`.".to_owned(),
+        reason: report.clone(),
+        whole: report,
+    }
 }
 
 fn refused(subject: Subject<'_>, report: &ScanReport) -> Words {

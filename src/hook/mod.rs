@@ -11,6 +11,6 @@ pub mod message;
 pub mod payload;
 mod readable;
 
-pub use decision::{Action, Assessment, Failure, Outage, Policy, decide};
+pub use decision::{Action, Assessment, Failure, Outage, Policy, Proof, decide};
 pub use message::News;
 pub use payload::{Payload, PayloadError};

@@ -27,7 +27,15 @@ use windows_sys::Win32::System::Pipes::PeekNamedPipe;
 use windows_sys::Win32::System::Registry::{
     HKEY_CURRENT_USER, HKEY_LOCAL_MACHINE, REG_DWORD, RRF_RT_REG_DWORD, RRF_RT_REG_SZ, RegGetValueW,
 };
+use windows_sys::Win32::System::SystemInformation::GetTickCount64;
 use windows_sys::Win32::System::Threading::{GetCurrentProcess, OpenProcessToken};
+
+/// How long the machine has been running.
+#[must_use]
+pub fn uptime() -> std::time::Duration {
+    // SAFETY: it takes nothing and can't fail.
+    std::time::Duration::from_millis(unsafe { GetTickCount64() })
+}
 
 /// The 8.3 form of an existing path; the path as it is where the volume keeps no short names.
 ///

@@ -125,8 +125,10 @@ impl Run {
     #[track_caller]
     fn ends_with(self, code: i32, words: &[&str]) -> Self {
         assert_eq!(self.code, Some(code), "{}", self.said);
+        // Lines are broken to fit a terminal.
+        let said = self.said.split_whitespace().collect::<Vec<_>>().join(" ");
         for word in words {
-            assert!(self.said.contains(word), "{word} is missing: {}", self.said);
+            assert!(said.contains(word), "{word} is missing: {}", self.said);
         }
         self
     }
@@ -143,7 +145,7 @@ fn a_system_installation_touches_no_users_folder() {
         let run = machine.leaves_alice_alone(&script);
         run.ends_with(
             0,
-            &["NOT ACTIVE YET", "f5-guard uninstall --scope user", "No user's folder was touched"],
+            &["REGISTERED, NOT PROVEN", "f5-guard uninstall --scope user", "No user's folder was touched"],
         );
         let script = "$G install --scope system --skip-smoketest >/dev/null; $G uninstall --scope system; ls -d /opt/f5-guard /etc/codex";
         machine
@@ -215,13 +217,13 @@ fn root_starts_no_codex_that_others_can_change() {
         let install = format!("cd $T; $G install --scope system --skip-smoketest --codex $T/{program}");
         machine.leaves_alice_alone(&install).ends_with(1, &["Nothing was registered"]);
         let named = format!("CODEX_CLI_PATH=$T/{program} $G install --scope system --skip-smoketest");
-        machine.leaves_alice_alone(&named).ends_with(0, &["NOT ACTIVE YET"]);
+        machine.leaves_alice_alone(&named).ends_with(0, &["REGISTERED, NOT PROVEN"]);
         let doctor = format!("cd $T; HOME=$T/root $G doctor --offline --codex $T/{program}");
         let run = machine.leaves_alice_alone(&doctor);
         assert_ne!(run.code, Some(0), "{}", run.said);
     }
     let run = machine.run("$G install --scope system --skip-smoketest --codex $T/tool");
-    run.ends_with(0, &["NOT ACTIVE YET"]);
+    run.ends_with(0, &["REGISTERED, NOT PROVEN"]);
     assert!(machine.path("mark").exists(), "one that root alone can change is started");
 }
 
@@ -373,13 +375,13 @@ fn roots_doctor_runs_nothing_of_somebody_elses() {
 
 #[test]
 #[ignore = "needs root and unshare"]
-fn roots_doctor_tries_the_hooks_that_are_roots_alone() {
+fn roots_doctor_looks_at_the_hooks_that_are_roots_alone() {
     let machine = Machine::new();
     let script = "$G install --scope system --skip-smoketest > /dev/null; export HOME=$T/root; $G doctor --offline --json || true";
     let run = machine.leaves_alice_alone(script);
     let count = |words: &str| run.said.matches(words).count();
-    assert_eq!(count("\"result\": \"passed\""), count("\"trial\":"), "{}", run.said);
-    assert!(count("\"trial\":") >= 4, "{}", run.said);
+    assert!(count("\"binary\": \"this f5-guard\"") >= 4, "{}", run.said);
+    assert_eq!(count("\"tried\": false"), 1, "there is no Codex that root may start: {}", run.said);
 }
 
 #[test]
@@ -388,6 +390,27 @@ fn roots_smoketest_runs_no_binary_of_somebody_elses() {
     let machine = Machine::new();
     let run = machine.leaves_alice_alone("$G smoketest");
     run.ends_with(1, &["was not run, because this is root", "without sudo"]);
+}
+
+#[test]
+#[ignore = "needs root and unshare"]
+fn a_message_of_the_doctor_that_somebody_else_wrote_is_ordinary_text() {
+    use f5_guard::internals::proof::{Message, Moment, Nonce, NonceFile, Pending};
+    for (owner, counts) in [(ALICE, false), (0, true)] {
+        let machine = Machine::new();
+        let home = machine.path("root/.codex");
+        let message = Message { target: Message::TARGETS[0], nonce: Nonce::random().unwrap() };
+        let pending = Pending { message, greets: false, written: Moment::now().unwrap() };
+        std::mem::forget(NonceFile::of(&home).write(&pending).unwrap());
+        machine.give("root/.codex/f5_guardrails.proof", owner);
+        let script = format!(
+            "export HOME=$T/root F5_GUARDRAILS_FAIL_MODE=closed; echo '{{\"hook_event_name\":\"UserPromptSubmit\",\
+             \"session_id\":\"s\",\"turn_id\":\"t\",\"cwd\":\"/\",\"prompt\":\"{}\"}}' | $G user-prompt-submit 2>&1 || true",
+            message.sentence()
+        );
+        let run = machine.leaves_alice_alone(&script);
+        assert_eq!(run.said.contains("f5-guard proof: "), counts, "{}", run.said);
+    }
 }
 
 const CALL: &str = r#"echo '{"hook_event_name":"UserPromptSubmit","session_id":"s","turn_id":"t","cwd":"/","prompt":"hi"}' | $G user-prompt-submit > $T/answer 2>&1 || true"#;
@@ -510,7 +533,7 @@ fn a_codex_that_root_starts_finds_only_roots_programs_and_no_users_folder() {
     machine.write("tool", &format!("#!/bin/sh\nenv > {0}.$1\necho 1.2.3\n", machine.path("seen").display()));
     fs::set_permissions(machine.path("tool"), fs::Permissions::from_mode(0o755)).unwrap();
     let script = "export CODEX_HOME=$A/.codex NODE_OPTIONS=x TMPDIR=$A; $G install --scope system --skip-smoketest --codex $T/tool";
-    machine.leaves_alice_alone(script).ends_with(0, &["NOT ACTIVE YET"]);
+    machine.leaves_alice_alone(script).ends_with(0, &["REGISTERED, NOT PROVEN"]);
     for call in ["seen.--version", "seen.app-server"] {
         let seen = fs::read_to_string(machine.path(call)).unwrap();
         assert!(!seen.contains(machine.path("alice").to_str().unwrap()), "{call}: {seen}");

@@ -1,17 +1,20 @@
 //! A Codex that says what a file in its home tells it to, and a hook's program that does what a file beside it tells
 //! it to: this test binary, started as one of them.
 
-use std::io::{BufRead, Write, stdin, stdout};
+use std::io::{BufRead, Write, stdin};
 use std::path::{Path, PathBuf};
 use std::process::exit;
 
 use serde_json::{Value, json};
 
+use crate::turn::{Session, say};
+
 const SCRIPT: &str = "fake.json";
 
 /// What the fake says from now on: `hooks` (an array, or null for a Codex without the call), `warnings`, `errors`,
-/// `layers`, `requirements`, `seen` (by a command), `refusal` (its answer to a configuration that it does not take), and `touches` (a
-/// file to make).
+/// `layers`, `requirements`, `seen` (by a command), `refusal` (its answer to a configuration that it does not take), `touches` (a
+/// file to make), `env` (of hooks), `old` (no
+/// sessions), `sandbox` (false where it has none), and `loses` (an event whose hook's answer gets lost).
 pub fn script(home: &Path, script: &Value) {
     std::fs::write(home.join(SCRIPT), script.to_string()).unwrap();
 }
@@ -84,7 +87,7 @@ pub fn play_if_asked() {
             println!("{}", if refused { refusal } else { json!({}) });
             exit(i32::from(refused));
         }
-        ["app-server"] => app_server(&read()),
+        ["app-server", ..] => app_server(&read()),
         _ => (),
     }
 }
@@ -96,6 +99,7 @@ fn read() -> Value {
 
 fn app_server(script: &Value) -> ! {
     touch(script);
+    let mut session = None;
     let list = |name: &str| if script[name].is_null() { json!([]) } else { script[name].clone() };
     for line in stdin().lock().lines() {
         let request: Value = serde_json::from_str(&line.unwrap()).unwrap();
@@ -109,6 +113,15 @@ fn app_server(script: &Value) -> ! {
             // A command that is run as the model's are: it sees what the script says.
             "command/exec" => json!({"exitCode": 0, "stderr": "", "stdout":
                 format!("f5-guard-ran\n{}", script["seen"].as_str().unwrap_or_default())}),
+            "thread/start" if script["old"] != true => {
+                session = Some(Session::start(&request["params"]));
+                json!({"thread": {"id": "t"}})
+            }
+            "turn/start" => {
+                say(&json!({"id": id, "result": {"turn": {"id": "u"}}}));
+                session.as_ref().unwrap().turn(script, &request["params"]);
+                continue;
+            }
             "configRequirements/read" => json!({"requirements": script["requirements"]}),
             "config/read" => json!({"config": {}, "layers": list("layers")}),
             _ => Value::Null,
@@ -117,7 +130,7 @@ fn app_server(script: &Value) -> ! {
             Value::Null => json!({"id": id, "error": {"code": -32601, "message": "Method not found"}}),
             result => json!({"id": id, "result": result}),
         };
-        writeln!(stdout(), "{answer}").and_then(|()| stdout().flush()).unwrap();
+        say(&answer);
     }
     exit(0)
 }

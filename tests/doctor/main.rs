@@ -8,6 +8,7 @@ mod fake;
 mod own;
 #[path = "../support/shells.rs"]
 mod shells;
+mod turn;
 mod user;
 
 use std::fs;
@@ -35,6 +36,17 @@ fn main() {
 const TESTS: &[(&str, fn())] = &[
     ("a_healthy_installation_is_protected", healthy),
     ("nothing_is_changed_by_the_doctor", changes_nothing),
+    ("hooks_with_other_settings_than_the_terminal_are_named", other_settings),
+    ("a_block_that_a_start_up_file_takes_away_is_no_protection", block_lost),
+    ("a_foreign_hook_that_stops_the_message_leaves_the_rest_open", stopped_before),
+    ("a_proxy_in_codexs_file_of_variables_is_not_sent_to", proxy_in_dot_env),
+    ("without_a_proof_the_hooks_are_registered_at_most", no_proof),
+    ("a_codex_that_starts_no_sessions_proves_nothing", no_sessions),
+    ("without_a_sandbox_the_command_is_run_without_one", no_sandbox),
+    ("a_service_that_does_not_answer_means_not_scanning", not_scanning),
+    ("the_verdict_is_on_top_and_no_line_is_longer_than_80", text_layout),
+    ("a_profile_that_switches_hooks_off_is_named", profile),
+    ("a_foreign_hook_for_tools_input_is_named", foreign),
     ("untrusted_hooks_are_not_protection", untrusted),
     ("a_missing_binary_is_found_although_codex_trusts_the_hook", missing_binary),
     ("another_version_of_the_binary_is_named", other_binary),
@@ -75,10 +87,133 @@ fn healthy() {
     // Desktop apps differ, and this machine's own store may hold roots that have expired; nothing else may be found.
     let findings: Vec<_> = report["findings"].as_array().unwrap().iter().map(|f| &f["id"]).collect();
     assert!(findings.iter().all(|id| **id == "desktop-apps" || **id == "certificates"), "{findings:?}");
-    for hook in report["hooks"].as_array().unwrap() {
-        assert_eq!((&hook["trial"]["result"], &hook["binary"]), (&json!("passed"), &json!("this f5-guard")));
+    assert_eq!(report["state"], "protected");
+    for event in report["proof"]["events"].as_array().unwrap() {
+        assert_eq!(event["result"], "proven", "{event}");
     }
-    assert_eq!(user.api.inputs(), ["Hello, this is a test prompt."], "the trials must not scan");
+    assert_eq!(user.api.inputs(), ["Hello, this is a test prompt."], "the proof must not scan");
+}
+
+/// As a launcher or `.env` does it: the hooks' environment is not the terminal's.
+fn other_settings() {
+    let other = F5::builder().start();
+    let user = User::with(F5::builder().never_called().start());
+    let env = json!({"F5_GUARDRAILS_BASE_URL": other.base_url()});
+    user.codex_says(json!({"hooks": user.entries("trusted"), "env": env}));
+    let (_user, run) = user.run();
+    let report = run.json();
+    let difference = &report["differences"][0];
+    assert_eq!(
+        (&difference["name"], &difference["source"]),
+        (&json!("base URL"), &json!("F5_GUARDRAILS_BASE_URL"))
+    );
+    assert_eq!(difference["value"], format!("{}/", other.base_url()));
+    assert_eq!(other.inputs(), ["Hello, this is a test prompt."], "the hooks' own address is asked");
+}
+
+fn block_lost() {
+    let user = User::new();
+    user.codex_says(json!({"hooks": user.entries("trusted"), "loses": "UserPromptSubmit"}));
+    let (_, run) = user.run();
+    assert_eq!((run.code, run.json()["state"].as_str()), (Some(1), Some("not_active")), "{}", run.stdout);
+    let events = run.json()["proof"]["events"].clone();
+    assert_eq!(events[0]["result"], "ran, and blocked nothing", "{events:#}");
+    assert_eq!(events[1]["result"], "proven", "{events:#}");
+}
+
+fn stopped_before() {
+    let user = User::new();
+    let program = user.path(&format!("strict{}", std::env::consts::EXE_SUFFIX));
+    let mut foreign = user.entries("trusted")[0].clone();
+    let refuses = if cfg!(windows) { "echo no 1>&2& exit 2" } else { "echo no >&2; exit 2" };
+    foreign["command"] = refuses.into();
+    foreign["sourcePath"] = json!(program);
+    let mut entries = user.entries("trusted");
+    entries.push(foreign);
+    user.codex_says(json!({"hooks": entries}));
+    let (_, run) = user.run();
+    assert_eq!((run.code, run.json()["state"].as_str()), (Some(2), Some("not_proven")), "{}", run.stdout);
+    let (severity, text) = run.finding("not-proven");
+    assert!(severity == "unknown" && text.contains("strict"), "{text}");
+}
+
+fn proxy_in_dot_env() {
+    let user = User::new();
+    fs::write(user.home().join(".env"), "export HTTPS_PROXY='http://127.0.0.1:1'\n").unwrap();
+    let (_, run) = user.run();
+    let (severity, text) = run.finding("not-proven");
+    assert_eq!((run.code, severity.as_str()), (Some(2), "unknown"));
+    assert!(text.contains(".env sets HTTPS_PROXY"), "{text}");
+}
+
+fn no_proof() {
+    let (_, run) = User::new().argument("--no-proof").run();
+    assert_eq!((run.code, run.finding("not-proven").0.as_str()), (Some(2), "unknown"));
+    assert_eq!(run.json()["proof"]["tried"], false);
+}
+
+fn profile() {
+    for text in ["[features]\nhooks = false\n", "[hooks.state.\"k:Stop\"]\nenabled = false\n"] {
+        let user = User::new();
+        fs::write(user.home().join("work.config.toml"), text).unwrap();
+        fs::write(user.home().join("other.config.toml"), "model = \"m\"\n").unwrap();
+        let (_, run) = user.run();
+        let (severity, text) = run.finding("hooks-off");
+        assert_eq!((run.code, severity.as_str()), (Some(0), "warning"));
+        assert!(text.contains("--profile work") && !text.contains("other.config"), "{text}");
+    }
+}
+
+fn foreign() {
+    let user = User::new();
+    let mut entries = user.entries("trusted");
+    let mut foreign = entries[1].clone();
+    foreign["command"] = "echo".into();
+    entries.push(foreign);
+    user.codex_says(json!({"hooks": entries}));
+    let (_, run) = user.run();
+    assert_eq!((run.code, run.finding("foreign-hook").0.as_str()), (Some(0), "note"));
+}
+
+fn no_sandbox() {
+    let user = User::new();
+    user.codex_says(json!({"hooks": user.entries("trusted"), "sandbox": false}));
+    // What the sandbox says instead is scanned, as any output is.
+    let (user, run) = user.run();
+    assert_eq!((run.code, run.json()["state"].as_str()), (Some(0), Some("protected")), "{}", run.stdout);
+    assert!(user.api.inputs().contains(&"the sandbox can't be set up".to_owned()), "{:?}", user.api.inputs());
+}
+
+fn no_sessions() {
+    let user = User::new();
+    user.codex_says(json!({"hooks": user.entries("trusted"), "old": true}));
+    let (_, run) = user.run();
+    let (severity, text) = run.finding("not-proven");
+    assert_eq!((run.code, severity.as_str()), (Some(2), "unknown"));
+    assert!(text.contains("thread/start"), "{text}");
+}
+
+fn not_scanning() {
+    let (_, run) = User::new().set("F5_GUARDRAILS_API_TOKEN", "").run();
+    assert_eq!((run.code, run.json()["state"].as_str()), (Some(1), Some("not_scanning")), "{}", run.stdout);
+    let text = User::new().set("F5_GUARDRAILS_API_TOKEN", "").text();
+    assert!(text.stdout.starts_with("REGISTERED, NOT SCANNING: No API token is set."), "{}", text.stdout);
+}
+
+fn text_layout() {
+    let healthy = User::new().text();
+    assert!(healthy.stdout.starts_with("PROTECTED: Codex 0.169.0 ran the hooks"), "{}", healthy.stdout);
+    let mut untrusted = User::new();
+    untrusted.register("untrusted");
+    let untrusted = untrusted.text();
+    assert!(untrusted.stdout.starts_with("NOT ACTIVE: "), "{}", untrusted.stdout);
+    for run in [healthy, untrusted] {
+        for line in run.stdout.lines() {
+            // A path can't be broken.
+            let is_long = line.chars().count() > 80 && line.trim().contains(' ');
+            assert!(!is_long, "{line}");
+        }
+    }
 }
 
 fn snapshot(folder: &Path) -> Vec<(PathBuf, Vec<u8>)> {
@@ -140,7 +275,7 @@ fn failing_command() {
     let user = User::new();
     replace_binary(&user, &json!({"version": "f5-guard 0.0.9", "words": "broken", "code": 3}));
     let (_, run) = user.run();
-    let (severity, text) = run.finding("command-fails");
+    let (severity, text) = run.finding("block-lost");
     assert_eq!((run.code, severity.as_str()), (Some(1), "problem"));
     assert!(text.contains("code 3") && text.contains("broken"), "{text}");
 }
@@ -286,9 +421,11 @@ fn project_not_run() {
         let projects = &report["hooks"].as_array().unwrap()[0];
         // Trusted, it is run: so the file would be there if it had been run before.
         let is_run = trust == "trusted";
+        let binary =
+            if is_run { "another f5-guard (0.0.9)" } else { "another f5-guard (unknown, it was not run)" };
         assert_eq!(
-            (&projects["layer"], projects["trial"]["result"] == "passed"),
-            (&json!("project"), is_run),
+            (&projects["layer"], &projects["binary"]),
+            (&json!("project"), &binary.into()),
             "{projects:#}"
         );
         assert_eq!(ran.exists(), is_run, "a repository's command was run, or a trusted one was not");
@@ -431,7 +568,8 @@ fn no_window() {
 
 fn offline() {
     let (user, run) = User::with(F5::builder().never_called().start()).argument("--offline").run();
-    assert_eq!((run.code, run.finding("service-not-tried").0.as_str()), (Some(0), "note"));
+    assert_eq!((run.code, run.finding("service-not-tried").0.as_str()), (Some(2), "unknown"));
+    assert_eq!(run.json()["state"], "not_proven");
     assert_eq!(user.api.connections(), 0);
 }
 
@@ -454,7 +592,7 @@ fn outage() {
 
 fn objecting() {
     let (_, run) = User::with(F5::answering(Verdict::flagged())).run();
-    assert_eq!((run.code, run.finding("service-objects").0.as_str()), (Some(0), "warning"));
+    assert_eq!((run.code, run.finding("service-objects").0.as_str()), (Some(2), "unknown"));
 }
 
 fn log_problems() {
@@ -462,7 +600,7 @@ fn log_problems() {
     fs::create_dir(user.home().join("logs")).unwrap();
     let line = r#"{"timestamp":"2026-01-02T03:04:05Z","level":"WARN","message":"decision","event":"Stop","error":"The connection was refused."}"#;
     fs::write(user.home().join("logs").join("f5_guardrails.log"), format!("{line}\n")).unwrap();
-    let run = user.text();
+    let run = user.argument("--verbose").text();
     assert_eq!(run.code, Some(0), "{}", run.stdout);
     assert!(
         run.stdout.contains("2026-01-02T03:04:05Z WARN Stop · The connection was refused."),
@@ -532,9 +670,7 @@ fn no_secrets() {
         entries[2]["command"] = format!("echo {PLANTED}; f5-guard stop").into();
         let warnings = json!([format!("warned about \"{PLANTED}\" and {PLANTED}")]);
         user.codex_says(json!({"hooks": entries, "warnings": warnings}));
-        if json {
-            user = user.argument("--json");
-        }
+        user = user.argument(if json { "--json" } else { "--verbose" });
         let run = user.text();
         assert!(run.code.is_some() && run.stdout.contains("characters"), "{}", run.stdout);
         for output in [&run.stdout, &run.stderr] {

@@ -91,7 +91,8 @@ fn the_quickstart_leads_from_nothing_to_a_blocked_prompt_and_away_again() {
     assert!(installed.exists(), "{said:?}");
     // There is no Codex here that could be asked.
     assert!(
-        said[2].contains("is registered for this user") && said[2].contains("NOT ACTIVE YET"),
+        said[2].contains("is registered for this user")
+            && said[2].contains("REGISTERED, NOT PROVEN: do this"),
         "{}",
         said[2]
     );

@@ -30,6 +30,7 @@ mod outage_files;
 mod payloads;
 mod pieces;
 mod powershell_rules;
+mod proof;
 mod proxies;
 mod retries;
 mod schema;

@@ -32,9 +32,43 @@ fn with(arguments: &[&'static str]) -> Vec<&'static str> {
 fn without_a_codex_that_can_be_asked_it_succeeds_and_says_what_to_do() {
     let home = Home::new();
     let said = home.run(&INSTALL).succeeds("install");
-    assert!(said.contains("\nNOT ACTIVE YET: do this\n") && said.contains("/hooks"), "{said}");
+    assert!(said.contains("\nREGISTERED, NOT PROVEN: do this\n") && said.contains("/hooks"), "{said}");
     assert!(!said.contains("PROTECTED"), "{said}");
     assert_eq!(fs::read(home.binary()).unwrap(), fs::read(program()).unwrap());
+}
+
+#[test]
+fn without_a_proof_it_fails_where_protection_is_required() {
+    let home = Home::new();
+    let run = home.run(&with(&["--require-protected"]));
+    assert_eq!(run.code, Some(1), "{}", run.stdout);
+    assert!(run.stdout.contains("is registered for this user"), "{}", run.stdout);
+    assert_eq!(home.run(&INSTALL).code, Some(0));
+}
+
+#[test]
+fn what_a_doctor_that_was_killed_left_is_removed_with_the_rest() {
+    use f5_guard::internals::proof::{Message, Moment, Nonce, NonceFile, Pending};
+    let home = Home::new();
+    home.run(&INSTALL).succeeds("install");
+    let message = Message { target: Message::TARGETS[0], nonce: Nonce::random().unwrap() };
+    let pending = Pending { message, greets: false, written: Moment::now().unwrap() };
+    std::mem::forget(NonceFile::of(&home.codex()).write(&pending).unwrap());
+    home.run(&["uninstall", "--scope", "user"]).succeeds("uninstall");
+    assert!(!home.codex().join("f5_guardrails.proof").exists());
+}
+
+#[test]
+fn the_binary_alone_is_placed_without_a_registration_and_removed_again() {
+    let home = Home::new();
+    let said = home.run(&["install", "--scope", "user", "--binary-only"]).succeeds("install");
+    assert!(said.contains("registered nowhere"), "{said}");
+    assert_eq!(fs::read(home.binary()).unwrap(), fs::read(program()).unwrap());
+    assert!(!home.codex().join("config.toml").exists());
+    home.run(&["uninstall", "--scope", "user"]).succeeds("uninstall");
+    assert!(!home.binary().exists());
+    let refused = home.run(&["install", "--scope", "project", "--binary-only"]).refuses();
+    assert!(refused.contains("--scope user"), "{refused}");
 }
 
 #[cfg(unix)]

@@ -237,17 +237,3 @@ fn hooks_of_the_administrators_requirements_need_no_trust() {
     let switches = layers::hook_switches(&mut server, &setup.work()).unwrap();
     assert_eq!(switches.only_managed, OnlyManaged::Yes);
 }
-
-#[cfg(unix)]
-#[test]
-#[ignore = "needs the real Codex; set F5_GUARD_TEST_CODEX to its path"]
-fn codex_runs_a_hook_with_the_shell_we_expect() {
-    use f5_guard::internals::codex::shell;
-    let setup = Setup::new(&OURS.replace("cat > ours.txt", "cat > ours.txt; echo $0 $- > shell.txt"));
-    setup.trust(&mut setup.start(), &is_ours);
-    assert!(setup.exec_runs_our_hook(&model::Model::start()));
-    let shell = shell::HookShell::of_this_user(&|name| std::env::var_os(name));
-    let done = shell::run_hook(&shell, "cat > /dev/null; echo $0 $-", b"{}", &setup.work(), LIMIT).unwrap();
-    let codexs = fs::read(setup.work().join("shell.txt")).unwrap();
-    assert_eq!(String::from_utf8(codexs).unwrap(), String::from_utf8(done.stdout).unwrap());
-}

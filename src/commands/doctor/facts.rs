@@ -1,9 +1,13 @@
 //! Everything that the doctor looks at. Texts in here are already fit to be shown: no secrets, no control characters.
 
-use std::path::PathBuf;
+use std::borrow::Cow;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use serde::{Deserialize, Serialize};
+
 use super::finding::{FindingId, Severity};
+use super::proof::Proof;
 use crate::access::Writers;
 use crate::codex::layers::{ConfigVerdict, HookSwitches};
 use crate::codex::trust::HookStatus;
@@ -20,13 +24,20 @@ pub struct Facts {
     pub folder: PathBuf,
     /// What was not looked at because others can change it and this is root, as sentences without a full stop.
     pub left_out: Vec<String>,
+    /// Those of the hooks where they have been asked, else those that hooks would have with this environment.
     pub settings: Vec<SettingRow>,
+    /// What the hooks have otherwise than this environment.
+    pub differences: Vec<Difference>,
+    /// What Codex did with the messages for each hook, or why none was sent.
+    pub proof: Result<Proof, String>,
     pub codex: CodexFacts,
     pub files: Vec<FileFacts>,
     /// What runs f5-guard, or the Python integration: as Codex lists it or, where Codex could not be asked, as the files have it.
     pub hooks: Vec<HookFacts>,
     /// What looks like f5-guard and is not certain to be it, under whatever event.
     pub lookalikes: Vec<LookalikeFacts>,
+    /// Where others' hooks for a tool's input are, that Codex runs beside ours.
+    pub foreign: Vec<PathBuf>,
     pub writable: Vec<WritableFacts>,
     pub log: LogFacts,
     pub desktop: DesktopToken,
@@ -192,6 +203,14 @@ pub struct LookalikeFacts {
     pub listed: Listed,
 }
 
+impl LookalikeFacts {
+    /// Whether Codex runs it, as far as is known.
+    pub fn may_run(&self) -> bool {
+        let runs = |status: &HookStatus| status.protects() || *status == HookStatus::Asynchronous;
+        self.listed == Listed::Yes && self.status.as_ref().is_none_or(runs)
+    }
+}
+
 /// Whether Codex takes a hook from its file, as far as it could be asked.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Listed {
@@ -213,7 +232,6 @@ pub struct CallFacts {
     /// `F5_GUARDRAILS_TIMEOUT`, or the flag.
     pub scan_timeout: Duration,
     pub binary: BinaryFacts,
-    pub trial: Trial,
 }
 
 /// The binary that a command names.
@@ -242,15 +260,17 @@ pub enum BinaryFacts {
     },
 }
 
-/// The registered command, run as Codex runs it.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Trial {
-    /// It answered as it should.
-    Passed { took: Duration },
-    /// It did not, for this reason ("exited with code 127: …").
-    Failed { how: String },
-    /// It was not run, for this reason.
-    NotRun { why: String },
+impl BinaryFacts {
+    /// Where it is, or should be; `None` where that is not known.
+    pub fn path(&self) -> Option<&Path> {
+        match self {
+            Self::Same { path }
+            | Self::Other { path, .. }
+            | Self::Missing { path }
+            | Self::Unusable { path, .. } => Some(path),
+            Self::NotLookedAt { .. } => None,
+        }
+    }
 }
 
 /// A managed path that must be the administrator's alone.
@@ -313,12 +333,14 @@ pub enum BackgroundServer {
     Unseen,
 }
 
-/// A setting that the hooks of the background server have otherwise.
+/// A setting that hooks have otherwise than this environment.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Difference {
-    pub name: &'static str,
+    pub name: Cow<'static, str>,
     /// Its value there, as it may be shown.
     pub value: String,
+    /// Where it comes from there; empty where that is not known.
+    pub source: String,
 }
 
 /// What came of the attempt to reach the service.
@@ -341,19 +363,21 @@ pub enum ServiceFacts {
 }
 
 /// A setting for the report.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SettingRow {
-    pub name: &'static str,
+    pub name: Cow<'static, str>,
     pub value: String,
     /// The variable or flag, or `default`.
     pub source: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub problem: Option<SettingProblem>,
     /// What is known to be risky or weak although it is valid.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub remark: Option<SettingProblem>,
 }
 
 /// What is wrong with a setting.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SettingProblem {
     pub id: FindingId,
     pub severity: Severity,

@@ -1,9 +1,12 @@
 //! What the doctor says: findings, and the verdict that follows from them.
 
+use serde::{Deserialize, Serialize};
+
 use crate::event::Event;
 
 /// How bad a finding is; `Ord` ranks the worst last.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
 pub enum Severity {
     /// Good to know.
     Note,
@@ -30,8 +33,8 @@ impl Severity {
 macro_rules! finding_ids {
     ($($(#[$doc:meta])* $id:ident => $word:literal,)*) => {
         /// The kinds of findings, with the stable words that scripts and the manual know them by.
-        #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-        pub enum FindingId { $($(#[$doc])* $id,)* }
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+        pub enum FindingId { $($(#[$doc])* #[serde(rename = $word)] $id,)* }
 
         impl FindingId {
             /// Every kind.
@@ -66,6 +69,7 @@ finding_ids! {
     RegisteredTwice => "registered-twice",
     PythonIntegration => "python-integration",
     Lookalike => "lookalike",
+    ForeignHook => "foreign-hook",
     TwoFiles => "two-files",
     TimeoutTooShort => "timeout-too-short",
     OldRegistration => "old-registration",
@@ -75,9 +79,10 @@ finding_ids! {
     BinaryMissing => "binary-missing",
     BinaryUnusable => "binary-unusable",
     BinaryDiffers => "binary-differs",
-    CommandFails => "command-fails",
-    CommandSlow => "command-slow",
-    CommandNotRun => "command-not-run",
+    DidNotRun => "did-not-run",
+    BlockLost => "block-lost",
+    NotProven => "not-proven",
+    HooksDiffer => "hooks-differ",
     Writable => "writable",
     Setting => "setting",
     Token => "token",
@@ -156,16 +161,73 @@ impl Verdict {
     }
 }
 
-/// All findings, worst first, and the verdict.
+/// What is true of this installation, in more detail than its exit code.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum State {
+    /// Codex ran the hooks and obeyed them, and they scan.
+    Protected,
+    /// Codex runs the hooks, and they can't scan.
+    NotScanning,
+    /// Codex does not run every hook, or does not obey it.
+    NotActive,
+    /// Codex obeys the hooks, and something else is wrong.
+    NotSafe,
+    /// Hooks are registered, and whether they protect was not found out.
+    NotProven,
+    /// Nor was it found out whether they are registered.
+    Unknown,
+}
+
+impl State {
+    /// The word of the JSON report.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Protected => "protected",
+            Self::NotScanning => "not_scanning",
+            Self::NotActive => "not_active",
+            Self::NotSafe => "not_safe",
+            Self::NotProven => "not_proven",
+            Self::Unknown => "unknown",
+        }
+    }
+
+    /// How the text begins.
+    #[must_use]
+    pub fn heading(self) -> &'static str {
+        match self {
+            Self::Protected => "PROTECTED",
+            Self::NotScanning => "REGISTERED, NOT SCANNING",
+            Self::NotActive => "NOT ACTIVE",
+            Self::NotSafe => "NOT PROTECTED",
+            Self::NotProven => "REGISTERED, NOT PROVEN",
+            Self::Unknown => "CANNOT TELL",
+        }
+    }
+}
+
+/// How far it was found out whether Codex runs and obeys the hooks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Tried {
+    /// All that can be proven were.
+    Proven,
+    /// At least one was not.
+    NotProven,
+    /// Nothing was tried.
+    No,
+}
+
+/// All findings, worst first, and what follows from them.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Report {
     pub verdict: Verdict,
+    pub state: State,
     pub findings: Vec<Finding>,
 }
 
 impl Report {
-    /// Says once what is true of several hooks, and sorts.
-    pub(super) fn new(all: Vec<Finding>) -> Self {
+    /// Says once what is true of several hooks, and sorts. `all` are in the order in which one explains the next.
+    pub(super) fn new(all: Vec<Finding>, tried: Tried) -> Self {
         let mut findings: Vec<Finding> = Vec::new();
         for finding in all {
             let same = |other: &&mut Finding| {
@@ -181,12 +243,93 @@ impl Report {
                 None => findings.push(finding),
             }
         }
-        findings.sort_by_key(|finding| std::cmp::Reverse(finding.severity));
+        findings.sort_by_key(|finding| (std::cmp::Reverse(finding.severity), finding.id.rank()));
         let verdict = match findings.first().map(|finding| finding.severity) {
             Some(Severity::Problem) => Verdict::NotProtected,
             Some(Severity::Unknown) => Verdict::CannotTell,
             Some(Severity::Warning | Severity::Note) | None => Verdict::Protected,
         };
-        Self { verdict, findings }
+        let has = |id: FindingId, severity: Severity| {
+            findings.iter().any(|finding| finding.id == id && finding.severity >= severity)
+        };
+        let only = |of: &[FindingId]| {
+            let mut problems = findings.iter().filter(|finding| finding.severity == Severity::Problem);
+            problems.all(|finding| of.contains(&finding.id))
+        };
+        let state = match verdict {
+            Verdict::Protected => State::Protected,
+            Verdict::CannotTell if has(FindingId::NotRegistered, Severity::Unknown) => State::Unknown,
+            Verdict::CannotTell => State::NotProven,
+            // Nor is it known that hooks are registered.
+            Verdict::NotProtected
+                if tried == Tried::No
+                    && only(&FindingId::OF_SAFETY)
+                    && has(FindingId::NotRegistered, Severity::Unknown) =>
+            {
+                State::Unknown
+            }
+            Verdict::NotProtected if tried != Tried::NotProven && only(&FindingId::OF_SCANS) => {
+                State::NotScanning
+            }
+            Verdict::NotProtected if tried != Tried::NotProven && only(&FindingId::OF_SAFETY) => {
+                State::NotSafe
+            }
+            Verdict::NotProtected => State::NotActive,
+        };
+        Self { verdict, state, findings }
+    }
+
+    /// Whether something is found from which the rest follows.
+    #[must_use]
+    pub fn has_root_cause(&self) -> bool {
+        self.findings
+            .iter()
+            .any(|finding| finding.id.is_root_cause() && finding.severity >= Severity::Unknown)
+    }
+}
+
+impl FindingId {
+    /// What keeps hooks that run from scanning.
+    const OF_SCANS: [Self; 5] =
+        [Self::Token, Self::Setting, Self::Certificates, Self::Service, Self::BackgroundServer];
+    /// What is wrong although hooks run and scan.
+    const OF_SAFETY: [Self; 9] = [
+        Self::Token,
+        Self::Setting,
+        Self::Certificates,
+        Self::Service,
+        Self::BackgroundServer,
+        Self::HooksDiffer,
+        Self::Lookalike,
+        Self::Writable,
+        Self::TimeoutTooShort,
+    ];
+
+    /// Causes of everything else come first, consequences last.
+    fn rank(self) -> u8 {
+        match self {
+            Self::AsRoot
+            | Self::CodexHome
+            | Self::CodexMissing
+            | Self::CodexUnusable
+            | Self::ConfigRefused
+            | Self::HooksOff
+            | Self::ManagedOnly => 0,
+            Self::NotListed | Self::NotRegistered => 2,
+            Self::DidNotRun | Self::BlockLost | Self::NotProven => 3,
+            _ => 1,
+        }
+    }
+
+    /// Whether this is the cause of what [`FindingId::is_consequence`] where both are found.
+    #[must_use]
+    pub fn is_root_cause(self) -> bool {
+        self.rank() == 0
+    }
+
+    /// Whether this follows where a root cause is found.
+    #[must_use]
+    pub fn is_consequence(self) -> bool {
+        self.rank() >= 2
     }
 }

@@ -7,6 +7,8 @@ mod facts;
 pub mod finding;
 mod gather;
 mod judge;
+mod progress;
+mod proof;
 mod report;
 mod sanitizer;
 
@@ -17,20 +19,58 @@ use crate::cli::DoctorArgs;
 use crate::logging;
 use crate::system::Env;
 use crate::terminal::Paint;
+use finding::Severity;
+pub use finding::State;
+pub use gather::{Question, shown_settings};
+use progress::Progress;
+use report::text::Layout;
+
+pub use facts::SettingRow;
+pub use sanitizer::Sanitizer;
 
 const PROCESS_ENV: Env<'static> = &|name| std::env::var_os(name);
 
 /// Runs the doctor. Exit code 0: protected; 1: not protected; 2: it could not be found out.
 pub fn run(args: &DoctorArgs) -> ExitCode {
     logging::quiet_panics();
-    let facts = gather::gather(args, PROCESS_ENV);
-    let report = judge::judge(&facts);
+    let question =
+        Question { codex: args.codex.clone(), folder: None, offline: args.offline, no_proof: args.no_proof };
+    let (facts, report) = examine(&question);
     let shown = if args.json {
         report::json::render(&facts, &report)
     } else {
-        report::text::render(&facts, &report, Paint::for_stdout())
+        report::text::render(&facts, &report, Layout { paint: Paint::for_stdout(), verbose: args.verbose })
     };
     // Nothing can be done about a closed terminal.
     let _ = io::stdout().write_all(shown.as_bytes()).and_then(|()| io::stdout().flush());
     ExitCode::from(report.verdict.exit_code())
+}
+
+/// Gathers and judges, and shows on a terminal what it waits for.
+fn examine(question: &Question) -> (facts::Facts, finding::Report) {
+    let progress = Progress::start();
+    let facts = gather::gather(question, PROCESS_ENV, &|what| progress.says(what));
+    let report = judge::judge(&facts);
+    (facts, report)
+}
+
+/// What an examination comes to, for `install`.
+#[derive(Debug, Clone)]
+pub struct Outcome {
+    pub state: State,
+    /// What is wrong or unknown, each with what to do about it; the cause of the others first.
+    pub steps: Vec<String>,
+}
+
+impl Outcome {
+    /// Examines this machine.
+    pub fn of(question: &Question) -> Self {
+        let (_, report) = examine(question);
+        let has_cause = report.has_root_cause();
+        let decisive = report.findings.iter().filter(|finding| finding.severity >= Severity::Unknown);
+        let steps = decisive
+            .filter(|finding| !(has_cause && finding.id.is_consequence()))
+            .map(|finding| format!("{} {}", finding.text, finding.fix));
+        Self { state: report.state, steps: steps.collect() }
+    }
 }

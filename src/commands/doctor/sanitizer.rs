@@ -47,6 +47,11 @@ impl Sanitizer {
         printable(&self.without_tokens(&path.display().to_string()), LONGEST)
     }
 
+    /// A text that another f5-guard has made fit to be shown, if it was one: whole, and in one line.
+    pub fn line(&self, text: &str) -> String {
+        printable(&self.without_tokens(text), usize::MAX)
+    }
+
     /// A text of ours with something of the user's in it: nothing but the tokens is taken out.
     pub fn without_tokens(&self, text: &str) -> String {
         self.tokens.iter().fold(text.to_owned(), |text, token| token.without(&text).into_owned())

@@ -4,8 +4,8 @@ use std::io::{self, Read};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 
-use super::abort;
 use super::memory::{Memory, Permit};
+use super::{PROCESS_ENV, abort, proof};
 use crate::event::Event;
 use crate::hook::payload::{self, MAX_PAYLOAD};
 use crate::hook::{Assessment, Failure, News, Payload, PayloadError};
@@ -94,11 +94,13 @@ pub fn assess(
     if payload.is_blank() {
         return (Assessment::NothingToScan, News::default());
     }
-    let env: Env<'_> = &|name| std::env::var_os(name);
-    match token::completed(settings, env, started + settings.budget().limit) {
+    if let Some(proof) = proof::answer(&payload, settings, started, hidden) {
+        return (Assessment::Proof(proof), News::default());
+    }
+    match token::completed(settings, PROCESS_ENV, started + settings.budget().limit) {
         Ok(settings) => {
             settings.api_token.iter().for_each(|token| hidden.learn(token));
-            scan_unless_out_of_reach(&payload, &settings, env, started)
+            scan_unless_out_of_reach(&payload, &settings, PROCESS_ENV, started)
         }
         Err(error) => failed(ScanError::from(error).into()),
     }
@@ -115,21 +117,6 @@ fn scan_unless_out_of_reach(
         Permit::Scan(attempt) => attempt,
         Permit::Skip(outage) => return (Assessment::NotScanned(Failure::Outage(outage)), memory.skipped()),
     };
-    let watch = Watch::default();
-    let result = scan(payload, settings, started, watch.clone());
-    let failed = result.as_ref().err().cloned();
-    let assessment = Assessment::of_scan(result, payload.is_cut);
-    let news = memory.conclude(&attempt, failed.as_ref(), &watch, &payload.content, &assessment);
-    (assessment, news)
-}
-
-fn scan(
-    payload: &Payload,
-    settings: &Settings,
-    started: Instant,
-    watch: Watch,
-) -> Result<ScanReport, ScanError> {
-    let client = ScanClient::new(settings, started, None, watch)?;
     let job = ScanJob {
         content: &payload.content,
         direction: if payload.event.ends_a_turn() { ScanDirection::Response } else { ScanDirection::Request },
@@ -141,7 +128,23 @@ fn scan(
             &settings.metadata,
         ),
     };
-    let result = client.scan_blocking(&job);
+    let watch = Watch::default();
+    let result = scan(&job, settings, started, watch.clone());
+    let failed = result.as_ref().err().cloned();
+    let assessment = Assessment::of_scan(result, payload.is_cut);
+    let news = memory.conclude(&attempt, failed.as_ref(), &watch, &payload.content, &assessment);
+    (assessment, news)
+}
+
+/// Scans within the time of this run of the hook.
+pub fn scan(
+    job: &ScanJob<'_>,
+    settings: &Settings,
+    started: Instant,
+    watch: Watch,
+) -> Result<ScanReport, ScanError> {
+    let client = ScanClient::new(settings, started, None, watch)?;
+    let result = client.scan_blocking(job);
     // The process ends with the answer, which need not wait for hundreds of certificates to be freed one by one.
     std::mem::forget(client);
     result

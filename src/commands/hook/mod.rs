@@ -8,6 +8,7 @@ mod call;
 mod decision_line;
 mod memory;
 mod overtime;
+mod proof;
 mod reply;
 mod unusable;
 
@@ -27,7 +28,6 @@ use unusable::{named_event, strictest_fail_mode, usage_problem, wants_help};
 use crate::event::Event;
 use crate::hook::{Assessment, Failure, News, Policy};
 use crate::interrupt;
-use crate::logging::read::DOCTORS_SESSION;
 use crate::logging::{self, CallLine, Stderr, StderrOwner};
 use crate::phase;
 use crate::scan::ScanError;
@@ -201,9 +201,6 @@ fn record(
         let owner = if is_on_stderr { StderrOwner::Answer } else { StderrOwner::Log };
         let line = decision_line(&found.call, &found.assessment, found.reply.action, setup, times);
         tell_people(&line);
-        // The doctor tries whether hooks run, and changes nothing.
-        let is_trial = matches!(found.assessment, Assessment::NothingToScan)
-            && found.call.session_id.as_deref() == Some(DOCTORS_SESSION);
-        write((!is_trial).then(|| CallLine { line, text: found.call.text.clone() }), owner);
+        write(Some(CallLine { line, text: found.call.text.clone() }), owner);
     }));
 }

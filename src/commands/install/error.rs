@@ -62,6 +62,10 @@ pub enum InstallError {
          names into their own config.toml"
     )]
     HideTokenScope,
+    #[error(
+        "--binary-only is for --scope user: it puts f5-guard where the hooks of every project of yours look for it"
+    )]
+    BinaryOnlyScope,
     #[error("{0}")]
     Codex(#[from] crate::codex::locate::LocateError),
 }

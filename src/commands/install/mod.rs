@@ -5,6 +5,7 @@
 //! [`crate::registration`].
 
 mod activation;
+mod background;
 mod carried;
 mod codex;
 mod error;
@@ -34,6 +35,7 @@ use crate::codex::home::{CodexHome, Origin};
 use crate::codex::layers::ConfigFile;
 use crate::codex::listing::HookListing;
 use crate::codex::locate::{self, Codex, LocateError};
+use crate::commands::doctor::{Outcome, Question, State};
 use crate::file_edit::{install_binary, keep_as_backup, running_program, temporary_folder};
 use crate::installation::{
     Edit, InstallContext, InstallState, PATIENCE, Scope, carry_out, managed_folder, prepare,
@@ -46,10 +48,12 @@ use crate::system::Env;
 
 const PROCESS_ENV: Env<'static> = &|name| std::env::var_os(name);
 
-/// Installs; 0 also where the user still has something to do, 1 where nothing could be installed.
+/// Installs; 0 also where the user still has something to do, unless that is to be a failure, 1 where nothing could be
+/// installed.
 pub fn run(args: &InstallArgs) -> ExitCode {
     match install(args) {
-        Ok(()) => ExitCode::SUCCESS,
+        Ok(Protected::No) if args.require_protected => ExitCode::FAILURE,
+        Ok(_) => ExitCode::SUCCESS,
         Err(error) => {
             say_error(&format!(
                 "f5-guard install: {}.\nNothing was registered; Codex's files are as they were.",
@@ -60,12 +64,21 @@ pub fn run(args: &InstallArgs) -> ExitCode {
     }
 }
 
-fn install(args: &InstallArgs) -> Result<(), InstallError> {
+/// Whether it was proven at the end.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Protected {
+    Yes,
+    No,
+    /// Nothing was to be installed.
+    NotAsked,
+}
+
+fn install(args: &InstallArgs) -> Result<Protected, InstallError> {
     let context = InstallContext::of_this_process(&PROCESS_ENV)?;
     if let Some(print) = args.print {
         let options = options::registration_options(args, options::For::Elsewhere, PROCESS_ENV)?;
         say(&print::document(args, print, &options, &context)?);
-        return Ok(());
+        return Ok(Protected::NotAsked);
     }
     let scope = target::scope(&args.target, context.system)?;
     if args.also_user && scope == Scope::System {
@@ -73,6 +86,9 @@ fn install(args: &InstallArgs) -> Result<(), InstallError> {
     }
     if args.hide_token && scope != Scope::User {
         return Err(InstallError::HideTokenScope);
+    }
+    if args.binary_only && scope != Scope::User {
+        return Err(InstallError::BinaryOnlyScope);
     }
     let managed = managed_folder(context.system, &scopes::managed_dir(args, &context)?);
     target::places(scope, &context, &args.target, &managed)?;
@@ -94,20 +110,39 @@ fn install(args: &InstallArgs) -> Result<(), InstallError> {
     // Everything that could be refused is refused before anything is asked, and before the first byte is written.
     let state = InstallState::open(&plan.folder, plan.new_file)?;
     prepare(plan.goals()?, &state, &plan.places)?;
-    offer_login(args, &options);
-    plan.hidden = hide_token::decide(args, &plan);
+    if !args.binary_only {
+        offer_login(args, &options);
+        plan.hidden = hide_token::decide(args, &plan);
+    }
     let edits = prepare(plan.goals()?, &state, &plan.places)?;
     if args.target.dry_run {
         dry_run(&plan, &edits, &kept)?;
-        return Ok(());
+        return Ok(Protected::NotAsked);
     }
     plan.notes.extend(kept.note());
     let mut report = Report::default();
     write(&mut plan, &mut report)?;
+    if args.binary_only {
+        report.notes.extend(plan.binary().and_then(|binary| summary::path_note(&binary, PROCESS_ENV)));
+        say(&report.text_of_binary());
+        return Ok(Protected::NotAsked);
+    }
     let activation = activate(args, &plan, &codex);
+    report.notes.push(
+        "Sessions of Codex that are open keep the hooks that they were started with, or none: restart them."
+            .into(),
+    );
+    report.notes.extend(background::offer_to_stop(args, scope, &context, &codex));
+    let is_asked = matches!(&activation, Activation::Asked(state) if state.protects);
+    let proof = is_asked.then(|| prove(args, &plan));
     let scan = match &activation {
         _ if args.skip_smoketest || !plan.scanner_may_be_started(&mut report) => FirstScan::Skipped,
-        Activation::Asked(state) if !state.protects => FirstScan::Skipped,
+        // The hooks have scanned by themselves, or it is known why they can't.
+        _ if proof.as_ref().is_some_and(|proof| proof.state != State::NotProven) => FirstScan::Skipped,
+        Activation::Asked(state) if !state.protects => match first_scan::has_token(&options, PROCESS_ENV) {
+            true => FirstScan::Skipped,
+            false => FirstScan::NoToken,
+        },
         _ => first_scan::first_scan(plan.scanner(), &options, PROCESS_ENV),
     };
     if let Activation::Asked(state) = &activation {
@@ -131,12 +166,20 @@ fn install(args: &InstallArgs) -> Result<(), InstallError> {
     report.notes.extend(hide_token::note(&plan, PROCESS_ENV));
     report.notes.extend(plan.binary().and_then(|binary| summary::path_note(&binary, PROCESS_ENV)));
     let version = codex.as_ref().ok().and_then(|codex| locate::version(codex, CODEX_TIME).ok());
-    say(&format!(
-        "{}\n{}",
-        report.text(plan.scope),
-        summary::verdict(plan.scope, &activation, scan, version.as_deref())
-    ));
-    Ok(())
+    let verdict = summary::verdict(plan.scope, &activation, proof.as_ref(), scan, version.as_deref());
+    say(&format!("{}\n{verdict}", report.text(plan.scope)));
+    let is_proven = proof.is_some_and(|proof| proof.state == State::Protected);
+    Ok(if is_proven { Protected::Yes } else { Protected::No })
+}
+
+/// Has the hooks tried, as `f5-guard doctor` does it in the folder whose sessions count.
+fn prove(args: &InstallArgs, plan: &Plan<'_>) -> Outcome {
+    Outcome::of(&Question {
+        codex: args.codex.clone(),
+        folder: Some(plan.cwd.clone()),
+        offline: args.skip_smoketest,
+        no_proof: false,
+    })
 }
 
 /// What a repository's files carry is not the user's word: an address in it is where the token would go. It is kept only

@@ -39,6 +39,8 @@ pub struct Plan<'a> {
     managed_dirs: ManagedDirs,
     format: Option<Format>,
     scanner: PathBuf,
+    /// No file of Codex's is edited.
+    binary_only: bool,
 }
 
 impl<'a> Plan<'a> {
@@ -64,7 +66,7 @@ impl<'a> Plan<'a> {
         let managed = context.installed_managed_dir().map(|dir| managed_folder(context.system, &dir));
         let places = context.known_binaries(Layer::User, managed.as_ref());
         if let Some(file) = managed_registration(context) {
-            if !args.also_user {
+            if !args.also_user && !args.binary_only {
                 return Err(InstallError::AlreadyManaged(file));
             }
         }
@@ -84,6 +86,7 @@ impl<'a> Plan<'a> {
             scanner: folder.binary(),
             folder,
             places,
+            binary_only: args.binary_only,
         })
     }
 
@@ -130,6 +133,7 @@ impl<'a> Plan<'a> {
             managed_dirs: ManagedDirs::default(),
             format: args.format,
             scanner: context.executable.clone(),
+            binary_only: false,
         })
     }
 
@@ -169,11 +173,15 @@ impl<'a> Plan<'a> {
             format: args.format,
             scanner: folder.binary(),
             folder,
+            binary_only: false,
         })
     }
 
     /// What each file shall say.
     pub fn goals(&self) -> Result<Vec<Goal>, FileEditError> {
+        if self.binary_only {
+            return Ok(Vec::new());
+        }
         match self.files.as_slice() {
             [config, hooks] => {
                 let files = [config.clone(), hooks.clone()];

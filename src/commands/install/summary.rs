@@ -6,10 +6,13 @@ use std::path::{Path, PathBuf};
 use super::activation::{Activation, State};
 use crate::codex::listing::HookListing;
 use crate::codex::trust::HookStatus;
+use crate::commands::doctor::{Outcome, State as Protection};
 use crate::file_edit::BinaryInstall;
 use crate::installation::{Edit, Scope};
-use crate::printable::printable;
+use crate::printable::{printable, wrapped};
 use crate::system::Env;
+
+const WIDTH: usize = 80;
 
 /// What was done.
 #[derive(Debug, Default)]
@@ -80,7 +83,17 @@ impl Report {
             Scope::Project => "in this project",
             Scope::System => "for everybody on this machine",
         };
-        let mut out = format!("f5-guard {} is registered {whom}.\n", env!("CARGO_PKG_VERSION"));
+        self.below(format!("f5-guard {} is registered {whom}.\n", env!("CARGO_PKG_VERSION")))
+    }
+
+    /// The same where nothing was to be registered.
+    #[must_use]
+    pub fn text_of_binary(&self) -> String {
+        let version = env!("CARGO_PKG_VERSION");
+        self.below(format!("f5-guard {version} is in its place, and registered nowhere by this.\n"))
+    }
+
+    fn below(&self, mut out: String) -> String {
         // Writing to a string can't fail.
         if let Some((path, installed)) = &self.binary {
             let what = match installed {
@@ -135,38 +148,48 @@ fn number(count: usize) -> String {
     }
 }
 
-/// The last words. They begin with `PROTECTED` or with `NOT ACTIVE YET`.
-pub fn verdict(scope: Scope, activation: &Activation, scan: FirstScan, version: Option<&str>) -> String {
+/// The last words: a state of [`Outcome`] and, where that is not `PROTECTED`, all that is left to do.
+pub fn verdict(
+    scope: Scope,
+    activation: &Activation,
+    proof: Option<&Outcome>,
+    scan: FirstScan,
+    version: Option<&str>,
+) -> String {
     let codex = version.map_or_else(|| "Codex".to_owned(), |version| format!("Codex {version}"));
-    let steps = match activation {
-        Activation::NotAsked { why } => vec![not_asked(scope, why)],
-        Activation::Asked(state) if state.protects => return running(&codex, scan),
-        Activation::Asked(state) => missing_steps(scope, state),
+    let (state, mut steps) = match (activation, proof) {
+        (Activation::NotAsked { why }, _) => (Protection::NotProven, vec![not_asked(scope, why)]),
+        (Activation::Asked(_), Some(proof)) if proof.state == Protection::Protected => {
+            let words = format!(
+                "PROTECTED: {codex} ran the hooks and did what they said, and a greeting was scanned."
+            );
+            return wrapped(&words, WIDTH, 0) + "\n";
+        }
+        (Activation::Asked(_), Some(proof)) => (proof.state, proof.steps.clone()),
+        (Activation::Asked(state), None) => (Protection::NotActive, missing_steps(scope, state)),
     };
-    let mut out = String::from("NOT ACTIVE YET: do this\n");
+    steps.extend(scan.step());
+    let mut out = format!("{}: do this\n", state.heading());
     for step in steps {
-        let _ = writeln!(out, "  - {step}");
+        let _ = writeln!(out, "  - {}", wrapped(&step, WIDTH, 4));
     }
     out
 }
 
-fn running(codex: &str, scan: FirstScan) -> String {
-    const START: &str = "NOT ACTIVE YET: do this\n  - ";
-    match scan {
-        FirstScan::Passed => {
-            format!("PROTECTED: {codex} runs the five hooks, and a test scan was cleared.\n")
+impl FirstScan {
+    /// What it leaves to do.
+    fn step(self) -> Option<String> {
+        match self {
+            Self::Passed | Self::Skipped => None,
+            Self::NoToken => Some(
+                "Run `f5-guard login` (or set F5_GUARDRAILS_API_TOKEN in the environment that Codex is started from): \
+                 without a token nothing can be scanned."
+                    .to_owned(),
+            ),
+            Self::Failed => {
+                Some("Fix what the smoke test above found, and try `f5-guard smoketest`.".to_owned())
+            }
         }
-        FirstScan::Skipped => format!(
-            "PROTECTED: {codex} runs the five hooks. No scan was tried; `f5-guard smoketest` tries one.\n"
-        ),
-        FirstScan::NoToken => format!(
-            "{START}Run `f5-guard login` (or set F5_GUARDRAILS_API_TOKEN in the environment that Codex is started from): \
-             {codex} runs the five hooks, but without a token nothing can be scanned.\n"
-        ),
-        FirstScan::Failed => format!(
-            "{START}Mend what the smoke test above found, and try `f5-guard smoketest`: {codex} runs the five hooks, \
-             but the test scan failed.\n"
-        ),
     }
 }
 
@@ -210,22 +233,33 @@ fn missing_steps(scope: Scope, state: &State) -> Vec<String> {
 mod tests {
     use super::*;
 
-    fn asked(state: State, scan: FirstScan) -> String {
-        verdict(Scope::User, &Activation::Asked(state), scan, Some("0.169.0"))
+    fn asked(state: State, proof: Option<&Outcome>, scan: FirstScan) -> String {
+        verdict(Scope::User, &Activation::Asked(state), proof, scan, Some("0.169.0"))
+    }
+
+    fn outcome(state: Protection) -> Outcome {
+        Outcome { state, steps: vec!["Do that.".to_owned()] }
     }
 
     #[test]
-    fn only_running_hooks_for_every_event_with_a_scan_that_is_not_known_to_fail_are_protection() {
+    fn only_a_proof_is_protection() {
         let protects = || State { protects: true, ..State::default() };
-        assert!(asked(protects(), FirstScan::Passed).starts_with("PROTECTED: Codex 0.169.0"));
-        assert!(asked(protects(), FirstScan::Skipped).starts_with("PROTECTED"));
-        for scan in [FirstScan::NoToken, FirstScan::Failed] {
-            assert!(asked(protects(), scan).starts_with("NOT ACTIVE YET: do this\n  - "), "{scan:?}");
-        }
-        let waiting = asked(State { waiting: 5, ..State::default() }, FirstScan::Skipped);
-        assert!(waiting.starts_with("NOT ACTIVE YET") && waiting.contains("--trust"), "{waiting}");
-        let nothing = asked(State::default(), FirstScan::Passed);
-        assert!(nothing.starts_with("NOT ACTIVE YET: do this\n  - "), "{nothing}");
+        let with = |state| asked(protects(), Some(&outcome(state)), FirstScan::Skipped);
+        assert!(with(Protection::Protected).starts_with("PROTECTED: Codex 0.169.0"));
+        assert_eq!(with(Protection::NotScanning), "REGISTERED, NOT SCANNING: do this\n  - Do that.\n");
+        assert!(with(Protection::NotActive).starts_with("NOT ACTIVE: do this\n"));
+        assert!(with(Protection::NotProven).starts_with("REGISTERED, NOT PROVEN: do this\n"));
+        let waiting = asked(State { waiting: 5, ..State::default() }, None, FirstScan::Skipped);
+        assert!(waiting.starts_with("NOT ACTIVE: do this\n") && waiting.contains("--trust"), "{waiting}");
+        let nothing = asked(State::default(), None, FirstScan::Passed);
+        assert!(nothing.starts_with("NOT ACTIVE: do this\n  - "), "{nothing}");
+    }
+
+    #[test]
+    fn all_that_is_left_to_do_is_said_at_once() {
+        let words = asked(State { waiting: 5, ..State::default() }, None, FirstScan::NoToken);
+        assert!(words.contains("--trust") && words.contains("f5-guard login"), "{words}");
+        assert!(words.lines().all(|line| line.chars().count() <= 80), "{words}");
     }
 
     #[test]
@@ -241,10 +275,15 @@ mod tests {
     }
 
     #[test]
-    fn without_a_codex_the_start_up_question_and_hooks_are_explained_in_one_line() {
-        let words =
-            verdict(Scope::User, &Activation::NotAsked { why: "none".into() }, FirstScan::Skipped, None);
-        assert_eq!(words.lines().count(), 2);
-        assert!(words.contains("Trust all and continue") && words.contains("/hooks"), "{words}");
+    fn without_a_codex_the_start_up_question_and_hooks_are_explained() {
+        let words = verdict(
+            Scope::User,
+            &Activation::NotAsked { why: "none".into() },
+            None,
+            FirstScan::Skipped,
+            None,
+        );
+        assert_eq!(words.matches("\n  - ").count(), 1);
+        assert!(words.contains("Trust all and") && words.contains("/hooks"), "{words}");
     }
 }

@@ -103,6 +103,11 @@ fn leads_past(path: &Path, projects: &[PathBuf]) -> bool {
 }
 
 fn named(name: &str, folder: &Path, env: Env<'_>) -> Result<PathBuf, String> {
+    // Characters that a shell would expand stand for themselves in quotes, and in names of folders.
+    let literal = PathBuf::from(name);
+    if literal.is_absolute() && literal.is_file() {
+        return Ok(literal);
+    }
     let path = expanded(name, env).ok_or_else(|| "its path holds a variable".to_owned())?;
     if path.components().count() == 1 && !path.is_absolute() {
         let bare = name.strip_suffix(".exe").unwrap_or(name);

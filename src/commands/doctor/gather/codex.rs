@@ -1,6 +1,7 @@
 //! Asks Codex: where it is, whether it accepts its configuration, which hooks it sees and what it makes of them.
 
 use std::path::Path;
+use std::process::Command;
 use std::time::Duration;
 
 use super::visible_tokens;
@@ -11,6 +12,7 @@ use crate::codex::layers::{self, ConfigVerdict, HookSwitches, HooksFeature, Stri
 use crate::codex::listing::HookListing;
 use crate::codex::locate;
 use crate::commands::doctor::facts::{CodexFacts, Existence, HomeFacts, ListingFacts, VisibleTokens};
+use crate::commands::doctor::proof;
 use crate::commands::doctor::sanitizer::Sanitizer;
 use crate::system::Env;
 use crate::system::System;
@@ -25,11 +27,13 @@ pub struct Answers {
     /// All hooks that Codex sees; `None` where it could not be asked.
     pub hooks: Option<Vec<HookListing>>,
     pub visible: VisibleTokens,
+    /// The Codex that was asked, still running, and the MCP servers of its configuration; `None` where it does not say.
+    pub running: Option<(AppServer, Option<Vec<String>>)>,
 }
 
 pub fn ask(
     explicit: Option<&Path>,
-    home: Result<CodexHome, String>,
+    mut home: Result<CodexHome, String>,
     folder: &Path,
     env: Env<'_>,
     sanitizer: &Sanitizer,
@@ -48,6 +52,7 @@ pub fn ask(
     };
     let mut hooks = None;
     let mut visible = None;
+    let mut running = None;
     if let Ok(codex) = &found {
         facts.version = locate::version(codex, LIMIT)
             .map(|version| sanitizer.text(&version))
@@ -57,8 +62,9 @@ pub fn ask(
             Ok(home) if home.path.is_dir() => {
                 let config = layers::check_config(&codex.program, home, folder, Strictness::Ordinary, LIMIT);
                 facts.config = Some(shown(config, sanitizer));
-                match conversation(&codex.program, home, folder, sanitizer) {
+                match conversation(&codex.program, home, folder, env, sanitizer) {
                     Ok(told) => {
+                        running = Some((told.server, told.mcp_servers));
                         facts.switches = told.switches;
                         facts.listing = Ok(told.notes);
                         hooks = Some(told.hooks);
@@ -72,7 +78,19 @@ pub fn ask(
         }
     }
     let visible = visible.unwrap_or_else(|| visible_tokens::unasked(env));
-    Answers { facts, home, hooks, visible }
+    // A launcher of the user's can have chosen another home.
+    let elsewhere = running.as_ref().and_then(|(server, _)| server.home()).filter(|says| {
+        let own = home.as_ref().map(|home| home.path.canonicalize());
+        !matches!((own, says.canonicalize()), (Ok(Ok(own)), Ok(says)) if own == says)
+    });
+    if let Some(path) = elsewhere.filter(|path| Privilege::among_users().may_use(path).is_ok()) {
+        home = Ok(CodexHome { path: path.to_owned(), origin: Origin::Variable });
+        facts.home = home
+            .as_ref()
+            .map(|home| HomeFacts { from: "Codex says so", ..home_facts(home) })
+            .map_err(Clone::clone);
+    }
+    Answers { facts, home, hooks, visible, running }
 }
 
 struct Told {
@@ -80,16 +98,20 @@ struct Told {
     notes: ListingFacts,
     hooks: Vec<HookListing>,
     visible: Option<VisibleTokens>,
+    server: AppServer,
+    mcp_servers: Option<Vec<String>>,
 }
 
 fn conversation(
     program: &Path,
     home: &CodexHome,
     folder: &Path,
+    env: Env<'_>,
     sanitizer: &Sanitizer,
 ) -> Result<Told, String> {
     let words = |error: crate::codex::app_server::AppServerError| sanitizer.text(&error.to_string());
-    let mut server = AppServer::start(program, home, folder, LIMIT).map_err(words)?;
+    let prepare = |command: &mut Command| proof::prepare(command, env);
+    let mut server = AppServer::start_with(program, home, folder, LIMIT, prepare).map_err(words)?;
     let listed = server.list_hooks_in(folder).map_err(words)?;
     // Refused where the configuration can't be loaded, which the listing tells as well.
     let switches =
@@ -100,7 +122,8 @@ fn conversation(
         unreadable: listed.unreadable.iter().map(|entry| sanitizer.parser_message(entry)).collect(),
     };
     let visible = visible_tokens::ask(&mut server, folder);
-    Ok(Told { switches, notes, hooks: listed.hooks, visible })
+    let mcp_servers = server.read_config(folder).ok().map(|config| proof::mcp_servers(&config));
+    Ok(Told { switches, notes, hooks: listed.hooks, visible, server, mcp_servers })
 }
 
 fn shown(verdict: ConfigVerdict, sanitizer: &Sanitizer) -> ConfigVerdict {

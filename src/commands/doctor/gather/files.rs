@@ -49,7 +49,39 @@ pub fn read(
         add_all(Some(project.as_path()));
     }
     add_all(None);
+    if let Some(home) = home {
+        files.facts.extend(profiles(home, left_out).filter_map(|path| profile(path, sanitizer)));
+    }
     files
+}
+
+/// The files of Codex's profiles (`--profile NAME`): `NAME.config.toml` in its home folder.
+fn profiles<'a>(home: &CodexHome, left_out: &'a mut LeftOut) -> impl Iterator<Item = PathBuf> + 'a {
+    let entries = std::fs::read_dir(&home.path).into_iter().flatten().flatten();
+    let mut paths: Vec<PathBuf> = entries.map(|entry| entry.path()).collect();
+    paths.sort();
+    paths.into_iter().filter(|path| {
+        let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
+        name.strip_suffix(".config.toml").is_some_and(|name| !name.is_empty()) && left_out.allows(path)
+    })
+}
+
+/// A profile that switches hooks off; any other is of no concern.
+fn profile(path: PathBuf, sanitizer: &Sanitizer) -> Option<FileFacts> {
+    let name = path.file_name()?.to_str()?.strip_suffix(".config.toml")?;
+    let document = document(ConfigFormat::ConfigToml, &bounded(&path).ok()??).ok()?;
+    let name = sanitizer.text(name);
+    let mut switched_off: Vec<String> =
+        switched_off(&document).iter().map(|place| format!("{place}, with --profile {name}")).collect();
+    let states = document.get("hooks").and_then(|hooks| hooks.get("state")).and_then(Value::as_object);
+    let is_off = |state: &Value| state.get("enabled").and_then(Value::as_bool) == Some(false);
+    if states.is_some_and(|states| states.values().any(is_off)) {
+        switched_off.push(format!("a hook's `enabled = false`, with --profile {name}"));
+    }
+    let content = FileContent::Read { hooks: 0, switched_off, ours: Vec::new() };
+    let is_about_hooks =
+        matches!(&content, FileContent::Read { switched_off, .. } if !switched_off.is_empty());
+    is_about_hooks.then_some(FileFacts { path, layer: Layer::User, content })
 }
 
 impl Files {

@@ -8,21 +8,15 @@ use super::runner::{Known, Runs};
 use crate::access::Privilege;
 use crate::codex::home::CodexHome;
 use crate::codex::listing::{EventName, HookListing, Source};
-use crate::codex::shell::{self, HookShell};
 use crate::codex::trust::HookStatus;
 use crate::commands::doctor::facts::{
-    BinaryFacts, CallFacts, HookFacts, Layer, Listed, LookalikeFacts, Runner, Trial,
+    BinaryFacts, CallFacts, HookFacts, Layer, Listed, LookalikeFacts, Runner,
 };
-use crate::commands::doctor::gather::payload;
 use crate::commands::doctor::sanitizer::Sanitizer;
 use crate::event::Event;
-use crate::process::{End, Finished};
-use crate::registration::{CalledProgram, HookCall};
+use crate::registration::HookCall;
 use crate::settings::{Enforced, Settings};
 use crate::system::Env;
-
-/// Nobody waits longer than this for a trial, whatever the hook's timeout is.
-const LONGEST_TRIAL: Duration = Duration::from_secs(30);
 
 /// A hook as it is registered, whoever's it is.
 #[derive(Clone)]
@@ -42,6 +36,8 @@ pub struct Registered {
 pub struct Examined {
     pub hooks: Vec<HookFacts>,
     pub lookalikes: Vec<LookalikeFacts>,
+    /// Where others' hooks for a tool's input are, that Codex runs.
+    pub foreign: Vec<PathBuf>,
     /// The flags of a hook that runs: the settings that hooks really have.
     pub enforced: Enforced,
 }
@@ -126,8 +122,7 @@ pub fn examine(
     sanitizer: &Sanitizer,
 ) -> Examined {
     let Here { known, folder, home, privilege } = *here;
-    let shell = HookShell::of_this_user(env);
-    let mut looked_at = Vec::new();
+    let (mut looked_at, mut foreign) = (Vec::new(), Vec::new());
     let runs = |hook: &Registered| {
         known.runs(&hook.layer, &hook.event, &hook.command, hook.status_message.as_deref())
     };
@@ -146,6 +141,7 @@ pub fn examine(
                 looked_at.push((*event, hook, Some((call, own, binary))));
             }
             (Runs::Python, EventName::Known(event)) => looked_at.push((*event, hook, None)),
+            (Runs::Else, EventName::Known(Event::PreToolUse)) if hook.runs() => foreign.push(hook.place),
             (Runs::Else, _) => {}
             (Runs::F5Guard(_) | Runs::Python | Runs::Lookalike, _) => {
                 lookalikes.push(hook.lookalike(Listed::Yes, sanitizer));
@@ -156,30 +152,12 @@ pub fn examine(
     let decisive = decisive.filter_map(|(_, hook, call)| Some((hook, &call.as_ref()?.1)));
     let enforced = decisive.min_by_key(|(hook, _)| !hook.is_the_users_or_the_administrators());
     let enforced = enforced.map(|(_, own)| own.clone()).unwrap_or_default();
-    // All at once: a command that hangs holds up the others no longer than its timeout.
-    let trials: Vec<Option<Trial>> = std::thread::scope(|scope| {
-        let started: Vec<_> = looked_at
-            .iter()
-            .map(|(event, hook, call)| {
-                let shell = &shell;
-                call.as_ref().map(|(call, ..)| {
-                    let refusal = refusal(hook, call, shell, privilege, env);
-                    scope.spawn(move || trial(*event, hook, refusal, shell, folder, sanitizer))
-                })
-            })
-            .collect();
-        let failed = || Trial::NotRun { why: "f5-guard failed internally".to_owned() };
-        started
-            .into_iter()
-            .map(|thread| thread.map(|thread| thread.join().unwrap_or_else(|_| failed())))
-            .collect()
-    });
-    let hooks = looked_at.into_iter().zip(trials).map(|((event, hook, call), trial)| {
-        let runner = match (call, trial) {
-            (Some((call, own, binary)), Some(trial)) => {
-                Runner::F5Guard(Box::new(call_facts(&call, &own, binary, trial, env, sanitizer)))
+    let hooks = looked_at.into_iter().map(|(event, hook, call)| {
+        let runner = match call {
+            Some((call, own, binary)) => {
+                Runner::F5Guard(Box::new(call_facts(&call, &own, binary, env, sanitizer)))
             }
-            _ => Runner::Python,
+            None => Runner::Python,
         };
         HookFacts {
             event,
@@ -192,14 +170,14 @@ pub fn examine(
             status: hook.status,
         }
     });
-    Examined { hooks: hooks.collect(), lookalikes, enforced }
+    foreign.dedup();
+    Examined { hooks: hooks.collect(), lookalikes, foreign, enforced }
 }
 
 fn call_facts(
     call: &HookCall,
     enforced: &Enforced,
     binary: BinaryFacts,
-    trial: Trial,
     env: Env<'_>,
     sanitizer: &Sanitizer,
 ) -> CallFacts {
@@ -220,73 +198,29 @@ fn call_facts(
         budget: settings.budget(),
         scan_timeout: *settings.timeout,
         binary,
-        trial,
     }
 }
 
-/// Why the command is not run, if it is not.
-fn refusal(
-    hook: &Registered,
-    call: &HookCall,
-    shell: &HookShell,
-    privilege: Privilege,
-    env: Env<'_>,
-) -> Option<String> {
-    if !hook.may_be_run() {
-        return Some("it comes with the project, and nobody has trusted it".to_owned());
-    }
+/// Why root has Codex run no hooks, if it does not: what runs then must be root's alone.
+pub fn refusal_of_root(registered: &[HookFacts], privilege: Privilege, env: Env<'_>) -> Option<String> {
     if privilege == Privilege::Ordinary {
         return None;
     }
-    let program = match &call.program {
-        CalledProgram::Named(name) if Path::new(name).is_absolute() => Path::new(name),
-        _ => return Some("root starts only what is named by its whole path".to_owned()),
-    };
     // The folders and files that a shell reads before it runs anything.
     let start_up = ["HOME", "ZDOTDIR", "BASH_ENV", "ENV"].into_iter().filter_map(env);
     let start_up = start_up.filter(|path| !path.is_empty()).map(PathBuf::from);
     // Policies from elsewhere have no file here.
-    let place = Some(hook.place.clone()).filter(|place| place.is_absolute());
-    let read = start_up.chain(place).try_for_each(|path| privilege.may_use(&path));
-    let started = || privilege.may_start(shell.program()).and_then(|()| privilege.may_start(program));
+    let places = registered.iter().map(|hook| hook.place.clone()).filter(|place| place.is_absolute());
+    let read = start_up.chain(places).try_for_each(|path| privilege.may_use(&path));
+    let started = || {
+        let binaries = registered.iter().filter_map(|hook| match &hook.runner {
+            Runner::F5Guard(call) if matches!(call.binary, BinaryFacts::Missing { .. }) => None,
+            Runner::F5Guard(call) => call.binary.path(),
+            Runner::Python => None,
+        });
+        binaries.into_iter().try_for_each(|binary| privilege.may_start(binary))
+    };
     read.and_then(|()| started())
         .err()
         .map(|shared| format!("root runs nothing that others can change: {shared}"))
-}
-
-fn trial(
-    event: Event,
-    hook: &Registered,
-    refusal: Option<String>,
-    shell: &HookShell,
-    folder: &Path,
-    sanitizer: &Sanitizer,
-) -> Trial {
-    if let Some(why) = refusal {
-        return Trial::NotRun { why: sanitizer.text(&why) };
-    }
-    let limit = hook.timeout.min(LONGEST_TRIAL);
-    match shell::run_hook(shell, &hook.command, &payload::blank(event, folder), folder, limit) {
-        Ok(done) => judge(&done, limit, sanitizer),
-        Err(error) => {
-            let shell = sanitizer.path(shell.program());
-            Trial::Failed { how: format!("could not be started with {shell} ({error})") }
-        }
-    }
-}
-
-/// Blank text is allowed by exit code 0 and no word on stdout, in every fail mode.
-fn judge(done: &Finished, limit: Duration, sanitizer: &Sanitizer) -> Trial {
-    let said = |bytes: &[u8]| sanitizer.text(&String::from_utf8_lossy(bytes));
-    let (stdout, stderr) = (said(&done.stdout), said(&done.stderr));
-    let words = if stderr.is_empty() { stdout.clone() } else { stderr };
-    let words = if words.is_empty() { "nothing".to_owned() } else { words };
-    let how = match done.end {
-        End::Code(0) if stdout.is_empty() => return Trial::Passed { took: done.duration },
-        End::Code(0) => format!("answered blank text with: {stdout}"),
-        End::Code(code) => format!("exited with code {code} and said: {words}"),
-        End::Signal => format!("was ended by a signal and said: {words}"),
-        End::TimedOut => format!("did not end within {}", crate::printable::seconds(&limit)),
-    };
-    Trial::Failed { how }
 }

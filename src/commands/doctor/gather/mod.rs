@@ -9,7 +9,6 @@ mod hooks;
 mod left_out;
 mod log;
 mod log_tail;
-mod payload;
 mod runner;
 mod service;
 mod visible_tokens;
@@ -20,14 +19,17 @@ use std::time::Instant;
 use self::left_out::LeftOut;
 use self::runner::Known;
 use crate::access::writers;
-use crate::cli::DoctorArgs;
 use crate::codex::home::CodexHome;
 use crate::commands::doctor::facts::Facts;
 use crate::commands::doctor::facts::{
-    BinaryFacts, DesktopToken, HookFacts, Layer, Runner, ThisProgram, WritableFacts,
+    BinaryFacts, DesktopToken, Difference, HookFacts, Layer, LookalikeFacts, Runner, ServiceFacts,
+    SettingRow, ThisProgram, WritableFacts,
 };
-use crate::commands::doctor::judge::settings::rows;
+use crate::commands::doctor::finding::Severity;
+use crate::commands::doctor::judge::settings as judge;
+use crate::commands::doctor::proof::{self, DotEnv, Experiment, Proof};
 use crate::commands::doctor::sanitizer::Sanitizer;
+use crate::proof::Greeting;
 use crate::secret::Secret;
 use crate::settings::{Settings, Source};
 use crate::system::Env;
@@ -41,9 +43,22 @@ fn tokens(env: Env<'_>) -> impl Iterator<Item = Secret> {
     TOKENS.iter().filter_map(move |name| env(name)).map(|token| Secret::new(token.to_string_lossy().trim()))
 }
 
-pub fn gather(args: &DoctorArgs, env: Env<'_>) -> Facts {
+/// What is to be examined, and how.
+#[derive(Debug, Clone, Default)]
+pub struct Question {
+    /// The Codex to ask, instead of the one that is found.
+    pub codex: Option<PathBuf>,
+    /// The folder of the session, instead of the current one.
+    pub folder: Option<PathBuf>,
+    pub offline: bool,
+    pub no_proof: bool,
+}
+
+/// `progress` is told what is waited for.
+pub fn gather(question: &Question, env: Env<'_>, progress: &dyn Fn(&str)) -> Facts {
     let mut left_out = LeftOut::new();
-    let folder = left_out.folder(std::env::current_dir().unwrap_or_else(|_| PathBuf::from(".")));
+    let folder = question.folder.clone().or_else(|| std::env::current_dir().ok());
+    let folder = left_out.folder(folder.unwrap_or_else(|| PathBuf::from(".")));
     let home = CodexHome::find(System::this(), env).map_err(|error| error.to_string());
     let home = left_out.home(home);
     let first = Settings::read(&crate::settings::Enforced::default(), env);
@@ -54,7 +69,8 @@ pub fn gather(args: &DoctorArgs, env: Env<'_>) -> Facts {
     // Before anything is run that could write to it.
     let log = log::examine(&first.log.file, &sanitizer);
 
-    let answers = codex::ask(args.codex.as_deref(), home, &folder, env, &sanitizer);
+    progress("asks Codex about its hooks");
+    let answers = codex::ask(question.codex.as_deref(), home, &folder, env, &sanitizer);
     let home = answers.home.as_ref().ok();
     let known = Known::here(home, env);
     let files = files::read(home, &folder, &known, env, &sanitizer, &mut left_out);
@@ -65,22 +81,67 @@ pub fn gather(args: &DoctorArgs, env: Env<'_>) -> Facts {
     let here = hooks::Here { known: &known, folder: &folder, home, privilege: left_out.privilege };
     let examined = hooks::examine(registered, &files.registered, &here, env, &sanitizer);
 
-    let mut settings = Settings::read(&examined.enforced, env);
-    let token = token::complete(&mut settings, env, Instant::now() + token::STORE_TIME).err();
-    let sanitizer = Sanitizer::new(tokens(env).chain(settings.api_token.value.clone()));
-    let connection = service::connection(&settings, token, &sanitizer);
-    let settings_rows = rows(&settings, &connection, &sanitizer);
+    let (settings, own_rows, sanitizer) = shown_settings(Settings::read(&examined.enforced, env), env);
     // The registered commands may have the last word on it.
     let log = if settings.log.file.value == first.log.file.value {
         log
     } else {
         log::examine(&settings.log.file, &sanitizer)
     };
-    let possible = settings_rows.iter().all(|row| {
-        row.problem
-            .as_ref()
-            .is_none_or(|problem| problem.severity < crate::commands::doctor::finding::Severity::Problem)
-    });
+    // Before a scan that ends it.
+    let outage = service::outage(&settings, &sanitizer);
+    let refusal = if question.no_proof {
+        Some("--no-proof was given".to_owned())
+    } else if proof::is_under_sudo(env) {
+        Some("this is root on behalf of another user, whose Codex is another one".to_owned())
+    } else if !left_out.why.is_empty() {
+        Some("root does not start what others can change".to_owned())
+    } else if examined.lookalikes.iter().any(LookalikeFacts::may_run) {
+        Some("Codex would run a hook that only looks like f5-guard".to_owned())
+    } else {
+        hooks::refusal_of_root(&examined.hooks, left_out.privilege, env)
+    };
+    let proof = match (refusal, answers.running) {
+        (Some(why), _) => Err(why),
+        (None, None) => Err("Codex could not be asked".to_owned()),
+        (None, Some((_, None))) => Err("Codex does not say which MCP servers it would start".to_owned()),
+        (None, Some((mut server, Some(mcp_servers)))) => Experiment {
+            home: server.home().or(home.map(|home| home.path.as_path())).unwrap_or(&folder).to_owned(),
+            server: &mut server,
+            folder: &folder,
+            mcp_servers,
+            ours: examined
+                .hooks
+                .iter()
+                .filter(|hook| matches!(hook.runner, Runner::F5Guard(_)))
+                .map(|hook| (hook.event, hook.place.clone()))
+                .collect(),
+            offline: question.offline,
+            sanitizer: &sanitizer,
+            progress,
+        }
+        .run(),
+    };
+    let report = proof.as_ref().ok().and_then(Proof::report);
+    let differences = report.map(|report| judge::differing(&own_rows, &report.settings)).unwrap_or_default();
+    let differences = differences.into_iter().map(|difference| with_its_file(difference, home)).collect();
+    let settings_rows = report.map_or_else(|| own_rows.clone(), |report| report.settings.clone());
+    let possible = |rows: &[SettingRow]| {
+        rows.iter().all(|row| row.problem.as_ref().is_none_or(|problem| problem.severity < Severity::Problem))
+    };
+    let service = match proof.as_ref().ok().and_then(Proof::greeting) {
+        // The setting's own finding says so.
+        Some(Greeting::Failed { why, .. })
+            if settings_rows
+                .iter()
+                .filter_map(|row| row.problem.as_ref())
+                .any(|problem| problem.text == why) =>
+        {
+            ServiceFacts::NotTried
+        }
+        Some(greeting) => greeting.into(),
+        None => service::ask(question.offline, possible(&settings_rows), &settings, &sanitizer),
+    };
     Facts {
         program: ThisProgram {
             version: env!("CARGO_PKG_VERSION"),
@@ -90,11 +151,14 @@ pub fn gather(args: &DoctorArgs, env: Env<'_>) -> Facts {
         folder,
         left_out: left_out.why.iter().map(|why| sanitizer.text(why)).collect(),
         settings: settings_rows,
+        differences,
+        proof,
         codex: answers.facts,
         writable: managed_paths(&examined.hooks).into_iter().map(writable).collect(),
         files: files.facts,
         hooks: examined.hooks,
         lookalikes: examined.lookalikes,
+        foreign: examined.foreign,
         log,
         desktop: match settings.api_token.source {
             // Apps find it there, too.
@@ -103,10 +167,26 @@ pub fn gather(args: &DoctorArgs, env: Env<'_>) -> Facts {
         },
         visible: answers.visible,
         background: background::examine(home, &examined.enforced, &settings, &sanitizer),
-        // Before a scan that ends it.
-        outage: service::outage(&settings, &sanitizer),
-        service: service::ask(args.offline, possible, &settings, &sanitizer),
+        outage,
+        service,
     }
+}
+
+/// The settings with the token that a scan would have, each as it may be shown, and what must not be shown of them.
+pub fn shown_settings(mut settings: Settings, env: Env<'_>) -> (Settings, Vec<SettingRow>, Sanitizer) {
+    let token = token::complete(&mut settings, env, Instant::now() + token::STORE_TIME).err();
+    let sanitizer = Sanitizer::new(tokens(env).chain(settings.api_token.value.clone()));
+    let connection = service::connection(&settings, token, &sanitizer);
+    let rows = judge::rows(&settings, &connection, &sanitizer);
+    (settings, rows, sanitizer)
+}
+
+/// Says of a variable that Codex's file of variables sets it.
+fn with_its_file(mut difference: Difference, home: Option<&CodexHome>) -> Difference {
+    if let Some(home) = home.filter(|home| DotEnv::read(&home.path).sets(&difference.source)) {
+        difference.source = format!("{} in {}", difference.source, home.path.join(".env").display());
+    }
+    difference
 }
 
 /// What administrators registered: the files and folders that say what runs, and the binaries.

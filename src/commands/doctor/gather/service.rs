@@ -6,6 +6,7 @@ use crate::commands::doctor::facts::ServiceFacts;
 use crate::commands::doctor::judge::settings::Connection;
 use crate::commands::doctor::sanitizer::Sanitizer;
 use crate::commands::smoketest::{Checks, PROMPT, Scan};
+use crate::proof::Greeting;
 use crate::settings::Settings;
 use crate::supervise::supervise;
 use crate::token::TokenError;
@@ -71,5 +72,15 @@ pub fn ask(offline: bool, possible: bool, settings: &Settings, sanitizer: &Sanit
             fix: error.fix(settings.origins()),
         },
         Scan::NotTried => ServiceFacts::NotTried,
+    }
+}
+
+impl From<Greeting> for ServiceFacts {
+    fn from(greeting: Greeting) -> Self {
+        match greeting {
+            Greeting::Cleared { milliseconds } => Self::Cleared { took: Duration::from_millis(milliseconds) },
+            Greeting::Objected { words } => Self::Objected { words },
+            Greeting::Failed { why, fix } => Self::Failed { why, fix },
+        }
     }
 }

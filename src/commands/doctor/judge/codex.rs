@@ -136,7 +136,9 @@ fn listing(facts: &Facts, findings: &mut Vec<Finding>) {
         }
     }
     let Ok(listing) = &facts.codex.listing else { return };
-    for error in &listing.errors {
+    // One refusal is enough.
+    let is_refused = matches!(facts.codex.config, Some(ConfigVerdict::Refused { .. }));
+    for error in listing.errors.iter().filter(|_| !is_refused) {
         findings.push(Finding::new(
             FindingId::ConfigRefused,
             Severity::Problem,

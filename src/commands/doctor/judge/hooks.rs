@@ -1,18 +1,22 @@
-//! Findings about the registered hooks: for each event, does one run, in time, and really scan?
+//! Findings about the registered hooks: for each event, does Codex run one, and obey it?
 //!
-//! What is wrong with an entry is a problem only where no other entry scans the event.
+//! That is proven, or not. What is wrong with an entry explains why not; where it is proven, or another entry scans the
+//! event, it is no more than a warning.
 
 use std::collections::BTreeSet;
 
 use crate::codex::layers::{ConfigVerdict, OnlyManaged};
 use crate::codex::trust::HookStatus;
 use crate::commands::doctor::facts::{
-    BinaryFacts, CallFacts, Facts, FileContent, HookFacts, Layer, Listed, Runner, Trial,
+    BinaryFacts, CallFacts, Difference, Facts, FileContent, HookFacts, Layer, Listed, Runner,
 };
 use crate::commands::doctor::finding::{Finding, FindingId, Severity};
+use crate::commands::doctor::proof::{EventProof, LostRun};
 use crate::event::Event;
 use crate::printable::seconds;
 use crate::settings::STALL_ROOM;
+
+use super::settings::{differing, is_common, is_decisive};
 
 const TRUST_FIX: &str =
     "Start `codex`, open /hooks and trust it, or run `f5-guard install --trust`, which asks Codex to.";
@@ -21,9 +25,40 @@ pub(super) fn judge(facts: &Facts, findings: &mut Vec<Finding>) {
     for event in Event::ALL {
         judge_event(facts, event, findings);
     }
+    if let Err(why) = &facts.proof {
+        findings.push(Finding::new(
+            FindingId::NotProven,
+            Severity::Unknown,
+            format!(
+                "Whether Codex runs the hooks and obeys them was not tried: {}.",
+                why.trim_end_matches('.')
+            ),
+            "See to that, and run `f5-guard doctor` again, as the user whose Codex is meant.",
+        ));
+    }
     lookalikes(facts, findings);
     two_files(facts, findings);
     flags_differ(facts, findings);
+    differ(facts, findings);
+    differ_among_each_other(facts, findings);
+    foreign(facts, findings);
+}
+
+/// Codex takes the rewrite of the hook that is done last, and asks nobody again.
+fn foreign(facts: &Facts, findings: &mut Vec<Finding>) {
+    if facts.foreign.is_empty() {
+        return;
+    }
+    let places: Vec<String> = facts.foreign.iter().map(|place| place.display().to_string()).collect();
+    findings.push(Finding::new(
+        FindingId::ForeignHook,
+        Severity::Note,
+        format!(
+            "Another hook for tools' input runs beside f5-guard's ({}): what it rewrites is not scanned again.",
+            places.join(", ")
+        ),
+        "Make sure that it is one that you trust; /hooks in `codex` shows it.",
+    ));
 }
 
 fn judge_event(facts: &Facts, event: Event, findings: &mut Vec<Finding>) {
@@ -35,21 +70,167 @@ fn judge_event(facts: &Facts, event: Event, findings: &mut Vec<Finding>) {
             Runner::Python => None,
         })
         .collect();
+    let proof = facts.proof.as_ref().ok().and_then(|proof| proof.of(event));
+    // Where none is registered, something else has answered.
+    let is_proven = matches!(proof, Some(EventProof::Proven { .. })) && !judged.is_empty();
     let scans = |troubles: &[Finding]| troubles.iter().all(|trouble| trouble.severity < Severity::Unknown);
-    let is_scanned = judged.iter().any(|(_, troubles)| scans(troubles));
+    // What is in the files counts for nothing where the trial says otherwise.
+    let is_scanned = proof.is_none() && judged.iter().any(|(_, troubles)| scans(troubles));
+    let in_time = judged
+        .iter()
+        .any(|(_, troubles)| troubles.iter().all(|trouble| trouble.id != FindingId::TimeoutTooShort));
+    let mut found = Vec::new();
     if judged.is_empty() {
-        findings.push(missing(facts, event));
+        found.push(missing(facts, event));
     }
     for (_, troubles) in &judged {
-        findings.extend(troubles.iter().cloned().map(|mut trouble| {
-            if is_scanned {
-                trouble.severity = trouble.severity.min(Severity::Warning);
-            }
-            trouble.about(event)
-        }));
+        found.extend(troubles.iter().cloned().map(|trouble| trouble.about(event)));
     }
-    not_listed(facts, event, is_scanned, findings);
+    not_listed(facts, event, &mut found);
+    for finding in &mut found {
+        // The trial took no time, as a scan can.
+        let is_excused = is_scanned || is_proven && (finding.id != FindingId::TimeoutTooShort || in_time);
+        if is_excused {
+            finding.severity = finding.severity.min(Severity::Warning);
+        }
+    }
+    if is_proven {
+        found.retain(|finding| !matches!(finding.id, FindingId::BinaryUnusable | FindingId::TrustUnknown));
+    }
+    if matches!(proof, Some(EventProof::DidNotRun | EventProof::Lost { .. })) {
+        // The message comes as a command of the shell.
+        for finding in found.iter_mut().filter(|finding| finding.id == FindingId::Matcher) {
+            finding.severity = Severity::Problem;
+        }
+    }
+    let is_explained = found.iter().any(|finding| finding.severity == Severity::Problem);
+    findings.append(&mut found);
+    if let Some(proof) = proof {
+        findings.extend(not_proven(facts, event, proof, is_explained));
+    }
     doubles(event, &hooks, findings);
+}
+
+/// What the trial showed, where that is not a proof. `is_explained`: another finding says why.
+fn not_proven(facts: &Facts, event: Event, proof: &EventProof, is_explained: bool) -> Option<Finding> {
+    let is_ours =
+        |run: &&LostRun| facts.hooks.iter().any(|hook| hook.event == event && hook.place == run.place);
+    let finding =
+        |id, severity, text: String, fix: &str| Some(Finding::new(id, severity, text, fix).about(event));
+    let did_not_run = || {
+        if is_explained {
+            return None;
+        }
+        finding(
+            FindingId::DidNotRun,
+            Severity::Problem,
+            "Codex did not run f5-guard's hook, though nothing here says why.".to_owned(),
+            "Start `codex` and look at /hooks: all five must be active. Then run `f5-guard install`.",
+        )
+    };
+    match proof {
+        EventProof::Proven { .. } => None,
+        EventProof::DidNotRun => did_not_run(),
+        EventProof::Lost { runs } => {
+            let Some(run) = runs.iter().find(is_ours) else { return did_not_run() };
+            let said = if run.words.is_empty() { String::new() } else { format!(": {}", run.words) };
+            if matches!(run.status.as_str(), "blocked" | "stopped") {
+                return finding(
+                    FindingId::NotProven,
+                    Severity::Problem,
+                    format!("The hook blocked the message, and not as this f5-guard does{said}"),
+                    "See to what it says, or run `f5-guard install`, if it is an older f5-guard.",
+                );
+            }
+            if is_explained {
+                return None;
+            }
+            let text = if said.is_empty() {
+                "Codex ran the hook and got no answer, so that what it should stop goes ahead.".to_owned()
+            } else {
+                let said = said.trim_end_matches('.');
+                format!(
+                    "Codex ran the hook, and its block was lost ({}{said}), so that what it should stop goes ahead.",
+                    run.status
+                )
+            };
+            finding(
+                FindingId::BlockLost,
+                Severity::Problem,
+                text,
+                "Look at what the shell reads before it runs a command (BASH_ENV, ~/.zshenv): it may end the \
+                 command or write to its output. If f5-guard was changed since, run `f5-guard install`.",
+            )
+        }
+        EventProof::NotReached { why } => finding(
+            FindingId::NotProven,
+            Severity::Unknown,
+            format!("Whether Codex runs the hook could not be tried: {}.", why.trim_end_matches('.')),
+            "See to that, and run `f5-guard doctor` again.",
+        ),
+        EventProof::Hung => finding(
+            FindingId::BlockLost,
+            Severity::Problem,
+            "Codex did not end the turn in which the hook was tried.".to_owned(),
+            "Look at the other hooks under /hooks in `codex`: one of them may hang.",
+        ),
+    }
+}
+
+/// What one event's hook has otherwise than that of the first, whose settings the report shows and the greeting was scanned with.
+fn differ_among_each_other(facts: &Facts, findings: &mut Vec<Finding>) {
+    let mut reports = facts.proof.iter().flat_map(|proof| proof.reports());
+    let Some((first, known)) = reports.next() else { return };
+    for (event, report) in reports {
+        let there = differing(&known.settings, &report.settings);
+        let here = differing(&report.settings, &known.settings);
+        let words = |difference: &Difference| match difference.source.as_str() {
+            "" => difference.value.clone(),
+            source => format!("{} [{source}]", difference.value),
+        };
+        let named: Vec<String> = there
+            .iter()
+            .filter(|difference| is_common(&difference.name))
+            .map(|difference| {
+                let known = here.iter().find(|known| known.name == difference.name);
+                let known = known.map(words).unwrap_or_default();
+                format!("{} is {}, and {known} at {}", difference.name, words(difference), first.name())
+            })
+            .collect();
+        if !named.is_empty() {
+            findings.push(
+                Finding::new(
+                    FindingId::HooksDiffer,
+                    Severity::Problem,
+                    format!("The hook runs with other settings than the others: {}.", named.join("; ")),
+                    "Run `f5-guard install`, which registers all hooks alike; look at what sets a variable for one of them.",
+                )
+                .about(event),
+            );
+        }
+    }
+}
+
+/// What hooks have otherwise than the terminal that the doctor runs in.
+fn differ(facts: &Facts, findings: &mut Vec<Finding>) {
+    if facts.differences.is_empty() {
+        return;
+    }
+    let decisive = facts.differences.iter().any(|difference| is_decisive(&difference.name));
+    let named: Vec<String> = facts
+        .differences
+        .iter()
+        .map(|difference| match difference.source.as_str() {
+            "" | "default" => format!("{}: {}", difference.name, difference.value),
+            source => format!("{}: {} [{source}]", difference.name, difference.value),
+        })
+        .collect();
+    findings.push(Finding::new(
+        FindingId::HooksDiffer,
+        if decisive { Severity::Warning } else { Severity::Note },
+        format!("Hooks run with other settings than this terminal has: {}.", named.join("; ")),
+        "Where that is not meant, change what is named in brackets, or set the same here.",
+    ));
 }
 
 fn missing(facts: &Facts, event: Event) -> Finding {
@@ -98,7 +279,7 @@ fn lookalikes(facts: &Facts, findings: &mut Vec<Finding>) {
 }
 
 /// What stands in a file and is not among the hooks that Codex lists.
-fn not_listed(facts: &Facts, event: Event, is_scanned: bool, findings: &mut Vec<Finding>) {
+fn not_listed(facts: &Facts, event: Event, findings: &mut Vec<Finding>) {
     if facts.codex.listing.is_err() {
         return;
     }
@@ -117,9 +298,8 @@ fn not_listed(facts: &Facts, event: Event, is_scanned: bool, findings: &mut Vec<
                 "See the other findings (hooks off, managed hooks only, a file that Codex refuses), or look at /hooks in Codex."
             }
         };
-        let severity = if is_scanned { Severity::Warning } else { Severity::Problem };
         let text = format!("{} registers a hook of f5-guard that Codex does not list.", file.path.display());
-        findings.push(Finding::new(FindingId::NotListed, severity, text, fix).about(event));
+        findings.push(Finding::new(FindingId::NotListed, Severity::Problem, text, fix).about(event));
     }
 }
 
@@ -175,7 +355,6 @@ fn entry(hook: &HookFacts, call: &CallFacts) -> Vec<Finding> {
     timeouts(hook, call, &mut found);
     matcher(hook, &mut found);
     binary(hook, &call.binary, &mut found);
-    trial(hook, call, &mut found);
     found
 }
 
@@ -298,7 +477,14 @@ fn matcher(hook: &HookFacts, found: &mut Vec<Finding>) {
 }
 
 fn binary(hook: &HookFacts, binary: &BinaryFacts, found: &mut Vec<Finding>) {
-    let fix = format!("{}.", hook.layer.install());
+    let fix = match (&hook.layer, binary) {
+        // The project's registration has no program of its own.
+        (Layer::Project, BinaryFacts::Missing { .. }) => {
+            "Run `f5-guard install --scope user --binary-only`, or put f5-guard on PATH, outside of the repository."
+                .to_owned()
+        }
+        (layer, _) => format!("{}.", layer.install()),
+    };
     let mut add = |id, severity, text: String| found.push(Finding::new(id, severity, text, fix.clone()));
     match binary {
         BinaryFacts::Same { .. } => {}
@@ -329,44 +515,6 @@ fn binary(hook: &HookFacts, binary: &BinaryFacts, found: &mut Vec<Finding>) {
             Severity::Problem,
             format!("The registered binary {} {why}.", path.display()),
         ),
-    }
-}
-
-fn trial(hook: &HookFacts, call: &CallFacts, found: &mut Vec<Finding>) {
-    let missing = matches!(call.binary, BinaryFacts::Missing { .. } | BinaryFacts::Unusable { .. });
-    match &call.trial {
-        Trial::Passed { took } => {
-            let left = hook.timeout.saturating_sub(call.budget.limit);
-            if *took > left && call.budget.limit < hook.timeout {
-                found.push(Finding::new(
-                    FindingId::CommandSlow,
-                    Severity::Warning,
-                    format!(
-                        "The command in {} took {} without a scan: with one that uses its whole time, Codex may not wait for the answer.",
-                        hook.place.display(),
-                        seconds(took)
-                    ),
-                    "Look for what slows it down (a virus scanner, a network drive, the shell's start-up file), or install again with a longer --timeout.",
-                ));
-            }
-        }
-        // The binary's own finding says why.
-        Trial::Failed { .. } if missing => {}
-        Trial::Failed { how } => found.push(Finding::new(
-            FindingId::CommandFails,
-            Severity::Problem,
-            format!(
-                "The command in {} was run as Codex runs it, and failed: it {how}.",
-                hook.place.display()
-            ),
-            format!("{}; if it stays, run the command yourself and read what it says.", hook.layer.install()),
-        )),
-        Trial::NotRun { why } => found.push(Finding::new(
-            FindingId::CommandNotRun,
-            Severity::Unknown,
-            format!("The command in {} was not run: {why}.", hook.place.display()),
-            "Look at the command and, if it is right, trust it in Codex's /hooks; then run the doctor again.",
-        )),
     }
 }
 

@@ -140,7 +140,7 @@ fn background(facts: &Facts, findings: &mut Vec<Finding>) {
                 .to_owned(),
         ),
         BackgroundServer::Differs { process, settings } => {
-            let decisive = settings.iter().any(|setting| is_decisive(setting.name));
+            let decisive = settings.iter().any(|setting| is_decisive(&setting.name));
             let settings: Vec<String> =
                 settings.iter().map(|setting| format!("{}: {}", setting.name, setting.value)).collect();
             (
@@ -176,19 +176,29 @@ fn outage(facts: &Facts, findings: &mut Vec<Finding>) {
     });
 }
 
+/// Nothing but a scan that cleared lets the verdict be that this machine is protected.
 fn service(facts: &Facts, findings: &mut Vec<Finding>) {
+    let mut problems = facts.settings.iter().filter_map(|row| row.problem.as_ref());
     let finding = match &facts.service {
-        ServiceFacts::Cleared { .. } | ServiceFacts::NotTried => return,
-        ServiceFacts::Offline => Finding::new(
+        ServiceFacts::Cleared { .. } => return,
+        // What stands in the way of a scan is a finding of its own.
+        ServiceFacts::Offline | ServiceFacts::NotTried
+            if problems.any(|problem| problem.severity >= Severity::Problem) =>
+        {
+            return;
+        }
+        ServiceFacts::Offline | ServiceFacts::NotTried => Finding::new(
             FindingId::ServiceNotTried,
-            Severity::Note,
-            "The service was not asked (--offline).",
-            "Run the doctor without --offline, or `f5-guard smoketest`.",
+            Severity::Unknown,
+            "Whether the hooks can scan was not tried.",
+            "Run `f5-guard smoketest`, or `f5-guard doctor` without --offline.",
         ),
         ServiceFacts::Objected { words } => Finding::new(
             FindingId::ServiceObjects,
-            Severity::Warning,
-            format!("The service works, but it objects to a harmless greeting: {words}."),
+            Severity::Unknown,
+            format!(
+                "The service works, but it objects to a harmless greeting, so that no scan has cleared: {words}."
+            ),
             "Ask whoever runs the F5 project to look at its scanners.",
         ),
         ServiceFacts::Failed { why, fix } => Finding::new(FindingId::Service, Severity::Problem, why, fix),

@@ -1,5 +1,7 @@
 //! Each setting: its value as it may be shown, where it came from, and what is wrong with it.
 
+use std::borrow::Cow;
+
 use crate::commands::doctor::facts::{Difference, Facts, SettingProblem, SettingRow};
 use crate::commands::doctor::finding::{Finding, FindingId, Severity};
 use crate::commands::doctor::sanitizer::Sanitizer;
@@ -62,7 +64,7 @@ pub fn rows(settings: &Settings, connection: &Connection, sanitizer: &Sanitizer)
     }
     rows.push(certificates(connection));
     rows.push(plain(
-        "proxy",
+        PROXY,
         connection.proxy.clone().unwrap_or_else(|| "none".to_owned()),
         "variables or system",
     ));
@@ -104,23 +106,55 @@ pub fn rows(settings: &Settings, connection: &Connection, sanitizer: &Sanitizer)
 pub fn differences(here: &Settings, there: &Settings, sanitizer: &Sanitizer) -> Vec<Difference> {
     let nothing = Connection { proxy: None, trust: Ok((String::new(), Vec::new())), token: None };
     let [here_rows, there_rows] = [here, there].map(|settings| rows(settings, &nothing, sanitizer));
-    let value = |rows: &[SettingRow], name| -> Vec<String> {
-        rows.iter().filter(|row| row.name == name).map(|row| row.value.clone()).collect()
-    };
-    let mut names: Vec<&'static str> = here_rows.iter().chain(&there_rows).map(|row| row.name).collect();
-    let mut seen = std::collections::HashSet::new();
-    names.retain(|name| seen.insert(*name));
-    let mut found: Vec<Difference> = names
-        .into_iter()
-        .map(|name| (name, value(&here_rows, name), value(&there_rows, name)))
-        .filter(|(_, here, there)| here != there)
-        .map(|(name, _, there)| Difference { name, value: there.join(", ") })
-        .collect();
+    let mut found = differing(&here_rows, &there_rows);
     let tokens = [&here.api_token.value, &there.api_token.value];
+    if tokens.iter().all(|token| token.is_some()) {
+        // Their rows look the same.
+        found.retain(|difference| difference.name != API_TOKEN);
+    }
     if tokens[0] != tokens[1] && found.iter().all(|difference| difference.name != API_TOKEN) {
-        found.push(Difference { name: API_TOKEN, value: "another one".to_owned() });
+        found.push(Difference {
+            name: API_TOKEN.into(),
+            value: "another one".to_owned(),
+            source: String::new(),
+        });
     }
     found
+}
+
+/// What stands otherwise in the rows of `there`.
+#[must_use]
+pub fn differing(here: &[SettingRow], there: &[SettingRow]) -> Vec<Difference> {
+    let values = |rows: &[SettingRow], name: &str| -> Vec<String> {
+        rows.iter().filter(|row| row.name == name).map(|row| row.value.clone()).collect()
+    };
+    // A token is known by nothing but where it comes from.
+    let sources = |rows: &[SettingRow], name: &str| -> Vec<String> {
+        let tokens = rows.iter().filter(|row| row.name == name && name == API_TOKEN);
+        tokens.map(|row| row.source.clone()).collect()
+    };
+    let mut names: Vec<Cow<'static, str>> = here.iter().chain(there).map(|row| row.name.clone()).collect();
+    let mut seen = std::collections::HashSet::new();
+    names.retain(|name| seen.insert(name.clone()));
+    let difference = |name: Cow<'static, str>| {
+        let value = values(there, &name);
+        let differs = value != values(here, &name) || sources(there, &name) != sources(here, &name);
+        differs.then(|| Difference {
+            source: there
+                .iter()
+                .find(|row| row.name == name)
+                .map(|row| row.source.clone())
+                .unwrap_or_default(),
+            value: if value.is_empty() { "not set".to_owned() } else { value.join(", ") },
+            name,
+        })
+    };
+    names.into_iter().filter_map(difference).collect()
+}
+
+/// Whether all hooks of a session must have this setting alike: what each is registered with may differ in the others.
+pub(super) fn is_common(name: &str) -> bool {
+    [API_TOKEN, BASE_URL, PROJECT, FAIL_MODE, PROXY, ROOTS].contains(&name)
 }
 
 /// Whether this setting decides what is scanned, where, and what becomes of the rest.
@@ -133,6 +167,8 @@ const BASE_URL: &str = "base URL";
 const PROJECT: &str = "project";
 const FAIL_MODE: &str = "fail mode";
 const FLAGGED_OUTPUT: &str = "flagged tool output";
+const PROXY: &str = "proxy";
+const ROOTS: &str = "trusted roots";
 
 /// The findings of the rows.
 pub(super) fn judge(facts: &Facts, findings: &mut Vec<Finding>) {
@@ -142,7 +178,7 @@ pub(super) fn judge(facts: &Facts, findings: &mut Vec<Finding>) {
 }
 
 fn plain(name: &'static str, value: String, source: &str) -> SettingRow {
-    SettingRow { name, value, source: source.to_owned(), problem: None, remark: None }
+    SettingRow { name: name.into(), value, source: source.to_owned(), problem: None, remark: None }
 }
 
 fn row<T>(name: &'static str, setting: &Setting<T>, show: impl FnOnce(&T) -> String) -> SettingRow {
@@ -168,7 +204,7 @@ fn token(setting: &Setting<Option<Secret>>, problem_of_source: Option<&TokenErro
         Some(_) => None,
     };
     let mut row = row(API_TOKEN, setting, |token| match token {
-        Some(token) => format!("set ({} characters)", token.length()),
+        Some(_) => "set".to_owned(),
         None => "not set".to_owned(),
     });
     row.problem = error.map(|error| problem(FindingId::Token, &error, Source::Default));
@@ -203,7 +239,7 @@ fn fail_mode(setting: &Setting<FailMode>) -> SettingRow {
 fn certificates(connection: &Connection) -> SettingRow {
     match &connection.trust {
         Ok((source, notes)) => {
-            let mut row = plain("trusted roots", source.clone(), "loaded");
+            let mut row = plain(ROOTS, source.clone(), "loaded");
             row.remark = (!notes.is_empty()).then(|| SettingProblem {
                 id: FindingId::Certificates,
                 severity: Severity::Warning,
@@ -213,7 +249,7 @@ fn certificates(connection: &Connection) -> SettingRow {
             row
         }
         Err((cause, fix)) => {
-            let mut row = plain("trusted roots", "unusable".to_owned(), "not loaded");
+            let mut row = plain(ROOTS, "unusable".to_owned(), "not loaded");
             row.problem = Some(SettingProblem {
                 id: FindingId::Certificates,
                 severity: Severity::Problem,

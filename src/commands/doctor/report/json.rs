@@ -7,14 +7,17 @@ use crate::codex::layers::{ConfigVerdict, HookSwitches, HooksFeature, OnlyManage
 use crate::codex::trust::HookStatus;
 use crate::commands::doctor::facts::SettingRow;
 use crate::commands::doctor::facts::{
-    BinaryFacts, Existence, Facts, FileContent, HookFacts, Listed, LogFile, Runner, ServiceFacts, Trial,
+    BinaryFacts, Existence, Facts, FileContent, HookFacts, Listed, LogFile, Runner, ServiceFacts,
 };
 use crate::commands::doctor::finding::{Finding, Report};
+use crate::commands::doctor::proof::EventProof;
+use crate::event::Event;
 
 pub fn render(facts: &Facts, report: &Report) -> String {
     let codex = &facts.codex;
     let report = json!({
         "verdict": report.verdict.as_str(),
+        "state": report.state.as_str(),
         "exit_code": report.verdict.exit_code(),
         "version": facts.program.version,
         "path": facts.program.path,
@@ -29,6 +32,10 @@ pub fn render(facts: &Facts, report: &Report) -> String {
             "switches": codex.switches.as_ref().map(switches),
             "listed": codex.listing.is_ok(),
         },
+        "proof": proof(facts),
+        "differences": facts.differences.iter().map(|difference| json!({
+            "name": difference.name, "value": difference.value, "source": difference.source,
+        })).collect::<Vec<_>>(),
         "settings": facts.settings.iter().map(setting).collect::<Vec<_>>(),
         "files": facts.files.iter().map(|file| json!({
             "path": file.path, "layer": file.layer.as_str(), "content": content(&file.content),
@@ -60,6 +67,29 @@ pub fn render(facts: &Facts, report: &Report) -> String {
         "findings": report.findings.iter().map(finding).collect::<Vec<_>>(),
     });
     format!("{report:#}\n")
+}
+
+fn proof(facts: &Facts) -> Value {
+    let proof = match &facts.proof {
+        Err(why) => return json!({"tried": false, "why": why}),
+        Ok(proof) => proof,
+    };
+    let event = |(event, proof): &(Event, EventProof)| {
+        let (took, how) = match proof {
+            EventProof::Proven { took, .. } => (u64::try_from(took.as_millis()).ok(), None),
+            EventProof::NotReached { why } => (None, Some(why.clone())),
+            EventProof::Lost { runs } => {
+                let runs: Vec<String> = runs
+                    .iter()
+                    .map(|run| format!("{}: {} {}", run.place.display(), run.status, run.words))
+                    .collect();
+                (None, Some(runs.join("; ")))
+            }
+            EventProof::DidNotRun | EventProof::Hung => (None, None),
+        };
+        json!({"event": event.name(), "result": proof.word(), "milliseconds": took, "how": how})
+    };
+    json!({"tried": true, "events": proof.events.iter().map(event).collect::<Vec<_>>()})
 }
 
 fn config(verdict: &ConfigVerdict) -> &'static str {
@@ -110,14 +140,6 @@ fn hook(hook: &HookFacts) -> Value {
         fields.insert("hook_timeout_seconds".into(), call.hook_timeout.map(|time| time.as_secs()).into());
         fields.insert("scan_seconds".into(), call.budget.limit.as_secs_f64().into());
         fields.insert("binary".into(), binary_word(&call.binary).into());
-        let trial = match &call.trial {
-            Trial::Passed { took } => {
-                json!({"result": "passed", "milliseconds": u64::try_from(took.as_millis()).ok()})
-            }
-            Trial::Failed { how } => json!({"result": "failed", "how": how}),
-            Trial::NotRun { why } => json!({"result": "not run", "why": why}),
-        };
-        fields.insert("trial".into(), trial);
     }
     value
 }

@@ -9,6 +9,7 @@ use crate::installation::{
     InstallContext, InstallState, is_registered, prepare_removal, python_scripts, user_files,
 };
 use crate::outage;
+use crate::proof::NonceFile;
 use crate::registration::{KnownBinaries, ManagedDirs};
 
 /// Removes the user's registration, trust and binary.
@@ -27,6 +28,7 @@ pub fn remove_user(context: &InstallContext, places: &KnownBinaries) -> Result<O
     let mut created: Vec<PathBuf> =
         folder.path.ancestors().take_while(|path| !path.exists()).map(PathBuf::from).collect();
     let lock = folder.hold(PATIENCE)?;
+    NonceFile::of(&home.path).sweep();
     let mut state = InstallState::open(&folder, NewFile::Private)?;
     if let Some(trouble) = &state.trouble {
         outcome.notes.push(format!("What was remembered of the installation is lost: {trouble}."));

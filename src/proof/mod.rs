@@ -1,0 +1,18 @@
+//! How `f5-guard doctor` finds out whether Codex's hooks run and are obeyed: it sends one fixed sentence through a
+//! Codex of its own, and the hook that the sentence is for blocks it and says what it runs with.
+//!
+//! The sentence must not be a way around a scan. It is only ever the whole text, and carries nothing but an event and a
+//! number that `doctor` made up a moment before and wrote to a file of the user's own. Whoever knew that number could
+//! have this one sentence pass, once for each event on the way, and nothing else.
+
+mod message;
+mod moment;
+mod nonce;
+mod report;
+#[cfg(test)]
+mod tests;
+
+pub use message::{Message, Part};
+pub use moment::Moment;
+pub use nonce::{Nonce, NonceFile, Pending};
+pub use report::{Greeting, Report};

@@ -1,0 +1,162 @@
+//! The number that makes a sentence a proof message, and the file that says which one counts at the moment.
+
+use std::fmt;
+use std::fs::{self, OpenOptions};
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use ring::rand::{SecureRandom, SystemRandom};
+use serde::{Deserialize, Serialize};
+
+use super::message::{Message, Part};
+use super::moment::Moment;
+use crate::access::Privilege;
+use crate::event::Event;
+use crate::file_edit::no_follow;
+
+/// A message counts no longer than this after its number was written.
+const LIFETIME: Duration = Duration::from_secs(60);
+/// What is larger was not written by `doctor`.
+const LARGEST: u64 = 1024;
+/// In Codex's home folder, which a hook and `doctor` both know.
+const NAME: &str = "f5_guardrails.proof";
+
+/// Used once, and never guessed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Nonce([u8; 16]);
+
+impl Nonce {
+    /// A new one; `None` where the system has no random numbers.
+    #[must_use]
+    pub fn random() -> Option<Self> {
+        let mut bytes = [0; 16];
+        SystemRandom::new().fill(&mut bytes).ok()?;
+        Some(Self(bytes))
+    }
+
+    /// Exactly as [`fmt::Display`] writes it.
+    #[must_use]
+    pub fn parse(text: &str) -> Option<Self> {
+        let is_ours = text.len() == 32 && text.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'));
+        let number = u128::from_str_radix(text, 16).ok().filter(|_| is_ours)?;
+        Some(Self(number.to_be_bytes()))
+    }
+}
+
+impl fmt::Display for Nonce {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:032x}", u128::from_be_bytes(self.0))
+    }
+}
+
+/// The one message that counts at the moment.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Pending {
+    pub message: Message,
+    /// Whether the hook that answers also has a greeting scanned.
+    pub greets: bool,
+    pub written: Moment,
+}
+
+/// As it is in the file.
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Line {
+    nonce: String,
+    event: String,
+    greets: bool,
+    written: Moment,
+}
+
+impl Pending {
+    /// Whether a text that says so is this message, in time.
+    #[must_use]
+    pub fn is(&self, message: Message, now: Moment) -> bool {
+        self.message == message && self.written.is_within(LIFETIME, now)
+    }
+
+    fn to_bytes(&self) -> Vec<u8> {
+        let line = Line {
+            nonce: self.message.nonce.to_string(),
+            event: self.message.target.name().to_owned(),
+            greets: self.greets,
+            written: self.written,
+        };
+        serde_json::to_vec(&line).unwrap_or_default()
+    }
+
+    fn from_bytes(bytes: &[u8]) -> Option<Self> {
+        let line: Line = serde_json::from_slice(bytes).ok()?;
+        let message = Message { target: Event::from_name(&line.event)?, nonce: Nonce::parse(&line.nonce)? };
+        Some(Self { message, greets: line.greets, written: line.written })
+    }
+}
+
+/// Where the pending message is written down: readable and writable by this user alone.
+#[derive(Debug)]
+pub struct NonceFile {
+    path: PathBuf,
+}
+
+impl NonceFile {
+    /// That of a Codex home folder.
+    #[must_use]
+    pub fn of(codex_home: &Path) -> Self {
+        Self { path: codex_home.join(NAME) }
+    }
+
+    /// Writes it, until what is returned goes. One that an earlier run left is replaced.
+    ///
+    /// # Errors
+    /// The system's; or what is there is not `doctor`'s.
+    pub fn write(&self, pending: &Pending) -> io::Result<Written> {
+        Privilege::among_users().may_use(&self.path).map_err(io::Error::other)?;
+        if no_follow::read_private(&self.path, LARGEST)?.is_some() {
+            fs::remove_file(&self.path)?;
+        }
+        let mut options = OpenOptions::new();
+        options.write(true).create_new(true);
+        #[cfg(unix)]
+        std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+        let mut file = no_follow::open(&self.path, &mut options)?;
+        let written = Written { path: self.path.clone() };
+        file.write_all(&pending.to_bytes())?;
+        Ok(written)
+    }
+
+    /// Removes what a run that was killed left.
+    pub fn sweep(&self) {
+        if matches!(no_follow::read_private(&self.path, LARGEST), Ok(Some(_))) {
+            let _ = fs::remove_file(&self.path);
+        }
+    }
+
+    /// What a hook does with a message that it has read: `None` where that is not the pending one, and so is scanned like
+    /// any other text. The hook that answers uses the message up.
+    #[must_use]
+    pub fn part_in(&self, (message, part): (Message, Part)) -> Option<(Pending, Part)> {
+        Privilege::among_users().may_use(&self.path).ok()?;
+        let bytes = no_follow::read_private(&self.path, LARGEST).ok()??;
+        let now = Moment::now()?;
+        let pending = Pending::from_bytes(&bytes).filter(|pending| pending.is(message, now))?;
+        if part == Part::Answers {
+            // Of two hooks that read it, one deletes it.
+            fs::remove_file(&self.path).ok()?;
+        }
+        Some((pending, part))
+    }
+}
+
+/// A pending message, which is gone with this value.
+#[derive(Debug)]
+pub struct Written {
+    path: PathBuf,
+}
+
+impl Drop for Written {
+    fn drop(&mut self) {
+        // The hook that answered was faster, as a rule.
+        let _ = fs::remove_file(&self.path);
+    }
+}
