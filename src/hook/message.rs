@@ -52,7 +52,7 @@ pub struct News {
 /// everybody can read gets the rest.
 const MAX_CHARS: usize = 2_400;
 /// A report to `f5-guard doctor` is read by that, in Codex's events, and may be longer.
-const MAX_REPORT_CHARS: usize = 9_000;
+pub const MAX_REPORT_CHARS: usize = 9_000;
 /// So many scanners are named.
 const NAMED_SCANNERS: usize = 5;
 

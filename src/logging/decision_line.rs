@@ -11,9 +11,6 @@ use crate::secret::Hidden;
 /// What `message` says on such a line, and on no other.
 pub const MESSAGE: &str = "decision";
 
-/// The outcome of a call that `doctor` made to see whether the hook runs: its text was not scanned.
-pub const PROOF: &str = "proof";
-
 /// No line is longer, its line feed included: the most that is appended whole everywhere.
 pub const MAX_LINE: usize = 16 * 1024;
 

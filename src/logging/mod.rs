@@ -19,7 +19,7 @@ use tracing_subscriber::fmt::writer::BoxMakeWriter;
 use tracing_subscriber::prelude::*;
 
 pub use decision_line::{
-    DecisionLine, MAX_LISTED, MESSAGE, NAME, OPERATORS_MESSAGE, PROOF, SENTENCE, ScannerLine, fitting,
+    DecisionLine, MAX_LISTED, MESSAGE, NAME, OPERATORS_MESSAGE, SENTENCE, ScannerLine, fitting,
 };
 use file::Immediate;
 pub use file::{CallLine, Log, StderrOwner, check};

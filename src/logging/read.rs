@@ -10,9 +10,7 @@ use std::path::Path;
 use memchr::memchr;
 use time::OffsetDateTime;
 
-use super::decision_line::{
-    DecisionLine, MAX_LINE, MAX_LISTED, MESSAGE, NAME, OPERATORS_MESSAGE, PROOF, SENTENCE,
-};
+use super::decision_line::{DecisionLine, MAX_LINE, MAX_LISTED, MESSAGE, NAME, OPERATORS_MESSAGE, SENTENCE};
 use super::rotation::{KEPT, older};
 use crate::clock;
 use crate::file_edit::no_follow;
@@ -111,8 +109,7 @@ fn entry(line: &[u8]) -> Result<Option<Entry>, ()> {
             serde_json::from_slice(line.get(whole..).unwrap_or_default()).map_err(|_| ())?
         }
     };
-    // Calls that `doctor` made to see whether the hooks run are nobody's work.
-    if read.message != MESSAGE || read.outcome == PROOF {
+    if read.message != MESSAGE {
         return Ok(None);
     }
     let time = clock::parse(&read.timestamp).ok_or(())?;
@@ -198,11 +195,9 @@ mod tests {
     }
 
     #[test]
-    fn other_lines_and_doctors_calls_are_passed_over() {
+    fn other_lines_are_passed_over() {
         let other = r#"{"timestamp":"2026-11-26T09:12:33Z","level":"WARN","message":"something"}"#;
-        let proof = line(1, "d").replace("\"cleared\"", "\"proof\"");
-        assert!(proof.contains("proof"), "{proof}");
-        let text = [other, "", &proof, &line(2, "a")].join("\n");
+        let text = [other, "", &line(2, "a")].join("\n");
         let (_folder, log) = log(&[text.as_bytes()]);
         let (entries, found) = all(&log);
         assert_eq!((entries.len(), found.unreadable), (1, 0));

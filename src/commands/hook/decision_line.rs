@@ -8,7 +8,7 @@ use crate::clock;
 use crate::hook::decision::log_word;
 use crate::hook::{Action, Assessment, Failure};
 use crate::logging::{
-    DecisionLine, MAX_LISTED, MESSAGE, NAME, ON_STDERR_ONLY, OPERATORS_MESSAGE, PROOF, SENTENCE, ScannerLine,
+    DecisionLine, MAX_LISTED, MESSAGE, NAME, ON_STDERR_ONLY, OPERATORS_MESSAGE, SENTENCE, ScannerLine,
     fitting,
 };
 use crate::scan::{Outcome, ScanReport};
@@ -78,7 +78,8 @@ pub fn decision_line(
     };
     match assessment {
         Assessment::NothingToScan => DecisionLine { outcome: "blank".to_owned(), ..line },
-        Assessment::Proof(_) => DecisionLine { outcome: PROOF.to_owned(), ..line },
+        // Never written: it is no call of the user's.
+        Assessment::Proof(_) => line,
         Assessment::NotScanned(failure) => not_scanned(line, failure, setup),
         Assessment::Scanned(report) => {
             DecisionLine { first_byte_ms: report.times.first_byte.map(milliseconds), ..scanned(line, report) }

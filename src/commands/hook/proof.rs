@@ -7,6 +7,7 @@ use super::call::scan;
 use crate::codex::home::CodexHome;
 use crate::commands::doctor::{Sanitizer, SettingRow, shown_settings};
 use crate::commands::smoketest::PROMPT;
+use crate::hook::message::MAX_REPORT_CHARS;
 use crate::hook::{Payload, Proof};
 use crate::outage;
 use crate::proof::{Greeting, Message, NonceFile, Part, Report};
@@ -34,7 +35,17 @@ pub fn answer(payload: &Payload, settings: &Settings, started: Instant, hidden: 
     if pending.greets {
         report.greeting = Some(greet(&settings, started, hidden, &sanitizer));
     }
+    fit(&mut report);
     Some(Proof::Answers(report.to_text()))
+}
+
+/// Takes away what can be spared, from the end, of a report that would not arrive whole.
+fn fit(report: &mut Report<SettingRow>) {
+    let is_too_long = |report: &Report<SettingRow>| report.to_text().chars().count() > MAX_REPORT_CHARS;
+    if is_too_long(report) {
+        report.settings.iter_mut().for_each(|row| row.remark = None);
+    }
+    while is_too_long(report) && report.settings.pop().is_some() {}
 }
 
 /// One scan of a harmless text, exactly as a prompt of the user's would be scanned.
