@@ -14,6 +14,9 @@ const WAITS: [Duration; 4] =
     [Duration::from_secs(15), Duration::from_secs(30), Duration::from_secs(60), LONGEST_WAIT];
 /// After so long a service that is back is asked again, whatever the clock does.
 pub const LONGEST_WAIT: Duration = Duration::from_secs(120);
+/// No claim holds longer: the scan of a hook with a very long timeout must not keep the others waiting, nor must a clock
+/// that was put back.
+const LONGEST_CLAIM: Duration = Duration::from_secs(60);
 /// A record that nobody has renewed for so long says nothing any more.
 pub const STALE: Duration = Duration::from_secs(10 * 60);
 /// A clock that is put right goes back by less than this; a record from further ahead is one from the future.
@@ -158,7 +161,7 @@ impl Record {
             _ if !self.counts(now) => Advice::Scan,
             State::Suspected => Advice::Scan,
             State::Waiting { next_try } if now < next_try => Advice::Skip(next_try.since(now)),
-            State::Tried { until, .. } if now < until => Advice::Wait,
+            State::Tried { until, .. } if now < until && until.since(now) <= LONGEST_CLAIM => Advice::Wait,
             State::Waiting { .. } | State::Tried { .. } => Advice::Claim,
         }
     }
@@ -167,7 +170,7 @@ impl Record {
     pub fn claim(&mut self, by: ClaimId, time: Duration, now: Moment) -> bool {
         let due = self.advice(now) == Advice::Claim;
         if due {
-            self.state = State::Tried { by, until: now.plus(time) };
+            self.state = State::Tried { by, until: now.plus(time.min(LONGEST_CLAIM)) };
         }
         due
     }

@@ -326,3 +326,15 @@ fn the_claim_of_a_killed_hook_expires() {
     closed(&home, Event::PreToolUse, &api).blocked().says(&["next try in 30 s"]);
     assert_eq!(api.scans().len(), 3);
 }
+
+#[test]
+fn a_hook_that_waited_for_a_claim_in_vain_scans_in_the_time_it_has_left() {
+    let home = CodexHome::new();
+    let api = F5::builder().first(Fault::HangAfterRequest).start();
+    closed(&home, Event::PreToolUse, &api).blocked();
+    // Whoever claimed the try is dead; when that is known, less than half of this hook's time is left.
+    home.claimed_for(1_900);
+    let hook = || home.hook(Hook::of(Event::PreToolUse).open().against(&api));
+    hook().env("F5_GUARDRAILS_TIMEOUT", "3").run().allowed();
+    assert_eq!(api.scans().len(), 2);
+}

@@ -21,10 +21,8 @@ const CLAIM_ATTEMPTS: u32 = 2;
 const POLL: Duration = Duration::from_millis(40);
 /// A hook that waits gives up so much before its own deadline.
 const BEFORE_THE_DEADLINE: Duration = Duration::from_millis(60);
-/// A claim holds so much longer than the scan may take,
+/// A claim holds so much longer than the scan may take.
 const AFTER_THE_DEADLINE: Duration = Duration::from_secs(1);
-/// and no longer than this: the scan of a hook with a very long timeout must not keep the others waiting.
-const LONGEST_CLAIM: Duration = Duration::from_secs(60);
 /// What is left of the time for the answer, once something was remembered.
 const FOR_THE_WORDS: Duration = Duration::from_millis(25);
 /// Whatever the time, so long there is for writing something down.
@@ -97,10 +95,9 @@ impl<'a> Memory<'a> {
                 // Written down after this hook had given up on it.
                 Advice::Wait if record.is_claimed_by(id) => return self.scan(Some(id)),
                 Advice::Skip(next_try) => return Permit::Skip(self.outage(record, Some(next_try))),
-                // There is too little time left to find anything out; a hook that comes now has more.
-                Advice::Claim if has_waited && !self.is_whole(Instant::now()) => {
-                    return Permit::Skip(self.outage(record, Some(Duration::ZERO)));
-                }
+                // Too little time is left to find out anything of the service, but not to scan: a claim would say more
+                // to others than this try can.
+                Advice::Claim if has_waited && !self.is_whole(Instant::now()) => return self.scan(None),
                 Advice::Claim => match self.claim(&key, id) {
                     Ok(true) => return self.scan(Some(id)),
                     // Another hook was quicker.
@@ -124,7 +121,7 @@ impl<'a> Memory<'a> {
 
     /// Claims the try that is due. Whether it still was.
     fn claim(&self, key: &Key, id: ClaimId) -> Result<bool, NotKept> {
-        let time = (self.left(Instant::now()) + AFTER_THE_DEADLINE).min(LONGEST_CLAIM);
+        let time = self.left(Instant::now()) + AFTER_THE_DEADLINE;
         let key = key.clone();
         let store = self.store.as_ref().ok_or(NotKept::Unusable)?;
         store.update(DISK_TIME, move |ledger, now| ledger.claim(&key, id, time, now))

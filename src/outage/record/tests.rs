@@ -48,6 +48,18 @@ fn the_claim_of_a_hook_that_died_runs_out() {
 }
 
 #[test]
+fn a_claim_from_before_the_clock_was_put_back_runs_out_at_once() {
+    let mut record = down();
+    assert!(record.claim(ClaimId(1), CLAIM_TIME, after(15)));
+    let State::Tried { by, .. } = record.state else { panic!("{record:?}") };
+    let claimed_until = |seconds| Record { state: State::Tried { by, until: after(seconds) }, ..record.clone() };
+    assert_eq!(claimed_until(76).advice(after(16)), Advice::Wait);
+    for far in [77, 300, 1_000_000] {
+        assert_eq!(claimed_until(far).advice(after(16)), Advice::Claim, "{far}");
+    }
+}
+
+#[test]
 fn each_failed_try_makes_the_wait_longer_up_to_two_minutes() {
     let mut record = down();
     let mut now = 0;
