@@ -7,7 +7,9 @@ use std::time::{Duration, Instant};
 use crate::hook::{Assessment, News, Outage};
 use crate::installation;
 use crate::outage::store::{DISK_TIME, NotKept};
-use crate::outage::{Advice, Attempted, ClaimId, Key, Ledger, Moment, Record, SessionKey, Sign, Store, sign};
+use crate::outage::{
+    Advice, Attempted, ClaimId, Key, Ledger, Moment, Record, SessionKey, Sign, Store, TextDigest, sign,
+};
 use crate::scan::ScanError;
 use crate::settings::values::FailMode;
 use crate::settings::{ANSWER_TIME, Settings, Source};
@@ -149,6 +151,10 @@ impl<'a> Memory<'a> {
         Outage { host: self.host(), cause: record.cause, next_try }
     }
 
+    fn token(&self) -> &str {
+        self.settings.api_token.as_ref().map_or("", |token| token.expose())
+    }
+
     fn host(&self) -> String {
         self.settings.base_url.as_ref().map_or_else(|_| String::new(), |url| Peer::of(url.url()).short())
     }
@@ -187,8 +193,9 @@ impl<'a> Memory<'a> {
         content: &str,
         assessment: &Assessment,
     ) -> News {
-        // Ordinary times: nothing failed, and nothing is remembered.
-        if self.store.is_none() || (error.is_none() && self.ledger.is_none()) {
+        let Some(store) = &self.store else { return News::default() };
+        // Ordinary times: nothing failed, and nothing is remembered, nor was it since this scan began.
+        if error.is_none() && self.ledger.is_none() && !store.has_file() {
             return News::default();
         }
         match (error, Key::of(self.settings)) {
@@ -199,7 +206,9 @@ impl<'a> Memory<'a> {
                     error,
                     reached: watch.reached(),
                     characters: content.chars().count(),
-                    time: self.left(attempt.begun),
+                    text: &|| TextDigest::of(self.token(), content),
+                    took: attempt.begun.elapsed(),
+                    waited: watch.waited(),
                     whole_time: self.is_whole(attempt.begun) && !self.was_stopped(),
                 });
                 let passes = matches!(assessment, Assessment::Scanned(report) if report.is_cleared());
@@ -210,11 +219,15 @@ impl<'a> Memory<'a> {
 
     fn remember(&self, key: Key, claim: Option<ClaimId>, found: Sign, passes: bool) -> News {
         let known = self.ledger.as_ref();
-        let has_record = known.is_some_and(|ledger| ledger.has_record(&key));
+        let has_record = |ledger: &Ledger| ledger.has_record(&key);
+        // One that was written since this scan began ends with it, too.
+        let has_record = known.is_some_and(has_record)
+            || found == Sign::Answers
+                && self.store.as_ref().and_then(Store::read).is_some_and(|ledger| has_record(&ledger));
         let session = self.session.as_ref().filter(|_| passes);
         let ends =
             session.is_some_and(|session| known.is_some_and(|ledger| ledger.owes_anything(session, &key)));
-        let says_something = matches!(found, Sign::Down(_) | Sign::Gateway(_));
+        let says_something = matches!(found, Sign::Down(_) | Sign::Suspect { .. });
         if !(has_record || ends || says_something) {
             return News::default();
         }
