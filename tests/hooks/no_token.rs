@@ -16,7 +16,7 @@ fn each_session_is_told_once_that_there_is_no_token() {
     let home = CodexHome::new();
     run(&home, Event::UserPromptSubmit, "one").warned().says(&["No API token is set"]);
     for event in Event::ALL {
-        run(&home, event, "one").passed_in_silence().notes(&["error_kind=\"no_token\""]);
+        run(&home, event, "one").passed_in_silence().notes(&["no_token"]);
     }
     run(&home, Event::PostToolUse, "two").warned().says(&["No API token is set"]);
     run(&home, Event::PostToolUse, "two").passed_in_silence();

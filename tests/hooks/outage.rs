@@ -53,7 +53,7 @@ fn a_session_waits_for_a_silent_service_twice_and_is_told_once() {
     second.says(&["Nothing is scanned until it answers; next try in 1"]);
     for _ in 0..2 {
         for event in Event::ALL {
-            open(&home, event, &api).passed_in_silence().notes(&["error_kind=\"outage\""]);
+            open(&home, event, &api).passed_in_silence().notes(&["outage"]);
         }
     }
     assert_eq!(api.scans().len(), 2);

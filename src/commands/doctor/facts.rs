@@ -9,6 +9,7 @@ use crate::codex::layers::{ConfigVerdict, HookSwitches};
 use crate::codex::trust::HookStatus;
 use crate::event::Event;
 use crate::settings::Budget;
+use crate::settings::Source;
 use crate::system::System;
 
 /// All facts of one examination.
@@ -271,7 +272,9 @@ pub struct LogFacts {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum LogFile {
     /// Switched off, or nowhere to put it.
-    None,
+    None {
+        by: Source,
+    },
     Writable(PathBuf),
     NotWritable(PathBuf, String),
 }

@@ -52,7 +52,7 @@ pub fn gather(args: &DoctorArgs, env: Env<'_>) -> Facts {
     let sanitizer = Sanitizer::new(tokens(env).chain(stored));
 
     // Before anything is run that could write to it.
-    let log = log::examine(first.log.file.value.clone(), &sanitizer);
+    let log = log::examine(&first.log.file, &sanitizer);
 
     let answers = codex::ask(args.codex.as_deref(), home, &folder, env, &sanitizer);
     let home = answers.home.as_ref().ok();
@@ -70,6 +70,12 @@ pub fn gather(args: &DoctorArgs, env: Env<'_>) -> Facts {
     let sanitizer = Sanitizer::new(tokens(env).chain(settings.api_token.value.clone()));
     let connection = service::connection(&settings, token, &sanitizer);
     let settings_rows = rows(&settings, &connection, &sanitizer);
+    // The registered commands may have the last word on it.
+    let log = if settings.log.file.value == first.log.file.value {
+        log
+    } else {
+        log::examine(&settings.log.file, &sanitizer)
+    };
     let possible = settings_rows.iter().all(|row| {
         row.problem
             .as_ref()

@@ -7,11 +7,12 @@ use std::path::Path;
 use serde_json::{Value, json};
 
 use crate::event::Event;
+use crate::logging::read::DOCTORS_SESSION;
 
 /// What Codex would send for this event in `cwd`, with a blank in place of the text.
 pub fn blank(event: Event, cwd: &Path) -> Vec<u8> {
     let mut payload = json!({
-        "session_id": "f5-guard-doctor", "turn_id": "f5-guard-doctor", "transcript_path": null,
+        "session_id": DOCTORS_SESSION, "turn_id": DOCTORS_SESSION, "transcript_path": null,
         "cwd": cwd.to_string_lossy(), "hook_event_name": event.name(), "model": "none",
         "permission_mode": "default",
     });

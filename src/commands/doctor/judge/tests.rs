@@ -12,7 +12,7 @@ use crate::commands::doctor::facts::{BackgroundServer as Background, *};
 use crate::commands::doctor::finding::{FindingId, Report, Severity, Verdict};
 use crate::commands::doctor::sanitizer::Sanitizer;
 use crate::event::Event;
-use crate::settings::{Enforced, Settings};
+use crate::settings::{Enforced, Settings, Source};
 use crate::system::System;
 
 const CONFIG: &str = "/h/config.toml";
@@ -268,6 +268,9 @@ const CASES: &[Case] = {
         (LogFile, Warning, Protected, |f| {
             f.log.file =
                 crate::commands::doctor::facts::LogFile::NotWritable("/l".into(), "read-only".into());
+        }),
+        (LogOff, Note, Protected, |f| {
+            f.log.file = crate::commands::doctor::facts::LogFile::None { by: Source::Flag("--log") };
         }),
         (LogProblems, Note, Protected, |f| {
             let text = "decision".to_owned();
