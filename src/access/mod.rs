@@ -41,7 +41,6 @@ pub fn writers(path: &Path) -> Writers {
 ///
 /// # Errors
 /// Who else could change it.
-#[cfg(unix)]
 pub(crate) fn only_ours(path: &Path) -> Result<(), Changeable> {
     Changeable::unless_guarded(path, platform::writers_beside_us(path))
 }

@@ -23,6 +23,10 @@ pub(super) fn writers_of_the_way(path: &Path) -> Writers {
     writers(path)
 }
 
+pub(super) fn writers_beside_us(path: &Path) -> Writers {
+    verdict(api::user_sid().and_then(|own| writers_of(path, &Audience::User(own), &api::descriptor)))
+}
+
 /// By its owner: what administrators create is theirs as a group.
 pub(super) fn is_ours(place: &Path) -> Result<(), Changeable> {
     let place = existing(place);

@@ -1,6 +1,6 @@
 //! Which outage is whose.
 
-use ring::digest::{Context, SHA256};
+use ring::digest::{Context, Digest, SHA256};
 use serde::{Deserialize, Serialize};
 
 use crate::settings::Settings;
@@ -8,7 +8,8 @@ use crate::transport::proxy::{Route, route};
 
 /// One way to the service: address, project, proxy and token, as a digest.
 ///
-/// Only somebody who has the token can make up a record that counts, so that no file in a repository can be one.
+/// Without the token nobody can work it out, so that no record can be made up for a way to the service that was never out of
+/// reach. Whoever can read a real note can copy its key; what keeps others off is that file and folder are the user's alone.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct Key(String);
@@ -17,6 +18,11 @@ pub struct Key(String);
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct SessionKey(String);
+
+/// A text, as a short digest that only somebody who has the token can compare with others.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct TextDigest(u64);
 
 impl Key {
     /// `None` where the settings lead nowhere, so that nothing is sent.
@@ -38,14 +44,31 @@ impl SessionKey {
     }
 }
 
+impl TextDigest {
+    /// White space around it makes no other text.
+    pub fn of(token: &str, text: &str) -> Self {
+        let digest = hash("text", [token, text.trim()]);
+        Self(digest.as_ref().iter().take(8).fold(0, |number, byte| number << 8 | u64::from(*byte)))
+    }
+
+    #[cfg(test)]
+    pub(super) const fn number(number: u64) -> Self {
+        Self(number)
+    }
+}
+
 /// 128 bits in hexadecimal digits, of parts that can't run into each other.
 fn digest<const N: usize>(what: &str, parts: [&str; N]) -> String {
+    hash(what, parts).as_ref().iter().take(16).map(|byte| format!("{byte:02x}")).collect()
+}
+
+fn hash<const N: usize>(what: &str, parts: [&str; N]) -> Digest {
     let mut context = Context::new(&SHA256);
     for part in [what].into_iter().chain(parts) {
         context.update(&u64::try_from(part.len()).unwrap_or(u64::MAX).to_be_bytes());
         context.update(part.as_bytes());
     }
-    context.finish().as_ref().iter().take(16).map(|byte| format!("{byte:02x}")).collect()
+    context.finish()
 }
 
 #[cfg(test)]
@@ -95,6 +118,14 @@ mod tests {
     #[test]
     fn a_key_does_not_show_the_token() {
         assert!(!format!("{:?}", key(&[])).contains("token"));
+    }
+
+    #[test]
+    fn a_text_has_one_digest_for_each_token() {
+        let digest = TextDigest::of("token", "text");
+        assert_eq!(digest, TextDigest::of("token", " text\n"));
+        assert_ne!(digest, TextDigest::of("other", "text"));
+        assert_ne!(digest, TextDigest::of("token", "texts"));
     }
 
     #[test]

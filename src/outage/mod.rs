@@ -1,10 +1,10 @@
-//! What one hook remembers of an outage of the service for the hooks after it, so that an outage costs one timeout and
-//! one notice, and not one of each at every tool call.
+//! What one hook remembers of an outage of the service for the hooks after it, so that an outage costs one timeout or two,
+//! and not one at every tool call.
 //!
 //! | state | what a hook does |
 //! |---|---|
 //! | no record | scans |
-//! | suspected | scans; a second hook in a row with a gateway's error makes it an outage |
+//! | suspected | scans. One text that was sent got no answer, or a gateway's error; another one in a row makes it an outage |
 //! | waiting, for 15, 30, 60, then 120 s | does not go to the network: the content is *not scanned*, and the fail mode decides |
 //! | due | the first hook claims the try and scans; the others wait for what comes of it |
 //! | being tried | waits within its own deadline; a claim that has run out makes it due again |
@@ -22,7 +22,7 @@ pub mod remembered;
 pub mod sign;
 pub mod store;
 
-pub use key::{Key, SessionKey};
+pub use key::{Key, SessionKey, TextDigest};
 pub use ledger::Ledger;
 pub use record::{Advice, Cause, ClaimId, Moment, Record};
 pub use sign::{Attempted, Sign, sign};

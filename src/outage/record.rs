@@ -5,6 +5,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use serde::{Deserialize, Serialize};
 
+use super::key::TextDigest;
 use super::sign::Sign;
 use crate::printable::seconds;
 
@@ -14,6 +15,9 @@ const WAITS: [Duration; 4] =
     [Duration::from_secs(15), Duration::from_secs(30), Duration::from_secs(60), LONGEST_WAIT];
 /// After so long a service that is back is asked again, whatever the clock does.
 pub const LONGEST_WAIT: Duration = Duration::from_secs(120);
+/// No claim holds longer: the scan of a hook with a very long timeout must not keep the others waiting, nor must a clock
+/// that was put back.
+const LONGEST_CLAIM: Duration = Duration::from_secs(60);
 /// A record that nobody has renewed for so long says nothing any more.
 pub const STALE: Duration = Duration::from_secs(10 * 60);
 /// A clock that is put right goes back by less than this; a record from further ahead is one from the future.
@@ -72,6 +76,8 @@ pub struct Record {
     /// Of the last one.
     pub noted: Moment,
     pub cause: Cause,
+    /// The text that failed last, where it may have caused that itself.
+    text: Option<TextDigest>,
     /// Failed tries in a row that count for the wait.
     failures: u32,
     state: State,
@@ -80,7 +86,7 @@ pub struct Record {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case", deny_unknown_fields)]
 enum State {
-    /// One hook alone got an error from a gateway.
+    /// One text alone got no answer, or a gateway's error.
     Suspected,
     Waiting {
         next_try: Moment,
@@ -137,8 +143,8 @@ impl ClaimId {
 }
 
 impl Record {
-    fn new(cause: Cause, now: Moment) -> Self {
-        Self { since: now, noted: now, cause, failures: 0, state: State::Suspected }
+    fn new(cause: Cause, text: Option<TextDigest>, now: Moment) -> Self {
+        Self { since: now, noted: now, cause, text, failures: 0, state: State::Suspected }
     }
 
     /// Whether it can still be relied on; where not, it counts as none.
@@ -158,7 +164,7 @@ impl Record {
             _ if !self.counts(now) => Advice::Scan,
             State::Suspected => Advice::Scan,
             State::Waiting { next_try } if now < next_try => Advice::Skip(next_try.since(now)),
-            State::Tried { until, .. } if now < until => Advice::Wait,
+            State::Tried { until, .. } if now < until && until.since(now) <= LONGEST_CLAIM => Advice::Wait,
             State::Waiting { .. } | State::Tried { .. } => Advice::Claim,
         }
     }
@@ -167,7 +173,7 @@ impl Record {
     pub fn claim(&mut self, by: ClaimId, time: Duration, now: Moment) -> bool {
         let due = self.advice(now) == Advice::Claim;
         if due {
-            self.state = State::Tried { by, until: now.plus(time) };
+            self.state = State::Tried { by, until: now.plus(time.min(LONGEST_CLAIM)) };
         }
         due
     }
@@ -187,16 +193,27 @@ impl Record {
     }
 
     /// Another failed try.
-    fn failed(self, cause: Cause, now: Moment) -> Self {
+    fn failed(self, cause: Cause, text: Option<TextDigest>, now: Moment) -> Self {
         let index = usize::try_from(self.failures).unwrap_or(usize::MAX);
         let wait = WAITS.get(index).copied().unwrap_or(LONGEST_WAIT);
         Self {
             noted: now,
             cause,
+            text,
             failures: self.failures.saturating_add(1),
             state: State::Waiting { next_try: now.plus(wait) },
             // A clock that was put right in between.
             since: self.since.min(now),
+        }
+    }
+
+    /// A try that said nothing: the next hook tries. Nor is the record any younger.
+    fn tried_in_vain(self) -> Self {
+        match self.state {
+            State::Suspected => self,
+            State::Waiting { .. } | State::Tried { .. } => {
+                Self { state: State::Waiting { next_try: self.noted }, ..self }
+            }
         }
     }
 }
@@ -206,9 +223,9 @@ pub fn conclude(known: Option<Record>, claim: Option<ClaimId>, sign: Sign, now: 
     let known = known.filter(|record| record.counts(now));
     let Some(record) = known else {
         return match sign {
-            Sign::Down(cause) => Some(Record::new(cause, now).failed(cause, now)),
-            Sign::Gateway(status) => Some(Record::new(Cause::Gateway { status }, now)),
-            Sign::Answers | Sign::Unclear => None,
+            Sign::Down(cause) => Some(Record::new(cause, None, now).failed(cause, None, now)),
+            Sign::Suspect { cause, text } => Some(Record::new(cause, Some(text), now)),
+            Sign::Answers | Sign::NoAnswer | Sign::Unclear => None,
         };
     };
     // A hook that was at it before somebody else took the try over, or when the outage was found, adds nothing.
@@ -220,27 +237,21 @@ pub fn conclude(known: Option<Record>, claim: Option<ClaimId>, sign: Sign, now: 
     match sign {
         Sign::Answers => None,
         _ if !counts => Some(record),
-        Sign::Down(cause) => Some(record.failed(cause, now)),
-        // Two in a row: what one text alone gets, that text may have caused.
-        Sign::Gateway(status) if matches!(record.cause, Cause::Gateway { .. }) => {
-            Some(record.failed(Cause::Gateway { status }, now))
-        }
-        Sign::Gateway(status) => Some(Record {
+        Sign::Down(cause) => Some(record.failed(cause, None, now)),
+        // Two in a row, and of two texts: what one text alone gets, that text may have caused.
+        Sign::Suspect { text, .. } if record.text == Some(text) => Some(record.tried_in_vain()),
+        Sign::Suspect { cause, text } if record.text.is_some() => Some(record.failed(cause, Some(text), now)),
+        Sign::Suspect { cause, text } => Some(Record {
             noted: now,
-            cause: Cause::Gateway { status },
+            cause,
+            text: Some(text),
             state: State::Suspected,
             since: record.since.min(now),
             failures: record.failures,
         }),
-        Sign::Unclear => match record.state {
-            // Whatever it was, it was not one more in a row.
-            _ if matches!(record.cause, Cause::Gateway { .. }) => None,
-            State::Suspected => None,
-            // The next hook tries; nor is the record any younger.
-            State::Waiting { .. } | State::Tried { .. } => {
-                Some(Record { state: State::Waiting { next_try: record.noted }, ..record })
-            }
-        },
+        // Whatever it was, it was not one more in a row.
+        Sign::Unclear if record.text.is_some() => None,
+        Sign::NoAnswer | Sign::Unclear => Some(record.tried_in_vain()),
     }
 }
 

@@ -24,7 +24,8 @@ pub fn shown(settings: &Settings, env: Env<'_>) -> Option<String> {
     ))
 }
 
-/// Forgets it: the service answered.
+/// Forgets it: the service answered. Whatever scans for `doctor` or `smoketest`, by itself or through a hook, calls this
+/// with the settings that it scanned with.
 pub fn end(settings: &Settings, env: Env<'_>) {
     let Some((store, ledger, key)) = remembered(settings, env) else { return };
     if ledger.has_record(&key) {

@@ -5,16 +5,19 @@
 
 use std::time::Duration;
 
+use super::key::TextDigest;
 use super::record::Cause;
 use crate::scan::ScanError;
 use crate::transport::fault::{Fault, Stage};
 use crate::transport::watch::Reached;
 use crate::transport::{Failure, TransportError};
 
-/// A scan takes as long as its text is; of a longer one than this, in characters, silence says nothing.
-const SHORT: usize = 10_000;
-/// A scan that had less time than this may just have been slow.
-const PATIENCE: Duration = Duration::from_secs(1);
+/// A scan takes as long as its text is; of a longer one than this, in characters, silence says nothing,
+const SHORT: usize = 2_000;
+/// and of a longer one than this a gateway's error.
+const MEDIUM: usize = 10_000;
+/// Silence for less than this may just be slowness, however little time the hook had: others may have more.
+const PATIENCE: Duration = Duration::from_secs(5);
 
 /// What one try says.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -23,14 +26,15 @@ pub enum Sign {
     Answers,
     /// It can't be reached, and the text has no part in that.
     Down(Cause),
-    /// A gateway answered instead: an outage only if that happens twice in a row.
-    Gateway(u16),
-    /// Neither.
+    /// The text was sent, and nothing came, or a gateway's error: an outage only if another text gets the same next.
+    Suspect { cause: Cause, text: TextDigest },
+    /// Nothing came, which says nothing of the service: the text is long, or the time was short.
+    NoAnswer,
+    /// None of these.
     Unclear,
 }
 
 /// A try, and the circumstances in which it says something.
-#[derive(Debug)]
 pub struct Attempted<'a> {
     /// Why it brought no verdict; `None` where it did.
     pub error: Option<&'a ScanError>,
@@ -38,8 +42,11 @@ pub struct Attempted<'a> {
     pub reached: Reached,
     /// Length of the text.
     pub characters: usize,
-    /// The time that it had.
-    pub time: Duration,
+    pub text: &'a dyn Fn() -> TextDigest,
+    /// The time that it took.
+    pub took: Duration,
+    /// Of that, how long the last request has been waiting for its answer, or the step before it for its peer.
+    pub waited: Duration,
     /// Whether that was most of what a scan has: one that had to wait for another's result first may be late by itself.
     pub whole_time: bool,
 }
@@ -70,7 +77,9 @@ pub fn sign(attempted: &Attempted<'_>) -> Sign {
 
 fn of_status(code: u16, attempted: &Attempted<'_>) -> Sign {
     match (code, attempted.reached) {
-        (502..=504, Reached::Gateway) if attempted.characters <= SHORT => Sign::Gateway(code),
+        (502..=504, Reached::Gateway) if attempted.characters <= MEDIUM => {
+            Sign::Suspect { cause: Cause::Gateway { status: code }, text: (attempted.text)() }
+        }
         (502..=504, Reached::Gateway) => Sign::Unclear,
         _ => Sign::Answers,
     }
@@ -94,6 +103,7 @@ fn of_failure(failure: &Failure, attempted: &Attempted<'_>) -> Sign {
         Fault::NoSuchName => Sign::Down(Cause::NoSuchName { at_proxy }),
         Fault::NameServerSilent => Sign::Down(Cause::NameServerSilent),
         Fault::Refused => Sign::Down(Cause::Refused { at_proxy }),
+        Fault::NoConnection if attempted.took < PATIENCE => Sign::NoAnswer,
         Fault::NoConnection => Sign::Down(Cause::NoConnection { at_proxy }),
         Fault::Unreachable(_) => Sign::Down(Cause::Unreachable { at_proxy }),
         Fault::Reset | Fault::Closed if connects => Sign::Down(Cause::Dropped { at_proxy }),
@@ -104,6 +114,7 @@ fn of_failure(failure: &Failure, attempted: &Attempted<'_>) -> Sign {
         }
         Fault::SocksRefused { passing: true, .. } => Sign::Down(Cause::SocksRefused),
         Fault::TimedOut
+        | Fault::Unknown(_)
         | Fault::ProxyLogin { .. }
         | Fault::ProxyStatus { .. }
         | Fault::SocksRefused { passing: false, .. }
@@ -130,25 +141,30 @@ fn of_failure(failure: &Failure, attempted: &Attempted<'_>) -> Sign {
 
 /// A try that ran out of its time, with the step that it was waiting in.
 fn of_silence(pending: &Failure, attempted: &Attempted<'_>) -> Sign {
-    let not_the_text = match attempted.reached {
-        Reached::Nowhere => true,
-        Reached::Sent => attempted.characters <= SHORT,
+    let is_sent = match attempted.reached {
+        Reached::Nowhere => false,
+        Reached::Sent => true,
         Reached::Answer => return Sign::Answers,
-        Reached::Cut | Reached::Gateway => false,
+        Reached::Cut | Reached::Gateway => return Sign::Unclear,
     };
-    if !not_the_text || !attempted.whole_time || attempted.time < PATIENCE {
-        return Sign::Unclear;
+    let silence = if is_sent { attempted.waited } else { attempted.took };
+    if !attempted.whole_time || silence < PATIENCE || is_sent && attempted.characters > SHORT {
+        return Sign::NoAnswer;
     }
     let at_proxy = pending.is_at_proxy();
-    let waited = u64::try_from(attempted.time.as_millis()).unwrap_or(u64::MAX);
+    let silent = Cause::Silent { at_proxy, waited: whole_seconds(silence) };
     match pending.stage {
+        Stage::Body => Sign::Unclear,
+        _ if is_sent => Sign::Suspect { cause: silent, text: (attempted.text)() },
         Stage::Dns => Sign::Down(Cause::NameServerSilent),
         Stage::Tcp => Sign::Down(Cause::NoConnection { at_proxy }),
-        Stage::ProxyTls | Stage::Proxy | Stage::Tls | Stage::Request => {
-            Sign::Down(Cause::Silent { at_proxy, waited })
-        }
-        Stage::Body => Sign::Unclear,
+        Stage::ProxyTls | Stage::Proxy | Stage::Tls | Stage::Request => Sign::Down(silent),
     }
+}
+
+/// In milliseconds.
+fn whole_seconds(time: Duration) -> u64 {
+    time.saturating_add(Duration::from_millis(500)).as_secs().saturating_mul(1000)
 }
 
 #[cfg(test)]

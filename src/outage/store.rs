@@ -59,6 +59,12 @@ impl Store {
         supervise(Instant::now() + DISK_TIME, move || store.read_now()).ok().flatten()
     }
 
+    /// Whether there is a file, for less than reading it costs.
+    pub fn has_file(&self) -> bool {
+        let path = self.path();
+        supervise(Instant::now() + DISK_TIME, move || fs::symlink_metadata(path).is_ok()).unwrap_or_default()
+    }
+
     /// Changes what is remembered, while nobody else does, within `limit`.
     ///
     /// # Errors
@@ -86,7 +92,7 @@ impl Store {
 
     fn read_now(&self) -> Option<Ledger> {
         let bytes = no_follow::read_private(&self.path(), LARGEST).ok().flatten()?;
-        no_follow::check_private_folder(&self.folder).ok()?;
+        platform::check(&self.folder).ok()?;
         Ledger::parse(&bytes)
     }
 
@@ -99,7 +105,7 @@ impl Store {
         let place = Privilege::among_users().may_use(&self.folder);
         place.map_err(|_| NotKept::Unusable)?;
         platform::create(&self.folder).map_err(unusable)?;
-        no_follow::check_private_folder(&self.folder).map_err(unusable)?;
+        platform::check(&self.folder).map_err(unusable)?;
         let lock = EditLock::acquire(&self.folder.join(LOCK), limit / 2).map_err(|error| match error {
             FileEditError::Busy { .. } => NotKept::Busy,
             _ => NotKept::Unusable,
@@ -142,11 +148,17 @@ mod platform {
             created => created,
         }
     }
+
+    /// Refuses a folder that is not the user's alone.
+    pub(super) fn check(folder: &Path) -> io::Result<()> {
+        no_follow::check_private_folder(folder)
+    }
 }
 
 #[cfg(not(unix))]
 mod platform {
     use super::*;
+    use crate::access;
 
     /// A folder of the user's own has the user's access list.
     pub(super) fn create(folder: &Path) -> io::Result<()> {
@@ -154,6 +166,12 @@ mod platform {
             Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(()),
             created => created,
         }
+    }
+
+    /// Refuses a folder that others can change, or of which that can't be told: the file inherits its access list.
+    pub(super) fn check(folder: &Path) -> io::Result<()> {
+        no_follow::check_private_folder(folder)?;
+        access::only_ours(folder).map_err(io::Error::other)
     }
 }
 

@@ -61,6 +61,7 @@ impl TransportError {
             | Fault::Refused
             | Fault::NoConnection
             | Fault::Unreachable(_)
+            | Fault::Unknown(_)
             | Fault::Reset
             | Fault::Closed => true,
             Fault::ProxyStatus { status, .. } => matches!(status, 429 | 502..=504),
@@ -199,7 +200,11 @@ impl Failure {
     fn proxy_fix(&self, proxy: &Proxy, origins: Origins) -> String {
         let (from, exceptions) = (named(proxy), origins.exceptions);
         match &self.fault {
-            Fault::NoSuchName | Fault::Refused | Fault::NoConnection | Fault::Unreachable(_) => {
+            Fault::NoSuchName
+            | Fault::Refused
+            | Fault::NoConnection
+            | Fault::Unreachable(_)
+            | Fault::Unknown(_) => {
                 format!(
                     "Check {from} and the VPN that the proxy belongs to, or exempt the host with {exceptions} where it is reachable directly."
                 )

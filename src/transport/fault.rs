@@ -41,6 +41,9 @@ pub enum Fault {
     NoConnection,
     #[error("{0}")]
     Unreachable(&'static str),
+    /// No fault of the network that is known: this machine may be the cause, or out of something.
+    #[error("{0}")]
+    Unknown(&'static str),
     #[error("the connection was reset")]
     Reset,
     #[error("the connection was closed without an answer")]
@@ -143,13 +146,15 @@ pub(super) struct Context<'a> {
 impl Fault {
     /// Reads an error of a name look-up. The system's words have no codes that Rust would pass on.
     pub(super) fn of_lookup(error: &io::Error) -> Self {
-        // The constants of Windows: try again, no recovery.
-        let code = matches!(error.raw_os_error(), Some(11_002 | 11_003));
         let words = error.to_string().to_ascii_lowercase();
-        if code || ["temporary failure", "try again", "timed out"].iter().any(|text| words.contains(text)) {
-            Self::NameServerSilent
-        } else {
-            Self::NoSuchName
+        let says = |texts: &[&str]| texts.iter().any(|text| words.contains(text));
+        // The constants of Windows: try again, no recovery; host not found, no data.
+        match error.raw_os_error() {
+            Some(11_002 | 11_003) => Self::NameServerSilent,
+            Some(11_001 | 11_004) => Self::NoSuchName,
+            _ if says(&["temporary failure", "try again", "timed out"]) => Self::NameServerSilent,
+            _ if says(&["not known", "no address associated", "does not resolve"]) => Self::NoSuchName,
+            _ => Self::Unknown("the look-up of the name failed"),
         }
     }
 
@@ -164,7 +169,7 @@ impl Fault {
             ErrorKind::NetworkDown => Self::Unreachable("the network is down"),
             ErrorKind::PermissionDenied => Self::Unreachable("this machine does not permit it"),
             ErrorKind::AddrNotAvailable => Self::Unreachable("the address is not available"),
-            _ => Self::Unreachable("the system reports a network error"),
+            _ => Self::Unknown("the system reports an error of the connection"),
         }
     }
 

@@ -138,6 +138,13 @@ impl Watch {
         attempts.iter().map(|attempt| attempt.lock().reached()).max().unwrap_or(Reached::Nowhere)
     }
 
+    /// How long the last attempt has been waiting in the step that it has come to.
+    pub fn waited(&self) -> Duration {
+        let attempts = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let last = attempts.last().and_then(|attempt| attempt.lock().steps.last().map(Step::time));
+        last.unwrap_or_default()
+    }
+
     /// All attempts so far, in the order in which they were begun.
     pub fn attempts(&self) -> Vec<Attempt> {
         let attempts = self.0.lock().unwrap_or_else(PoisonError::into_inner);

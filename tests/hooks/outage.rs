@@ -1,5 +1,7 @@
 //! An outage that one hook meets, and the hooks that come after it. What they cost is counted in requests, not in time.
 
+use std::time::Duration;
+
 use f5_stand_in::f5::{F5, Fault, Verdict, refusing_url};
 
 use crate::support::memory::CodexHome;
@@ -11,7 +13,19 @@ fn silent() -> F5 {
 }
 
 fn hook(home: &CodexHome, event: Event, mode: FailMode, api: &F5) -> Hook {
-    home.hook(Hook::of(event).in_mode(mode).against(api)).env("F5_GUARDRAILS_TIMEOUT", "2")
+    home.hook(Hook::of(event).in_mode(mode).against(api)).env("F5_GUARDRAILS_TIMEOUT", "6")
+}
+
+/// Two hooks with two texts get no answer: an outage, which nobody was told of yet.
+fn begin(home: &CodexHome, api: &F5) {
+    std::thread::scope(|scope| {
+        for text in ["one", "another"] {
+            scope.spawn(move || {
+                hook(home, Event::PreToolUse, FailMode::Closed, api).text(text).run().blocked()
+            });
+        }
+    });
+    assert_eq!((api.scans().len(), home.outages().len()), (2, 1));
 }
 
 fn open(home: &CodexHome, event: Event, api: &F5) -> Answer {
@@ -31,21 +45,55 @@ fn at_once(count: usize, run: impl Fn() -> Answer + Sync) -> Vec<Answer> {
 }
 
 #[test]
-fn a_session_waits_for_a_silent_service_once_and_is_told_once() {
+fn a_session_waits_for_a_silent_service_twice_and_is_told_once() {
     let (home, api) = (CodexHome::new(), silent());
-    let first = open(&home, Event::UserPromptSubmit, &api).warned();
-    first.says(&["did not finish within 2 s"]).says(&["Nothing is scanned until it answers; next try in 1"]);
+    let first = hook(&home, Event::UserPromptSubmit, FailMode::Open, &api).text("a prompt").run().warned();
+    assert!(!first.codex().shown().contains("Nothing is scanned"), "one text says too little: {first:?}");
+    let second = open(&home, Event::PreToolUse, &api).warned().says(&["did not finish within 6 s"]);
+    second.says(&["Nothing is scanned until it answers; next try in 1"]);
     for _ in 0..2 {
         for event in Event::ALL {
             open(&home, event, &api).passed_in_silence().notes(&["outage"]);
         }
     }
-    api.only_scan();
+    assert_eq!(api.scans().len(), 2);
+}
+
+#[test]
+fn one_text_alone_is_no_outage_however_often_it_gets_no_answer() {
+    let (home, api) = (CodexHome::new(), silent());
+    for scans in [3, 4] {
+        // At once, as where two registrations scan the same, and one after another.
+        for answer in at_once(if scans == 3 { 3 } else { 1 }, || closed(&home, Event::PreToolUse, &api)) {
+            answer.blocked();
+        }
+        assert_eq!(api.scans().len(), scans);
+    }
+}
+
+#[test]
+fn a_scan_that_went_on_meanwhile_ends_a_suspicion() {
+    let home = CodexHome::new();
+    let api = F5::builder()
+        .when_request(|scan| scan.input() == Some("slow"), Verdict::cleared().after(Duration::from_secs(4)))
+        .always(Fault::status(503))
+        .start();
+    let slow = hook(&home, Event::PreToolUse, FailMode::Closed, &api).text("slow");
+    slow.run_while(|_| {
+        while api.scans().is_empty() {
+            std::thread::yield_now();
+        }
+        closed(&home, Event::PreToolUse, &api).blocked();
+        assert!(home.remembers());
+    })
+    .allowed();
+    assert!(!home.remembers());
 }
 
 #[test]
 fn the_model_is_told_of_each_output_in_one_sentence() {
     let (home, api) = (CodexHome::new(), silent());
+    begin(&home, &api);
     for _ in 0..3 {
         let told = open(&home, Event::PostToolUse, &api).codex().context;
         let sentence =
@@ -57,20 +105,21 @@ fn the_model_is_told_of_each_output_in_one_sentence() {
 #[test]
 fn in_closed_mode_each_refusal_says_why_and_none_waits_again() {
     let (home, api) = (CodexHome::new(), silent());
-    closed(&home, Event::PreToolUse, &api).blocked().says(&["did not finish within 2 s"]);
+    begin(&home, &api);
     for event in Event::ALL {
         let refusal = closed(&home, event, &api).blocked();
         refusal
             .says(&["can't reach 127.0.0.1:"])
-            .says(&["(connected, no answer in 2 s)"])
+            .says(&["(connected, no answer in 6 s)"])
             .says(&["next try in 1"]);
     }
-    api.only_scan();
+    assert_eq!(api.scans().len(), 2);
 }
 
 #[test]
 fn another_session_is_told_too_and_does_not_wait() {
     let (home, api) = (CodexHome::new(), silent());
+    begin(&home, &api);
     open(&home, Event::PreToolUse, &api).warned();
     let other = || {
         let mut payload = Event::PreToolUse.payload("harmless");
@@ -80,12 +129,13 @@ fn another_session_is_told_too_and_does_not_wait() {
     let told = other().warned().says(&["can't reach 127.0.0.1:"]);
     told.says(&["Until then everything goes ahead (fail mode open)"]).says(&["smoketest"]);
     other().passed_in_silence();
-    api.only_scan();
+    assert_eq!(api.scans().len(), 2);
 }
 
 #[test]
 fn without_a_session_id_each_call_is_told() {
     let (home, api) = (CodexHome::new(), silent());
+    begin(&home, &api);
     let anonymous = || {
         let mut payload = Event::PreToolUse.payload("harmless");
         payload.as_object_mut().expect("an object").shift_remove("session_id");
@@ -93,7 +143,7 @@ fn without_a_session_id_each_call_is_told() {
     };
     anonymous().warned();
     anonymous().warned();
-    api.only_scan();
+    assert_eq!(api.scans().len(), 2);
 }
 
 #[test]
@@ -115,7 +165,7 @@ fn a_refused_connection_is_an_outage() {
 fn two_gateway_errors_in_a_row_are_an_outage_and_one_is_not() {
     for status in [502, 503, 504] {
         let (home, api) = (CodexHome::new(), F5::answering(Fault::status(status)));
-        closed(&home, Event::PreToolUse, &api).blocked();
+        hook(&home, Event::UserPromptSubmit, FailMode::Closed, &api).text("a prompt").run().blocked();
         let after_one = api.scans().len();
         closed(&home, Event::PreToolUse, &api).blocked();
         let after_two = api.scans().len();
@@ -149,17 +199,18 @@ fn a_gateway_error_after_an_answer_is_not_the_second_in_a_row() {
 #[test]
 fn when_the_next_try_is_due_one_hook_of_twenty_tries() {
     let (home, api) = (CodexHome::new(), silent());
-    closed(&home, Event::PreToolUse, &api).blocked();
+    begin(&home, &api);
     home.pass_the_wait();
     for answer in at_once(20, || closed(&home, Event::PreToolUse, &api)) {
         answer.blocked();
     }
-    assert_eq!(api.scans().len(), 2);
+    assert_eq!(api.scans().len(), 3);
 }
 
 #[test]
 fn hooks_that_meet_an_outage_together_tell_of_it_once() {
     let (home, api) = (CodexHome::new(), silent());
+    begin(&home, &api);
     let answers = at_once(8, || open(&home, Event::PreToolUse, &api));
     let told = answers.iter().filter(|answer| !answer.stdout.is_empty()).count();
     assert_eq!(told, 1);
@@ -169,20 +220,26 @@ fn hooks_that_meet_an_outage_together_tell_of_it_once() {
 #[test]
 fn a_service_that_is_back_scans_again_and_the_user_is_told_once() {
     let home = CodexHome::new();
-    let api = F5::builder().first(Fault::HangAfterRequest).start();
+    let api = F5::builder().first(Fault::HangAfterRequest).first(Fault::HangAfterRequest).start();
+    begin(&home, &api);
     open(&home, Event::UserPromptSubmit, &api).warned();
     home.pass_the_wait();
     let back = open(&home, Event::PreToolUse, &api).allowed_with_a_notice();
     back.says(&["can reach 127.0.0.1:"]).says(&["everything is scanned from now on"]);
     open(&home, Event::PostToolUse, &api).allowed();
-    assert_eq!(api.scans().len(), 3);
+    assert_eq!(api.scans().len(), 4);
     assert!(!home.remembers() && !home.file().parent().expect("a folder").exists());
 }
 
 #[test]
 fn the_end_is_told_with_an_answer_that_lets_pass_only() {
     let home = CodexHome::new();
-    let api = F5::builder().first(Fault::HangAfterRequest).first(Verdict::flagged()).start();
+    let api = F5::builder()
+        .first(Fault::HangAfterRequest)
+        .first(Fault::HangAfterRequest)
+        .first(Verdict::flagged())
+        .start();
+    begin(&home, &api);
     open(&home, Event::UserPromptSubmit, &api).warned();
     home.pass_the_wait();
     let hit = open(&home, Event::PreToolUse, &api).blocked();
@@ -194,43 +251,51 @@ fn the_end_is_told_with_an_answer_that_lets_pass_only() {
 #[test]
 fn hooks_that_wait_for_a_successful_try_scan_then() {
     let home = CodexHome::new();
-    let api = F5::builder().first(Fault::HangAfterRequest).start();
-    closed(&home, Event::PreToolUse, &api).blocked();
+    let api = F5::builder().first(Fault::HangAfterRequest).first(Fault::HangAfterRequest).start();
+    begin(&home, &api);
     home.pass_the_wait();
     for answer in at_once(8, || home.hook(Hook::of(Event::PreToolUse).closed().against(&api)).run()) {
         answer.allowed();
     }
-    assert_eq!(api.scans().len(), 9);
+    assert_eq!(api.scans().len(), 10);
 }
 
 #[test]
 fn a_failed_try_makes_the_next_wait_longer() {
     let (home, api) = (CodexHome::new(), silent());
-    closed(&home, Event::PreToolUse, &api).blocked();
+    begin(&home, &api);
     home.pass_the_wait();
     closed(&home, Event::PreToolUse, &api).blocked().says(&["next try in 30 s"]);
     home.pass(16);
     closed(&home, Event::PreToolUse, &api).blocked().says(&["next try in 1"]);
-    assert_eq!(api.scans().len(), 2);
+    assert_eq!(api.scans().len(), 3);
 }
 
 #[test]
 fn an_answer_without_a_verdict_ends_the_outage_too() {
     let home = CodexHome::new();
-    let api = F5::builder().first(Fault::HangAfterRequest).always(Fault::status(500)).start();
-    open(&home, Event::PreToolUse, &api).warned();
+    let api = F5::builder()
+        .first(Fault::HangAfterRequest)
+        .first(Fault::HangAfterRequest)
+        .always(Fault::status(500))
+        .start();
+    begin(&home, &api);
     home.pass_the_wait();
     open(&home, Event::PreToolUse, &api).warned().says(&["500"]);
     assert!(home.outages().is_empty());
     open(&home, Event::PreToolUse, &api).warned().says(&["500"]);
-    assert_eq!(api.scans().len(), 3);
+    assert_eq!(api.scans().len(), 4);
 }
 
 #[test]
 fn a_hit_of_a_service_that_is_back_blocks() {
     let home = CodexHome::new();
-    let api = F5::builder().first(Fault::HangAfterRequest).always(Verdict::flagged()).start();
-    open(&home, Event::PreToolUse, &api).warned();
+    let api = F5::builder()
+        .first(Fault::HangAfterRequest)
+        .first(Fault::HangAfterRequest)
+        .always(Verdict::flagged())
+        .start();
+    begin(&home, &api);
     home.pass_the_wait();
     for answer in at_once(4, || open(&home, Event::PreToolUse, &api)) {
         answer.blocked();
@@ -240,7 +305,7 @@ fn a_hit_of_a_service_that_is_back_blocks() {
 #[test]
 fn each_address_token_project_and_user_has_an_outage_of_its_own() {
     let (home, broken, sound) = (CodexHome::new(), silent(), F5::start());
-    closed(&home, Event::PreToolUse, &broken).blocked();
+    begin(&home, &broken);
     closed(&home, Event::PreToolUse, &sound).allowed();
     closed(&home, Event::PreToolUse, &broken).blocked().says(&["can't reach"]);
     let count = || broken.requests().len();
@@ -315,14 +380,26 @@ fn killed_while_it_tries(home: &CodexHome, api: &F5) {
 #[test]
 fn the_claim_of_a_killed_hook_expires() {
     let (home, api) = (CodexHome::new(), silent());
-    closed(&home, Event::PreToolUse, &api).blocked();
+    begin(&home, &api);
     home.pass_the_wait();
     killed_while_it_tries(&home, &api);
-    assert_eq!(api.scans().len(), 2);
+    assert_eq!(api.scans().len(), 3);
     // As long as it might live, the others wait, at most until their own deadline.
     closed(&home, Event::PreToolUse, &api).blocked().says(&["the next try is under way"]);
-    assert_eq!(api.scans().len(), 2);
+    assert_eq!(api.scans().len(), 3);
     home.pass(32);
     closed(&home, Event::PreToolUse, &api).blocked().says(&["next try in 30 s"]);
+    assert_eq!(api.scans().len(), 4);
+}
+
+#[test]
+fn a_hook_that_waited_for_a_claim_in_vain_scans_in_the_time_it_has_left() {
+    let home = CodexHome::new();
+    let api = F5::builder().first(Fault::HangAfterRequest).first(Fault::HangAfterRequest).start();
+    begin(&home, &api);
+    // Whoever claimed the try is dead; when that is known, less than half of this hook's time is left.
+    home.claimed_for(1_900);
+    let hook = || home.hook(Hook::of(Event::PreToolUse).open().against(&api));
+    hook().env("F5_GUARDRAILS_TIMEOUT", "3").run().allowed();
     assert_eq!(api.scans().len(), 3);
 }

@@ -53,9 +53,10 @@ fn stage(api: F5) -> Stage {
 
 #[test]
 #[ignore = "needs the real Codex: set F5_GUARD_TEST_CODEX to its path and run with --ignored"]
-fn a_session_of_twenty_tool_calls_costs_one_wait_and_one_notice() {
-    // Accepts connections and says nothing, not even in the handshake; and the same once it was sent the text.
-    for fault in [Fault::HangOnConnect, Fault::HangAfterRequest] {
+fn a_session_of_twenty_tool_calls_costs_one_wait_or_two() {
+    // Accepts connections and says nothing, not even in the handshake; and the same once it was sent the text, which may
+    // be the cause, so that another text has to wait, too.
+    for (fault, waits) in [(Fault::HangOnConnect, 1), (Fault::HangAfterRequest, 2)] {
         let stage = stage(F5::builder().always(fault.clone()).tls().may_stay_idle().start()).open();
         let begun = Instant::now();
 
@@ -63,8 +64,11 @@ fn a_session_of_twenty_tool_calls_costs_one_wait_and_one_notice() {
 
         let took = begun.elapsed();
         let told = shown(&hooks);
-        assert_eq!(told.len(), 1, "{told:?}");
-        assert!(told[0].contains("Nothing is scanned until it answers; next try in 15 s."), "{told:?}");
+        assert_eq!(told.len(), waits, "{told:?}");
+        assert!(
+            told[waits - 1].contains("Nothing is scanned until it answers; next try in 15 s."),
+            "{told:?}"
+        );
         assert!(stage.api.connections() <= 2, "{fault:?}: {} connections", stage.api.connections());
         assert_eq!(stage.model.function_outputs().len(), CALLS, "each tool ran");
         let to_the_model = stage.model.developer_texts();
@@ -94,7 +98,7 @@ fn a_port_that_drops_packets_costs_one_wait_and_one_notice() {
 
 #[test]
 #[ignore = "needs the real Codex: set F5_GUARD_TEST_CODEX to its path and run with --ignored"]
-fn in_closed_mode_no_tool_runs_and_one_hook_waits() {
+fn in_closed_mode_no_tool_runs_and_two_hooks_wait() {
     // The prompt is scanned, then the service falls silent.
     let api = F5::builder()
         .when_request(|scan| scan.metadata("hook") != Some("UserPromptSubmit"), Fault::HangAfterRequest)
@@ -114,14 +118,14 @@ fn in_closed_mode_no_tool_runs_and_one_hook_waits() {
     assert!((0..CALLS).all(|number| !stage.file(&format!("marker-{number}")).exists()));
     assert!(stage.api.scans().len() <= 3, "the prompt's, and at most two that wait");
     let told = stage.model.function_outputs();
-    assert!(told[1].contains("can't reach 127.0.0.1:"), "{told:?}");
-    report(&format!("closed, 20 refusals, {took:?}"), &told[..2].join(" | "));
+    assert!(told[2].contains("can't reach 127.0.0.1:"), "{told:?}");
+    report(&format!("closed, 20 refusals, {took:?}"), &told[..3].join(" | "));
 }
 
 #[test]
 #[ignore = "needs the real Codex: set F5_GUARD_TEST_CODEX to its path and run with --ignored"]
 fn a_service_that_comes_back_scans_again_and_the_user_is_told_once() {
-    let api = F5::builder().first(Fault::HangAfterRequest).tls().start();
+    let api = F5::builder().first(Fault::HangAfterRequest).first(Fault::HangAfterRequest).tls().start();
     // The tool takes longer than the wait for the next try.
     let turns = [
         vec![Item::function(
@@ -136,9 +140,9 @@ fn a_service_that_comes_back_scans_again_and_the_user_is_told_once() {
     let hooks = stage.app("Please do it");
 
     let told = shown(&hooks);
-    assert_eq!(told.len(), 2, "{told:?}");
-    assert!(told[0].contains("Nothing is scanned until it answers"), "{told:?}");
-    assert!(told[1].contains("everything is scanned from now on"), "{told:?}");
+    assert_eq!(told.len(), 3, "{told:?}");
+    assert!(told[1].contains("Nothing is scanned until it answers"), "{told:?}");
+    assert!(told[2].contains("everything is scanned from now on"), "{told:?}");
     assert_eq!(stage.scanned("PostToolUse"), ["TOOL-ONE", "TOOL-TWO"]);
     report("open, the service comes back", &told.join(" | "));
 }

@@ -68,6 +68,18 @@ impl CodexHome {
         std::fs::write(self.file(), content.to_string()).expect("the file can be written");
     }
 
+    /// As if a hook that is dead had claimed the next try for so many milliseconds from now.
+    pub fn claimed_for(&self, milliseconds: u64) {
+        let text = std::fs::read_to_string(self.file()).expect("something is remembered");
+        let mut content: Value = serde_json::from_str(&text).expect("the file is JSON");
+        let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).expect("after 1970");
+        let until = u64::try_from(now.as_millis()).expect("a clock") + milliseconds;
+        for outage in content["outages"].as_object_mut().expect("a map").values_mut() {
+            outage["state"] = serde_json::json!({ "tried": { "by": 1, "until": until } });
+        }
+        std::fs::write(self.file(), content.to_string()).expect("the file can be written");
+    }
+
     /// The next try is due.
     pub fn pass_the_wait(&self) {
         self.pass(16);

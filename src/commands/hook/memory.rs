@@ -7,7 +7,9 @@ use std::time::{Duration, Instant};
 use crate::hook::{Assessment, News, Outage};
 use crate::installation;
 use crate::outage::store::{DISK_TIME, NotKept};
-use crate::outage::{Advice, Attempted, ClaimId, Key, Ledger, Moment, Record, SessionKey, Sign, Store, sign};
+use crate::outage::{
+    Advice, Attempted, ClaimId, Key, Ledger, Moment, Record, SessionKey, Sign, Store, TextDigest, sign,
+};
 use crate::scan::ScanError;
 use crate::settings::values::FailMode;
 use crate::settings::{ANSWER_TIME, Settings, Source};
@@ -21,10 +23,8 @@ const CLAIM_ATTEMPTS: u32 = 2;
 const POLL: Duration = Duration::from_millis(40);
 /// A hook that waits gives up so much before its own deadline.
 const BEFORE_THE_DEADLINE: Duration = Duration::from_millis(60);
-/// A claim holds so much longer than the scan may take,
+/// A claim holds so much longer than the scan may take.
 const AFTER_THE_DEADLINE: Duration = Duration::from_secs(1);
-/// and no longer than this: the scan of a hook with a very long timeout must not keep the others waiting.
-const LONGEST_CLAIM: Duration = Duration::from_secs(60);
 /// What is left of the time for the answer, once something was remembered.
 const FOR_THE_WORDS: Duration = Duration::from_millis(25);
 /// Whatever the time, so long there is for writing something down.
@@ -97,10 +97,9 @@ impl<'a> Memory<'a> {
                 // Written down after this hook had given up on it.
                 Advice::Wait if record.is_claimed_by(id) => return self.scan(Some(id)),
                 Advice::Skip(next_try) => return Permit::Skip(self.outage(record, Some(next_try))),
-                // There is too little time left to find anything out; a hook that comes now has more.
-                Advice::Claim if has_waited && !self.is_whole(Instant::now()) => {
-                    return Permit::Skip(self.outage(record, Some(Duration::ZERO)));
-                }
+                // Too little time is left to find out anything of the service, but not to scan: a claim would say more
+                // to others than this try can.
+                Advice::Claim if has_waited && !self.is_whole(Instant::now()) => return self.scan(None),
                 Advice::Claim => match self.claim(&key, id) {
                     Ok(true) => return self.scan(Some(id)),
                     // Another hook was quicker.
@@ -124,7 +123,7 @@ impl<'a> Memory<'a> {
 
     /// Claims the try that is due. Whether it still was.
     fn claim(&self, key: &Key, id: ClaimId) -> Result<bool, NotKept> {
-        let time = (self.left(Instant::now()) + AFTER_THE_DEADLINE).min(LONGEST_CLAIM);
+        let time = self.left(Instant::now()) + AFTER_THE_DEADLINE;
         let key = key.clone();
         let store = self.store.as_ref().ok_or(NotKept::Unusable)?;
         store.update(DISK_TIME, move |ledger, now| ledger.claim(&key, id, time, now))
@@ -150,6 +149,10 @@ impl<'a> Memory<'a> {
 
     fn outage(&self, record: &Record, next_try: Option<Duration>) -> Outage {
         Outage { host: self.host(), cause: record.cause, next_try }
+    }
+
+    fn token(&self) -> &str {
+        self.settings.api_token.as_ref().map_or("", |token| token.expose())
     }
 
     fn host(&self) -> String {
@@ -190,8 +193,9 @@ impl<'a> Memory<'a> {
         content: &str,
         assessment: &Assessment,
     ) -> News {
-        // Ordinary times: nothing failed, and nothing is remembered.
-        if self.store.is_none() || (error.is_none() && self.ledger.is_none()) {
+        let Some(store) = &self.store else { return News::default() };
+        // Ordinary times: nothing failed, and nothing is remembered, nor was it since this scan began.
+        if error.is_none() && self.ledger.is_none() && !store.has_file() {
             return News::default();
         }
         match (error, Key::of(self.settings)) {
@@ -202,7 +206,9 @@ impl<'a> Memory<'a> {
                     error,
                     reached: watch.reached(),
                     characters: content.chars().count(),
-                    time: self.left(attempt.begun),
+                    text: &|| TextDigest::of(self.token(), content),
+                    took: attempt.begun.elapsed(),
+                    waited: watch.waited(),
                     whole_time: self.is_whole(attempt.begun) && !self.was_stopped(),
                 });
                 let passes = matches!(assessment, Assessment::Scanned(report) if report.is_cleared());
@@ -213,11 +219,15 @@ impl<'a> Memory<'a> {
 
     fn remember(&self, key: Key, claim: Option<ClaimId>, found: Sign, passes: bool) -> News {
         let known = self.ledger.as_ref();
-        let has_record = known.is_some_and(|ledger| ledger.has_record(&key));
+        let has_record = |ledger: &Ledger| ledger.has_record(&key);
+        // One that was written since this scan began ends with it, too.
+        let has_record = known.is_some_and(has_record)
+            || found == Sign::Answers
+                && self.store.as_ref().and_then(Store::read).is_some_and(|ledger| has_record(&ledger));
         let session = self.session.as_ref().filter(|_| passes);
         let ends =
             session.is_some_and(|session| known.is_some_and(|ledger| ledger.owes_anything(session, &key)));
-        let says_something = matches!(found, Sign::Down(_) | Sign::Gateway(_));
+        let says_something = matches!(found, Sign::Down(_) | Sign::Suspect { .. });
         if !(has_record || ends || says_something) {
             return News::default();
         }

@@ -166,7 +166,7 @@ impl<'a> Checks<'a> {
         remembered::shown(self.settings, self.env)
     }
 
-    /// Scans `prompt`, if the steps so far make that possible. A verdict ends an outage that hooks remember.
+    /// Scans `prompt`, if the steps so far make that possible. A verdict ends what hooks remember of an outage.
     pub fn scan(&self, prompt: &'static str, record: Option<ExchangeLog>, watch: Watch) -> Scan {
         if !self.possible {
             return Scan::NotTried;

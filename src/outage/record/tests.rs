@@ -14,6 +14,17 @@ fn down() -> Record {
     conclude(None, None, Sign::Down(REFUSED), after(0)).unwrap()
 }
 
+/// What a gateway's error says of a text.
+fn gateway(status: u16, text: u64) -> Sign {
+    Sign::Suspect { cause: Cause::Gateway { status }, text: TextDigest::number(text) }
+}
+
+/// What silence says of one.
+fn silence(text: u64) -> Sign {
+    let cause = Cause::Silent { at_proxy: false, waited: 10_000 };
+    Sign::Suspect { cause, text: TextDigest::number(text) }
+}
+
 fn skip(seconds: u64) -> Advice {
     Advice::Skip(Duration::from_secs(seconds))
 }
@@ -48,6 +59,19 @@ fn the_claim_of_a_hook_that_died_runs_out() {
 }
 
 #[test]
+fn a_claim_from_before_the_clock_was_put_back_runs_out_at_once() {
+    let mut record = down();
+    assert!(record.claim(ClaimId(1), CLAIM_TIME, after(15)));
+    let State::Tried { by, .. } = record.state else { panic!("{record:?}") };
+    let claimed_until =
+        |seconds| Record { state: State::Tried { by, until: after(seconds) }, ..record.clone() };
+    assert_eq!(claimed_until(76).advice(after(16)), Advice::Wait);
+    for far in [77, 300, 1_000_000] {
+        assert_eq!(claimed_until(far).advice(after(16)), Advice::Claim, "{far}");
+    }
+}
+
+#[test]
 fn each_failed_try_makes_the_wait_longer_up_to_two_minutes() {
     let mut record = down();
     let mut now = 0;
@@ -78,35 +102,73 @@ fn an_answer_removes_the_record_whoever_got_it() {
 }
 
 #[test]
-fn a_gateways_error_is_an_outage_from_the_second_in_a_row_on() {
-    let first = conclude(None, None, Sign::Gateway(503), after(0)).unwrap();
-    assert_eq!(first.advice(after(1)), Advice::Scan);
-    let second = conclude(Some(first.clone()), None, Sign::Gateway(502), after(1)).unwrap();
-    assert_eq!(second.advice(after(1)), skip(15));
-    for between in [Sign::Answers, Sign::Unclear] {
-        let known = conclude(Some(first.clone()), None, between, after(1));
-        let again = conclude(known, None, Sign::Gateway(503), after(2)).unwrap();
-        assert_eq!(again.advice(after(2)), Advice::Scan, "{between:?}");
+fn what_a_text_may_have_caused_is_an_outage_from_the_second_in_a_row_on() {
+    for (one, other) in
+        [(gateway(503, 1), gateway(502, 2)), (silence(1), silence(2)), (silence(1), gateway(504, 2))]
+    {
+        let first = conclude(None, None, one, after(0)).unwrap();
+        assert_eq!(first.advice(after(1)), Advice::Scan);
+        let second = conclude(Some(first.clone()), None, other, after(1)).unwrap();
+        assert_eq!(second.advice(after(1)), skip(15));
+        for between in [Sign::Answers, Sign::Unclear] {
+            let known = conclude(Some(first.clone()), None, between, after(1));
+            let again = conclude(known, None, other, after(2)).unwrap();
+            assert_eq!(again.advice(after(2)), Advice::Scan, "{between:?}");
+        }
     }
 }
 
 #[test]
-fn one_gateways_error_does_not_prolong_another_outage() {
-    let mut record = down();
+fn the_same_text_is_never_the_second_in_a_row() {
+    let first = conclude(None, None, silence(1), after(0)).unwrap();
+    for again in [silence(1), gateway(503, 1)] {
+        let same = conclude(Some(first.clone()), None, again, after(11));
+        assert_eq!(same.as_ref(), Some(&first));
+    }
+}
+
+#[test]
+fn the_same_text_does_not_prolong_the_outage_that_it_began() {
+    let first = conclude(None, None, silence(1), after(0));
+    let mut record = conclude(first, None, silence(2), after(0)).unwrap();
     assert!(record.claim(ClaimId(1), CLAIM_TIME, after(15)));
-    let once = conclude(Some(record), Some(ClaimId(1)), Sign::Gateway(503), after(16)).unwrap();
-    assert_eq!(once.advice(after(16)), Advice::Scan);
-    let twice = conclude(Some(once), None, Sign::Gateway(503), after(17)).unwrap();
-    assert_eq!((twice.advice(after(17)), twice.since), (skip(30), after(0)));
+    let same = conclude(Some(record.clone()), Some(ClaimId(1)), silence(2), after(25)).unwrap();
+    assert_eq!((same.advice(after(25)), same.noted), (Advice::Claim, after(0)));
+    let third = conclude(Some(record), Some(ClaimId(1)), silence(3), after(25)).unwrap();
+    assert_eq!(third.advice(after(25)), skip(30));
+}
+
+#[test]
+fn silence_that_says_nothing_neither_ends_a_suspicion_nor_confirms_it() {
+    assert_eq!(conclude(None, None, Sign::NoAnswer, after(0)), None);
+    let first = conclude(None, None, silence(1), after(0)).unwrap();
+    let between = conclude(Some(first.clone()), None, Sign::NoAnswer, after(10));
+    assert_eq!(between, Some(first));
+    let second = conclude(between, None, silence(2), after(20)).unwrap();
+    assert_eq!(second.advice(after(20)), skip(15));
+}
+
+#[test]
+fn what_one_text_may_have_caused_does_not_prolong_another_outage() {
+    for (one, other) in [(gateway(503, 1), gateway(503, 2)), (silence(1), silence(2))] {
+        let mut record = down();
+        assert!(record.claim(ClaimId(1), CLAIM_TIME, after(15)));
+        let once = conclude(Some(record), Some(ClaimId(1)), one, after(16)).unwrap();
+        assert_eq!(once.advice(after(16)), Advice::Scan);
+        let twice = conclude(Some(once), None, other, after(17)).unwrap();
+        assert_eq!((twice.advice(after(17)), twice.since), (skip(30), after(0)));
+    }
 }
 
 #[test]
 fn an_unclear_try_leaves_the_next_to_the_next_hook() {
     let mut record = down();
     assert!(record.claim(ClaimId(1), CLAIM_TIME, after(15)));
-    let record = conclude(Some(record), Some(ClaimId(1)), Sign::Unclear, after(20)).unwrap();
-    assert_eq!(record.advice(after(20)), Advice::Claim);
-    assert_eq!(record.noted, after(0), "it is no younger");
+    for sign in [Sign::Unclear, Sign::NoAnswer] {
+        let record = conclude(Some(record.clone()), Some(ClaimId(1)), sign, after(20)).unwrap();
+        assert_eq!(record.advice(after(20)), Advice::Claim);
+        assert_eq!(record.noted, after(0), "it is no younger");
+    }
 }
 
 #[test]
@@ -146,7 +208,9 @@ fn signs() -> impl Strategy<Value = Sign> {
     prop_oneof![
         Just(Sign::Answers),
         Just(Sign::Unclear),
-        (502..=504u16).prop_map(Sign::Gateway),
+        Just(Sign::NoAnswer),
+        (502..=504u16, 0..4u64).prop_map(|(status, text)| gateway(status, text)),
+        (0..4u64).prop_map(silence),
         Just(Sign::Down(REFUSED)),
         Just(Sign::Down(Cause::Silent { at_proxy: false, waited: 10_000 })),
     ]
@@ -203,7 +267,7 @@ proptest! {
 
     #[test]
     fn no_sequence_without_a_failed_connection_keeps_hooks_off_the_network(
-        steps in steps(prop_oneof![Just(Sign::Answers), Just(Sign::Unclear)]),
+        steps in steps(prop_oneof![Just(Sign::Answers), Just(Sign::Unclear), Just(Sign::NoAnswer)]),
         known in prop::option::of(Just(())),
     ) {
         let (record, _) = played(&steps);
@@ -221,26 +285,36 @@ proptest! {
     }
 
     #[test]
-    fn a_lone_gateways_error_keeps_nobody_off_the_network(
-        steps in steps(prop_oneof![Just(Sign::Answers), Just(Sign::Unclear), Just(Sign::Gateway(503))]),
+    fn one_text_after_another_keeps_nobody_off_the_network_unless_two_differ_in_a_row(
+        steps in steps(prop_oneof![
+            1 => Just(Sign::Answers),
+            1 => Just(Sign::Unclear),
+            2 => Just(Sign::NoAnswer),
+            6 => (0..2u64).prop_map(silence),
+            6 => (0..2u64).prop_map(|text| gateway(503, text)),
+        ]),
     ) {
-        let mut last_was_gateway = false;
+        // The texts since the last answer that may have caused what they got.
+        let mut row: Vec<TextDigest> = Vec::new();
         let (mut known, mut clock) = (None, START);
         for step in steps {
             clock += step.jump.unsigned_abs().min(60_000);
             let now = Moment::at(clock);
             let advice = known.as_ref().map_or(Advice::Scan, |record: &Record| record.advice(now));
             if let Advice::Skip(_) = advice {
-                prop_assert!(last_was_gateway);
                 continue;
             }
             let claim = ClaimId(clock);
             let claimed = known.as_mut().is_some_and(|record| record.claim(claim, CLAIM_TIME, now));
             known = conclude(known, claimed.then_some(claim), step.sign, now);
+            let before = row.last().copied();
+            match step.sign {
+                Sign::Suspect { text, .. } => row.push(text),
+                Sign::NoAnswer => {}
+                _ => row.clear(),
+            }
             let skips = known.as_ref().is_some_and(|record| matches!(record.advice(now), Advice::Skip(_)));
-            let is_gateway = matches!(step.sign, Sign::Gateway(_));
-            prop_assert!(!skips || (is_gateway && last_was_gateway));
-            last_was_gateway = is_gateway;
+            prop_assert!(!skips || (row.last().copied() != before && row.len() > 1), "{:?}", row);
         }
     }
 }

@@ -286,3 +286,37 @@ fn a_portals_page_is_told_from_a_port_without_tls() {
         assert_eq!(Fault::of(&error, Context { heard, through_proxy, ..Context::default() }), fault);
     }
 }
+
+#[test]
+fn what_this_machine_lacks_is_no_fault_of_the_network() {
+    let unknown =
+        |fault: &Fault| !matches!(fault, Fault::NoSuchName | Fault::NameServerSilent | Fault::Unreachable(_));
+    let no_more_files = io::Error::from_raw_os_error(if cfg!(windows) { 10_024 } else { 24 });
+    let no_thread = io::Error::other("background task failed");
+    for error in [&no_more_files, &no_thread] {
+        assert!(unknown(&Fault::of_lookup(error)), "{error}");
+        assert!(unknown(&Fault::of_io(error)), "{error}");
+    }
+    let refused =
+        io::Error::other("failed to lookup address information: Non-recoverable failure in name resolution");
+    assert!(unknown(&Fault::of_lookup(&refused)));
+}
+
+#[test]
+fn each_systems_words_for_an_unknown_name_are_known() {
+    for words in [
+        "Name or service not known",
+        "No address associated with hostname",
+        "nodename nor servname provided, or not known",
+        "Name does not resolve",
+    ] {
+        let error = io::Error::other(format!("failed to lookup address information: {words}"));
+        assert_eq!(Fault::of_lookup(&error), Fault::NoSuchName, "{words}");
+    }
+    for code in [11_001, 11_004] {
+        assert_eq!(Fault::of_lookup(&io::Error::from_raw_os_error(code)), Fault::NoSuchName, "{code}");
+    }
+    for words in ["Temporary failure in name resolution", "Try again"] {
+        assert_eq!(Fault::of_lookup(&io::Error::other(words)), Fault::NameServerSilent, "{words}");
+    }
+}

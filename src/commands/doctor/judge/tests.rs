@@ -380,7 +380,7 @@ const CASES: &[Case] = {
             f.background = started_with(&[HERE[0], HERE[1], ("F5_GUARDRAILS_LOG_LEVEL", "info")]);
         }),
         (Outage, Note, Protected, |f| f.outage = Some("Hooks could not reach it.".into())),
-        (Outage, Warning, Protected, |f| {
+        (Outage, Warning, CannotTell, |f| {
             f.outage = Some("Hooks could not reach it.".into());
             f.service = ServiceFacts::Offline;
         }),
