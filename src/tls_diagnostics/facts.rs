@@ -21,7 +21,7 @@ pub struct Facts {
     pub trust: Trust,
     pub route: Option<Route>,
     /// The last attempt, which decided.
-    #[serde(serialize_with = "super::render::attempt_as_json", flatten)]
+    #[serde(serialize_with = "super::steps::attempt_as_json", flatten)]
     pub attempt: Attempt,
     /// How many attempts before it failed, and were worth another one.
     pub earlier_attempts: usize,

@@ -13,6 +13,7 @@ mod fix;
 mod inspection;
 mod render;
 mod sentence;
+mod steps;
 mod text;
 mod verdict;
 

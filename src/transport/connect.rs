@@ -20,6 +20,7 @@ use super::proxy::{Proxy, Scheme};
 use super::tunnel;
 use super::verifier::Handshakes;
 use super::watch::{Address, AddressOutcome, Session, Watched};
+use super::wire::Wire;
 
 /// One address gets no more time than this, so that a silent one leaves some for the next attempt.
 const ADDRESS_TIME: Duration = Duration::from_secs(3);
@@ -27,11 +28,6 @@ const ADDRESS_TIME: Duration = Duration::from_secs(3);
 const NEXT_ADDRESS: Duration = Duration::from_millis(250);
 /// More addresses of one name are not tried.
 const MOST_ADDRESSES: usize = 8;
-
-/// Anything that bytes go over: TCP, TLS, a tunnel in either.
-pub(super) trait Stream: AsyncRead + AsyncWrite + Send + Unpin {}
-impl<T: AsyncRead + AsyncWrite + Send + Unpin> Stream for T {}
-pub(super) type Wire = Box<dyn Stream>;
 
 /// Opens the way to `target`, through `proxy` if there is one, with TLS at its end if `tls` says so. To a server in
 /// plain HTTP a proxy of that kind is given the request itself.
@@ -219,16 +215,6 @@ pub(super) async fn shake_hands(
     // From here on it is TLS.
     stream.get_mut().0.watched = None;
     Ok(Box::new(stream))
-}
-
-/// As lenient with heads as curl is: a blank before a colon, a folded line, a line that is none.
-pub(super) fn lenient() -> hyper::client::conn::http1::Builder {
-    let mut builder = hyper::client::conn::http1::Builder::new();
-    builder
-        .allow_spaces_after_header_name_in_responses(true)
-        .allow_obsolete_multiline_headers_in_responses(true)
-        .ignore_invalid_headers_in_responses(true);
-    builder
 }
 
 /// Remembers the first bytes that came, to tell what speaks where TLS was due.

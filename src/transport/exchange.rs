@@ -3,7 +3,7 @@
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
 
-use http::header::{self, HeaderMap, HeaderName, HeaderValue};
+use http::header::{self, HeaderMap, HeaderValue};
 use http::{Method, Uri};
 use http_body_util::{BodyExt as _, Full};
 use hyper::body::{Bytes, Incoming};
@@ -12,7 +12,7 @@ use hyper_util::rt::TokioIo;
 use rustls::crypto::ring::default_provider;
 use url::Url;
 
-use super::connect::{lenient, open};
+use super::connect::open;
 use super::failure::{Failure, TransportError};
 use super::fault::{Fault, Stage};
 use super::key_log::KeyLog;
@@ -20,9 +20,11 @@ use super::material::{TlsMaterialError, client_identity};
 use super::peer::Peer;
 use super::proxy::{Proxy, Route, route};
 use super::record::{ExchangeLog, Recording};
+use super::request::{Request, user_agent};
 use super::trust::{Roots, choose_roots};
 use super::verifier::{Handshakes, RootsVerifier};
 use super::watch::{Head, Watch, Watched};
+use super::wire::lenient;
 use crate::phase;
 use crate::settings::{ProxySettings, TlsSettings};
 
@@ -41,15 +43,6 @@ pub struct Transport {
     log: Option<ExchangeLog>,
 }
 
-/// A request in the making.
-#[derive(Debug, Clone)]
-pub struct Request {
-    pub(super) method: Method,
-    pub(super) url: Url,
-    pub(super) headers: HeaderMap,
-    pub(super) body: Bytes,
-}
-
 /// A complete answer, whatever its status.
 #[derive(Debug, Clone)]
 pub struct Response {
@@ -63,18 +56,6 @@ pub struct Response {
 struct Connection {
     sender: SendRequest<Full<Bytes>>,
     origin: url::Origin,
-}
-
-impl Request {
-    pub fn header(mut self, name: HeaderName, value: HeaderValue) -> Self {
-        self.headers.insert(name, value);
-        self
-    }
-
-    pub fn body(mut self, body: Vec<u8>) -> Self {
-        self.body = Bytes::from(body);
-        self
-    }
 }
 
 impl Response {
@@ -329,14 +310,4 @@ async fn whole(
         whole.extend_from_slice(&bytes);
     }
     Ok(whole)
-}
-
-/// The service's edge answers 403 to requests without a User-Agent.
-pub(super) fn user_agent() -> &'static str {
-    use std::sync::LazyLock;
-    static USER_AGENT: LazyLock<String> = LazyLock::new(|| {
-        let (system, machine) = (std::env::consts::OS, std::env::consts::ARCH);
-        format!("f5-guard/{} ({system}; {machine})", env!("CARGO_PKG_VERSION"))
-    });
-    &USER_AGENT
 }

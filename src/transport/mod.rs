@@ -18,12 +18,14 @@ mod peer;
 mod pem;
 pub mod proxy;
 mod record;
+mod request;
 mod retry;
 pub mod roots;
 mod trust;
 mod tunnel;
 mod verifier;
 pub mod watch;
+mod wire;
 
 pub use exchange::Transport;
 pub use failure::{Failure, TransportError};

@@ -9,7 +9,7 @@ use http::header::{HeaderMap, HeaderValue};
 use http::{Version, response};
 use serde::{Serialize, Serializer};
 
-use super::exchange::Request;
+use super::request::Request;
 use crate::printable::printable;
 use crate::secret::{Secret, SecretFinder};
 

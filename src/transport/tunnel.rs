@@ -8,11 +8,11 @@ use hyper::body::Bytes;
 use hyper_util::rt::TokioIo;
 use tokio_socks::tcp::{Socks4Stream, Socks5Stream};
 
-use super::connect::{Wire, lenient};
-use super::exchange::user_agent;
 use super::fault::{Context, Fault};
 use super::peer::Peer;
 use super::proxy::{Proxy, Scheme};
+use super::request::user_agent;
+use super::wire::{Wire, lenient};
 
 /// CONNECT (RFC 9110). hyper reads the answer, as it reads the server's.
 pub(super) async fn connect(proxy: &Proxy, target: &Peer, wire: Wire) -> Result<Wire, Fault> {

@@ -188,6 +188,17 @@ fn the_report_has_the_hooks_flags_and_no_secret() {
 }
 
 #[test]
+fn a_report_arrives_whole_however_long_the_settings_are() {
+    let sent = message(Event::UserPromptSubmit);
+    let root = if cfg!(windows) { "C:/" } else { "/" };
+    let folders = (0..60).map(|number| format!("{root}{}/{number}", "folder".repeat(40)));
+    let folders = std::env::join_paths(folders).expect("plain paths");
+    let hook = Hook::user_prompt_submit().closed().env("SSL_CERT_DIR", folders);
+    let answer = run(hook, Event::UserPromptSubmit, sent, Some((sent, false))).blocked();
+    assert_eq!(setting(&report(&answer), "fail mode")["value"], "closed");
+}
+
+#[test]
 fn a_greeting_is_scanned_with_the_hooks_settings_where_one_is_asked_for() {
     for (reply, result) in [
         (f5_stand_in::f5::Reply::from(Verdict::cleared()), "cleared"),

@@ -244,7 +244,7 @@ fn an_error_of_hyper_is_read_from_what_it_is() {
                 let _ = theirs.read_to_end(&mut Vec::new()).await;
             });
             let io = hyper_util::rt::TokioIo::new(ours);
-            let (mut sender, connection) = crate::transport::connect::lenient().handshake(io).await.unwrap();
+            let (mut sender, connection) = crate::transport::wire::lenient().handshake(io).await.unwrap();
             tokio::spawn(connection);
             let request = http::Request::builder().uri("/").body(Empty::<Bytes>::new()).unwrap();
             sender.send_request(request).await.map(|answer| answer.status().as_u16()).map_err(|error| {

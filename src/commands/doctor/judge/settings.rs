@@ -153,7 +153,7 @@ const API_TOKEN: &str = "API token";
 const BASE_URL: &str = "base URL";
 const PROJECT: &str = "project";
 const FAIL_MODE: &str = "fail mode";
-const FLAGGED_OUTPUT: &str = "flagged tool output";
+pub const FLAGGED_OUTPUT: &str = "flagged tool output";
 const PROXY: &str = "proxy";
 const ROOTS: &str = "trusted roots";
 

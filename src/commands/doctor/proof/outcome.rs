@@ -7,6 +7,7 @@ use serde_json::Value;
 
 use super::Answer;
 use super::model::Seen;
+use crate::commands::doctor::judge::settings::FLAGGED_OUTPUT;
 use crate::commands::doctor::sanitizer::Sanitizer;
 use crate::event::Event;
 use crate::proof::{Greeting, Message};
@@ -100,7 +101,7 @@ impl Run {
                 let warns = report
                     .settings
                     .iter()
-                    .any(|row| (row.name.as_ref(), row.value.as_str()) == ("flagged tool output", "warn"));
+                    .any(|row| (row.name.as_ref(), row.value.as_str()) == (FLAGGED_OUTPUT, "warn"));
                 let has_context = self.entries.iter().any(|(kind, _)| kind == "context");
                 self.is_of(Event::PostToolUse) && warns && has_context
             }
@@ -215,7 +216,7 @@ mod tests {
 
     fn output_is(word: &str) -> SettingRow {
         SettingRow {
-            name: "flagged tool output".into(),
+            name: FLAGGED_OUTPUT.into(),
             value: word.to_owned(),
             source: "default".to_owned(),
             problem: None,
