@@ -12,6 +12,7 @@
 
 mod access;
 mod cli;
+mod clock;
 mod codex;
 mod commands;
 mod event;

@@ -23,12 +23,28 @@ pub fn supervise<T: Send + 'static>(
     deadline: Instant,
     work: impl FnOnce() -> T + Send + 'static,
 ) -> Result<T, Interrupted> {
+    supervise_then(deadline, work, || ())
+}
+
+/// The same; when the result was taken, the thread goes on with `afterwards`, for which nobody waits.
+///
+/// # Errors
+/// See [`Interrupted`].
+pub fn supervise_then<T: Send + 'static>(
+    deadline: Instant,
+    work: impl FnOnce() -> T + Send + 'static,
+    afterwards: impl FnOnce() + Send + 'static,
+) -> Result<T, Interrupted> {
     let (sender, receiver) = mpsc::sync_channel(1);
     thread::Builder::new()
         .name("scan".into())
         .stack_size(8 * 1024 * 1024)
         // The receiver is gone only after the deadline; then nobody wants the result any more.
-        .spawn(move || drop(sender.send(work())))
+        .spawn(move || {
+            if sender.send(work()).is_ok() {
+                afterwards();
+            }
+        })
         .map_err(|_| Interrupted::NotStarted)?;
     match receiver.recv_timeout(deadline.saturating_duration_since(Instant::now())) {
         Ok(result) => Ok(result),

@@ -8,6 +8,7 @@ use anstyle::{AnsiColor, Style};
 pub const GREEN: Style = AnsiColor::Green.on_default();
 pub const YELLOW: Style = AnsiColor::Yellow.on_default();
 pub const RED: Style = AnsiColor::Red.on_default();
+pub const BOLD: Style = Style::new().bold();
 
 /// Styles words, or leaves them as they are.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -18,6 +19,11 @@ pub struct Paint {
 impl Paint {
     pub fn for_stdout() -> Self {
         Self { on: AutoStream::auto(io::stdout()).current_choice() == ColorChoice::AlwaysAnsi }
+    }
+
+    #[cfg(test)]
+    pub const fn on() -> Self {
+        Self { on: true }
     }
 
     #[cfg(test)]

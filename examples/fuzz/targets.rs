@@ -170,6 +170,7 @@ fn body(input: &[u8]) -> Result<bool, String> {
                 event,
                 tool_name: Some("Bash"),
                 fail_mode_problem: "",
+                contact: None,
                 origins: Default::default(),
             };
             let words = words(subject, &assessment, action);
@@ -191,6 +192,7 @@ fn report(verdict: Verdict) -> ScanReport {
         pieces: 1,
         characters: 1,
         complete: verdict.complete,
+        times: verdict.times,
     }
 }
 

@@ -1,5 +1,6 @@
 //! The command line: structs for clap, no behaviour.
 
+mod evidence;
 mod install;
 mod login;
 mod reference;
@@ -12,6 +13,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use crate::event::Event;
 use crate::settings::Enforced;
 
+pub use evidence::{ReportArgs, WhyArgs};
 pub use install::{InstallArgs, Target, UninstallArgs};
 pub use login::{LoginArgs, LogoutArgs, TokenService};
 pub use reference::{CompletionsArgs, ManArgs};
@@ -58,6 +60,12 @@ pub enum Command {
     /// Scans a greeting with the settings that the hooks would use, and says step by step what works
     #[command(after_help = ENVIRONMENT)]
     Smoketest(SmoketestArgs),
+    /// Counts what the hooks decided, what it cost, and what was not scanned
+    #[command(after_help = evidence::REPORT_HELP)]
+    Report(ReportArgs),
+    /// Explains a refusal, a warning or a missing scan: which scanner, what to do, whom to ask
+    #[command(after_help = evidence::WHY_HELP)]
+    Why(WhyArgs),
     /// Writes a shell's completion script to stdout
     Completions(CompletionsArgs),
     /// Writes the manual page to stdout
@@ -211,8 +219,10 @@ Environment:
                              auto, true or false (built-in Mozilla roots) [auto]
   F5_GUARDRAILS_CLIENT_CERT, F5_GUARDRAILS_CLIENT_KEY
                              client certificate and key (PEM) for mutual TLS
-  F5_GUARDRAILS_LOG_LEVEL    off, error, warn, info, debug, trace [warn]
-  F5_GUARDRAILS_LOG_FILE     absolute path, for JSON lines; off disables
+  F5_GUARDRAILS_LOG_LEVEL    off, error, warn, info, debug, trace: lines besides
+                             the one for each call [warn]
+  F5_GUARDRAILS_LOG_FILE     absolute path, for JSON lines; off disables, where
+                             --log says nothing
                              [$CODEX_HOME/logs/f5_guardrails.log]
   HTTPS_PROXY, HTTP_PROXY, ALL_PROXY, NO_PROXY (also in lower case),
   SSL_CERT_DIR, SSLKEYLOGFILE, CODEX_HOME

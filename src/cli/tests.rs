@@ -61,7 +61,9 @@ proptest! {
 #[test]
 fn texts_laid_out_by_hand_fit_a_terminal_of_80_columns() {
     for line in
-        [ENVIRONMENT, DUMP_ENVIRONMENT, INSTALL_HELP, DOCTOR_HELP].iter().flat_map(|text| text.lines())
+        [ENVIRONMENT, DUMP_ENVIRONMENT, INSTALL_HELP, DOCTOR_HELP, evidence::REPORT_HELP, evidence::WHY_HELP]
+            .iter()
+            .flat_map(|text| text.lines())
     {
         assert!(line.chars().count() <= 80, "{line}");
     }

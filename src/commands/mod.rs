@@ -7,7 +7,9 @@ pub mod install;
 mod login;
 mod reference;
 mod registered;
+mod report;
 mod smoketest;
+mod why;
 
 use std::ffi::OsString;
 use std::process::ExitCode;
@@ -54,6 +56,8 @@ fn run(command: Command, started: Instant) -> ExitCode {
         Command::DumpConfig(args) => dump_config::run(&args, started),
         Command::Doctor(args) => doctor::run(&args),
         Command::Smoketest(args) => smoketest::run(&args),
+        Command::Report(args) => report::run(&args),
+        Command::Why(args) => why::run(&args),
         Command::Completions(args) => reference::completions(&args),
         Command::Man(args) => reference::man(&args),
     }

@@ -140,6 +140,7 @@ pub fn log_word(event: Event, action: Action) -> &'static str {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::scan::report::ScanTimes;
 
     fn scanned(outcome: Outcome) -> Assessment {
         Assessment::Scanned(ScanReport {
@@ -149,6 +150,7 @@ mod tests {
             pieces: 1,
             characters: 1,
             complete: true,
+            times: ScanTimes::default(),
         })
     }
 

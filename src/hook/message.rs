@@ -31,6 +31,8 @@ pub struct Subject<'a> {
     pub tool_name: Option<&'a str>,
     /// Why the fail mode is closed although nobody wrote "closed"; empty otherwise.
     pub fail_mode_problem: &'a str,
+    /// Whom to ask about a refusal.
+    pub contact: Option<&'a str>,
     pub origins: Origins,
 }
 
@@ -52,10 +54,20 @@ pub fn words(subject: Subject<'_>, assessment: &Assessment, action: Action) -> W
         (Assessment::NotScanned(failure), Action::Block) => blocked_unscanned(subject, failure),
         (Assessment::NotScanned(failure), Action::Warn) => passed_unscanned(subject, failure),
     };
+    let scan_id = match assessment {
+        Assessment::Scanned(report) => report.scan_ids.first().map(String::as_str),
+        _ => None,
+    };
+    let mistake =
+        subject.contact.map(|contact| format!(" {}", mistake(contact, scan_id))).unwrap_or_default();
+    let room = MAX_CHARS.saturating_sub(mistake.chars().count());
     // Paths and names from elsewhere may hold anything.
     let shown = |text: &str| printable(text, MAX_CHARS);
     let reason = |text: &str| {
-        let mut text = shown(text);
+        let mut text = match action {
+            Action::Block => printable(text, room) + &mistake,
+            _ => shown(text),
+        };
         if subject.event == Event::PreToolUse && text.ends_with('.') {
             // Codex (0.169.0) goes on with ". Command: …".
             text.pop();
@@ -85,25 +97,46 @@ fn refused(subject: Subject<'_>, report: &ScanReport) -> Words {
             "F5 Guardrails ended the turn because of {thing}. The text stays visible: check it before you use it."
         ),
     };
-    let next = match subject.event {
-        Event::UserPromptSubmit => {
-            "Change the prompt and send it again; if you think it is harmless, give the scan id to your security team."
-        }
-        Event::PreToolUse => {
-            "Do not repeat it in another form; tell the user what was refused. If it is harmless, the user can give the scan id to the security team."
-        }
-        Event::PostToolUse => {
-            "Do not try to get the same content in another way; tell the user that it was withheld. If it is harmless, the user can give the scan id to the security team."
-        }
-        Event::Stop | Event::SubagentStop => {
-            "Start a new turn with another request; if the answer is harmless, give the scan id to your security team."
-        }
-    };
+    let next = next_step(subject.event, subject.contact.is_some());
     let finding = finding(report);
     Words {
         reason: format!("F5 AI Guardrails: outcome {finding}. {next}"),
         whole: format!("{notice} Outcome {finding}. {next}"),
         notice,
+    }
+}
+
+/// What to do after a refusal. Whoever has a contact is told about it in a sentence of its own: [`mistake`].
+#[must_use]
+pub fn next_step(event: Event, has_contact: bool) -> &'static str {
+    match (event, has_contact) {
+        (Event::UserPromptSubmit, true) => "Change the prompt and send it again.",
+        (Event::UserPromptSubmit, false) => {
+            "Change the prompt and send it again; if you think it is harmless, give the scan id to your security team."
+        }
+        (Event::PreToolUse, true) => "Do not repeat it in another form; tell the user what was refused.",
+        (Event::PreToolUse, false) => {
+            "Do not repeat it in another form; tell the user what was refused. If it is harmless, the user can give the scan id to the security team."
+        }
+        (Event::PostToolUse, true) => {
+            "Do not try to get the same content in another way; tell the user that it was withheld."
+        }
+        (Event::PostToolUse, false) => {
+            "Do not try to get the same content in another way; tell the user that it was withheld. If it is harmless, the user can give the scan id to the security team."
+        }
+        (Event::Stop | Event::SubagentStop, true) => "Start a new turn with another request.",
+        (Event::Stop | Event::SubagentStop, false) => {
+            "Start a new turn with another request; if the answer is harmless, give the scan id to your security team."
+        }
+    }
+}
+
+/// Whom to tell about a refusal that is one.
+#[must_use]
+pub fn mistake(contact: &str, scan_id: Option<&str>) -> String {
+    match scan_id {
+        Some(id) => format!("A mistake? Tell {contact}: scan {id}."),
+        None => format!("A mistake? Tell {contact}."),
     }
 }
 
@@ -223,7 +256,13 @@ mod tests {
     use crate::scan::{Outcome, ScanError};
 
     fn subject(event: Event) -> Subject<'static> {
-        Subject { event, tool_name: Some("Bash"), fail_mode_problem: "", origins: Origins::default() }
+        Subject {
+            event,
+            tool_name: Some("Bash"),
+            fail_mode_problem: "",
+            contact: None,
+            origins: Origins::default(),
+        }
     }
 
     fn report() -> ScanReport {
@@ -244,6 +283,7 @@ mod tests {
             pieces: 1,
             characters: 5,
             complete: true,
+            times: crate::scan::report::ScanTimes::default(),
         }
     }
 
@@ -259,6 +299,41 @@ mod tests {
             words.whole,
             "F5 Guardrails denied this call of Bash; it was not run. Outcome flagged by prompt_injection (\"Ask the SOC\"), toxicity; scan id id-1. Do not repeat it in another form; tell the user what was refused. If it is harmless, the user can give the scan id to the security team"
         );
+    }
+
+    #[test]
+    fn every_refusal_names_the_contact_however_long_the_rest_is() {
+        let contact = "the SOC, soc@example.com";
+        let many = ScanReport {
+            scanners: (0..5)
+                .map(|number| ScannerResult {
+                    scanner_type: format!("{number}").repeat(60),
+                    outcome: ScannerOutcome::Failed,
+                    message: Some("m".repeat(1_000)),
+                })
+                .collect(),
+            ..report()
+        };
+        let without_id = ScanReport { scan_ids: Vec::new(), ..report() };
+        let failure = Assessment::NotScanned(ScanError::NoToken.into());
+        for (assessment, ending) in [
+            (Assessment::Scanned(report()), "A mistake? Tell the SOC, soc@example.com: scan id-1"),
+            (Assessment::Scanned(many), "A mistake? Tell the SOC, soc@example.com: scan id-1"),
+            (Assessment::Scanned(without_id), "A mistake? Tell the SOC, soc@example.com"),
+            (failure, "A mistake? Tell the SOC, soc@example.com"),
+        ] {
+            for event in Event::ALL {
+                let subject = Subject { contact: Some(contact), ..subject(event) };
+                let words = words(subject, &assessment, Action::Block);
+                for text in [&words.reason, &words.whole] {
+                    assert!(text.trim_end_matches('.').ends_with(ending), "{text}");
+                    assert!(
+                        text.chars().count() <= MAX_CHARS + 1 && !text.contains("security team"),
+                        "{text}"
+                    );
+                }
+            }
+        }
     }
 
     #[test]

@@ -6,6 +6,7 @@
 use std::borrow::Cow;
 use std::cell::Cell;
 use std::fmt;
+use std::sync::Arc;
 
 use serde::de::{Deserialize, DeserializeSeed, Deserializer, IgnoredAny, MapAccess, Visitor};
 use serde_json::Value;
@@ -50,8 +51,9 @@ pub struct Payload {
     pub tool_name: Option<String>,
     pub session_id: Option<String>,
     pub turn_id: Option<String>,
+    pub tool_use_id: Option<String>,
     /// The text to scan, NUL characters replaced.
-    pub content: String,
+    pub content: Arc<String>,
     /// Whether the model may get more of the output than `content` has.
     pub is_cut: bool,
     /// Fields that Codex 0.169 does not send: their names, made printable and short, and not all of very many.
@@ -119,10 +121,11 @@ pub fn parse(bytes: &[u8]) -> Result<Payload, PayloadError> {
         tool_name,
         session_id: session_id.as_string().map(Cow::into_owned),
         turn_id: turn_id.as_string().map(Cow::into_owned),
+        tool_use_id: tool_use_id.as_string().map(Cow::into_owned),
         is_cut: event == Event::PostToolUse && value.is_string() && code_mode::is_cut(tool_use_id, &content),
         unknown_fields: unknown_fields(root),
         // The service is likely to refuse a NUL; the replacement keeps the number of characters.
-        content: if content.contains('\0') { content.replace('\0', "\u{FFFD}") } else { content },
+        content: Arc::new(if content.contains('\0') { content.replace('\0', "\u{FFFD}") } else { content }),
     })
 }
 

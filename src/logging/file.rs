@@ -1,4 +1,4 @@
-//! The log file: collected in memory, appended in one write, turned over when it is large.
+//! The log file: collected in memory, appended in one write, set aside when it is large.
 
 use std::borrow::Cow;
 use std::fs::{self, File, OpenOptions};
@@ -7,23 +7,16 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use fs4::FileExt;
 use tracing_subscriber::fmt::MakeWriter;
 
+use super::decision_line::DecisionLine;
+use super::key::keyed_hash;
+use super::rotation::{MAX_SIZE, rotate};
 use crate::access::Privilege;
 use crate::file_edit::no_follow;
 use crate::secret::Hidden;
 use crate::stdio::{is_stdout, is_systems_name, stderr_is_stdout};
 use crate::supervise::supervise;
-
-/// A file of this many bytes is renamed to `<name>.1` (an older one is replaced) before the next line.
-const MAX_SIZE: u64 = 10 * 1024 * 1024;
-
-/// Windows' error for a write into a range that another process has locked.
-const ERROR_LOCK_VIOLATION: i32 = 33;
-/// A turn-over takes less than a millisecond; what takes longer is the business of [`Log::flush_within`].
-const ATTEMPTS: u32 = 100;
-const PAUSE: Duration = Duration::from_millis(2);
 
 /// The process's log: two buffers, one for the file and one for stderr. Clones share them.
 #[derive(Debug, Clone, Default)]
@@ -58,33 +51,77 @@ impl Log {
     /// Writes the collected lines, within `limit`. What can't be written is given up in silence: it must not
     /// change what the process came to say.
     pub fn flush_within(&self, limit: Duration) {
-        let (lines, stderr) = (self.file.take(), self.stderr.take());
-        self.write_within(limit, lines, stderr);
-    }
-
-    /// The same for the file alone, where stderr belongs to the answer.
-    pub fn flush_file_within(&self, limit: Duration) {
-        self.write_within(limit, self.file.take(), Vec::new());
-    }
-
-    fn write_within(&self, limit: Duration, lines: Vec<u8>, stderr: Vec<u8>) {
-        let path = self.path.clone().filter(|_| !lines.is_empty());
-        if path.is_none() && stderr.is_empty() {
-            return;
+        let unwritten = self.unwritten(None, StderrOwner::Log);
+        if unwritten.is_something() {
+            // On a thread of its own: a network drive can hang, and so can a stderr that nobody reads.
+            let _ = supervise(Instant::now() + limit, move || unwritten.write());
         }
-        // Numbers and names are cleaned where they are found, so that a line keeps its form; this is for all the rest.
-        let lines = without(&self.hidden, lines, r#"{"message":"(redacted)"}"#);
-        let stderr = without(&self.hidden, stderr, "(redacted)");
-        // On a thread of its own: a network drive can hang, and so can a stderr that nobody reads.
-        let _ = supervise(Instant::now() + limit, move || {
-            if let Some(path) = path {
-                let _ = append(&path, &lines);
-            }
-            if !stderr.is_empty() && !stderr_is_stdout() {
-                let _ = io::stderr().write_all(&stderr);
-            }
-        });
     }
+
+    /// The same, with the line of a hook call, if there is one, as the last in the file.
+    pub fn finish_within(&self, limit: Duration, call: Option<CallLine>, stderr: StderrOwner) {
+        let unwritten = self.unwritten(call, stderr);
+        if unwritten.is_something() {
+            let _ = supervise(Instant::now() + limit, move || unwritten.write());
+        }
+    }
+
+    /// The same on this thread, which can hang in it: on a network drive, or on a stderr that nobody reads.
+    pub fn finish(&self, call: Option<CallLine>, stderr: StderrOwner) {
+        self.unwritten(call, stderr).write();
+    }
+
+    /// Where stderr belongs to the answer, nothing is written there.
+    fn unwritten(&self, call: Option<CallLine>, stderr: StderrOwner) -> Unwritten {
+        let stderr = match stderr {
+            StderrOwner::Log => self.stderr.take(),
+            StderrOwner::Answer => Vec::new(),
+        };
+        // Numbers and names are cleaned where they are found, so that a line keeps its form; this is for all the rest.
+        let lines = without(&self.hidden, self.file.take(), r#"{"message":"(redacted)"}"#);
+        let stderr = without(&self.hidden, stderr, "(redacted)");
+        let call = call.map(|call| CallLine { line: call.line.without(&self.hidden), ..call });
+        Unwritten { path: self.path.clone(), lines, call, stderr }
+    }
+}
+
+/// Everything that waits to be written.
+struct Unwritten {
+    path: Option<PathBuf>,
+    lines: Vec<u8>,
+    call: Option<CallLine>,
+    stderr: Vec<u8>,
+}
+
+impl Unwritten {
+    fn is_something(&self) -> bool {
+        let has_lines = !self.lines.is_empty() || self.call.is_some();
+        self.path.is_some() && has_lines || !self.stderr.is_empty()
+    }
+
+    fn write(self) {
+        let has_lines = !self.lines.is_empty() || self.call.is_some();
+        if let Some(path) = self.path.filter(|_| has_lines) {
+            let _ = append(&path, self.lines, self.call);
+        }
+        if !self.stderr.is_empty() && !stderr_is_stdout() {
+            let _ = io::stderr().write_all(&self.stderr);
+        }
+    }
+}
+
+/// The line of a hook call, and the text whose hash goes into it.
+#[derive(Debug)]
+pub struct CallLine {
+    pub line: DecisionLine,
+    pub text: Option<Arc<String>>,
+}
+
+/// Whose stderr is: the log's, or the answer's.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum StderrOwner {
+    Log,
+    Answer,
 }
 
 /// The lines without what is hidden; `instead` of one that nothing is left of.
@@ -145,24 +182,30 @@ impl<'a> MakeWriter<'a> for Lines {
 
 /// Appends lines to the file, which is created where it is missing. A link is not followed: in a folder that others can write
 /// to, or in a repository, they would choose which file the lines go to, and which is renamed when it is large.
-fn append(path: &Path, lines: &[u8]) -> io::Result<()> {
+fn append(path: &Path, mut lines: Vec<u8>, call: Option<CallLine>) -> io::Result<()> {
     if is_stdout(path) {
         return Ok(());
     }
     let regular = is_regular(path)?;
-    if let (true, Some(folder)) = (regular, missing_folder(path)) {
-        create_private_folder(folder)?;
-    }
-    let write = || {
-        let mut file = open(path, regular)?;
-        if regular && file.metadata()?.len() >= MAX_SIZE {
-            turn_over(path, &file);
-            file = open(path, regular)?;
+    // The folder is made where it turns out to be missing: to look for it first takes its time for every call.
+    let (mut file, size) = match open(path, regular) {
+        Err(error) if regular && error.kind() == io::ErrorKind::NotFound => {
+            create_private_folder(path.parent().ok_or(error)?)?;
+            open(path, regular)?
         }
-        // One write in append mode: lines of parallel processes do not mix.
-        file.write_all(lines)
+        opened => opened?,
     };
-    retry(write, |error| cfg!(windows) && error.raw_os_error() == Some(ERROR_LOCK_VIOLATION))
+    if let Some(CallLine { mut line, text }) = call {
+        // Next to a device or a pipe there is no place for a key.
+        line.hmac_sha256 = text.filter(|_| regular).and_then(|text| keyed_hash(path, &text));
+        lines.extend(line.to_json());
+    }
+    if regular && size >= MAX_SIZE {
+        rotate(path);
+        (file, _) = open(path, regular)?;
+    }
+    // One write in append mode: lines of parallel processes do not mix.
+    file.write_all(&lines)
 }
 
 /// Whether lines could be appended; none are.
@@ -213,43 +256,31 @@ fn missing_folder(path: &Path) -> Option<&Path> {
     path.parent().filter(|folder| !folder.exists())
 }
 
-/// Does it again while it fails for a passing reason: on Windows a lock keeps other processes from writing, and the
-/// file that the line was for may be the old one by then. Nothing was written where it fails so.
-fn retry(mut write: impl FnMut() -> io::Result<()>, passes: impl Fn(&io::Error) -> bool) -> io::Result<()> {
-    for _ in 1..ATTEMPTS {
-        match write() {
-            Err(error) if passes(&error) => std::thread::sleep(PAUSE),
-            result => return result,
-        }
-    }
-    write()
-}
-
 /// Opens for appending, creates private to the user. A device or a stream is opened without waiting for somebody to read
-/// from it.
-fn open(path: &Path, regular: bool) -> io::Result<File> {
+/// from it. With its size.
+fn open(path: &Path, regular: bool) -> io::Result<(File, u64)> {
     let mut options = appending();
     if is_systems_name(path) {
         #[cfg(unix)]
         std::os::unix::fs::OpenOptionsExt::custom_flags(&mut options, libc::O_NONBLOCK);
-        return options.open(path);
+        return Ok((options.open(path)?, 0));
     }
     #[cfg(unix)]
     std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
     open_own(path, options.create(regular))
 }
 
-fn open_own(path: &Path, options: &mut OpenOptions) -> io::Result<File> {
+fn open_own(path: &Path, options: &mut OpenOptions) -> io::Result<(File, u64)> {
     let file = no_follow::open(path, options)?;
-    Privilege::among_users().may_write_to(&file.metadata()?)?;
-    Ok(file)
+    let metadata = file.metadata()?;
+    Privilege::among_users().may_write_to(&metadata)?;
+    Ok((file, metadata.len()))
 }
 
-/// On Windows a file that is open for appending alone can't be locked (LockFileEx wants the right to read or to write all of
-/// it). A user's folders are private to the user there by inheritance.
+/// On Windows a user's folders are private to the user by inheritance.
 fn appending() -> OpenOptions {
     let mut options = OpenOptions::new();
-    options.read(cfg!(windows)).append(true);
+    options.append(true);
     options
 }
 
@@ -261,22 +292,9 @@ fn create_private_folder(folder: &Path) -> io::Result<()> {
     builder.create(folder)
 }
 
-/// Renames the file, once, however many processes see that it is too large: who holds the lock looks again
-/// at the path, where after a rename there is a short file or none. Who gets no lock leaves it to the other.
-fn turn_over(path: &Path, file: &File) {
-    if !matches!(FileExt::try_lock(file), Ok(())) {
-        return;
-    }
-    if fs::symlink_metadata(path).is_ok_and(|now| now.is_file() && now.len() >= MAX_SIZE) {
-        let mut old = path.as_os_str().to_owned();
-        old.push(".1");
-        let _ = fs::rename(path, old);
-    }
-    let _ = FileExt::unlock(file);
-}
-
 #[cfg(test)]
 mod tests {
+    use super::super::rotation::older;
     use super::*;
 
     const LONG: Duration = Duration::from_secs(60);
@@ -316,53 +334,40 @@ mod tests {
         assert_eq!(written, "{\"a\":\"(redacted)\"}\n{\"b\":1}\n{\"message\":\"(redacted)\"}\n");
     }
 
+    /// Each opens the file while it is too large, and all at the same moment; some of them while it is set aside.
+    #[test]
+    fn of_64_that_write_to_a_full_file_at_once_one_sets_it_aside_and_no_line_is_lost() {
+        for _ in 0..20 {
+            let dir = tempfile::tempdir().unwrap();
+            let path = dir.path().join("x.log");
+            File::create(&path).unwrap().set_len(MAX_SIZE).unwrap();
+            let barrier = std::sync::Barrier::new(64);
+            std::thread::scope(|scope| {
+                for number in 0..64 {
+                    let (barrier, path) = (&barrier, &path);
+                    scope.spawn(move || {
+                        barrier.wait();
+                        append(path, format!("line {number}\n").into_bytes(), None).unwrap();
+                    });
+                }
+            });
+            let read = |number: usize| fs::read_to_string(older(&path, number)).unwrap_or_default();
+            let both = read(1).trim_start_matches('\0').to_owned() + &read(0);
+            let mut lines: Vec<&str> = both.lines().collect();
+            lines.sort_unstable();
+            let mut expected: Vec<String> = (0..64).map(|number| format!("line {number}")).collect();
+            expected.sort_unstable();
+            assert_eq!(lines, expected);
+            assert!(!older(&path, 2).exists(), "set aside once");
+        }
+    }
+
     #[test]
     fn nothing_is_opened_without_a_line() {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("logs").join("x.log");
         Log::new(Some(path.clone()), Hidden::default()).flush_within(LONG);
         assert!(!path.parent().unwrap().exists());
-    }
-
-    #[test]
-    fn a_large_file_is_turned_over_once() {
-        let dir = tempfile::tempdir().unwrap();
-        let path = dir.path().join("x.log");
-        File::create(&path).unwrap().set_len(MAX_SIZE).unwrap();
-        write(&path, "a\n");
-        write(&path, "b\n");
-        assert_eq!(fs::read_to_string(&path).unwrap(), "a\nb\n");
-        assert_eq!(fs::metadata(dir.path().join("x.log.1")).unwrap().len(), MAX_SIZE);
-    }
-
-    #[test]
-    fn a_lock_of_another_process_is_waited_for_and_another_failure_is_not() {
-        let passes = |error: &io::Error| error.kind() == io::ErrorKind::WouldBlock;
-        let mut failures = vec![io::ErrorKind::WouldBlock; 3];
-        let done = retry(|| failures.pop().map_or(Ok(()), |kind| Err(kind.into())), passes);
-        assert!(done.is_ok() && failures.is_empty(), "{done:?}");
-        let mut calls = 0;
-        let denied = retry(
-            || {
-                calls += 1;
-                Err(io::ErrorKind::PermissionDenied.into())
-            },
-            passes,
-        );
-        assert_eq!((denied.unwrap_err().kind(), calls), (io::ErrorKind::PermissionDenied, 1));
-    }
-
-    /// On Windows not every way of opening a file allows a lock on it.
-    #[test]
-    fn the_log_as_it_is_opened_can_be_locked_and_appended_to() {
-        let dir = tempfile::tempdir().unwrap();
-        let path = dir.path().join("x.log");
-        fs::write(&path, "a\n").unwrap();
-        let mut file = open(&path, true).unwrap();
-        FileExt::try_lock(&file).unwrap();
-        FileExt::unlock(&file).unwrap();
-        file.write_all(b"b\n").unwrap();
-        assert_eq!(fs::read_to_string(&path).unwrap(), "a\nb\n");
     }
 
     #[cfg(unix)]
@@ -372,7 +377,7 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("pipe");
         assert!(std::process::Command::new("mkfifo").arg(&path).status().unwrap().success());
-        assert!(append(&path, b"a\n").is_err());
+        assert!(append(&path, b"a\n".to_vec(), None).is_err());
         assert!(fs::metadata(&path).unwrap().file_type().is_fifo());
     }
 }

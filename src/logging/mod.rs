@@ -2,27 +2,28 @@
 //!
 //! A hook's lines are collected in memory and written after the answer, so that neither a slow, full or
 //! read-only disk nor a stderr that nobody reads has a say in a decision. No scanned content and no secret is ever logged.
+//! The line of the call itself is always written; the level governs all others.
 
+mod decision_line;
 mod file;
+mod key;
+pub mod read;
+mod rotation;
 
-use std::collections::HashSet;
 use std::io::{self, IsTerminal};
-use std::time::Duration;
 
-use tracing::Level;
 use tracing::level_filters::LevelFilter;
-use tracing_subscriber::filter::Targets;
+use tracing_subscriber::filter::{Targets, filter_fn};
 use tracing_subscriber::fmt;
 use tracing_subscriber::fmt::writer::BoxMakeWriter;
 use tracing_subscriber::prelude::*;
 
+pub use decision_line::{
+    DecisionLine, MAX_LISTED, MESSAGE, NAME, OPERATORS_MESSAGE, SENTENCE, ScannerLine, fitting,
+};
 use file::Immediate;
-pub use file::{Log, check};
+pub use file::{CallLine, Log, StderrOwner, check};
 
-use crate::event::Event;
-use crate::hook::decision::log_word;
-use crate::hook::{Action, Assessment};
-use crate::printable::printable;
 use crate::secret::Hidden;
 use crate::settings::LogSettings;
 use crate::settings::values::LogLevel;
@@ -35,6 +36,9 @@ pub enum Stderr {
     /// At once: somebody is watching.
     Immediate,
 }
+
+/// Events for people: the file has a line of its own about the same.
+pub const ON_STDERR_ONLY: &str = "f5_guard::decision";
 
 /// Sets up the process's log, which must be flushed before the process ends. Nothing of it shows what is `hidden`.
 pub fn init(settings: &LogSettings, stderr: Stderr, hidden: &Hidden) -> Log {
@@ -60,7 +64,8 @@ pub fn init(settings: &LogSettings, stderr: Stderr, hidden: &Hidden) -> Log {
         .with_current_span(false)
         .with_span_list(false)
         .with_target(false)
-        .with_writer(log.file());
+        .with_writer(log.file())
+        .with_filter(filter_fn(|event| event.target() != ON_STDERR_ONLY));
     // A second call (in a test process) keeps the first subscriber.
     let _ = tracing_subscriber::registry().with(ours).with(human).with(json).try_init();
     log
@@ -73,88 +78,4 @@ pub fn quiet_panics() {
         let place = info.location().map_or_else(String::new, |l| format!(" at {}:{}", l.file(), l.line()));
         tracing::error!("internal error{place}");
     }));
-}
-
-/// One decision, for the log.
-#[derive(Debug)]
-pub struct Decided<'a> {
-    pub event: Event,
-    pub tool_name: Option<&'a str>,
-    pub session_id: Option<&'a str>,
-    pub turn_id: Option<&'a str>,
-    /// Length of the text to scan; `None` where the payload could not be read.
-    pub characters: Option<usize>,
-    pub assessment: &'a Assessment,
-    pub action: Action,
-    /// Since the start of the process.
-    pub duration: Duration,
-}
-
-/// So many different texts of one kind are logged; together with what else is cut a line stays below 16 KiB.
-const LOGGED: usize = 10;
-
-/// The first different ones of `texts`, and how many more there are.
-fn some<'a>(texts: impl IntoIterator<Item = &'a String>) -> String {
-    let mut different = HashSet::new();
-    let mut logged: Vec<&str> = Vec::new();
-    for text in texts {
-        if different.insert(text) && logged.len() < LOGGED {
-            logged.push(text);
-        }
-    }
-    match different.len() - logged.len() {
-        0 => logged.join(","),
-        more => format!("{},and {more} more", logged.join(",")),
-    }
-}
-
-/// Logs a decision: at `warn` everything other than a plain allow, at `info` a cleared scan, at `debug` text
-/// that was blank.
-pub fn decided(decided: &Decided<'_>) {
-    let report = match decided.assessment {
-        Assessment::Scanned(report) => Some(report),
-        _ => None,
-    };
-    let failure = match decided.assessment {
-        Assessment::NotScanned(failure) => Some(failure),
-        _ => None,
-    };
-    let outcome = match decided.assessment {
-        Assessment::Scanned(report) => report.outcome.to_string(),
-        Assessment::NotScanned(_) => "not_scanned".to_owned(),
-        Assessment::NothingToScan => "blank".to_owned(),
-        Assessment::Proof(_) => "proof".to_owned(),
-    };
-    let scanners = report.map(|report| some(report.objections().map(|scanner| &scanner.scanner_type)));
-    let scan_ids = report.map(|report| some(&report.scan_ids));
-    // From the payload, from paths and addresses, so of any length.
-    let short = |text: Option<&str>| text.map(|text| printable(text, 255));
-    let error = failure.map(|failure| printable(&failure.to_string(), 1000));
-    let count = |number: usize| u64::try_from(number).unwrap_or(u64::MAX);
-    macro_rules! record {
-        ($level:expr) => {
-            tracing::event!(
-                $level,
-                event = decided.event.name(),
-                tool = short(decided.tool_name),
-                decision = log_word(decided.event, decided.action),
-                outcome,
-                scanner_types = scanners,
-                scan_ids,
-                error_kind = failure.map(|failure| failure.kind()),
-                error = error.as_deref().map(tracing::field::display),
-                duration_ms = u64::try_from(decided.duration.as_millis()).unwrap_or(u64::MAX),
-                characters = decided.characters.map(count),
-                pieces = report.map(|report| count(report.pieces)),
-                session_id = short(decided.session_id),
-                turn_id = short(decided.turn_id),
-                "decision"
-            )
-        };
-    }
-    match (decided.action, decided.assessment) {
-        (Action::Allow, Assessment::NothingToScan) => record!(Level::DEBUG),
-        (Action::Allow, _) | (_, Assessment::Proof(_)) => record!(Level::INFO),
-        _ => record!(Level::WARN),
-    }
 }

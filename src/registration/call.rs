@@ -109,7 +109,7 @@ fn are_our_flags(arguments: &[String]) -> bool {
             Some(value) => !value.is_empty() && !value.chars().any(char::is_control),
             None => flag == "--post-strict",
         };
-        if !usable || seen.contains(&flag) {
+        if !usable || seen.contains(&flag) && !Enforced::SEVERAL.contains(&flag) {
             return false;
         }
         seen.push(flag);
@@ -176,6 +176,7 @@ mod tests {
             "--post-strict --fail-mode=open",
             "--hook-timeout=15",
             "--token-file /etc/f5-guard/token",
+            "--log on --contact 'the SOC, soc@example.com' --metadata 'site=Bad Homburg' --metadata 'team=blue'",
         ] {
             assert!(is_ours(flags), "{flags}");
         }
@@ -186,6 +187,7 @@ mod tests {
             "--fail-mode --timeout 5",
             "--fail-mode ''",
             "--timeout 5 --timeout 6",
+            "--contact x --contact y",
             "--token-file",
             "--help",
             "--",

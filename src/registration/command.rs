@@ -2,6 +2,7 @@
 
 use super::portable;
 use super::quoting::{join_unix, program_trouble, windows_trouble};
+use crate::settings::{Enforced, escaped};
 
 /// The shells that a command is written for, and with what it starts.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -65,6 +66,8 @@ impl Launcher {
     /// # Errors
     /// [`CommandError`] where no command would be read alike by all shells.
     pub fn command(&self, arguments: &[Argument]) -> Result<String, CommandError> {
+        let arguments: Vec<Argument> = arguments.iter().map(|argument| self.escaped(argument)).collect();
+        let arguments = arguments.as_slice();
         let mut words = Vec::new();
         for argument in arguments {
             match argument {
@@ -92,6 +95,20 @@ impl Launcher {
                 check_windows_words(arguments)?;
                 Ok(portable::windows_command(&words))
             }
+        }
+    }
+}
+
+impl Launcher {
+    /// Free text as the shells can be given it.
+    fn escaped(&self, argument: &Argument) -> Argument {
+        let for_windows = matches!(self, Self::Windows { .. } | Self::PortableWindows);
+        let is_plain = |c: char| !for_windows || windows_trouble(c.encode_utf8(&mut [0; 4])).is_none();
+        match argument {
+            Argument::Flag { name, value } if Enforced::TEXTS.contains(name) => {
+                Argument::Flag { name, value: escaped(value, is_plain) }
+            }
+            other => other.clone(),
         }
     }
 }
@@ -136,6 +153,21 @@ mod tests {
             .unwrap_err();
         assert!(error.to_string().contains("--ca-bundle"), "{error}");
         assert!(error.to_string().contains("has a space in it"), "{error}");
+    }
+
+    #[test]
+    fn free_text_is_plain_words_on_windows_and_stays_as_it_is_elsewhere() {
+        let arguments = [
+            Argument::Word("stop".into()),
+            Argument::Flag { name: "--contact", value: "the SOC, soc@example.com".into() },
+            Argument::Flag { name: "--metadata", value: "site=Köln".into() },
+        ];
+        let unix = Launcher::Unix { binary: "/f5-guard".into() }.command(&arguments).unwrap();
+        assert_eq!(unix, "/f5-guard stop --contact 'the SOC, soc@example.com' --metadata 'site=Köln'");
+        let windows = Launcher::Windows { binary: r"C:\f5-guard.exe".into() }.command(&arguments).unwrap();
+        let contact = "the~20SOC~2C~20soc~40example.com";
+        assert_eq!(windows, format!(r"C:\f5-guard.exe stop --contact {contact} --metadata site=Köln"));
+        assert!(Launcher::PortableWindows.command(&arguments).unwrap().contains(contact));
     }
 
     #[test]

@@ -125,6 +125,8 @@ mod tests {
             fail_mode: Some("closed".into()),
             base_url: Some("https://eu1.example/x y".into()),
             post_strict: Some("true".into()),
+            contact: Some("the SOC".into()),
+            metadata: vec!["team=a".into(), "site=b".into()],
             ..Enforced::default()
         };
         let options = RegistrationOptions { matcher: None, enforced };
@@ -132,7 +134,8 @@ mod tests {
         assert_eq!(
             registration.hooks[1].command,
             "/home/ann/.codex/hooks/f5_guardrails/f5-guard pre-tool-use --fail-mode closed \
-             --base-url 'https://eu1.example/x y' --post-strict true"
+             --base-url 'https://eu1.example/x y' --post-strict true --contact 'the SOC' --metadata 'team=a' \
+             --metadata 'site=b'"
         );
         assert!(registration.hooks.iter().all(|hook| hook.command.contains("--fail-mode closed")));
     }

@@ -12,7 +12,7 @@ use url::Url;
 
 use super::error::{ScanError, StatusError, refused_fields};
 use super::pieces::{pieces, split_after};
-use super::report::{Outcome, ScanReport};
+use super::report::{Outcome, ScanReport, ScanTimes};
 use super::request::{Metadata, ScanDirection, ScanRequest};
 use super::response::{self, Verdict};
 use crate::secret::SecretFinder;
@@ -256,6 +256,7 @@ impl Endpoint {
                 let mut verdict =
                     response::parse(&response.body).map_err(|error| self.without_token(error))?;
                 self.clean(&mut verdict);
+                verdict.times.first_byte = Some(response.first_byte);
                 Ok(verdict)
             }
             422 if direction.is_some()
@@ -346,8 +347,18 @@ impl Tally {
         let Some(outcome) = self.verdicts.iter().map(|verdict| verdict.outcome.clone()).max() else {
             return Err(ScanError::Internal);
         };
-        let mut report =
-            ScanReport { outcome, scanners: Vec::new(), scan_ids: Vec::new(), pieces, characters, complete };
+        let mut report = ScanReport {
+            outcome,
+            scanners: Vec::new(),
+            scan_ids: Vec::new(),
+            pieces,
+            characters,
+            complete,
+            times: self
+                .verdicts
+                .iter()
+                .fold(ScanTimes::default(), |times, verdict| times.with(verdict.times)),
+        };
         for verdict in self.verdicts.into_iter().filter(|verdict| verdict.outcome == report.outcome) {
             report.scanners.extend(verdict.scanners);
             report.scan_ids.extend(verdict.scan_id);
@@ -373,7 +384,7 @@ mod tests {
     }
 
     fn job(content: &str) -> ScanJob<'_> {
-        let metadata = Metadata::new("PreToolUse", None, None, None);
+        let metadata = Metadata::new("PreToolUse", None, None, None, &[]);
         ScanJob { content, direction: ScanDirection::Request, metadata }
     }
 

@@ -1,6 +1,7 @@
 //! What a scan found.
 
 use std::fmt;
+use std::time::{Duration, Instant};
 
 /// The service's verdict on one text. `Ord` ranks by severity, so that the worst of several pieces is `max`.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -52,6 +53,24 @@ pub struct ScanReport {
     pub characters: usize,
     /// Whether every part of the text has a verdict of every scanner. Where not, a hit is only one of two things to say.
     pub complete: bool,
+    pub times: ScanTimes,
+}
+
+/// When a scan was answered, and how long it took the service.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct ScanTimes {
+    /// When the first byte of the service's answer was there; of several answers the last one's.
+    pub first_byte: Option<Instant>,
+    /// By the service's own clock; of several answers the longest. Answers need not tell it.
+    pub service: Option<Duration>,
+}
+
+impl ScanTimes {
+    /// Those of two answers together.
+    #[must_use]
+    pub fn with(self, other: Self) -> Self {
+        Self { first_byte: self.first_byte.max(other.first_byte), service: self.service.max(other.service) }
+    }
 }
 
 impl Outcome {

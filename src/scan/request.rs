@@ -1,6 +1,8 @@
 //! The body of a scan request (vendor's OpenAPI 9.189.0, `PostScansBody`).
 
-use serde::Serialize;
+use serde::{Serialize, Serializer};
+
+use crate::settings::MetadataPair;
 
 /// Which way the text goes, seen from the model: scanners can be set up for one direction only.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -10,28 +12,33 @@ pub enum ScanDirection {
     Response,
 }
 
-/// What a scan is about. The service stores these strings with the scan's record.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
-pub struct Metadata {
-    #[serde(skip_serializing_if = "Option::is_none")]
-    hook: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    tool_name: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    session_id: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    turn_id: Option<String>,
-}
+/// What a scan is about. The service stores these strings with the scan's record, ten at most.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Metadata(Vec<(String, String)>);
 
 impl Metadata {
-    /// The event's name and what Codex said about the call, cut to the service's limits.
-    pub fn new(hook: &str, tool_name: Option<&str>, session_id: Option<&str>, turn_id: Option<&str>) -> Self {
-        Self {
-            hook: value(Some(hook)),
-            tool_name: value(tool_name),
-            session_id: value(session_id),
-            turn_id: value(turn_id),
-        }
+    /// The event's name and what Codex said about the call, cut to the service's limits, and what is registered.
+    pub fn new(
+        hook: &str,
+        tool_name: Option<&str>,
+        session_id: Option<&str>,
+        turn_id: Option<&str>,
+        registered: &[MetadataPair],
+    ) -> Self {
+        let ours = [
+            ("hook", Some(hook)),
+            ("tool_name", tool_name),
+            ("session_id", session_id),
+            ("turn_id", turn_id),
+        ];
+        let ours = ours.into_iter().filter_map(|(key, text)| Some((key.to_owned(), value(text)?)));
+        Self(ours.chain(registered.iter().map(|pair| (pair.key.clone(), pair.value.clone()))).collect())
+    }
+}
+
+impl Serialize for Metadata {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_map(self.0.iter().map(|(key, value)| (key, value)))
     }
 }
 
@@ -60,7 +67,7 @@ mod tests {
 
     #[test]
     fn the_body_has_the_vendors_field_names_and_leaves_out_what_is_not_set() {
-        let metadata = Metadata::new("Stop", None, Some("s"), Some(""));
+        let metadata = Metadata::new("Stop", None, Some("s"), Some(""), &[]);
         let request = ScanRequest {
             input: "a\"b",
             project: Some("p"),
@@ -76,7 +83,7 @@ mod tests {
     #[test]
     fn metadata_values_are_cut_to_the_services_limit() {
         let long = "é".repeat(300);
-        let metadata = Metadata::new("PreToolUse", Some(&long), None, None);
-        assert_eq!(metadata.tool_name.unwrap().chars().count(), 255);
+        let metadata = Metadata::new("PreToolUse", Some(&long), None, None, &[]);
+        assert_eq!(metadata.0[1].1.chars().count(), 255);
     }
 }

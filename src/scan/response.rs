@@ -4,8 +4,13 @@
 
 use std::borrow::Cow;
 
+use std::time::Duration;
+
+use time::OffsetDateTime;
+
 use super::error::ScanError;
-use super::report::{Outcome, ScannerOutcome, ScannerResult};
+use super::report::{Outcome, ScanTimes, ScannerOutcome, ScannerResult};
+use crate::clock;
 use crate::json::{Field, Json};
 use crate::printable::printable;
 
@@ -21,6 +26,8 @@ pub struct Verdict {
     pub scan_id: Option<String>,
     /// Whether all scanners told what they found, as far as the answer shows.
     pub complete: bool,
+    /// What the answer itself says of them: the service's own time.
+    pub times: ScanTimes,
 }
 
 /// Reads the body of an HTTP 200, in time and memory that grow with its length only.
@@ -61,6 +68,7 @@ pub fn parse(bytes: &[u8]) -> Result<Verdict, ScanError> {
     Ok(Verdict {
         outcome,
         complete: !lossy && listed.is_complete(results),
+        times: ScanTimes { first_byte: None, service: listed.service_time() },
         scanners: listed.objecting,
         scan_id: id.as_string().map(|id| printable(&id, 64)),
     })
@@ -75,11 +83,15 @@ struct Listed {
     broken: usize,
     unclear: usize,
     objecting: Vec<ScannerResult>,
+    /// When the first scanner began and the last one was done.
+    begun: Option<OffsetDateTime>,
+    done: Option<OffsetDateTime>,
 }
 
 impl Listed {
     fn add(&mut self, result: Json<'_>) {
         self.count += 1;
+        self.note_times(result);
         let kind = Kind::of(result);
         let outcome = judge(result, &kind);
         *match outcome {
@@ -96,6 +108,23 @@ impl Listed {
         if outcome == ScannerOutcome::Failed && self.objecting.len() < MAX_SCANNERS {
             self.objecting.push(scanner(result, &kind));
         }
+    }
+
+    /// Of so many scanners the times are read, so that a long answer costs no more than that.
+    fn note_times(&mut self, result: Json<'_>) {
+        if self.count > MAX_SCANNERS {
+            return;
+        }
+        let [begun, done] = result.pick(["startedDate", "completedDate"]);
+        let time = |field: Field<'_>| field.as_string().and_then(|text| clock::parse(&text));
+        if let (Some(begun), Some(done)) = (time(begun), time(done)) {
+            self.begun = Some(self.begun.map_or(begun, |earlier| earlier.min(begun)));
+            self.done = self.done.max(Some(done));
+        }
+    }
+
+    fn service_time(&self) -> Option<Duration> {
+        (self.done? - self.begun?).try_into().ok()
     }
 
     /// Whether no scanner is in doubt.

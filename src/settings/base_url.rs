@@ -80,6 +80,12 @@ impl BaseUrl {
         url
     }
 
+    /// Scheme, host and port.
+    #[must_use]
+    pub fn origin(&self) -> String {
+        self.0.origin().ascii_serialization()
+    }
+
     /// The host, for messages.
     pub fn host(&self) -> &str {
         self.0.host_str().unwrap_or_default()

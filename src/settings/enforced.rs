@@ -11,12 +11,16 @@ pub const HOOK_TIMEOUT_FLAG: &str = "--hook-timeout";
 /// Declares [`Enforced`], so that everything about a flag stands in one place: its help, its name, and which value is
 /// kept where registered commands differ.
 macro_rules! enforced {
-    ($($(#[$attribute:meta])* $field:ident: $name:literal, $of_several:expr;)*) => {
+    (
+        once { $($(#[$attribute:meta])* $field:ident: $name:literal, $of_several:expr;)* }
+        several { $($(#[$list_attribute:meta])* $list:ident: $list_name:literal;)* }
+    ) => {
         /// What a registered command enforces, as it was given. Each is `None` where the flag was not given; a flag
         /// wins over the environment.
         #[derive(Debug, Clone, Default, PartialEq, Eq, clap::Args)]
         pub struct Enforced {
             $($(#[$attribute])* pub $field: Option<OsString>,)*
+            $($(#[$list_attribute])* pub $list: Vec<OsString>,)*
             /// Written by older versions: the timeout in seconds that the hook is registered with. Never an error
             #[arg(long, value_name = "SECONDS", hide = true, num_args = 0..=1, default_missing_value = "", allow_negative_numbers = true)]
             pub hook_timeout: Option<OsString>,
@@ -27,11 +31,16 @@ macro_rules! enforced {
 
         impl Enforced {
             /// Every flag that is written, in the order in which it is.
-            pub const FLAGS: &'static [&'static str] = &[$($name,)*];
+            pub const FLAGS: &'static [&'static str] = &[$($name,)* $($list_name,)*];
+            /// Those of them that may be given more than once.
+            pub const SEVERAL: &'static [&'static str] = &[$($list_name,)*];
 
             /// What is given, in the order of [`Self::FLAGS`].
             pub fn given(&self) -> impl Iterator<Item = (&'static str, &OsStr)> {
-                [$(($name, &self.$field)),*].into_iter().filter_map(|(flag, value)| Some((flag, value.as_deref()?)))
+                let single = [$(($name, &self.$field)),*];
+                let lists = [$(($list_name, &self.$list)),*];
+                let lists = lists.into_iter().flat_map(|(flag, values)| values.iter().map(move |value| (flag, value.as_os_str())));
+                single.into_iter().filter_map(|(flag, value)| Some((flag, value.as_deref()?))).chain(lists)
             }
 
             /// Takes what is not given from `registered`, and returns which flags those were.
@@ -42,6 +51,12 @@ macro_rules! enforced {
                     self.$field = $of_several(&values);
                     taken.extend(self.$field.as_ref().map(|_| $name));
                 })*
+                $(if let (true, Some(values)) =
+                    (self.$list.is_empty(), registered.iter().map(|other| &other.$list).find(|values| !values.is_empty()))
+                {
+                    self.$list.clone_from(values);
+                    taken.push($list_name);
+                })*
                 taken
             }
         }
@@ -49,6 +64,7 @@ macro_rules! enforced {
 }
 
 enforced! {
+    once {
     /// What happens to content that could not be scanned: open (it goes ahead) or closed (it is blocked)
     #[arg(long, value_name = "MODE")]
     fail_mode: "--fail-mode", |values: &[_]| strictest(values, is_open, "closed", "open");
@@ -70,6 +86,18 @@ enforced! {
     /// File with the API token, instead of every other source of it
     #[arg(long, value_name = "FILE")]
     token_file: "--token-file", first;
+    /// Whether calls are logged, whatever the environment says: on or off
+    #[arg(long, value_name = "on|off")]
+    log: "--log", |values: &[_]| strictest(values, is_off, "on", "off");
+    /// Whom to ask about a refusal: a name, an address or a URL, at most 200 characters
+    #[arg(long, value_name = "TEXT")]
+    contact: "--contact", first;
+    }
+    several {
+    /// A pair that the service stores with each scan; may be given five times
+    #[arg(long, value_name = "KEY=VALUE")]
+    metadata: "--metadata";
+    }
 }
 
 impl Enforced {
@@ -102,6 +130,11 @@ impl Enforced {
     }
 }
 
+impl Enforced {
+    /// Flags whose values are free text, which is escaped where a shell could not be given it otherwise.
+    pub const TEXTS: [&'static str; 2] = ["--contact", "--metadata"];
+}
+
 /// For values that are neither strict nor lenient: all hooks of one registration have the same.
 fn first(values: &[&OsString]) -> Option<OsString> {
     values.first().map(|value| (*value).clone())
@@ -120,6 +153,10 @@ fn strictest(
 
 fn is_open(value: &str) -> bool {
     FailMode::parse(value) == Some(FailMode::Open)
+}
+
+fn is_off(value: &str) -> bool {
+    switch(value) == Some(false)
 }
 
 fn is_lenient(value: &str) -> bool {

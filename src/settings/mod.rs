@@ -6,6 +6,8 @@
 
 mod base_url;
 mod enforced;
+mod escape;
+mod evidence;
 mod origins;
 mod proxies;
 mod setting;
@@ -17,6 +19,8 @@ use std::time::Duration;
 
 pub use base_url::{BaseUrl, BaseUrlError, PlainHttp, is_loopback_host};
 pub use enforced::{Enforced, HOOK_TIMEOUT_FLAG};
+pub use escape::{escaped, unescaped};
+pub use evidence::{MetadataPair, contact_problem, metadata_problem};
 pub use origins::{Budget, Origins};
 pub use proxies::ProxySettings;
 pub(crate) use setting::home_relative;
@@ -25,6 +29,7 @@ use values::{FailMode, FlaggedOutput, LogLevel, SystemStore};
 
 use crate::codex::home::{CodexHome, NoHome};
 use crate::secret::Secret;
+use crate::stdio::is_systems_name;
 use crate::system::Env;
 use crate::system::System;
 
@@ -66,6 +71,10 @@ pub struct Settings {
     pub tls: TlsSettings,
     pub proxies: ProxySettings,
     pub log: LogSettings,
+    /// Whom users may ask about a refusal; made printable.
+    pub contact: Setting<Option<String>>,
+    /// What the service is told with each scan.
+    pub metadata: Setting<Vec<MetadataPair>>,
     /// Paths that are ignored because they are not absolute.
     pub relative_paths: Vec<RelativePath>,
 }
@@ -150,7 +159,9 @@ impl Settings {
             ),
             tls: TlsSettings::read(enforced, env, &mut relative_paths),
             proxies: ProxySettings::read(env),
-            log: LogSettings::read(env, &mut relative_paths),
+            log: LogSettings::read(enforced.log.as_ref(), env, &mut relative_paths),
+            contact: evidence::contact(enforced.contact.as_ref()),
+            metadata: evidence::metadata(&enforced.metadata),
             relative_paths,
         }
     }
@@ -197,6 +208,8 @@ impl Settings {
             &self.tls.system_store.problem,
             &self.log.level.problem,
             &self.log.file.problem,
+            &self.contact.problem,
+            &self.metadata.problem,
         ]
         .into_iter()
         .filter_map(|problem| problem.as_deref())
@@ -276,13 +289,28 @@ impl TlsSettings {
 }
 
 impl LogSettings {
-    fn read(env: Env<'_>, relative: &mut Vec<RelativePath>) -> Self {
-        let file = match env_setting("F5_GUARDRAILS_LOG_FILE", env) {
-            Some(given) if given.trimmed().and_then(values::switch) == Some(false) => {
+    /// Where the lines are, or would be if there were any.
+    #[must_use]
+    pub fn place(env: Env<'_>) -> Option<PathBuf> {
+        Self::read(Some(&"on".into()), env, &mut Vec::new()).file.value
+    }
+
+    /// `--log off` leaves no log, and with `--log on` a variable can move it but not take it away.
+    fn read(flag: Option<&OsString>, env: Env<'_>, relative: &mut Vec<RelativePath>) -> Self {
+        let variable = env_setting("F5_GUARDRAILS_LOG_FILE", env);
+        let says_off = |given: &Given| given.trimmed().and_then(values::switch) == Some(false);
+        let flag = flag.map(|text| {
+            let given = Given { text: text.clone(), source: Source::Flag("--log") };
+            given.parse(values::switch, true, "on or off", "it counts as on")
+        });
+        let file = match (flag, variable) {
+            (Some(Setting { value: false, source, .. }), _) => Setting { value: None, source, problem: None },
+            (Some(on), variable) => Self::kept_on(on.problem, variable, env, relative),
+            (None, Some(given)) if says_off(&given) => {
                 Setting { value: None, source: given.source, problem: None }
             }
-            Some(given) => given.absolute_or_none(env, relative),
-            None => log_in_codex_home(env),
+            (None, Some(given)) => given.absolute_or_none(env, relative),
+            (None, None) => log_in_codex_home(env),
         };
         Self {
             level: parsed(
@@ -295,6 +323,30 @@ impl LogSettings {
                 "warn is used",
             ),
             file,
+        }
+    }
+}
+
+impl LogSettings {
+    /// The variable's file, unless that would be none at all.
+    fn kept_on(
+        problem: Option<String>,
+        variable: Option<Given>,
+        env: Env<'_>,
+        relative: &mut Vec<RelativePath>,
+    ) -> Setting<Option<PathBuf>> {
+        let Some(given) = variable else { return Setting { problem, ..log_in_codex_home(env) } };
+        let off = given.trimmed().and_then(values::switch) == Some(false);
+        let file = if off { Setting::default_value(None) } else { given.absolute_or_none(env, relative) };
+        match &file.value {
+            Some(path) if !is_systems_name(path) => Setting { problem, ..file },
+            _ => Setting {
+                problem: Some(
+                    "F5_GUARDRAILS_LOG_FILE names no file, and --log on is registered; the usual file is used."
+                        .to_owned(),
+                ),
+                ..log_in_codex_home(env)
+            },
         }
     }
 }

@@ -49,6 +49,8 @@ pub struct Response {
     pub status: u16,
     pub headers: HeaderMap,
     pub body: Vec<u8>,
+    /// When its first byte was there.
+    pub first_byte: Instant,
 }
 
 /// A connection that can carry requests to one server.
@@ -199,6 +201,7 @@ impl Transport {
                 connection.sender.send_request(request).await.map_err(|error| watched.fault(&error))
             })
             .await?;
+        let first_byte = Instant::now();
         let (head, body) = answer.into_parts();
         watched.lock().head =
             Some(Head { status: head.status.as_u16(), server: head.headers.get(header::SERVER).cloned() });
@@ -213,7 +216,7 @@ impl Transport {
             })
             .await?;
         self.idle.lock().unwrap_or_else(PoisonError::into_inner).push(connection);
-        Ok(Response { status, headers: head.headers, body })
+        Ok(Response { status, headers: head.headers, body, first_byte })
     }
 
     /// A connection with that server that is still open.

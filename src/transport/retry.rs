@@ -84,7 +84,7 @@ mod tests {
         if let Some(value) = retry_after {
             headers.insert("retry-after", HeaderValue::from_static(value));
         }
-        Ok(Response { status, headers, body: Vec::new() })
+        Ok(Response { status, headers, body: Vec::new(), first_byte: Instant::now() })
     }
 
     #[test]

@@ -56,7 +56,10 @@ impl Session {
                 }
                 given = json!([{"type": "function_call_output", "call_id": "c", "output": output}]);
             }
-            stops(script, "Stop", &json!({"stop_hook_active": false, "last_assistant_message": answer}));
+            // A turn whose model refuses to go on ends without the hook.
+            if let Some(answer) = answer {
+                stops(script, "Stop", &json!({"stop_hook_active": false, "last_assistant_message": answer}));
+            }
         }
         say(&json!({"method": "turn/completed", "params": {"threadId": "t"}}));
     }

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use f5_stand_in::f5::{F5, Fault, Outcome, Scanner, Verdict};
 use serde_json::Value;
 
-use crate::support::{Answer, Event, FailMode, Hook};
+use crate::support::{self, Answer, Event, FailMode, Hook};
 
 const LOG: &str = ".codex/logs/f5_guardrails.log";
 
@@ -65,15 +65,112 @@ fn a_scan_error_is_recorded_with_its_kind() {
 }
 
 #[test]
-fn a_plain_allow_is_recorded_at_info_only() {
+fn every_call_leaves_one_decision_line_at_every_level() {
+    for level in ["off", "error", "warn", "info", "debug", "trace"] {
+        for event in Event::ALL {
+            let api = F5::answering(Verdict::cleared().id("scan-4711"));
+            let hook = Hook::of(event).closed().env("F5_GUARDRAILS_LOG_LEVEL", level);
+            let record = record(&hook.against(&api).run().allowed());
+            has(&record, &["\"decision\":\"allow\"", "cleared", "scan-4711", "INFO", event.name()]);
+        }
+        let blank =
+            record(&Hook::pre_tool_use().text(" ").env("F5_GUARDRAILS_LOG_LEVEL", level).run().allowed());
+        has(&blank, &["\"outcome\":\"blank\""]);
+    }
+}
+
+/// What no test can know beforehand.
+const MEASURED: [&str; 4] = ["timestamp", "duration_ms", "first_byte_ms", "hmac_sha256"];
+
+#[test]
+fn a_line_has_the_documented_fields_in_their_order() {
+    let scanner = Scanner::failed("prompt_injection").message("Ask the SOC");
+    let api = F5::answering(Verdict::flagged().id("scan-4711").scanners([scanner]));
+    let hook = Hook::pre_tool_use().text("rm -rf /ü").against(&api);
+    let answer = hook.arguments(["--fail-mode", "closed", "--project-id", "p"]).run().blocked();
+    let mut line = record(&answer);
+    let fields = line.as_object_mut().expect("an object");
+    for name in MEASURED {
+        let value = fields.insert(name.to_owned(), "…".into());
+        assert!(value.is_some(), "{name} is missing in {answer:?}");
+    }
+    let origin = api.base_url();
+    let expected = format!(
+        r#"{{"timestamp":"…","level":"WARN","message":"decision","version":"{}","event":"PreToolUse","tool":"Bash","tool_use_id":"{}","session_id":"01a201f1-e0a1-77f1-8b79-24bdeecda0eb","turn_id":"01a201f1-e0b9-7f13-abf1-c96d283d8dcb","decision":"deny","outcome":"flagged","fail_mode":"closed","enforced":["fail-mode","project-id","timeout"],"scanners":[{{"type":"prompt_injection","message":"Ask the SOC"}}],"scan_ids":["scan-4711"],"characters":9,"pieces":1,"duration_ms":"…","first_byte_ms":"…","service_ms":250,"address":"{}","hmac_sha256":"…"}}"#,
+        env!("CARGO_PKG_VERSION"),
+        Event::PreToolUse.payload("")["tool_use_id"].as_str().expect("an id"),
+        origin.trim_end_matches('/'),
+    );
+    assert_eq!(line.to_string(), expected);
+}
+
+#[test]
+fn the_service_takes_no_longer_than_the_first_byte_and_that_no_longer_than_all() {
+    let api = F5::answering(Verdict::cleared());
+    let line = record(&Hook::stop().against(&api).run().allowed());
+    let ms = |name: &str| line[name].as_u64().unwrap_or_else(|| panic!("{name}: {line}"));
+    assert!(ms("first_byte_ms") <= ms("duration_ms"), "{line}");
+}
+
+/// A hash says whether two texts are the same, and to nobody without the key which they are.
+#[test]
+fn the_hash_is_keyed_and_the_same_for_the_same_text() {
+    let home = tempfile::tempdir().expect("a folder");
+    let path = home.path().join("x.log");
     let api = F5::start();
-    let silent = Hook::pre_tool_use().closed().against(&api).run().allowed();
-    assert_eq!(silent.log(), "");
-    assert_eq!(silent.stderr, "");
-    let api = F5::answering(Verdict::cleared().id("scan-4711"));
-    let hook = Hook::pre_tool_use().closed().env("F5_GUARDRAILS_LOG_LEVEL", "info");
-    let answer = hook.against(&api).run().allowed();
-    has(&record(&answer), &["cleared", "scan-4711", "INFO", "PreToolUse"]);
+    for (event, text) in
+        [(Event::Stop, "yes"), (Event::UserPromptSubmit, "yes"), (Event::UserPromptSubmit, "no")]
+    {
+        Hook::of(event).text(text).env("F5_GUARDRAILS_LOG_FILE", &path).against(&api).run().allowed();
+    }
+    let log = lines(&std::fs::read_to_string(&path).expect("the log"));
+    let hash = |at: usize| log[at]["hmac_sha256"].as_str().expect("a hash").to_owned();
+    assert!(hash(0) == hash(1) && hash(1) != hash(2), "{log:?}");
+    let plain = "8a798890fe93817163b10b5f7bd2ca4d25d84c52739a645a889c173eee7d9d3d"; // echo -n yes | sha256sum
+    assert_ne!(hash(0), plain);
+    assert_eq!(hash(0).len(), 64);
+    let key = std::fs::metadata(home.path().join("x.log.key")).expect("the key");
+    #[cfg(unix)]
+    assert_eq!(std::os::unix::fs::PermissionsExt::mode(&key.permissions()) & 0o777, 0o600);
+    assert!(key.len() > 0);
+}
+
+#[test]
+fn without_a_key_there_is_no_hash_and_never_a_plain_one() {
+    let api = F5::start();
+    let hook = Hook::stop().against(&api);
+    std::fs::create_dir_all(hook.home().join(format!("{LOG}.key"))).expect("a folder in its place");
+    let line = record(&hook.run().allowed());
+    assert_eq!(line.get("hmac_sha256"), None, "{line}");
+}
+
+/// Not of the text, and not of files: paths tell names of users and projects.
+#[test]
+fn no_line_holds_content_a_path_or_a_token() {
+    let bundle = "certificates of Ann/root ca.pem";
+    for (variable, flag) in [
+        ("F5_GUARDRAILS_CA_BUNDLE", None),
+        ("F5_GUARDRAILS_CLIENT_CERT", None),
+        ("F5_GUARDRAILS_API_TOKEN_FILE", Some("--token-file")),
+    ] {
+        for event in Event::ALL {
+            let api = F5::builder().tls().may_stay_idle().start();
+            let hook = Hook::of(event).against(&api).without("F5_GUARDRAILS_CA_BUNDLE").closed();
+            let path = hook.home().join(bundle);
+            let hook = match flag {
+                Some(flag) => hook.arguments([flag.into(), path.into_os_string()]),
+                None => hook.env(variable, path),
+            };
+            let answer = hook.run().blocked();
+            let line = record(&answer);
+            has(&line, &["not_scanned", "\"cause\"", "\"error\"", "<path>"]);
+            let home = answer.home().display().to_string();
+            let text = line.to_string();
+            for part in [home.as_str(), "Ann", "root ca.pem", support::MARKER, f5_stand_in::f5::TOKEN] {
+                assert!(!text.contains(part), "{part}: {text}");
+            }
+        }
+    }
 }
 
 #[test]
@@ -334,37 +431,52 @@ fn a_codex_home_that_is_not_absolute_gets_no_log_and_changes_no_decision() {
 }
 
 #[test]
-fn a_large_log_is_turned_over() {
+fn a_large_log_is_set_aside_and_four_older_ones_are_kept() {
     let api = F5::answering(Verdict::flagged());
     let hook = Hook::pre_tool_use();
     std::fs::create_dir(hook.home().join(".codex/logs")).expect("a folder");
     let old = "{}\n".repeat((10 << 20) / 3 + 1);
     hook.file(LOG, &old);
+    for number in 1..=4 {
+        hook.file(&format!("{LOG}.{number}"), number.to_string());
+    }
     let answer = hook.against(&api).run().blocked();
     assert!(answer.log().len() < 10 << 20, "the log goes on in a new file");
     record(&answer);
-    let kept = std::fs::read_dir(answer.home().join(".codex/logs"))
-        .expect("the folder")
-        .any(|entry| entry.expect("an entry").metadata().expect("its size").len() == old.len() as u64);
-    assert!(kept, "the old lines are kept beside it");
+    let older = |number: usize| std::fs::read_to_string(answer.home().join(format!("{LOG}.{number}")));
+    assert_eq!(older(1).expect("the first").len(), old.len());
+    assert_eq!([2, 3, 4].map(|number| older(number).expect("it is kept")), ["1", "2", "3"]);
+    assert!(older(5).is_err());
 }
 
 #[test]
-fn many_processes_that_turn_the_log_over_lose_no_line() {
-    const RUNS: usize = 16;
+fn of_64_hooks_in_parallel_that_set_the_log_aside_no_line_is_torn_or_lost() {
+    const RUNS: usize = 64;
     let home = tempfile::tempdir().expect("a folder");
     let path = home.path().join("shared.log");
-    std::fs::write(&path, "{}\n".repeat((10 << 20) / 3 + 1)).expect("a large log");
+    // Full after some of the lines, so that some hooks have opened the file that others set aside.
+    let room = 16 * 1024;
+    std::fs::write(&path, "{}\n".repeat(((10 << 20) - room) / 3 + 1)).expect("a large log");
     let api = F5::answering(Verdict::flagged());
     std::thread::scope(|scope| {
-        for _ in 0..RUNS {
-            let hook = Hook::pre_tool_use().env("F5_GUARDRAILS_LOG_FILE", &path).against(&api);
+        for run in 0..RUNS {
+            let mut payload = Event::PreToolUse.payload("x");
+            payload["tool_use_id"] = format!("call-{run}-of-them").into();
+            let hook =
+                Hook::pre_tool_use().payload(payload).env("F5_GUARDRAILS_LOG_FILE", &path).against(&api);
             scope.spawn(move || hook.run().blocked());
         }
     });
     let read = |path: &Path| std::fs::read_to_string(path).expect("the log");
-    let both = read(&path) + &read(&home.path().join("shared.log.1"));
-    assert_eq!(both.lines().filter(|line| line.contains("flagged")).count(), RUNS);
+    let (now, before) = (read(&path), read(&home.path().join("shared.log.1")));
+    let all = lines(&(before + &now));
+    for run in 0..RUNS {
+        let id = format!("call-{run}-of-them");
+        assert_eq!(all.iter().filter(|line| line["tool_use_id"] == id.as_str()).count(), 1, "{id}");
+    }
+    let hashes = all.iter().filter_map(|line| line["hmac_sha256"].as_str());
+    assert_eq!(hashes.collect::<std::collections::BTreeSet<_>>().len(), 1, "one text, one key");
+    assert!(!home.path().join("shared.log.2").exists(), "set aside once");
 }
 
 #[test]

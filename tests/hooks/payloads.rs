@@ -152,7 +152,7 @@ fn unknown_fields_are_logged_by_their_names_alone() {
         let answer = hook.against(&api).run().allowed().notes(&["field_of_tomorrow[31m"]);
         assert!(!answer.log().contains("known: agent_id"), "{answer:?}");
         let quiet = Hook::of(event).closed().payload(payload).against(&api).run().allowed();
-        assert_eq!(quiet.log(), "");
+        assert!(!quiet.log().contains("field_of_tomorrow"), "{quiet:?}");
     }
 }
 

@@ -16,6 +16,8 @@ mod app_server;
 mod code_mode;
 mod codex;
 #[cfg(unix)] // the command is a line for a Unix shell
+mod evidence;
+#[cfg(unix)] // the command is a line for a Unix shell
 mod faults;
 #[cfg(unix)] // the command is a line for a Unix shell
 mod login;

@@ -13,6 +13,7 @@ use crate::codex::layers::{ConfigVerdict, HookSwitches};
 use crate::codex::trust::HookStatus;
 use crate::event::Event;
 use crate::settings::Budget;
+use crate::settings::Source;
 use crate::system::System;
 
 /// All facts of one examination.
@@ -289,7 +290,9 @@ pub struct LogFacts {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum LogFile {
     /// Switched off, or nowhere to put it.
-    None,
+    None {
+        by: Source,
+    },
     Writable(PathBuf),
     NotWritable(PathBuf, String),
 }

@@ -91,6 +91,7 @@ finding_ids! {
     Certificates => "certificates",
     KeyLog => "key-log",
     LogFile => "log-file",
+    LogOff => "log-off",
     LogProblems => "log-problems",
     DesktopApps => "desktop-apps",
     BackgroundServer => "background-server",

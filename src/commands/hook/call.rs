@@ -23,18 +23,19 @@ pub struct Call {
     pub tool_name: Option<String>,
     pub session_id: Option<String>,
     pub turn_id: Option<String>,
-    /// Length of the text to scan; `None` where the payload could not be read.
-    pub characters: Option<usize>,
+    pub tool_use_id: Option<String>,
+    /// The text to scan; `None` where the payload could not be read.
+    pub text: Option<Arc<String>>,
 }
 
 impl Call {
     pub fn unread(event: Event) -> Self {
-        Self { event, tool_name: None, session_id: None, turn_id: None, characters: None }
+        Self { event, tool_name: None, session_id: None, turn_id: None, tool_use_id: None, text: None }
     }
 
     /// The same without what is hidden: names and ids come from the model and from servers.
     pub fn without(mut self, hidden: &Hidden) -> Self {
-        let texts = [&mut self.tool_name, &mut self.session_id, &mut self.turn_id];
+        let texts = [&mut self.tool_name, &mut self.session_id, &mut self.turn_id, &mut self.tool_use_id];
         texts.into_iter().flatten().for_each(|text| hidden.clean(text));
         self
     }
@@ -45,7 +46,8 @@ impl Call {
             tool_name: payload.tool_name.clone(),
             session_id: payload.session_id.clone(),
             turn_id: payload.turn_id.clone(),
-            characters: Some(payload.content.chars().count()),
+            tool_use_id: payload.tool_use_id.clone(),
+            text: Some(Arc::clone(&payload.content)),
         }
     }
 }
@@ -99,6 +101,7 @@ pub fn assess(
         payload.tool_name.as_deref(),
         payload.session_id.as_deref(),
         payload.turn_id.as_deref(),
+        &settings.metadata,
     );
     let job = ScanJob { content: &payload.content, direction, metadata };
     Assessment::of_scan(scan(&job, settings, started, hidden), payload.is_cut)

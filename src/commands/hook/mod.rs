@@ -5,6 +5,8 @@
 
 mod abort;
 mod call;
+mod decision_line;
+mod overtime;
 mod proof;
 mod reply;
 mod unusable;
@@ -17,20 +19,22 @@ use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
 use call::{Call, Caller, assess, caller_on_stdin, drain_stdin_within};
-use reply::Reply;
+use decision_line::{Answered, Setup, decision_line, tell_people};
+use overtime::Overtime;
+use reply::{Reply, Says};
 use unusable::{named_event, strictest_fail_mode, usage_problem, wants_help};
 
 use crate::event::Event;
 use crate::hook::{Assessment, Failure, Policy};
 use crate::interrupt;
-use crate::logging::{self, Decided, Stderr};
+use crate::logging::{self, CallLine, Stderr, StderrOwner};
 use crate::phase;
 use crate::scan::ScanError;
 use crate::secret::Hidden;
 use crate::settings::values::{FailMode, FlaggedOutput};
-use crate::settings::{ANSWER_TIME, Enforced, Origins, Settings, fail_mode};
+use crate::settings::{ANSWER_TIME, Enforced, Settings, fail_mode};
 use crate::stdio::{give_stderr_back, json_waits_on_stdin, keep_stderr_for_the_answer};
-use crate::supervise::{Interrupted, supervise};
+use crate::supervise::{Interrupted, supervise_then};
 use crate::system::Env;
 
 /// The log gets no more time than this after the answer: the process must end before the hook's timeout.
@@ -98,8 +102,7 @@ fn guarded<T: From<ExitCode>>(event: Event, flag: Option<OsString>, run: impl Fn
             &Call::unread(event),
             &not_scanned(ScanError::Internal),
             policy,
-            "",
-            Origins::default(),
+            Says::default(),
             &Hidden::default(),
         );
         ExitCode::from(reply.write()).into()
@@ -129,26 +132,36 @@ fn answer_call(subcommand: Event, enforced: &Enforced, usage: Option<String>, st
     phase::ended("settings", started);
 
     let policy = Policy { fail_mode: *settings.fail_mode, flagged_output: *settings.flagged_output };
-    let fail_mode_problem = settings.fail_mode.problem.clone().unwrap_or_default();
-    let (budget, origins) = (settings.budget(), settings.origins());
+    let budget = settings.budget();
+    let settings = Arc::new(settings);
     let seen = Arc::new(OnceLock::new());
     let outcome = {
-        let (seen, hidden) = (Arc::clone(&seen), hidden.clone());
+        let (seen, settings, hidden) = (Arc::clone(&seen), Arc::clone(&settings), hidden.clone());
         move |assessment: Assessment| {
             let call = seen.get().cloned().unwrap_or_else(|| Call::unread(subcommand)).without(&hidden);
-            let reply = Reply::new(&call, &assessment, policy, &fail_mode_problem, origins, &hidden);
+            let says = Says {
+                fail_mode_problem: settings.fail_mode.problem.as_deref().unwrap_or_default(),
+                contact: settings.contact.as_deref(),
+                origins: settings.origins(),
+            };
+            let reply = Reply::new(&call, &assessment, policy, says, &hidden);
             Outcome { call, assessment, reply }
         }
     };
     // A call that names no hook may have waited for its payload already.
     let late = usage.clone().map_or_else(|| Failure::Scan(budget.into()), Failure::Usage);
     let work = {
-        let (seen, outcome) = (Arc::clone(&seen), outcome.clone());
+        let (seen, outcome, settings) = (Arc::clone(&seen), outcome.clone(), Arc::clone(&settings));
+        let hidden = hidden.clone();
         move || outcome(assess(subcommand, usage, &settings, started, &seen, &hidden))
     };
     // The work knows more about a scan that is late than this thread does: it gets the time to tell.
     let deadline = started + budget.limit;
-    let found = supervise(deadline + ANSWER_TIME, work).unwrap_or_else(|interrupted| {
+    let overtime = Overtime::default();
+    let watch = overtime.clone();
+    let found = supervise_then(deadline + ANSWER_TIME, work, move || watch.watch());
+    let is_watched = found.is_ok();
+    let found = found.unwrap_or_else(|interrupted| {
         outcome(match interrupted {
             Interrupted::TimedOut => Assessment::NotScanned(late),
             Interrupted::Panicked => not_scanned(ScanError::Internal),
@@ -160,37 +173,33 @@ fn answer_call(subcommand: Event, enforced: &Enforced, usage: Option<String>, st
     });
     let assessed = Instant::now();
     let written = found.reply.write();
-    record(&found, Answered { started, assessed, written: Instant::now() }, || {
-        match written.is_on_stderr() {
-            true => log.flush_file_within(LOG_TIME),
-            false => log.flush_within(LOG_TIME),
-        }
+    overtime.answered(written);
+    let times = Answered { started, assessed, written: Instant::now() };
+    let setup = Setup { enforced, settings: &settings, env: PROCESS_ENV };
+    record(&found, setup, times, written.is_on_stderr(), |call, owner| match is_watched {
+        // The thread that made the scan is still there, and watches. To start another takes longer than to write.
+        true => log.finish(call, owner),
+        false => log.finish_within(LOG_TIME, call, owner),
     });
     written.into()
 }
 
-/// When a call began, when its answer was ready, and when it was out.
-struct Answered {
-    started: Instant,
-    assessed: Instant,
-    written: Instant,
-}
-
-fn record(found: &Outcome, times: Answered, flush: impl FnOnce()) {
+fn record(
+    found: &Outcome,
+    setup: Setup<'_>,
+    times: Answered,
+    is_on_stderr: bool,
+    write: impl FnOnce(Option<CallLine>, StderrOwner),
+) {
     // Nothing that happens in here may change the exit code, or lead to a second answer: Codex drops two.
     let _ = catch_unwind(AssertUnwindSafe(|| {
         phase::took("answer", times.written.saturating_duration_since(times.assessed));
         phase::took("all", times.written.saturating_duration_since(times.started));
-        logging::decided(&Decided {
-            event: found.call.event,
-            tool_name: found.call.tool_name.as_deref(),
-            session_id: found.call.session_id.as_deref(),
-            turn_id: found.call.turn_id.as_deref(),
-            characters: found.call.characters,
-            assessment: &found.assessment,
-            action: found.reply.action,
-            duration: times.started.elapsed(),
-        });
-        flush();
+        let owner = if is_on_stderr { StderrOwner::Answer } else { StderrOwner::Log };
+        let line = decision_line(&found.call, &found.assessment, found.reply.action, setup, times);
+        tell_people(&line);
+        // The doctor tries whether hooks run, and changes nothing.
+        let is_trial = matches!(found.assessment, Assessment::Proof(_));
+        write((!is_trial).then(|| CallLine { line, text: found.call.text.clone() }), owner);
     }));
 }

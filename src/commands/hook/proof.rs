@@ -123,7 +123,7 @@ mod tests {
 /// One scan of a harmless text, exactly as a prompt of the user's would be scanned.
 fn greet(settings: &Settings, started: Instant, hidden: &Hidden, sanitizer: &Sanitizer) -> Greeting {
     let begun = Instant::now();
-    let metadata = Metadata::new(GREETING, None, None, None);
+    let metadata = Metadata::new(GREETING, None, None, None, &settings.metadata);
     let job = ScanJob { content: PROMPT, direction: ScanDirection::Request, metadata };
     match scan(&job, settings, started, hidden) {
         Ok(report) if report.is_cleared() => {

@@ -13,7 +13,18 @@ use crate::settings::Origins;
 use crate::stdio::{BlockBy, Stream, stderr_is_stdout, stdout_is_lost, write_within};
 
 /// So long each stream is waited for, where nobody takes what is written. An answer fits into an empty pipe.
-const PATIENCE: Duration = Duration::from_millis(250);
+pub const PATIENCE: Duration = Duration::from_millis(250);
+
+/// What the settings have to say in an answer.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Says<'a> {
+    /// Why the fail mode is closed although nobody wrote "closed"; empty otherwise.
+    pub fail_mode_problem: &'a str,
+    /// Whom to ask about a refusal.
+    pub contact: Option<&'a str>,
+    /// Where settings came from, so that advice names what has a say.
+    pub origins: Origins,
+}
 
 /// An answer that only has to be written.
 #[derive(Debug)]
@@ -34,13 +45,18 @@ impl Reply {
         call: &Call,
         assessment: &Assessment,
         policy: Policy,
-        fail_mode_problem: &str,
-        origins: Origins,
+        says: Says<'_>,
         hidden: &Hidden,
     ) -> Self {
         let event = call.event;
         let action = decide(event, assessment, policy);
-        let subject = Subject { event, tool_name: call.tool_name.as_deref(), fail_mode_problem, origins };
+        let subject = Subject {
+            event,
+            tool_name: call.tool_name.as_deref(),
+            fail_mode_problem: says.fail_mode_problem,
+            contact: says.contact,
+            origins: says.origins,
+        };
         let mut words = words(subject, assessment, action);
         [&mut words.notice, &mut words.reason, &mut words.whole]
             .into_iter()
@@ -108,6 +124,10 @@ pub struct Written {
 impl Written {
     const BLOCKED: u8 = 2;
 
+    pub fn exit_code(self) -> u8 {
+        self.exit_code
+    }
+
     /// Whether stderr belongs to the answer, so that nothing else may come out on it.
     pub fn is_on_stderr(self) -> bool {
         self.exit_code != 0
@@ -126,7 +146,7 @@ mod tests {
 
     use super::*;
     use crate::hook::Failure;
-    use crate::scan::report::{ScannerOutcome, ScannerResult};
+    use crate::scan::report::{ScanTimes, ScannerOutcome, ScannerResult};
     use crate::scan::{Outcome, ScanReport};
     use crate::secret::Secret;
     use crate::settings::values::{FailMode, FlaggedOutput};
@@ -150,7 +170,7 @@ mod tests {
         let call = Call { tool_name: Some(spelt(token, 3)), ..Call::unread(Event::PreToolUse) };
         let policy = Policy { fail_mode: FailMode::Closed, flagged_output: FlaggedOutput::Warn };
         let failure = Assessment::NotScanned(Failure::CutOutput);
-        let reply = Reply::new(&call.without(&hidden), &failure, policy, "", Origins::default(), &hidden);
+        let reply = Reply::new(&call.without(&hidden), &failure, policy, Says::default(), &hidden);
         assert!(
             reply.text.starts_with("F5 Guardrails could not scan this call of (redacted): "),
             "{}",
@@ -180,6 +200,7 @@ mod tests {
                 pieces: 1,
                 characters: 1,
                 complete: true,
+                times: ScanTimes::default(),
             };
             let fail_mode = if closed { FailMode::Closed } else { FailMode::Open };
             let policy = Policy { fail_mode, flagged_output: FlaggedOutput::Warn };
@@ -189,7 +210,8 @@ mod tests {
                     Assessment::Scanned(report.clone()),
                     Assessment::NotScanned(Failure::Usage(text.clone())),
                 ] {
-                    let reply = Reply::new(&call, &assessment, policy, &text, Origins::default(), &hidden);
+                    let says = Says { fail_mode_problem: &text, contact: Some(&text), ..Says::default() };
+                    let reply = Reply::new(&call, &assessment, policy, says, &hidden);
                     for said in [&reply.json, &reply.text] {
                         prop_assert!(!said.contains(&spelt) && !said.contains(&token), "{}", said);
                     }

@@ -94,6 +94,19 @@ mod tests {
     }
 
     #[test]
+    fn every_pair_of_metadata_is_kept_unless_others_are_given() {
+        let registered = "/g/f5-guard stop --log off --contact 'the SOC' --metadata 'team=a' --metadata 'site=Bad Homburg'";
+        let (args, kept) = complete(Enforced::default(), &[registered, registered]);
+        assert_eq!(args.enforced.metadata, ["team=a", "site=Bad Homburg"]);
+        assert_eq!(
+            kept.options().unwrap(),
+            "--log off, --contact the SOC, --metadata team=a, --metadata site=Bad Homburg"
+        );
+        let given = Enforced { metadata: vec!["team=b".into()], ..Enforced::default() };
+        assert_eq!(complete(given, &[registered]).0.enforced.metadata, ["team=b"]);
+    }
+
+    #[test]
     fn of_hooks_that_differ_the_strict_one_is_kept() {
         let hooks = ["/g/f5-guard stop --fail-mode open", "/g/f5-guard pre-tool-use --fail-mode=shut"];
         for commands in [&[hooks[0], hooks[1]], &[hooks[1], hooks[0]]] {
@@ -102,6 +115,9 @@ mod tests {
         }
         let (args, _) = complete(Enforced::default(), &hooks[..1]);
         assert_eq!(args.enforced.fail_mode, Some("open".into()));
+        let (args, _) =
+            complete(Enforced::default(), &["/g/f5-guard stop --log off", "/g/f5-guard stop --log on"]);
+        assert_eq!(args.enforced.log, Some("on".into()));
     }
 
     #[test]

@@ -8,7 +8,7 @@ use crate::access::Privilege;
 use crate::cli::InstallArgs;
 use crate::registration::RegistrationOptions;
 use crate::settings::values::{FailMode, switch};
-use crate::settings::{Enforced, Settings, Source};
+use crate::settings::{Enforced, Settings, Source, contact_problem, metadata_problem, unescaped};
 use crate::system::Env;
 use crate::transport::load_trust;
 
@@ -69,6 +69,17 @@ pub fn registration_options(
             .map(|strict| strict.to_string())
             .ok_or_else(|| unusable("--post-strict", "it is neither true nor false."))
     });
+    let log = given.log.as_ref().map(|log| {
+        let on = log.to_str().and_then(|log| switch(log.trim()));
+        on.map(|on| if on { "on" } else { "off" })
+            .ok_or_else(|| unusable("--log", "it is neither on nor off."))
+    });
+    if let Some(problem) = given.contact.as_ref().and_then(contact_problem) {
+        return Err(unusable("--contact", problem));
+    }
+    if let Some(problem) = metadata_problem(&given.metadata) {
+        return Err(unusable("--metadata", problem));
+    }
     let ca_bundle =
         given.ca_bundle.as_ref().map(|file| named_file("--ca-bundle", file, audience)).transpose()?;
     let token_file =
@@ -94,10 +105,18 @@ pub fn registration_options(
             timeout: text("--timeout", given.timeout.as_ref())?,
             ca_bundle: ca_bundle.map(PathBuf::into_os_string),
             token_file: token_file.map(PathBuf::into_os_string),
+            log: log.transpose()?.map(OsString::from),
+            // Those that were registered before may be escaped for Windows.
+            contact: text("--contact", given.contact.as_ref())?.map(plain_text),
+            metadata: given.metadata.iter().cloned().map(plain_text).collect(),
             // An old hook's timeout is never written any more.
             ..Enforced::default()
         },
     })
+}
+
+fn plain_text(text: OsString) -> OsString {
+    text.to_str().map_or_else(|| text.clone(), |text| unescaped(text).into())
 }
 
 fn text(flag: &'static str, value: Option<&OsString>) -> Result<Option<OsString>, OptionError> {
@@ -163,7 +182,10 @@ mod tests {
             ("--project-id", options(|given| given.project_id = Some(" ".into()))),
             ("--ca-bundle", options(|given| given.ca_bundle = Some("ca.pem".into()))),
             ("--token-file", options(|given| given.token_file = Some("token".into()))),
-            ("--token-file", options(|given| given.token_file = Some("token".into()))),
+            ("--log", options(|given| given.log = Some("sometimes".into()))),
+            ("--contact", options(|given| given.contact = Some("a\u{1b}b".into()))),
+            ("--metadata", options(|given| given.metadata = vec!["team".into()])),
+            ("--metadata", options(|given| given.metadata = vec!["hook=x".into()])),
         ] {
             let error = error.expect_err(flag).to_string();
             assert!(error.starts_with(flag) && !error.ends_with('.'), "{error}");
@@ -177,11 +199,29 @@ mod tests {
             given.fail_mode = Some("CLOSED".into());
             given.post_strict = Some("on".into());
             given.timeout = Some("20.5".into());
+            given.log = Some("TRUE".into());
+            given.contact = Some(" the SOC ".into());
         });
         let options = options.unwrap();
         assert_eq!(options.enforced.fail_mode, Some("closed".into()));
         assert_eq!(options.enforced.post_strict, Some("true".into()));
         assert_eq!(options.enforced.timeout, Some("20.5".into()));
+        assert_eq!(options.enforced.log, Some("on".into()));
+        assert_eq!(options.enforced.contact, Some("the SOC".into()));
+        let kept = super::registration_options(
+            &InstallArgs {
+                enforced: Enforced {
+                    contact: Some("the~20SOC".into()),
+                    metadata: vec!["site=Bad~20Homburg".into()],
+                    ..Enforced::default()
+                },
+                ..InstallArgs::default()
+            },
+            For::Elsewhere,
+            &|_| None,
+        );
+        let kept = kept.unwrap().enforced;
+        assert_eq!((kept.contact, kept.metadata), (Some("the SOC".into()), vec!["site=Bad Homburg".into()]));
     }
 
     #[test]

@@ -193,7 +193,7 @@ fn scan(
     let job = ScanJob {
         content: prompt,
         direction: ScanDirection::Request,
-        metadata: Metadata::new("smoketest", None, None, None),
+        metadata: Metadata::new("smoketest", None, None, None, &settings.metadata),
     };
     client.scan_blocking(&job)
 }

@@ -11,6 +11,7 @@ use crate::commands::doctor::gather::log_tail::last_problems;
 use crate::commands::doctor::sanitizer::Sanitizer;
 use crate::file_edit::no_follow;
 use crate::logging;
+use crate::settings::Setting;
 use crate::supervise::supervise;
 
 /// A file on a network drive can hang.
@@ -18,8 +19,10 @@ const LIMIT: Duration = Duration::from_secs(10);
 /// How much of the file's end is read.
 const TAIL: u64 = 256 * 1024;
 
-pub fn examine(path: Option<PathBuf>, sanitizer: &Sanitizer) -> LogFacts {
-    let Some(path) = path else { return LogFacts { file: LogFile::None, problems: Vec::new() } };
+pub fn examine(setting: &Setting<Option<PathBuf>>, sanitizer: &Sanitizer) -> LogFacts {
+    let Some(path) = setting.value.clone() else {
+        return LogFacts { file: LogFile::None { by: setting.source }, problems: Vec::new() };
+    };
     let looked_at = path.clone();
     let looked = supervise(Instant::now() + LIMIT, move || {
         let writable = logging::check(&looked_at).map_err(|error| error.to_string());

@@ -9,7 +9,7 @@ use crate::commands::doctor::sanitizer::Sanitizer;
 pub const SHOWN: usize = 3;
 
 /// The outcomes of a scan that was made: a block is what f5-guard is for, and no problem of it.
-const VERDICTS: [&str; 3] = ["flagged", "redacted", "blocked"];
+const VERDICTS: [&str; 5] = ["flagged", "redacted", "blocked", "contradicted", "unknown"];
 
 /// Reads the last [`SHOWN`] problems, oldest first. `tail` may begin in the middle of a line; what is no line of ours
 /// is passed over.

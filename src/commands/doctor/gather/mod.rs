@@ -67,7 +67,7 @@ pub fn gather(question: &Question, env: Env<'_>, progress: &dyn Fn(&str)) -> Fac
     let sanitizer = Sanitizer::new(tokens(env).chain(stored));
 
     // Before anything is run that could write to it.
-    let log = log::examine(first.log.file.value.clone(), &sanitizer);
+    let log = log::examine(&first.log.file, &sanitizer);
 
     progress("asks Codex about its hooks");
     let answers = codex::ask(question.codex.as_deref(), home, &folder, env, &sanitizer);
@@ -82,6 +82,12 @@ pub fn gather(question: &Question, env: Env<'_>, progress: &dyn Fn(&str)) -> Fac
     let examined = hooks::examine(registered, &files.registered, &here, env, &sanitizer);
 
     let (settings, own_rows, sanitizer) = shown_settings(Settings::read(&examined.enforced, env), env);
+    // The registered commands may have the last word on it.
+    let log = if settings.log.file.value == first.log.file.value {
+        log
+    } else {
+        log::examine(&settings.log.file, &sanitizer)
+    };
     let refusal = if question.no_proof {
         Some("--no-proof was given".to_owned())
     } else if proof::is_under_sudo(env) {

@@ -6,6 +6,7 @@ use crate::commands::doctor::facts::{
     BackgroundServer, DesktopToken, Facts, LogFile, ServiceFacts, VisibleTokens,
 };
 use crate::commands::doctor::finding::{Finding, FindingId, Severity};
+use crate::settings::Source;
 use crate::system::System;
 
 pub(super) fn judge(facts: &Facts, findings: &mut Vec<Finding>) {
@@ -42,6 +43,25 @@ fn writable(facts: &Facts, findings: &mut Vec<Finding>) {
 }
 
 fn log(facts: &Facts, findings: &mut Vec<Finding>) {
+    if let LogFile::None { by } = &facts.log.file {
+        let fix = match by {
+            Source::Flag(_) | Source::Option(_) => {
+                "Install again with --log on if they should be.".to_owned()
+            }
+            Source::Environment(name) => {
+                format!("Set {name} to an absolute path, or remove it, if they should be.")
+            }
+            Source::Default | Source::Stored(_) => {
+                "Set F5_GUARDRAILS_LOG_FILE to an absolute path.".to_owned()
+            }
+        };
+        findings.push(Finding::new(
+            FindingId::LogOff,
+            Severity::Note,
+            "Calls are not logged, so that `f5-guard report` and `f5-guard why` have nothing to say.",
+            fix,
+        ));
+    }
     if let LogFile::NotWritable(path, why) = &facts.log.file {
         findings.push(Finding::new(
             FindingId::LogFile,

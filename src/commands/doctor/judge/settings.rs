@@ -71,6 +71,18 @@ pub fn rows(settings: &Settings, connection: &Connection, sanitizer: &Sanitizer)
     rows.push(row("log file", &settings.log.file, |path| {
         path.as_ref().map_or_else(|| "none".to_owned(), |path| sanitizer.path(path))
     }));
+    if settings.contact.source != Source::Default {
+        rows.push(row("contact", &settings.contact, |contact| {
+            contact.clone().unwrap_or_else(|| "none".to_owned())
+        }));
+    }
+    if settings.metadata.source != Source::Default {
+        rows.push(row("metadata", &settings.metadata, |pairs| {
+            let shown: Vec<String> =
+                pairs.iter().map(|pair| format!("{}={}", pair.key, pair.value)).collect();
+            sanitizer.text(&shown.join(", "))
+        }));
+    }
     if let Some(path) = settings.refused_path() {
         let given = path.given.to_string();
         for row in rows.iter_mut().filter(|row| row.source == given) {

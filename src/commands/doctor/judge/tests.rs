@@ -14,7 +14,7 @@ use crate::commands::doctor::proof::{Answer, EventProof, LostRun, Proof};
 use crate::commands::doctor::sanitizer::Sanitizer;
 use crate::event::Event;
 use crate::proof::{Message, Nonce};
-use crate::settings::{Enforced, Settings};
+use crate::settings::{Enforced, Settings, Source};
 use crate::system::System;
 
 const CONFIG: &str = "/h/config.toml";
@@ -357,6 +357,9 @@ const CASES: &[Case] = {
         (LogFile, Warning, Protected, |f| {
             f.log.file =
                 crate::commands::doctor::facts::LogFile::NotWritable("/l".into(), "read-only".into());
+        }),
+        (LogOff, Note, Protected, |f| {
+            f.log.file = crate::commands::doctor::facts::LogFile::None { by: Source::Flag("--log") };
         }),
         (LogProblems, Note, Protected, |f| {
             let text = "decision".to_owned();

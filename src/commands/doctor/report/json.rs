@@ -55,7 +55,7 @@ pub fn render(facts: &Facts, report: &Report) -> String {
         })).collect::<Vec<_>>(),
         "log": {
             "file": match &facts.log.file {
-                LogFile::None => None,
+                LogFile::None { .. } => None,
                 LogFile::Writable(path) | LogFile::NotWritable(path, _) => Some(path),
             },
             "state": file_word(&facts.log.file),
@@ -180,7 +180,7 @@ pub fn binary_word(binary: &BinaryFacts) -> String {
 /// The state of the log file.
 pub fn file_word(file: &LogFile) -> &'static str {
     match file {
-        LogFile::None => "none",
+        LogFile::None { .. } => "none",
         LogFile::Writable(_) => "writable",
         LogFile::NotWritable(..) => "not writable",
     }

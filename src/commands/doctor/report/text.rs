@@ -131,7 +131,7 @@ fn details(out: &mut String, facts: &Facts, layout: Layout) -> std::fmt::Result 
     }
     writeln!(out, "{:<9}{}", "Folder", facts.folder.display())?;
     let log = match &facts.log.file {
-        LogFile::None => "none".to_owned(),
+        LogFile::None { by } => format!("none ({by}): calls are not logged"),
         LogFile::Writable(path) | LogFile::NotWritable(path, _) => {
             format!("{}, {}", path.display(), file_word(&facts.log.file))
         }

@@ -1,0 +1,394 @@
+//! The report as one page: inline SVG and styles, for light and dark, nothing loaded from anywhere, no script.
+
+use std::fmt::Write;
+
+use super::latency::Percentiles;
+use super::summary::{Cause, Day, Named, Summary, Tally};
+
+/// Rows of a table.
+const ROWS: usize = 50;
+/// The drawing of the days: its size, and what is left for words below and at the left.
+const WIDTH: f64 = 720.0;
+const HEIGHT: f64 = 200.0;
+const BELOW: f64 = 22.0;
+const LEFT: f64 = 52.0;
+
+const HEAD: &str = include_str!("page.head.html");
+
+/// The whole document.
+pub fn render(summary: &Summary) -> String {
+    let mut page = String::from(HEAD);
+    // Writing to a string never fails.
+    let _ = body(&mut page, summary);
+    page.push_str("</main>\n</body>\n</html>\n");
+    page
+}
+
+/// Text from the log, as text.
+fn escaped(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    for character in text.chars() {
+        match character {
+            '&' => out.push_str("&amp;"),
+            '<' => out.push_str("&lt;"),
+            '>' => out.push_str("&gt;"),
+            '"' => out.push_str("&quot;"),
+            '\'' => out.push_str("&#39;"),
+            other => out.push(other),
+        }
+    }
+    out
+}
+
+/// Day and minute.
+fn minute(timestamp: &str) -> String {
+    escaped(&timestamp.chars().take(16).collect::<String>().replacen('T', " ", 1))
+}
+
+fn body(page: &mut String, summary: &Summary) -> std::fmt::Result {
+    let all = &summary.all;
+    writeln!(page, "<h1>F5 AI Guardrails: what the hooks decided</h1>")?;
+    let session = summary.session.as_deref().map(|id| format!(", session <code>{}</code>", escaped(id)));
+    writeln!(
+        page,
+        "<p>{} to {} (UTC){}. From the log of f5-guard {}.</p>",
+        minute(&summary.from),
+        minute(&summary.until),
+        session.unwrap_or_default(),
+        summary.version,
+    )?;
+    tiles(page, summary)?;
+    if all.calls > 0 {
+        writeln!(page, "<h2>By day</h2>")?;
+        calls_by_day(page, &summary.days)?;
+        latency_by_day(page, &summary.days)?;
+        latency(page, summary)?;
+        tallies(page, "By event", &summary.events)?;
+        tallies(page, "By tool", &summary.tools)?;
+        scanners(page, &summary.scanners)?;
+        causes(page, &summary.not_scanned)?;
+        outages(page, summary)?;
+    }
+    if summary.unreadable_lines > 0 {
+        writeln!(
+            page,
+            "<p>{} lines of the log could not be read and are not counted.</p>",
+            summary.unreadable_lines
+        )?;
+    }
+    Ok(())
+}
+
+fn tiles(page: &mut String, summary: &Summary) -> std::fmt::Result {
+    let all = &summary.all;
+    let (decisions, outcomes) = (&all.decisions, &all.outcomes);
+    writeln!(page, "<div class=\"tiles\">")?;
+    for (kind, number, words) in [
+        ("", all.calls, "calls of hooks"),
+        ("", summary.sessions as u64, "sessions"),
+        ("ok", decisions.allow, "went ahead"),
+        ("warn", decisions.warn, "went ahead, with a warning"),
+        ("bad", decisions.refused(), "refused"),
+        ("off", outcomes.not_scanned, "not scanned"),
+    ] {
+        writeln!(page, "<div class=\"tile {kind}\"><b>{number}</b><span>{words}</span></div>")?;
+    }
+    writeln!(page, "</div>")
+}
+
+/// Where a day is, from the left, and how wide.
+fn column(index: usize, days: usize) -> (f64, f64) {
+    let width = (WIDTH - LEFT) / days.max(1) as f64;
+    (LEFT + width * index as f64, width)
+}
+
+fn axis(page: &mut String, most: u64, unit: &str, days: &[Day]) -> std::fmt::Result {
+    let bottom = HEIGHT - BELOW;
+    for (part, value) in [(0.0, 0), (0.5, most / 2), (1.0, most)] {
+        let y = bottom - (bottom - 10.0) * part;
+        writeln!(
+            page,
+            "<line class=\"grid\" x1=\"{LEFT}\" x2=\"{WIDTH}\" y1=\"{y:.1}\" y2=\"{y:.1}\"/><text x=\"{:.0}\" y=\"{:.1}\" text-anchor=\"end\">{value}{unit}</text>",
+            LEFT - 6.0,
+            y + 4.0,
+        )?;
+    }
+    // Not more than a dozen dates, so that they have room.
+    let step = days.len().div_ceil(12).max(1);
+    for (index, day) in days.iter().enumerate().step_by(step) {
+        let (x, width) = column(index, days.len());
+        let date = day.day.get(5..).unwrap_or(&day.day);
+        writeln!(
+            page,
+            "<text x=\"{:.1}\" y=\"{:.0}\" text-anchor=\"middle\">{}</text>",
+            x + width / 2.0,
+            HEIGHT - 6.0,
+            escaped(date)
+        )?;
+    }
+    Ok(())
+}
+
+fn calls_by_day(page: &mut String, days: &[Day]) -> std::fmt::Result {
+    let most = days.iter().map(|day| day.tally.calls).max().unwrap_or(0).max(1);
+    writeln!(
+        page,
+        "<figure><figcaption>Calls: <i class=\"ok\"></i> went ahead <i class=\"warn\"></i> with a warning <i class=\"bad\"></i> refused</figcaption>"
+    )?;
+    writeln!(page, "<svg viewBox=\"0 0 {WIDTH} {HEIGHT}\" role=\"img\" aria-label=\"Calls by day\">")?;
+    axis(page, most, "", days)?;
+    let bottom = HEIGHT - BELOW;
+    for (index, day) in days.iter().enumerate() {
+        let (x, width) = column(index, days.len());
+        let decisions = &day.tally.decisions;
+        let mut y = bottom;
+        let parts = [
+            ("ok", decisions.allow),
+            ("warn", decisions.warn + decisions.other),
+            ("bad", decisions.refused()),
+        ];
+        writeln!(
+            page,
+            "<g><title>{}: {} calls, {} with a warning, {} refused, {} not scanned</title>",
+            escaped(&day.day),
+            day.tally.calls,
+            decisions.warn,
+            decisions.refused(),
+            day.tally.outcomes.not_scanned,
+        )?;
+        for (kind, count) in parts.into_iter().filter(|(_, count)| *count > 0) {
+            // What is there is seen.
+            let height = ((bottom - 10.0) * count as f64 / most as f64).max(1.5);
+            y -= height;
+            let bar = (width * 0.7).min(60.0);
+            writeln!(
+                page,
+                "<rect class=\"{kind}\" x=\"{:.1}\" y=\"{y:.1}\" width=\"{bar:.1}\" height=\"{height:.1}\"/>",
+                x + (width - bar) / 2.0,
+            )?;
+        }
+        writeln!(page, "</g>")?;
+    }
+    writeln!(page, "</svg></figure>")
+}
+
+fn latency_by_day(page: &mut String, days: &[Day]) -> std::fmt::Result {
+    let times = |day: &Day| day.latency.total;
+    let Some(most) = days.iter().filter_map(times).map(|total| total.p99).max() else { return Ok(()) };
+    let most = most.max(1);
+    writeln!(
+        page,
+        "<figure><figcaption>How long a call took: <i class=\"p50\"></i> half of them at most <i class=\"p95\"></i> 95 of 100 at most <i class=\"p99\"></i> 99 of 100 at most</figcaption>"
+    )?;
+    writeln!(
+        page,
+        "<svg viewBox=\"0 0 {WIDTH} {HEIGHT}\" role=\"img\" aria-label=\"Milliseconds of a call by day\">"
+    )?;
+    axis(page, most, " ms", days)?;
+    let bottom = HEIGHT - BELOW;
+    for kind in ["p50", "p95", "p99"] {
+        let of = |total: &Percentiles| match kind {
+            "p50" => total.p50,
+            "p95" => total.p95,
+            _ => total.p99,
+        };
+        let points: Vec<(f64, f64)> = days
+            .iter()
+            .enumerate()
+            .filter_map(|(index, day)| {
+                let (x, width) = column(index, days.len());
+                let part = of(&times(day)?) as f64 / most as f64;
+                Some((x + width / 2.0, bottom - (bottom - 10.0) * part))
+            })
+            .collect();
+        let line: Vec<String> = points.iter().map(|(x, y)| format!("{x:.1},{y:.1}")).collect();
+        writeln!(page, "<polyline class=\"{kind}\" points=\"{}\"/>", line.join(" "))?;
+        for (x, y) in points {
+            writeln!(page, "<circle class=\"{kind}\" cx=\"{x:.1}\" cy=\"{y:.1}\" r=\"3\"/>")?;
+        }
+    }
+    writeln!(page, "</svg></figure>")
+}
+
+fn latency(page: &mut String, summary: &Summary) -> std::fmt::Result {
+    let latency = &summary.latency;
+    writeln!(
+        page,
+        "<h2>Time of a call</h2>\n<table><tr><th>in milliseconds</th><th>calls</th><th>half within</th><th>95 % within</th><th>99 % within</th></tr>"
+    )?;
+    for (name, percentiles) in
+        [("in total", latency.total), ("network", latency.network), ("the service itself", latency.service)]
+    {
+        match percentiles {
+            Some(Percentiles { calls, p50, p95, p99 }) => writeln!(
+                page,
+                "<tr><td>{name}</td><td>{calls}</td><td>{p50}</td><td>{p95}</td><td>{p99}</td></tr>"
+            )?,
+            None => writeln!(page, "<tr><td>{name}</td><td>0</td><td colspan=\"3\">not measured</td></tr>")?,
+        }
+    }
+    writeln!(page, "</table>")
+}
+
+/// A bar in a cell.
+fn bar(page: &mut String, kind: &str, value: u64, most: u64) -> std::fmt::Result {
+    let width = 120.0 * value as f64 / most.max(1) as f64;
+    let width = if value > 0 { width.max(1.5) } else { 0.0 };
+    write!(
+        page,
+        "<td class=\"bar\"><svg viewBox=\"0 0 120 12\" width=\"120\" height=\"12\" aria-hidden=\"true\"><rect class=\"{kind}\" width=\"{width:.1}\" height=\"12\"/></svg></td>"
+    )
+}
+
+fn tallies(page: &mut String, heading: &str, rows: &[Named<Tally>]) -> std::fmt::Result {
+    let Some(most) = rows.first().map(|row| row.value.calls) else { return Ok(()) };
+    writeln!(
+        page,
+        "<h2>{heading}</h2>\n<table><tr><th></th><th></th><th>calls</th><th>cleared</th><th>objected</th><th>not scanned</th><th>blank</th><th>with a warning</th><th>refused</th></tr>"
+    )?;
+    for Named { name, value } in rows.iter().take(ROWS) {
+        write!(page, "<tr><td>{}</td>", escaped(name))?;
+        bar(page, "ok", value.calls, most)?;
+        let (outcomes, decisions) = (&value.outcomes, &value.decisions);
+        writeln!(
+            page,
+            "<td>{}</td><td>{}</td><td>{}</td><td>{}</td><td>{}</td><td>{}</td><td>{}</td></tr>",
+            value.calls,
+            outcomes.cleared,
+            outcomes.objections(),
+            outcomes.not_scanned,
+            outcomes.blank,
+            decisions.warn,
+            decisions.refused(),
+        )?;
+    }
+    writeln!(page, "</table>")?;
+    more(page, rows.len())
+}
+
+fn scanners(page: &mut String, rows: &[Named<Tally>]) -> std::fmt::Result {
+    let Some(most) = rows.first().map(|row| row.value.calls) else { return Ok(()) };
+    writeln!(
+        page,
+        "<h2>Scanners that objected</h2>\n<table><tr><th></th><th></th><th>calls</th><th>with a warning</th><th>refused</th></tr>"
+    )?;
+    for Named { name, value } in rows.iter().take(ROWS) {
+        write!(page, "<tr><td>{}</td>", escaped(name))?;
+        bar(page, "bad", value.calls, most)?;
+        let decisions = &value.decisions;
+        writeln!(
+            page,
+            "<td>{}</td><td>{}</td><td>{}</td></tr>",
+            value.calls,
+            decisions.warn,
+            decisions.refused()
+        )?;
+    }
+    writeln!(page, "</table>")?;
+    more(page, rows.len())
+}
+
+fn more(page: &mut String, rows: usize) -> std::fmt::Result {
+    match rows.saturating_sub(ROWS) {
+        0 => Ok(()),
+        more => writeln!(page, "<p>and {more} more</p>"),
+    }
+}
+
+fn causes(page: &mut String, rows: &[Named<Cause>]) -> std::fmt::Result {
+    let Some(most) = rows.first().map(|row| row.value.calls) else { return Ok(()) };
+    writeln!(
+        page,
+        "<h2>Not scanned, and why</h2>\n<table><tr><th></th><th></th><th>calls</th><th>went ahead</th><th>refused</th><th>last</th><th class=\"words\">in words</th></tr>"
+    )?;
+    for Named { name, value } in rows.iter().take(ROWS) {
+        write!(page, "<tr><td>{}</td>", escaped(name))?;
+        bar(page, "off", value.calls, most)?;
+        writeln!(
+            page,
+            "<td>{}</td><td>{}</td><td>{}</td><td>{}</td><td class=\"words\">{}</td></tr>",
+            value.calls,
+            value.went_ahead,
+            value.refused,
+            minute(&value.last),
+            escaped(value.error.as_deref().unwrap_or_default()),
+        )?;
+    }
+    writeln!(page, "</table>")?;
+    more(page, rows.len())
+}
+
+fn outages(page: &mut String, summary: &Summary) -> std::fmt::Result {
+    if summary.outages.is_empty() {
+        return Ok(());
+    }
+    writeln!(
+        page,
+        "<h2>Outages</h2>\n<p>Two calls or more in a row for which no scan worked.</p>\n<table><tr><th>from</th><th>to</th><th>seconds</th><th>calls</th><th>went ahead</th><th>refused</th><th>cause</th></tr>"
+    )?;
+    for outage in summary.outages.iter().rev() {
+        let until = if outage.goes_on { "goes on".to_owned() } else { minute(&outage.until) };
+        writeln!(
+            page,
+            "<tr><td>{}</td><td>{until}</td><td>{}</td><td>{}</td><td>{}</td><td>{}</td><td>{}</td></tr>",
+            minute(&outage.from),
+            outage.seconds,
+            outage.calls,
+            outage.went_ahead,
+            outage.refused,
+            escaped(&outage.cause),
+        )?;
+    }
+    writeln!(page, "</table>")?;
+    match summary.more_outages {
+        0 => Ok(()),
+        more => writeln!(page, "<p>and {more} before</p>"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::super::summary::tests::{call, failed, summary};
+    use super::*;
+    use crate::logging::ScannerLine;
+
+    fn page_with(text: &str) -> String {
+        let mut entries = vec![call(1, "deny", "flagged"), failed(2, "warn", text), failed(3, "deny", text)];
+        for entry in &mut entries {
+            entry.line.tool = Some(text.to_owned());
+            entry.line.event = text.to_owned();
+            entry.line.error = Some(text.to_owned());
+            entry.line.timestamp = text.to_owned();
+            entry.line.scanners = vec![ScannerLine { scanner_type: text.to_owned(), message: None }];
+        }
+        render(&summary(&entries))
+    }
+
+    #[test]
+    fn the_page_loads_nothing_and_runs_nothing() {
+        let page = page_with("x");
+        for word in ["http:", "https:", "<script", "<link", "<img", "@import", "url(", "src=", "href="] {
+            assert!(!page.contains(word), "{word}");
+        }
+        assert!(page.contains("default-src 'none'") && page.contains("prefers-color-scheme: dark"));
+    }
+
+    #[test]
+    fn html_in_a_line_is_text_on_the_page() {
+        let page = page_with("</td><script>alert(1)</script>\"'&");
+        assert!(
+            !page.contains("<script>")
+                && page.contains("&lt;script&gt;alert(1)&lt;/script&gt;&quot;&#39;&amp;")
+        );
+    }
+
+    proptest! {
+        #[test]
+        fn no_text_adds_an_element(text in "[-<>&\"'/a-z= ü]{0,40}") {
+            let tags = |page: &str| page.matches('<').count();
+            prop_assert_eq!(tags(&page_with(&text)), tags(&page_with("x")));
+        }
+    }
+}

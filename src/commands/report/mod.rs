@@ -1,0 +1,109 @@
+//! `f5-guard report`: what the hooks decided, what it cost, and what was not scanned, from the log.
+
+mod html;
+mod latency;
+mod page;
+mod screen;
+mod since;
+mod summary;
+
+use std::io::{self, Write};
+use std::path::Path;
+use std::process::ExitCode;
+use std::time::SystemTime;
+
+use time::{Duration, OffsetDateTime};
+
+use since::Since;
+use summary::{Counter, Period, Summary};
+
+use crate::cli::ReportArgs;
+use crate::logging;
+use crate::logging::read::read;
+use crate::printable::printable;
+use crate::settings::LogSettings;
+use crate::system::Env;
+use crate::terminal::Paint;
+
+const PROCESS_ENV: Env<'static> = &|name| std::env::var_os(name);
+
+/// Lines from further ahead than this are no lines of ours: the clock may have been set since, but not by so much.
+const AHEAD: Duration = Duration::days(1);
+
+/// Runs the subcommand.
+pub fn run(args: &ReportArgs) -> ExitCode {
+    logging::quiet_panics();
+    match report(args) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(problem) => {
+            // Nothing can be done about a closed terminal.
+            let _ = writeln!(io::stderr(), "[ERROR] {problem}");
+            ExitCode::from(1)
+        }
+    }
+}
+
+/// Reads, counts and shows. An error is a problem with its fix, in sentences.
+fn report(args: &ReportArgs) -> Result<(), String> {
+    let log = LogSettings::place(PROCESS_ENV)
+        .ok_or("There is no log: neither CODEX_HOME nor a home folder is set.")?;
+    let now = OffsetDateTime::from(SystemTime::now());
+    let since = Since::parse(&args.since, now).ok_or(
+        "--since can't be used: give a number with m, h, d or w, such as 12h or 7d, or a day such as 2026-11-19.",
+    )?;
+    let session = match args.session.as_deref() {
+        Some("last") => Some(last_session(&log)?.ok_or("There is no session in the log.")?),
+        other => other.map(|id| printable(id, logging::NAME)),
+    };
+    let period = Period { from: since.from, until: now, session };
+    let summary = count(&log, period)?;
+    if let Some(path) = &args.html {
+        page::write(path, &html::render(&summary))
+            .map_err(|error| format!("{} can't be written: {error}.", path.display()))?;
+        return show(&format!("Written: {}\n", path.display()));
+    }
+    if args.json {
+        let json = serde_json::to_string_pretty(&summary).map_err(|error| error.to_string())?;
+        return show(&(json + "\n"));
+    }
+    show(&screen::render(&summary, &since.words, Paint::for_stdout()))
+}
+
+/// A closed pipe is the reader's wish.
+fn show(text: &str) -> Result<(), String> {
+    match io::stdout().write_all(text.as_bytes()).and_then(|()| io::stdout().flush()) {
+        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
+            Err(format!("stdout can't be written: {error}."))
+        }
+        _ => Ok(()),
+    }
+}
+
+fn unreadable(log: &Path, error: &io::Error) -> String {
+    format!("The log {} can't be read: {error}.", log.display())
+}
+
+fn last_session(log: &Path) -> Result<Option<String>, String> {
+    let mut last = None;
+    read(log, |entry| {
+        if entry.line.session_id.is_some() {
+            last = entry.line.session_id;
+        }
+    })
+    .map_err(|error| unreadable(log, &error))?;
+    Ok(last)
+}
+
+fn count(log: &Path, period: Period) -> Result<Summary, String> {
+    let mut counter = Counter::new(period);
+    let mut ahead = 0;
+    let found = read(log, |entry| {
+        if entry.time > counter.until() + AHEAD {
+            ahead += 1;
+        } else {
+            counter.add(&entry);
+        }
+    })
+    .map_err(|error| unreadable(log, &error))?;
+    Ok(counter.summary(log, found.files, found.unreadable + ahead))
+}

@@ -1,0 +1,262 @@
+//! One decision in words: for the one who was refused, and for the security team.
+
+use time::{Duration, OffsetDateTime};
+
+use crate::event::Event;
+use crate::hook::message::{mistake, next_step};
+use crate::logging::DecisionLine;
+use crate::logging::read::Entry;
+
+/// Columns of a label.
+const LABEL: usize = 13;
+/// Columns of the rest.
+const TEXT: usize = 80 - LABEL - 2;
+
+/// What happened, why, what to do, whom to ask.
+pub fn explain(entry: &Entry, now: OffsetDateTime) -> String {
+    let line = &entry.line;
+    let event = Event::from_name(&line.event);
+    let mut text = format!("{}\n", headline(line, event));
+    let mut row = |label: &str, value: &str| push(&mut text, label, value);
+    row("When", &format!("{} ({})", when(line), ago(now - entry.time)));
+    row("Session", line.session_id.as_deref().unwrap_or("not said"));
+    match line.outcome.as_str() {
+        "not_scanned" => {
+            row("Why", line.error.as_deref().or(line.cause.as_deref()).unwrap_or("not said"));
+            let mode = match line.decision.as_str() {
+                "warn" => "open, so it went ahead",
+                _ => "closed, so it was refused",
+            };
+            row("Fail mode", mode);
+            row(
+                "What to do",
+                line.fix.as_deref().unwrap_or("Run `f5-guard smoketest` to see whether a scan works now."),
+            );
+        }
+        "blank" | "cleared" => row("Outcome", &line.outcome),
+        outcome => {
+            row("Outcome", line.outcome_word.as_deref().unwrap_or(outcome));
+            for scanner in &line.scanners {
+                let message = scanner.message.as_ref().map(|message| format!(": \"{message}\""));
+                row("Scanner", &format!("{}{}", scanner.scanner_type, message.unwrap_or_default()));
+            }
+            if line.more_scanners > 0 {
+                row("", &format!("and {} more", line.more_scanners));
+            }
+            if line.incomplete {
+                row("Also", "A part of it was not scanned.");
+            }
+            if let (Some(event), true) = (event, is_refusal(line)) {
+                row("What to do", next_step(event, line.contact.is_some()));
+            }
+        }
+    }
+    if line.outcome != "not_scanned" {
+        row("Scan id", &scan_ids(line));
+    }
+    match &line.contact {
+        Some(contact) => row("Whom to ask", &mistake(contact, line.scan_ids.first().map(String::as_str))),
+        None if line.outcome != "not_scanned" => {
+            row("Whom to ask", "Your security team; `f5-guard why --report` writes a text for it.")
+        }
+        None => {}
+    }
+    text
+}
+
+/// The facts, for somebody who looks them up elsewhere. Nothing that was scanned is in them, because it is in no log.
+pub fn report(entry: &Entry) -> String {
+    let line = &entry.line;
+    let mut text = format!("Decision of F5 AI Guardrails for Codex (f5-guard {})\n", line.version);
+    let mut row = |label: &str, value: Option<&str>| push(&mut text, label, value.unwrap_or("–"));
+    row("Time", Some(&when(line)));
+    row("Event", Some(&line.event));
+    row("Tool", line.tool.as_deref());
+    row("Decision", Some(&line.decision));
+    row("Outcome", Some(&line.outcome));
+    for scanner in &line.scanners {
+        let message = scanner.message.as_ref().map(|message| format!(": \"{message}\""));
+        row("Scanner", Some(&format!("{}{}", scanner.scanner_type, message.unwrap_or_default())));
+    }
+    if let Some(cause) = &line.cause {
+        row("Cause", Some(&format!("{cause}: {}", line.error.as_deref().unwrap_or_default())));
+    }
+    row("Scan id", Some(&scan_ids(line)));
+    row("Session", line.session_id.as_deref());
+    row("Turn", line.turn_id.as_deref());
+    row("Tool call", line.tool_use_id.as_deref());
+    row("Service", line.address.as_deref());
+    row("Fail mode", Some(&line.fail_mode));
+    row(
+        "Enforced",
+        Some(&line.enforced.join(", ")).filter(|enforced| !enforced.is_empty()).map(String::as_str),
+    );
+    let length = line
+        .characters
+        .map(|number| format!("{number} characters in {} request(s)", line.pieces.unwrap_or(0)));
+    row("Length", length.as_deref());
+    row("HMAC-SHA-256", line.hmac_sha256.as_deref());
+    let service =
+        line.service_ms.map(|ms| format!(", of which the service took {ms} ms")).unwrap_or_default();
+    row("Duration", Some(&format!("{} ms{service}", line.duration_ms)));
+    text + "This text holds no scanned content.\n"
+}
+
+fn headline(line: &DecisionLine, event: Option<Event>) -> String {
+    let tool = line.tool.as_deref().unwrap_or("a tool");
+    let thing = match event {
+        Some(Event::UserPromptSubmit) => "A prompt".to_owned(),
+        Some(Event::PreToolUse) => format!("A call of {tool}"),
+        Some(Event::PostToolUse) => format!("The output of {tool}"),
+        Some(Event::Stop) => "The final answer".to_owned(),
+        Some(Event::SubagentStop) => "A sub-agent's answer".to_owned(),
+        None => format!("A call ({})", line.event),
+    };
+    let scanned = line.outcome != "not_scanned";
+    let done = match (line.decision.as_str(), scanned) {
+        ("allow", _) => "went ahead".to_owned(),
+        ("warn", true) => "went ahead with a warning".to_owned(),
+        ("warn", false) => "went ahead without a scan".to_owned(),
+        ("block", true) => "was blocked".to_owned(),
+        ("deny", true) => "was denied".to_owned(),
+        ("withhold", true) => "was withheld from the model".to_owned(),
+        ("stop", true) => "ended the turn".to_owned(),
+        ("block" | "deny" | "withhold" | "stop", false) => {
+            "was refused, because it could not be scanned".to_owned()
+        }
+        (other, _) => format!("was answered with {other}"),
+    };
+    format!("{thing} {done}")
+}
+
+fn is_refusal(line: &DecisionLine) -> bool {
+    matches!(line.decision.as_str(), "block" | "deny" | "withhold" | "stop")
+}
+
+fn when(line: &DecisionLine) -> String {
+    let shown: String = line.timestamp.chars().take(19).collect();
+    format!("{} UTC", shown.replacen('T', " ", 1))
+}
+
+fn ago(time: Duration) -> String {
+    let (number, unit) = match time.whole_seconds() {
+        ..0 => return "in the future".to_owned(),
+        seconds @ 0..120 => (seconds, "second"),
+        seconds @ 120..7_200 => (seconds / 60, "minute"),
+        seconds @ 7_200..172_800 => (seconds / 3_600, "hour"),
+        seconds => (seconds / 86_400, "day"),
+    };
+    format!("{number} {unit}{} ago", if number == 1 { "" } else { "s" })
+}
+
+fn scan_ids(line: &DecisionLine) -> String {
+    match (line.scan_ids.as_slice(), line.more_scan_ids) {
+        ([], _) => "none was recorded".to_owned(),
+        (ids, 0) => ids.join(", "),
+        (ids, more) => format!("{} and {more} more", ids.join(", ")),
+    }
+}
+
+/// A label and a text that is broken at blanks, so that it fits 80 columns where its words do.
+fn push(text: &mut String, label: &str, value: &str) {
+    let mut lines: Vec<String> = Vec::new();
+    for word in value.split(' ') {
+        match lines.last_mut() {
+            Some(line) if line.chars().count() + 1 + word.chars().count() <= TEXT => {
+                line.push(' ');
+                line.push_str(word);
+            }
+            _ => lines.push(word.to_owned()),
+        }
+    }
+    for (index, line) in lines.iter().enumerate() {
+        let label = if index == 0 { label } else { "" };
+        text.push_str(&format!("  {label:<LABEL$}{line}\n"));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::clock;
+    use crate::logging::ScannerLine;
+
+    fn entry() -> Entry {
+        let timestamp = "2026-11-26T09:12:33.000000Z";
+        Entry {
+            time: clock::parse(timestamp).unwrap(),
+            line: DecisionLine {
+                timestamp: timestamp.to_owned(),
+                version: "0.1.0".to_owned(),
+                event: "PreToolUse".to_owned(),
+                tool: Some("Bash".to_owned()),
+                tool_use_id: Some("call_7".to_owned()),
+                session_id: Some("01a201f1".to_owned()),
+                decision: "deny".to_owned(),
+                outcome: "flagged".to_owned(),
+                fail_mode: "closed".to_owned(),
+                scanners: vec![ScannerLine {
+                    scanner_type: "prompt_injection".to_owned(),
+                    message: Some("Company policy forbids this".to_owned()),
+                }],
+                scan_ids: vec!["019fb483".to_owned()],
+                contact: Some("the SOC".to_owned()),
+                characters: Some(412),
+                pieces: Some(1),
+                duration_ms: 341,
+                service_ms: Some(250),
+                ..DecisionLine::default()
+            },
+        }
+    }
+
+    fn now() -> OffsetDateTime {
+        clock::parse("2026-11-26T11:13:00Z").unwrap()
+    }
+
+    #[test]
+    fn a_refusal_is_explained_with_what_to_do_and_whom_to_ask() {
+        assert_eq!(
+            explain(&entry(), now()),
+            "\
+A call of Bash was denied
+  When         2026-11-26 09:12:33 UTC (2 hours ago)
+  Session      01a201f1
+  Outcome      flagged
+  Scanner      prompt_injection: \"Company policy forbids this\"
+  What to do   Do not repeat it in another form; tell the user what was refused.
+  Scan id      019fb483
+  Whom to ask  A mistake? Tell the SOC: scan 019fb483.
+"
+        );
+    }
+
+    #[test]
+    fn what_was_not_scanned_is_explained_with_its_cause() {
+        let mut entry = entry();
+        entry.line.outcome = "not_scanned".to_owned();
+        entry.line.decision = "warn".to_owned();
+        entry.line.error = Some("The connection was refused.".to_owned());
+        entry.line.fix = Some("Check the network.".to_owned());
+        let shown = explain(&entry, now());
+        for words in [
+            "went ahead without a scan",
+            "The connection was refused.",
+            "open, so it went ahead",
+            "Check the network.",
+        ] {
+            assert!(shown.contains(words), "{shown}");
+        }
+    }
+
+    #[test]
+    fn every_text_fits_80_columns() {
+        let mut entry = entry();
+        entry.line.scanners[0].message = Some("some words ".repeat(40));
+        entry.line.contact =
+            Some("the security operations centre of the company, floor 7, room 12, ask for Jo".to_owned());
+        for text in [explain(&entry, now()), report(&entry)] {
+            assert!(text.lines().all(|line| line.chars().count() <= 80), "{text}");
+        }
+    }
+}
