@@ -73,6 +73,27 @@ fn shorten(report: &mut Report<SettingRow>, most: usize) {
     }
 }
 
+/// One scan of a harmless text, exactly as a prompt of the user's would be scanned.
+fn greet(settings: &Settings, started: Instant, hidden: &Hidden, sanitizer: &Sanitizer) -> Greeting {
+    let begun = Instant::now();
+    let metadata = Metadata::new(GREETING, None, None, None, &settings.metadata);
+    let job = ScanJob { content: PROMPT, direction: ScanDirection::Request, metadata };
+    match scan(&job, settings, started, hidden) {
+        Ok(report) if report.is_cleared() => {
+            Greeting::Cleared { milliseconds: u64::try_from(begun.elapsed().as_millis()).unwrap_or(u64::MAX) }
+        }
+        Ok(report) => {
+            let scanners: Vec<&str> =
+                report.objections().map(|scanner| scanner.scanner_type.as_str()).collect();
+            let by = if scanners.is_empty() { String::new() } else { format!(" by {}", scanners.join(", ")) };
+            Greeting::Objected { words: sanitizer.text(&format!("{}{by}", report.outcome)) }
+        }
+        Err(error) => {
+            Greeting::Failed { why: sanitizer.text(&error.to_string()), fix: error.fix(settings.origins()) }
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -117,26 +138,5 @@ mod tests {
     fn a_report_that_fits_is_left_as_it_is() {
         let report = Report::new(Nonce::random().unwrap(), Event::Stop, vec![], vec![row(&"a".repeat(400))]);
         assert_eq!(fitting(report.clone()), report.to_text());
-    }
-}
-
-/// One scan of a harmless text, exactly as a prompt of the user's would be scanned.
-fn greet(settings: &Settings, started: Instant, hidden: &Hidden, sanitizer: &Sanitizer) -> Greeting {
-    let begun = Instant::now();
-    let metadata = Metadata::new(GREETING, None, None, None, &settings.metadata);
-    let job = ScanJob { content: PROMPT, direction: ScanDirection::Request, metadata };
-    match scan(&job, settings, started, hidden) {
-        Ok(report) if report.is_cleared() => {
-            Greeting::Cleared { milliseconds: u64::try_from(begun.elapsed().as_millis()).unwrap_or(u64::MAX) }
-        }
-        Ok(report) => {
-            let scanners: Vec<&str> =
-                report.objections().map(|scanner| scanner.scanner_type.as_str()).collect();
-            let by = if scanners.is_empty() { String::new() } else { format!(" by {}", scanners.join(", ")) };
-            Greeting::Objected { words: sanitizer.text(&format!("{}{by}", report.outcome)) }
-        }
-        Err(error) => {
-            Greeting::Failed { why: sanitizer.text(&error.to_string()), fix: error.fix(settings.origins()) }
-        }
     }
 }
