@@ -51,8 +51,6 @@ pub struct News {
 /// No text is longer, in characters: of a reason after a tool only 10,000 bytes reach the model, and a file that
 /// everybody can read gets the rest.
 const MAX_CHARS: usize = 2_400;
-/// A report to `f5-guard doctor` is read by that, in Codex's events, and may be longer.
-pub const MAX_REPORT_CHARS: usize = 9_000;
 /// So many scanners are named.
 const NAMED_SCANNERS: usize = 5;
 
@@ -96,7 +94,8 @@ pub fn words(subject: Subject<'_>, assessment: &Assessment, action: Action, news
 }
 
 fn answers(report: &str) -> Words {
-    let report = printable(report, MAX_REPORT_CHARS);
+    // Whoever wrote it made it fit: it is read by `f5-guard doctor`, and a part of it would be nothing.
+    let report = printable(report, usize::MAX);
     Words {
         notice: "F5 Guardrails answers `f5-guard doctor`.".to_owned(),
         reason: report.clone(),
@@ -424,6 +423,19 @@ mod tests {
                 }
             }
         }
+    }
+
+    #[test]
+    fn a_report_of_wide_characters_is_not_cut_to_pieces() {
+        // As long as it may be.
+        let report = "\u{10348}".repeat(crate::proof::LONGEST / 4);
+        let words = words(
+            subject(Event::PreToolUse),
+            &Assessment::Proof(Proof::Answers(report.clone())),
+            Action::Block,
+            &News::default(),
+        );
+        assert_eq!((&words.reason, &words.whole), (&report, &report));
     }
 
     #[test]

@@ -3,7 +3,8 @@
 //!
 //! The sentence must not be a way around a scan. It is only ever the whole text, and carries nothing but an event and a
 //! number that `doctor` made up a moment before and wrote to a file of the user's own. Whoever knew that number could
-//! have this one sentence pass, once for each event on the way, and nothing else.
+//! have this one sentence pass, at the events on the way and as often as they like until the hook that it is for has answered
+//! or a minute is over, and nothing else.
 
 mod message;
 mod moment;
@@ -15,4 +16,4 @@ mod tests;
 pub use message::{Message, Part};
 pub use moment::Moment;
 pub use nonce::{Nonce, NonceFile, Pending};
-pub use report::{Greeting, Report};
+pub use report::{Greeting, LONGEST, Report};

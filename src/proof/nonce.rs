@@ -4,7 +4,7 @@ use std::fmt;
 use std::fs::{self, OpenOptions};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use ring::rand::{SecureRandom, SystemRandom};
 use serde::{Deserialize, Serialize};
@@ -19,8 +19,11 @@ use crate::file_edit::no_follow;
 const LIFETIME: Duration = Duration::from_secs(60);
 /// What is larger was not written by `doctor`.
 const LARGEST: u64 = 1024;
-/// In Codex's home folder, which a hook and `doctor` both know.
-const NAME: &str = "f5_guardrails.proof";
+/// In Codex's home folder, which a hook and `doctor` both know. Between the two stands the beginning of the number, so that
+/// each `doctor` has a file of its own; the rest of it is nobody's to see.
+const NAME: [&str; 2] = ["f5_guardrails.", ".proof"];
+/// So much of the number stands in the name, in hexadecimal digits.
+const NAMED_DIGITS: usize = 8;
 
 /// Used once, and never guessed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -50,7 +53,7 @@ impl fmt::Display for Nonce {
     }
 }
 
-/// The one message that counts at the moment.
+/// A message that counts at the moment.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Pending {
     pub message: Message,
@@ -93,42 +96,62 @@ impl Pending {
     }
 }
 
-/// Where the pending message is written down: readable and writable by this user alone.
+/// Where pending messages are written down: each in a file that is readable and writable by this user alone.
 #[derive(Debug)]
 pub struct NonceFile {
-    path: PathBuf,
+    folder: PathBuf,
 }
 
 impl NonceFile {
     /// That of a Codex home folder.
     #[must_use]
     pub fn of(codex_home: &Path) -> Self {
-        Self { path: codex_home.join(NAME) }
+        Self { folder: codex_home.to_owned() }
     }
 
-    /// Writes it, until what is returned goes. One that an earlier run left is replaced.
+    /// Where the message with this number is written down.
+    #[must_use]
+    pub fn path(&self, nonce: Nonce) -> PathBuf {
+        let [before, behind] = NAME;
+        let number: String = nonce.to_string().chars().take(NAMED_DIGITS).collect();
+        self.folder.join(format!("{before}{number}{behind}"))
+    }
+
+    /// Writes it, until what is returned goes. What earlier runs left is removed.
     ///
     /// # Errors
     /// The system's; or what is there is not `doctor`'s.
     pub fn write(&self, pending: &Pending) -> io::Result<Written> {
-        Privilege::among_users().may_use(&self.path).map_err(io::Error::other)?;
-        if no_follow::read_private(&self.path, LARGEST)?.is_some() {
-            fs::remove_file(&self.path)?;
-        }
+        let path = self.path(pending.message.nonce);
+        Privilege::among_users().may_use(&path).map_err(io::Error::other)?;
+        self.sweep();
         let mut options = OpenOptions::new();
         options.write(true).create_new(true);
         #[cfg(unix)]
         std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-        let mut file = no_follow::open(&self.path, &mut options)?;
-        let written = Written { path: self.path.clone() };
+        let mut file = no_follow::open(&path, &mut options)?;
+        let written = Written { path };
         file.write_all(&pending.to_bytes())?;
         Ok(written)
     }
 
-    /// Removes what a run that was killed left.
+    /// Removes what runs that were killed left: what is younger can be another `doctor`'s.
     pub fn sweep(&self) {
-        if matches!(no_follow::read_private(&self.path, LARGEST), Ok(Some(_))) {
-            let _ = fs::remove_file(&self.path);
+        for entry in fs::read_dir(&self.folder).into_iter().flatten().flatten() {
+            let name = entry.file_name();
+            let is_old = || {
+                let changed = entry.metadata().and_then(|data| data.modified()).ok()?;
+                let now = SystemTime::now();
+                now.duration_since(changed).or_else(|_| changed.duration_since(now)).ok()
+            };
+            let path = entry.path();
+            if name.to_str().is_some_and(is_ours)
+                && is_old().is_some_and(|age| age > LIFETIME)
+                && Privilege::among_users().may_use(&path).is_ok()
+                && matches!(no_follow::read_private(&path, LARGEST), Ok(Some(_)))
+            {
+                let _ = fs::remove_file(&path);
+            }
         }
     }
 
@@ -136,16 +159,26 @@ impl NonceFile {
     /// any other text. The hook that answers uses the message up.
     #[must_use]
     pub fn part_in(&self, (message, part): (Message, Part)) -> Option<(Pending, Part)> {
-        Privilege::among_users().may_use(&self.path).ok()?;
-        let bytes = no_follow::read_private(&self.path, LARGEST).ok()??;
+        let path = self.path(message.nonce);
+        Privilege::among_users().may_use(&path).ok()?;
+        let bytes = no_follow::read_private(&path, LARGEST).ok()??;
         let now = Moment::now()?;
         let pending = Pending::from_bytes(&bytes).filter(|pending| pending.is(message, now))?;
         if part == Part::Answers {
             // Of two hooks that read it, one deletes it.
-            fs::remove_file(&self.path).ok()?;
+            fs::remove_file(&path).ok()?;
         }
         Some((pending, part))
     }
+}
+
+/// Whether a file of this name is one for a message.
+fn is_ours(name: &str) -> bool {
+    let [before, behind] = NAME;
+    let number = name.strip_prefix(before).and_then(|rest| rest.strip_suffix(behind));
+    number.is_some_and(|number| {
+        number.len() == NAMED_DIGITS && number.bytes().all(|byte| byte.is_ascii_hexdigit())
+    })
 }
 
 /// A pending message, which is gone with this value.

@@ -11,6 +11,9 @@ use crate::event::Event;
 /// How a report begins, and by which it is found in what Codex shows.
 const OPENING: &str = "f5-guard proof: ";
 
+/// The longest text of a report, in bytes: of a reason after a tool Codex hands on 10,000 whole, and adds some words.
+pub const LONGEST: usize = 9_000;
+
 /// A report. `S` is a setting as it may be shown; there is no secret in it.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Report<S> {

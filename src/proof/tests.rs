@@ -142,13 +142,43 @@ fn another_tools_text_is_never_a_message() {
 }
 
 #[test]
-fn what_an_earlier_run_left_is_replaced() {
-    let (left, sent) = (message(Event::Stop), message(Event::Stop));
-    let (home, written) = home_with(&pending(left));
+fn two_doctors_at_once_have_a_message_each() {
+    let (one, other) = (message(Event::Stop), message(Event::Stop));
+    let (home, _written) = home_with(&pending(one));
+    let second = NonceFile::of(home.path()).write(&pending(other)).unwrap();
+    assert_eq!(part(home.path(), Event::Stop, &other.sentence()), Some(Part::Answers));
+    drop(second);
+    assert_eq!(part(home.path(), Event::Stop, &one.sentence()), Some(Part::Answers));
+}
+
+#[test]
+fn what_runs_of_more_than_a_minute_ago_left_is_removed() {
+    let (old, young) = (message(Event::Stop), message(Event::Stop));
+    let (home, written) = home_with(&pending(old));
     std::mem::forget(written);
-    let _written = NonceFile::of(home.path()).write(&pending(sent)).unwrap();
-    assert_eq!(part(home.path(), Event::Stop, &left.sentence()), None);
-    assert_eq!(part(home.path(), Event::Stop, &sent.sentence()), Some(Part::Answers));
+    let file = NonceFile::of(home.path());
+    std::mem::forget(file.write(&pending(young)).unwrap());
+    let others = ["f5_guardrails.proof", "f5_guardrails.toml", "f5_guardrails.0123456z.proof"];
+    for name in others {
+        fs::write(home.path().join(name), "").unwrap();
+    }
+    let minute_ago = std::time::SystemTime::now() - std::time::Duration::from_secs(61);
+    let age =
+        |path: &Path| fs::File::options().write(true).open(path).unwrap().set_modified(minute_ago).unwrap();
+    age(&file.path(old.nonce));
+    others.iter().for_each(|name| age(&home.path().join(name)));
+    let _written = file.write(&pending(message(Event::Stop))).unwrap();
+    assert!(!file.path(old.nonce).exists());
+    assert!(file.path(young.nonce).exists());
+    assert!(others.iter().all(|name| home.path().join(name).exists()));
+}
+
+#[test]
+fn a_files_name_tells_a_quarter_of_the_number() {
+    let nonce = message(Event::Stop).nonce;
+    let path = NonceFile::of(Path::new("/h")).path(nonce);
+    assert!(path.to_str().unwrap().contains(&nonce.to_string()[..8]));
+    assert!(!path.to_str().unwrap().contains(&nonce.to_string()[..9]));
 }
 
 #[cfg(unix)]
@@ -158,10 +188,10 @@ fn a_file_that_is_a_link_or_others_can_read_says_nothing() {
     let sent = message(Event::Stop);
     let (home, written) = home_with(&pending(sent));
     std::mem::forget(written);
-    let path = home.path().join("f5_guardrails.proof");
+    let file = NonceFile::of(home.path());
+    let path = file.path(sent.nonce);
     let mode = fs::metadata(&path).unwrap().permissions().mode();
     assert_eq!(mode & 0o777, 0o600);
-    let file = NonceFile::of(home.path());
 
     fs::set_permissions(&path, fs::Permissions::from_mode(0o640)).unwrap();
     assert_eq!(part(home.path(), Event::Stop, &sent.sentence()), None);

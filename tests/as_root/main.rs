@@ -401,8 +401,10 @@ fn a_message_of_the_doctor_that_somebody_else_wrote_is_ordinary_text() {
         let home = machine.path("root/.codex");
         let message = Message { target: Message::TARGETS[0], nonce: Nonce::random().unwrap() };
         let pending = Pending { message, greets: false, written: Moment::now().unwrap() };
-        std::mem::forget(NonceFile::of(&home).write(&pending).unwrap());
-        machine.give("root/.codex/f5_guardrails.proof", owner);
+        let file = NonceFile::of(&home);
+        std::mem::forget(file.write(&pending).unwrap());
+        let name = file.path(message.nonce).file_name().unwrap().to_str().unwrap().to_owned();
+        machine.give(&format!("root/.codex/{name}"), owner);
         let script = format!(
             "export HOME=$T/root F5_GUARDRAILS_FAIL_MODE=closed; echo '{{\"hook_event_name\":\"UserPromptSubmit\",\
              \"session_id\":\"s\",\"turn_id\":\"t\",\"cwd\":\"/\",\"prompt\":\"{}\"}}' | $G user-prompt-submit 2>&1 || true",

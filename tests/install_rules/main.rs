@@ -53,9 +53,13 @@ fn what_a_doctor_that_was_killed_left_is_removed_with_the_rest() {
     home.run(&INSTALL).succeeds("install");
     let message = Message { target: Message::TARGETS[0], nonce: Nonce::random().unwrap() };
     let pending = Pending { message, greets: false, written: Moment::now().unwrap() };
-    std::mem::forget(NonceFile::of(&home.codex()).write(&pending).unwrap());
+    let file = NonceFile::of(&home.codex());
+    std::mem::forget(file.write(&pending).unwrap());
+    let path = file.path(message.nonce);
+    let earlier = std::time::SystemTime::now() - std::time::Duration::from_secs(61);
+    fs::File::options().write(true).open(&path).unwrap().set_modified(earlier).unwrap();
     home.run(&["uninstall", "--scope", "user"]).succeeds("uninstall");
-    assert!(!home.codex().join("f5_guardrails.proof").exists());
+    assert!(!path.exists());
 }
 
 #[test]

@@ -38,6 +38,8 @@ impl Terminal {
         unsafe {
             command.pre_exec(move || {
                 libc::setsid();
+                // Whoever started the tests may have it ignored, as nohup does.
+                libc::signal(libc::SIGHUP, libc::SIG_DFL);
                 libc::ioctl(terminal, libc::TIOCSCTTY as _, 0);
                 Ok(())
             });

@@ -25,6 +25,8 @@ pub use gather::{Question, shown_settings};
 use progress::Progress;
 use report::text::Layout;
 
+#[cfg(test)]
+pub use facts::SettingProblem;
 pub use facts::SettingRow;
 pub use sanitizer::Sanitizer;
 

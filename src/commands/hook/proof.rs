@@ -7,10 +7,10 @@ use super::call::scan;
 use crate::codex::home::CodexHome;
 use crate::commands::doctor::{Sanitizer, SettingRow, shown_settings};
 use crate::commands::smoketest::PROMPT;
-use crate::hook::message::MAX_REPORT_CHARS;
 use crate::hook::{Payload, Proof};
 use crate::outage;
-use crate::proof::{Greeting, Message, NonceFile, Part, Report};
+use crate::printable::printable;
+use crate::proof::{Greeting, LONGEST, Message, NonceFile, Part, Report};
 use crate::scan::{Metadata, ScanDirection, ScanError, ScanJob};
 use crate::secret::Hidden;
 use crate::settings::Settings;
@@ -35,17 +35,45 @@ pub fn answer(payload: &Payload, settings: &Settings, started: Instant, hidden: 
     if pending.greets {
         report.greeting = Some(greet(&settings, started, hidden, &sanitizer));
     }
-    fit(&mut report);
-    Some(Proof::Answers(report.to_text()))
+    Some(Proof::Answers(fitting(report)))
 }
 
-/// Takes away what can be spared, from the end, of a report that would not arrive whole.
-fn fit(report: &mut Report<SettingRow>) {
-    let is_too_long = |report: &Report<SettingRow>| report.to_text().chars().count() > MAX_REPORT_CHARS;
-    if is_too_long(report) {
-        report.settings.iter_mut().for_each(|row| row.remark = None);
+/// The text of a report, its longest words shortened until Codex hands it on whole.
+fn fitting(mut report: Report<SettingRow>) -> String {
+    for most in [300, 150, 75, 35, 15, 5] {
+        let text = report.to_text();
+        if text.len() <= LONGEST {
+            return text;
+        }
+        shorten(&mut report, most);
     }
-    while is_too_long(report) && report.settings.pop().is_some() {}
+    // So many flags or rows say little even where they fit.
+    for most in [20, 5] {
+        if report.to_text().len() > LONGEST {
+            report.flags.truncate(most);
+            report.settings.truncate(most);
+        }
+    }
+    report.to_text()
+}
+
+/// Cuts each text that is no name of a setting after `most` characters.
+fn shorten(report: &mut Report<SettingRow>, most: usize) {
+    let cut = |text: &mut String| *text = printable(text, most);
+    report.flags.iter_mut().for_each(cut);
+    report.program =
+        report.program.take().map(|path| printable(&path.to_string_lossy(), most.max(75)).into());
+    for row in &mut report.settings {
+        [&mut row.value, &mut row.source].into_iter().for_each(cut);
+        for problem in [&mut row.problem, &mut row.remark].into_iter().flatten() {
+            [&mut problem.text, &mut problem.fix].into_iter().for_each(cut);
+        }
+    }
+    match &mut report.greeting {
+        None | Some(Greeting::Cleared { .. }) => {}
+        Some(Greeting::Objected { words }) => cut(words),
+        Some(Greeting::Failed { why, fix }) => [why, fix].into_iter().for_each(cut),
+    }
 }
 
 /// One scan of a harmless text, exactly as a prompt of the user's would be scanned.
@@ -57,12 +85,15 @@ fn greet(settings: &Settings, started: Instant, hidden: &Hidden, sanitizer: &San
         .map_err(ScanError::from)
         .and_then(|settings| {
             settings.api_token.iter().for_each(|token| hidden.learn(token));
-            scan(&job, &settings, started, Watch::default())
+            let report = scan(&job, &settings, started, Watch::default())?;
+            if report.is_cleared() {
+                // Hooks that remember an outage scan again.
+                outage::remembered::end(&settings, PROCESS_ENV);
+            }
+            Ok(report)
         });
     match scanned {
         Ok(report) if report.is_cleared() => {
-            // Hooks that remember an outage scan again.
-            outage::remembered::end(settings, PROCESS_ENV);
             Greeting::Cleared { milliseconds: u64::try_from(begun.elapsed().as_millis()).unwrap_or(u64::MAX) }
         }
         Ok(report) => {
@@ -74,5 +105,52 @@ fn greet(settings: &Settings, started: Instant, hidden: &Hidden, sanitizer: &San
         Err(error) => {
             Greeting::Failed { why: sanitizer.text(&error.to_string()), fix: error.fix(settings.origins()) }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::commands::doctor::SettingProblem;
+    use crate::commands::doctor::finding::{FindingId, Severity};
+    use crate::event::Event;
+    use crate::proof::Nonce;
+
+    fn row(text: &str) -> SettingRow {
+        let problem = || {
+            let (text, fix) = (text.to_owned(), text.to_owned());
+            Some(SettingProblem { id: FindingId::Setting, severity: Severity::Problem, text, fix })
+        };
+        SettingRow {
+            name: "CA bundle".into(),
+            value: text.to_owned(),
+            source: text.to_owned(),
+            problem: problem(),
+            remark: problem(),
+        }
+    }
+
+    #[test]
+    fn a_long_report_is_shortened_and_still_a_report() {
+        let nonce = Nonce::random().unwrap();
+        for (word, rows, flags) in
+            [("a", 0, 0), ("a", 25, 10), ("\u{10348}", 25, 10), ("\"\\", 25, 10), ("\u{10348}", 2_000, 2_000)]
+        {
+            let text = word.repeat(4_000);
+            let mut report =
+                Report::new(nonce, Event::Stop, vec![text.clone(); flags], vec![row(&text); rows]);
+            report.program = Some(text.clone().into());
+            report.greeting = Some(Greeting::Failed { why: text.clone(), fix: text });
+            let fits = fitting(report);
+            assert!(fits.len() <= LONGEST, "{} bytes of {word}", fits.len());
+            let found = Report::<SettingRow>::find(&fits, nonce, Event::Stop).unwrap();
+            assert!(rows > 25 || found.settings.len() == rows, "{word}");
+        }
+    }
+
+    #[test]
+    fn a_report_that_fits_is_left_as_it_is() {
+        let report = Report::new(Nonce::random().unwrap(), Event::Stop, vec![], vec![row(&"a".repeat(400))]);
+        assert_eq!(fitting(report.clone()), report.to_text());
     }
 }

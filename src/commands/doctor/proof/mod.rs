@@ -8,7 +8,7 @@ mod dot_env;
 mod model;
 mod outcome;
 
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::{Duration, Instant};
@@ -18,7 +18,7 @@ use serde_json::{Map, Value, json};
 pub use dot_env::DotEnv;
 use model::{Model, Task};
 pub use outcome::{EventProof, LostRun};
-use outcome::{Run, judge};
+use outcome::{Run, command_failed, judge};
 
 use crate::access::Privilege;
 use crate::codex::app_server::{AppServer, AppServerError};
@@ -90,15 +90,19 @@ pub fn prepare(command: &mut Command, env: Env<'_>) {
     for name in ["no_proxy", "NO_PROXY"] {
         command.env(name, &exceptions);
     }
-    command.args(["-c", "notify=[]", "-c", "otel.exporter=\"none\""]);
+    command.args(["-c", "notify=[]"]);
+    for exporter in ["exporter", "trace_exporter", "metrics_exporter"] {
+        command.args(["-c", &format!("otel.{exporter}=\"none\"")]);
+    }
     if Privilege::among_users() == Privilege::Administrator && !is_under_sudo(env) {
         hand_on(command, env);
     }
 }
 
-/// Root's Codex is started with little of root's environment. Root's own hooks are to have what hooks read.
+/// Root's Codex is started with little of root's environment. Root's own hooks are to have what hooks read, unless others
+/// can change what it names.
 fn hand_on(command: &mut Command, env: Env<'_>) {
-    const READ: [&str; 17] = [
+    const READ: [&str; 20] = [
         "CALYPSOAI_TOKEN",
         "REQUESTS_CA_BUNDLE",
         "CURL_CA_BUNDLE",
@@ -116,24 +120,67 @@ fn hand_on(command: &mut Command, env: Env<'_>) {
         "DBUS_SESSION_BUS_ADDRESS",
         "XDG_RUNTIME_DIR",
         "USER",
+        // Files that a shell reads before it runs a hook.
+        "ZDOTDIR",
+        "BASH_ENV",
+        "ENV",
     ];
     let ours = std::env::vars_os().filter(|(name, _)| name.to_string_lossy().starts_with("F5_"));
-    command.envs(ours);
-    command.envs(READ.into_iter().filter_map(|name| Some((name, env(name)?))));
-    // Files that a shell reads before it runs a hook.
-    let start_up = ["ZDOTDIR", "BASH_ENV", "ENV"].into_iter().filter_map(|name| Some((name, env(name)?)));
-    let guarded = |path: &OsString| Privilege::Administrator.may_use(path.as_ref()).is_ok();
-    command.envs(start_up.filter(|(_, path)| guarded(path)));
+    let read = READ.into_iter().filter_map(|name| Some((name.into(), env(name)?)));
+    let is_guarded = |path: &Path| Privilege::Administrator.may_use(path).is_ok();
+    command.envs(
+        ours.chain(read)
+            .filter(|(name, value)| names_nothing_else(&name.to_string_lossy(), value, &is_guarded)),
+    );
 }
 
-/// What is special about a turn.
+/// Whether every path that a variable names is guarded. What only may be a path is known by its beginning.
+fn names_nothing_else(name: &str, value: &OsStr, is_guarded: &dyn Fn(&Path) -> bool) -> bool {
+    const OTHERS: [&str; 9] = [
+        "CALYPSOAI_TOKEN",
+        "http_proxy",
+        "HTTP_PROXY",
+        "https_proxy",
+        "HTTPS_PROXY",
+        "all_proxy",
+        "ALL_PROXY",
+        "REQUEST_METHOD",
+        "USER",
+    ];
+    if value.is_empty() || OTHERS.contains(&name) {
+        return true;
+    }
+    if name == "DBUS_SESSION_BUS_ADDRESS" {
+        let value = value.to_string_lossy();
+        return value.split(';').filter(|address| !address.is_empty()).all(|address| {
+            let path = address.strip_prefix("unix:path=").and_then(|rest| rest.split(',').next());
+            path.is_some_and(|path| is_guarded(Path::new(path)))
+        });
+    }
+    match name {
+        "SSL_CERT_DIR" => std::env::split_paths(value)
+            .filter(|path| !path.as_os_str().is_empty())
+            .all(|path| is_guarded(&path)),
+        _ => name.starts_with("F5_") && !Path::new(value).is_absolute() || is_guarded(Path::new(value)),
+    }
+}
+
+/// The sandbox of a turn: Codex keeps what one turn asks for in those after it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Turn {
-    Ordinary,
-    /// The hook that answers has a greeting scanned.
-    Greeting,
+enum Sandbox {
+    /// That of the session, which only reads.
+    OfSession,
+    /// The same, after a turn without one.
+    OnlyReads,
     /// Codex runs the model's command as it is.
-    WithoutSandbox,
+    None,
+}
+
+/// What a turn has shown.
+struct Outcome {
+    proof: EventProof,
+    /// The model's command was started, and could not be run.
+    command_failed: bool,
 }
 
 /// What is proven, and how.
@@ -169,21 +216,23 @@ impl Experiment<'_> {
         let mut thread = self.start_thread(&model, None)?;
         let mut proof = Proof { events: Vec::new(), greeting: None };
         let mut hangs = false;
+        let mut sandbox = Sandbox::OfSession;
         for target in Message::TARGETS {
             let outcome = if hangs {
                 EventProof::NotReached { why: "Codex did not end the turn before it".to_owned() }
             } else {
                 (self.progress)(&format!("asks the {} hook", target.name()));
-                let mut outcome = self.send(&model, &thread, target, Turn::Ordinary)?;
+                let mut outcome = self.send(&model, &thread, target, false, sandbox)?;
                 if target == Event::PreToolUse && model.seen().has_no_shell {
                     thread = self.start_thread(&model, Some(WITH_SHELL))?;
-                    outcome = self.send(&model, &thread, target, Turn::Ordinary)?;
+                    outcome = self.send(&model, &thread, target, false, sandbox)?;
                 }
-                if matches!(outcome, EventProof::NotReached { .. }) && model.seen().output.is_some() {
+                if outcome.command_failed {
                     // Not every system has what Codex's sandbox needs, and the command does no more than print a word.
-                    outcome = self.send(&model, &thread, target, Turn::WithoutSandbox).unwrap_or(outcome);
+                    outcome = self.send(&model, &thread, target, false, Sandbox::None).unwrap_or(outcome);
+                    sandbox = Sandbox::OnlyReads;
                 }
-                outcome
+                outcome.proof
             };
             hangs |= matches!(outcome, EventProof::Hung);
             proof.events.push((target, outcome));
@@ -191,7 +240,7 @@ impl Experiment<'_> {
         let prompts = proof.of(Event::UserPromptSubmit);
         if !self.offline && matches!(prompts, Some(EventProof::Proven { .. })) && !hangs {
             (self.progress)("has the F5 service scan a greeting");
-            let answer = self.send(&model, &thread, Event::UserPromptSubmit, Turn::Greeting)?;
+            let answer = self.send(&model, &thread, Event::UserPromptSubmit, true, sandbox)?.proof;
             proof.greeting = Some(answer.report().and_then(|report| report.greeting.clone()));
         }
         Ok(proof)
@@ -222,8 +271,16 @@ impl Experiment<'_> {
         self.sanitizer.text(&error.to_string())
     }
 
-    /// Sends the message for `target`, and judges what Codex says about its hooks in that turn.
-    fn send(&mut self, model: &Model, thread: &str, target: Event, kind: Turn) -> Result<EventProof, String> {
+    /// Sends the message for `target`, and judges what Codex says about its hooks in that turn. `greets`: the hook that
+    /// answers has a greeting scanned.
+    fn send(
+        &mut self,
+        model: &Model,
+        thread: &str,
+        target: Event,
+        greets: bool,
+        sandbox: Sandbox,
+    ) -> Result<Outcome, String> {
         let nonce = Nonce::random().ok_or("the system has no random numbers")?;
         let message = Message { target, nonce };
         model.set(match target {
@@ -233,14 +290,18 @@ impl Experiment<'_> {
         });
         let written = Moment::now().ok_or("the system's clock can't be read")?;
         let file = NonceFile::of(&self.home);
-        let greets = kind == Turn::Greeting;
         let _written = file.write(&Pending { message, greets, written }).map_err(|error| {
             format!("the file for it can't be written in {}: {error}", self.home.display())
         })?;
         let input = json!([{"type": "text", "text": message.sentence()}]);
         let mut parameters = json!({"threadId": thread, "input": input});
-        if let (Turn::WithoutSandbox, Some(parameters)) = (kind, parameters.as_object_mut()) {
-            parameters.insert("sandboxPolicy".into(), json!({"type": "dangerFullAccess"}));
+        let policy = match sandbox {
+            Sandbox::OfSession => None,
+            Sandbox::OnlyReads => Some("readOnly"),
+            Sandbox::None => Some("dangerFullAccess"),
+        };
+        if let (Some(policy), Some(parameters)) = (policy, parameters.as_object_mut()) {
+            parameters.insert("sandboxPolicy".into(), json!({ "type": policy }));
         }
         let turn = self.server.call("turn/start", parameters);
         turn.map_err(|error| self.words(&error))?;
@@ -249,7 +310,9 @@ impl Experiment<'_> {
         loop {
             let note = match self.server.next_notification("turn/completed", deadline) {
                 Ok(note) => note,
-                Err(AppServerError::Timeout { .. }) => return Ok(EventProof::Hung),
+                Err(AppServerError::Timeout { .. }) => {
+                    return Ok(Outcome { proof: EventProof::Hung, command_failed: false });
+                }
                 Err(error) => return Err(self.words(&error)),
             };
             let Some(parameters) = note.get("params") else { continue };
@@ -262,7 +325,9 @@ impl Experiment<'_> {
             }
         }
         let ours = |event, place: &Path| self.ours.iter().any(|(of, at)| *of == event && at == place);
-        Ok(judge(message, &runs, &model.seen(), &ours, self.sanitizer))
+        let seen = model.seen();
+        let command_failed = command_failed(message, &runs, &seen).is_some();
+        Ok(Outcome { proof: judge(message, &runs, &seen, &ours, self.sanitizer), command_failed })
     }
 }
 
@@ -277,4 +342,37 @@ pub fn is_under_sudo(env: Env<'_>) -> bool {
     let named = |name| env(name).is_some_and(|value: OsString| !value.is_empty());
     Privilege::among_users() == Privilege::Administrator
         && (named("SUDO_UID") || named("DOAS_USER") || named("PKEXEC_UID"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn root_hands_on_no_path_that_others_can_change() {
+        let is_guarded = |path: &Path| path.starts_with("/etc");
+        for (name, value, handed_on) in [
+            ("CODEX_CA_CERTIFICATE", "/etc/a.pem", true),
+            ("CODEX_CA_CERTIFICATE", "/home/a/a.pem", false),
+            ("CODEX_CA_CERTIFICATE", "a.pem", false),
+            ("CODEX_CA_CERTIFICATE", "", true),
+            ("SSL_CERT_DIR", "/etc/a:/etc/b", true),
+            ("SSL_CERT_DIR", "/etc/a:/home/a", false),
+            ("SSLKEYLOGFILE", "/home/a/keys", false),
+            ("XDG_RUNTIME_DIR", "/run/user/1000", false),
+            ("BASH_ENV", "/home/a/env", false),
+            ("DBUS_SESSION_BUS_ADDRESS", "unix:path=/etc/bus,guid=1", true),
+            ("DBUS_SESSION_BUS_ADDRESS", "unix:path=/etc/bus;unix:path=/run/user/1000/bus", false),
+            ("DBUS_SESSION_BUS_ADDRESS", "unix:abstract=/tmp/x", false),
+            ("F5_GUARDRAILS_CA_BUNDLE", "/home/a/a.pem", false),
+            ("F5_GUARDRAILS_LOG_FILE", "/etc/log", true),
+            ("F5_GUARDRAILS_BASE_URL", "https://f5.example/x", true),
+            ("F5_GUARDRAILS_FAIL_MODE", "closed", true),
+            ("https_proxy", "http://p.example:3128", true),
+            ("USER", "root", true),
+        ] {
+            let handed = names_nothing_else(name, value.as_ref(), &is_guarded);
+            assert!(!cfg!(unix) || handed == handed_on, "{name}={value}");
+        }
+    }
 }

@@ -18,6 +18,8 @@ const LARGEST: u64 = 32 * 1024 * 1024;
 /// The longest line of a request's head, and how many there may be.
 const LONGEST_LINE: u64 = 64 * 1024;
 const MOST_LINES: usize = 200;
+/// Codex has one connection as a rule. Whatever else runs on this machine can open some, too.
+const MOST_CONNECTIONS: usize = 16;
 /// Nobody on this machine takes longer between two bytes.
 const PATIENCE: Duration = Duration::from_secs(30);
 
@@ -72,18 +74,27 @@ impl Model {
         };
         let (path, turn, over) =
             (format!("{}/responses", model.path), Arc::clone(&model.turn), Arc::clone(&model.over));
-        thread::spawn(move || {
+        // Counts the connections by who else holds it.
+        let open = Arc::new(());
+        thread::Builder::new().spawn(move || {
             for connection in listener.incoming() {
                 if over.load(Ordering::SeqCst) {
                     return;
                 }
-                let (path, turn) = (path.clone(), Arc::clone(&turn));
-                if let Ok(connection) = connection {
-                    // A broken connection is Codex's to report.
-                    thread::spawn(move || drop(serve(&connection, &path, &turn)));
+                let Ok(connection) = connection else { continue };
+                let (path, turn, open) = (path.clone(), Arc::clone(&turn), Arc::clone(&open));
+                // More than that, and all that no thread can be had for, is closed.
+                if Arc::strong_count(&open) > MOST_CONNECTIONS + 1 {
+                    continue;
                 }
+                // A broken connection is Codex's to report.
+                let serve = move || {
+                    let _open = open;
+                    drop(serve(&connection, &path, &turn));
+                };
+                let _ = thread::Builder::new().spawn(serve);
             }
-        });
+        })?;
         Ok(model)
     }
 
@@ -275,6 +286,23 @@ mod tests {
         let other = format!("http://{}/v1/responses", model.address);
         assert_eq!(ask(&other, &json!({})).0, "HTTP/1.1 404 Not Found");
         assert_eq!(model.seen().calls, 1);
+    }
+
+    #[test]
+    fn connections_are_limited_and_free_again() {
+        let model = Model::start().unwrap();
+        let idle: Vec<_> =
+            (0..MOST_CONNECTIONS).map(|_| TcpStream::connect(model.address).unwrap()).collect();
+        // One more than there may be is closed unread.
+        let mut more = TcpStream::connect(model.address).unwrap();
+        assert!(matches!(more.read(&mut [0; 1]), Ok(0) | Err(_)));
+        drop(idle);
+        let url = format!("{}/responses", model.base_url());
+        let is_answered = || {
+            std::panic::catch_unwind(|| ask(&url, &json!({})).0)
+                .is_ok_and(|status| status.starts_with("HTTP/1.1 "))
+        };
+        assert!((0..10_000).any(|_| is_answered()));
     }
 
     #[test]

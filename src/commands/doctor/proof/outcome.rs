@@ -109,6 +109,10 @@ impl Run {
         }
     }
 
+    fn has_stopped(&self) -> bool {
+        matches!(self.status.as_str(), "blocked" | "stopped")
+    }
+
     fn words(&self) -> String {
         let texts: Vec<&str> = self.entries.iter().map(|(_, text)| text.as_str()).collect();
         texts.join(" ")
@@ -140,17 +144,14 @@ pub fn judge(
         status: sanitizer.text(&run.status),
         words: sanitizer.text(&run.words()),
     };
-    let stopped = |run: &&&Run| matches!(run.status.as_str(), "blocked" | "stopped");
-    // A sandbox or a shell that can't be started says nothing of hooks.
-    let output = seen.output.as_ref().filter(|output| !output.contains(&message.sentence()));
-    if let (Some(output), None) = (output, runs.iter().collect::<Vec<_>>().iter().find(stopped)) {
+    if let Some(output) = command_failed(message, runs, seen) {
         let why = format!("the command that prints it came to something else: {}", sanitizer.text(output));
         return EventProof::NotReached { why };
     }
     if !of_target.is_empty() {
         return EventProof::Lost { runs: of_target.iter().map(lost).collect() };
     }
-    match runs.iter().find(|run| stopped(&run)) {
+    match runs.iter().find(|run| run.has_stopped()) {
         Some(run) => EventProof::NotReached {
             why: format!(
                 "a {} hook in {} stopped it first: {}",
@@ -167,6 +168,13 @@ pub fn judge(
         }
         None => EventProof::DidNotRun,
     }
+}
+
+/// What the model's command came to where no hook stopped it and it did not print the sentence: a sandbox or a shell that
+/// can't be started says nothing of hooks.
+pub fn command_failed<'a>(message: Message, runs: &[Run], seen: &'a Seen) -> Option<&'a str> {
+    let output = seen.output.as_deref().filter(|output| !output.contains(&message.sentence()));
+    output.filter(|_| !runs.iter().any(Run::has_stopped))
 }
 
 /// The report as it may be shown: what comes in JSON can hold what a hook's own text cannot.
@@ -332,6 +340,7 @@ mod tests {
         assert!(matches!(&outcome, EventProof::NotReached { why } if why.contains("bwrap")), "{outcome:?}");
         // Unless a hook stopped it.
         let ran = [run("postToolUse", "blocked", "feedback", "no")];
+        assert_eq!(command_failed(sent, &ran, &seen("no")), None);
         let outcome = judge(sent, &ran, &seen("no"), OURS, &Sanitizer::new([]));
         assert!(matches!(outcome, EventProof::Lost { .. }), "{outcome:?}");
     }
