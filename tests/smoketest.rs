@@ -425,40 +425,49 @@ fn the_flags_of_a_registered_command_win_over_the_environment() {
 
 impl User {
     /// A hook of this user with a text to scan; it blocks what it can't scan. What it says.
-    fn hook(&self) -> String {
-        let sample = include_bytes!("samples/codex/stop.json");
+    fn hook(&self, text: &str) -> String {
+        let sample = include_str!("samples/codex/stop.json").replace("All done", text);
         let mut hook = self.home.command(home::program());
-        Run::of(hook.args(["stop", "--fail-mode", "closed", "--timeout", "2"]), sample).stdout
+        Run::of(hook.args(["stop", "--fail-mode", "closed", "--timeout", "6"]), sample.as_bytes()).stdout
+    }
+
+    /// Two hooks with two texts that the service says nothing to: an outage.
+    fn meets_an_outage(&self) {
+        std::thread::scope(|scope| {
+            for text in ["one", "another"] {
+                scope.spawn(move || assert!(self.hook(text).contains("did not finish")));
+            }
+        });
     }
 }
 
 #[test]
 fn an_outage_that_hooks_met_is_shown_and_a_scan_ends_it() {
-    let api = F5::builder().first(Fault::HangAfterRequest).start();
+    let api = F5::builder().first(Fault::HangAfterRequest).first(Fault::HangAfterRequest).start();
     let user = User::new(&api.base_url());
-    assert!(user.hook().contains("did not finish"));
-    assert!(user.hook().contains("can't reach"));
+    user.meets_an_outage();
+    assert!(user.hook("a third").contains("can't reach"));
     let run = user.run(&[]);
     assert_passed(&run);
-    let shown = "(connected, no answer in 2 s) and have scanned nothing for ";
+    let shown = "(connected, no answer in 6 s) and have scanned nothing for ";
     assert!(run.stdout.contains(shown) && run.stdout.contains("the next try is in "), "{}", run.stdout);
-    assert_eq!(user.hook(), "", "cleared");
+    assert_eq!(user.hook("a fourth"), "", "cleared");
     assert!(!user.run(&[]).stdout.contains("Hooks could not reach"));
-    assert_eq!(api.scans().len(), 4);
+    assert_eq!(api.scans().len(), 5);
 }
 
 #[test]
 fn a_test_that_fails_leaves_an_outage_to_the_hooks() {
     let api = F5::answering(Fault::HangAfterRequest);
     let user = User::new(&api.base_url()).set("F5_GUARDRAILS_TIMEOUT", "2");
-    assert!(user.hook().contains("did not finish"));
+    user.meets_an_outage();
     let file = user.home.codex().join("f5_guardrails").join("outage.json");
     let remembered = fs::read(&file).unwrap();
     let run = user.run(&["--json"]);
     assert_failed_in_json(&run);
     assert!(run.json()["warnings"][0].as_str().unwrap().contains("Hooks could not reach"));
     assert_eq!(fs::read(&file).unwrap(), remembered);
-    assert_eq!(api.scans().len(), 2, "it tried for real");
+    assert_eq!(api.scans().len(), 3, "it tried for real");
 }
 
 fn assert_failed_in_json(run: &Run) {

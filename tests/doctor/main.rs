@@ -4,6 +4,8 @@
 #![allow(clippy::restriction)] // a test may panic
 
 mod fake;
+#[path = "../support/home.rs"]
+mod home;
 #[path = "../support/own.rs"]
 mod own;
 #[path = "../support/shells.rs"]
@@ -574,20 +576,26 @@ fn offline() {
 }
 
 fn outage() {
-    let user = User::with(F5::builder().first(Fault::HangAfterRequest).start());
-    let user = user.set("F5_GUARDRAILS_TIMEOUT", "2");
-    assert!(user.hook("stop").contains("did not finish"));
+    let user =
+        User::with(F5::builder().first(Fault::HangAfterRequest).first(Fault::HangAfterRequest).start());
+    let user = user.set("F5_GUARDRAILS_TIMEOUT", "6");
+    std::thread::scope(|scope| {
+        for text in ["one", "another"] {
+            let user = &user;
+            scope.spawn(move || assert!(user.hook(text).contains("did not finish")));
+        }
+    });
     let (user, run) = user.argument("--offline").run();
     let (severity, text) = run.finding("outage");
     assert_eq!(severity, "warning");
-    assert!(text.contains("(connected, no answer in 2 s) and have scanned nothing for "), "{text}");
+    assert!(text.contains("(connected, no answer in 6 s) and have scanned nothing for "), "{text}");
     let user = User { arguments: vec![], ..user };
     let (user, run) = user.run();
     let (severity, text) = run.finding("outage");
     assert_eq!((run.code, severity.as_str()), (Some(0), "note"));
     assert!(text.contains("The doctor's own scan succeeded, so they scan again."), "{text}");
-    assert_eq!(user.hook("stop"), "", "cleared");
-    assert_eq!(user.api.scans().len(), 3);
+    assert_eq!(user.hook("a third"), "", "cleared");
+    assert_eq!(user.api.scans().len(), 4);
 }
 
 fn objecting() {

@@ -2,12 +2,13 @@
 
 use std::fs;
 use std::path::PathBuf;
-use std::process::{Command, Stdio};
+use std::process::Command;
 
 use f5_stand_in::f5::{F5, TOKEN};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
+use crate::home::{Run, binary_name};
 use crate::{fake, own, shells};
 
 pub const BINARY: &str = env!("CARGO_BIN_EXE_f5-guard");
@@ -27,21 +28,7 @@ pub struct User {
     pub codex: PathBuf,
 }
 
-pub struct Run {
-    /// The number of the process.
-    #[cfg_attr(not(windows), expect(dead_code, reason = "only consoles are asked for it"))]
-    pub id: u32,
-    pub code: Option<i32>,
-    pub stdout: String,
-    pub stderr: String,
-}
-
 impl Run {
-    pub fn json(&self) -> Value {
-        serde_json::from_str(&self.stdout)
-            .unwrap_or_else(|error| panic!("{error}: {} {}", self.stdout, self.stderr))
-    }
-
     /// Severity, text and fix of the finding of this kind.
     pub fn finding(&self, id: &str) -> (String, String) {
         let report = self.json();
@@ -96,8 +83,7 @@ impl User {
     }
 
     pub fn installed(&self) -> PathBuf {
-        let name = format!("f5-guard{}", std::env::consts::EXE_SUFFIX);
-        self.home().join("hooks").join("f5_guardrails").join(name)
+        self.home().join("hooks").join("f5_guardrails").join(binary_name())
     }
 
     /// Moves it away. It is a link to the program that other tests run, and Windows deletes no program that runs.
@@ -158,22 +144,18 @@ impl User {
         self
     }
 
-    /// What an installed hook says to Codex's sample of a payload.
-    pub fn hook(&self, subcommand: &str) -> String {
-        let sample =
-            PathBuf::from(env!("CARGO_MANIFEST_DIR")).join(format!("tests/samples/codex/{subcommand}.json"));
-        let hook = Command::new(BINARY)
-            .arg(subcommand)
+    /// What a hook for the final answer says, with this text in it.
+    pub fn hook(&self, text: &str) -> String {
+        let sample = include_str!("../samples/codex/stop.json").replace("All done", text);
+        let mut hook = Command::new(BINARY);
+        hook.arg("stop")
             .env_clear()
             .envs(std::env::var_os("SystemRoot").map(|root| ("SystemRoot", root)))
             .env("HOME", self.path("work"))
             .env("USERPROFILE", self.path("work"))
             .env("CODEX_HOME", self.home())
-            .envs(self.variables.iter().map(|(name, value)| (name, value)))
-            .stdin(fs::File::open(sample).unwrap())
-            .output()
-            .unwrap();
-        String::from_utf8(hook.stdout).unwrap()
+            .envs(self.variables.iter().map(|(name, value)| (name, value)));
+        Run::of(&mut hook, sample.as_bytes()).stdout
     }
 
     pub fn text(&self) -> Run {
@@ -184,7 +166,7 @@ impl User {
             &mut command,
             windows_sys::Win32::System::Threading::CREATE_NO_WINDOW,
         );
-        let doctor = command
+        command
             .arg("doctor")
             .arg("--codex")
             .arg(&self.codex)
@@ -195,16 +177,8 @@ impl User {
             .env("USERPROFILE", self.path("work"))
             .env("CODEX_HOME", self.home())
             .envs(self.variables.iter().map(|(name, value)| (name, value)))
-            .current_dir(self.path("work"))
-            .stdin(Stdio::null())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .spawn()
-            .unwrap();
-        let id = doctor.id();
-        let output = doctor.wait_with_output().unwrap();
-        let text = |bytes| String::from_utf8(bytes).unwrap();
-        Run { id, code: output.status.code(), stdout: text(output.stdout), stderr: text(output.stderr) }
+            .current_dir(self.path("work"));
+        Run::of(&mut command, b"")
     }
 
     pub fn run(self) -> (Self, Run) {
