@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use f5_stand_in::f5::{F5, Fault, Verdict, refusing_url};
+use f5_stand_in::f5::{Builder, F5, Fault, Verdict, refusing_url};
 
 use crate::support::memory::CodexHome;
 use crate::support::{Answer, Event, FailMode, Hook, everywhere};
@@ -12,12 +12,23 @@ fn silent() -> F5 {
     F5::answering(Fault::HangAfterRequest)
 }
 
+/// A gateway in front of nothing. A hook asks so often before it gives up.
+const ASKS: usize = 3;
+fn unavailable() -> F5 {
+    F5::answering(Fault::status(503))
+}
+
+/// The same for the hooks of [`begin`], and then as it is told.
+fn back_after_the_first_two() -> Builder {
+    (0..2 * ASKS).fold(F5::builder(), |script, _| script.first(Fault::status(503)))
+}
+
 fn hook(home: &CodexHome, event: Event, mode: FailMode, api: &F5) -> Hook {
     home.hook(Hook::of(event).in_mode(mode).against(api)).env("F5_GUARDRAILS_TIMEOUT", "6")
 }
 
-/// Two hooks with two texts get no answer: an outage, which nobody was told of yet.
-fn begin(home: &CodexHome, api: &F5) {
+/// Two hooks with two texts get no scan: an outage, which nobody was told of yet. How often the service was asked.
+fn begin(home: &CodexHome, api: &F5) -> usize {
     std::thread::scope(|scope| {
         for text in ["one", "another"] {
             scope.spawn(move || {
@@ -25,7 +36,8 @@ fn begin(home: &CodexHome, api: &F5) {
             });
         }
     });
-    assert_eq!((api.scans().len(), home.outages().len()), (2, 1));
+    assert_eq!(home.outages().len(), 1);
+    api.scans().len()
 }
 
 fn open(home: &CodexHome, event: Event, api: &F5) -> Answer {
@@ -92,7 +104,7 @@ fn a_scan_that_went_on_meanwhile_ends_a_suspicion() {
 
 #[test]
 fn the_model_is_told_of_each_output_in_one_sentence() {
-    let (home, api) = (CodexHome::new(), silent());
+    let (home, api) = (CodexHome::new(), unavailable());
     begin(&home, &api);
     for _ in 0..3 {
         let told = open(&home, Event::PostToolUse, &api).codex().context;
@@ -104,22 +116,19 @@ fn the_model_is_told_of_each_output_in_one_sentence() {
 
 #[test]
 fn in_closed_mode_each_refusal_says_why_and_none_waits_again() {
-    let (home, api) = (CodexHome::new(), silent());
-    begin(&home, &api);
+    let (home, api) = (CodexHome::new(), unavailable());
+    let asked = begin(&home, &api);
     for event in Event::ALL {
         let refusal = closed(&home, event, &api).blocked();
-        refusal
-            .says(&["can't reach 127.0.0.1:"])
-            .says(&["(connected, no answer in 6 s)"])
-            .says(&["next try in 1"]);
+        refusal.says(&["can't reach 127.0.0.1:"]).says(&["(it answers HTTP 503)"]).says(&["next try in 1"]);
     }
-    assert_eq!(api.scans().len(), 2);
+    assert_eq!(api.scans().len(), asked);
 }
 
 #[test]
 fn another_session_is_told_too_and_does_not_wait() {
-    let (home, api) = (CodexHome::new(), silent());
-    begin(&home, &api);
+    let (home, api) = (CodexHome::new(), unavailable());
+    let asked = begin(&home, &api);
     open(&home, Event::PreToolUse, &api).warned();
     let other = || {
         let mut payload = Event::PreToolUse.payload("harmless");
@@ -129,13 +138,13 @@ fn another_session_is_told_too_and_does_not_wait() {
     let told = other().warned().says(&["can't reach 127.0.0.1:"]);
     told.says(&["Until then everything goes ahead (fail mode open)"]).says(&["smoketest"]);
     other().passed_in_silence();
-    assert_eq!(api.scans().len(), 2);
+    assert_eq!(api.scans().len(), asked);
 }
 
 #[test]
 fn without_a_session_id_each_call_is_told() {
-    let (home, api) = (CodexHome::new(), silent());
-    begin(&home, &api);
+    let (home, api) = (CodexHome::new(), unavailable());
+    let asked = begin(&home, &api);
     let anonymous = || {
         let mut payload = Event::PreToolUse.payload("harmless");
         payload.as_object_mut().expect("an object").shift_remove("session_id");
@@ -143,7 +152,7 @@ fn without_a_session_id_each_call_is_told() {
     };
     anonymous().warned();
     anonymous().warned();
-    assert_eq!(api.scans().len(), 2);
+    assert_eq!(api.scans().len(), asked);
 }
 
 #[test]
@@ -198,18 +207,18 @@ fn a_gateway_error_after_an_answer_is_not_the_second_in_a_row() {
 
 #[test]
 fn when_the_next_try_is_due_one_hook_of_twenty_tries() {
-    let (home, api) = (CodexHome::new(), silent());
-    begin(&home, &api);
+    let (home, api) = (CodexHome::new(), unavailable());
+    let asked = begin(&home, &api);
     home.pass_the_wait();
     for answer in at_once(20, || closed(&home, Event::PreToolUse, &api)) {
         answer.blocked();
     }
-    assert_eq!(api.scans().len(), 3);
+    assert_eq!(api.scans().len(), asked + ASKS);
 }
 
 #[test]
 fn hooks_that_meet_an_outage_together_tell_of_it_once() {
-    let (home, api) = (CodexHome::new(), silent());
+    let (home, api) = (CodexHome::new(), unavailable());
     begin(&home, &api);
     let answers = at_once(8, || open(&home, Event::PreToolUse, &api));
     let told = answers.iter().filter(|answer| !answer.stdout.is_empty()).count();
@@ -220,25 +229,21 @@ fn hooks_that_meet_an_outage_together_tell_of_it_once() {
 #[test]
 fn a_service_that_is_back_scans_again_and_the_user_is_told_once() {
     let home = CodexHome::new();
-    let api = F5::builder().first(Fault::HangAfterRequest).first(Fault::HangAfterRequest).start();
-    begin(&home, &api);
+    let api = back_after_the_first_two().start();
+    let asked = begin(&home, &api);
     open(&home, Event::UserPromptSubmit, &api).warned();
     home.pass_the_wait();
     let back = open(&home, Event::PreToolUse, &api).allowed_with_a_notice();
     back.says(&["can reach 127.0.0.1:"]).says(&["everything is scanned from now on"]);
     open(&home, Event::PostToolUse, &api).allowed();
-    assert_eq!(api.scans().len(), 4);
+    assert_eq!(api.scans().len(), asked + 2);
     assert!(!home.remembers() && !home.file().parent().expect("a folder").exists());
 }
 
 #[test]
 fn the_end_is_told_with_an_answer_that_lets_pass_only() {
     let home = CodexHome::new();
-    let api = F5::builder()
-        .first(Fault::HangAfterRequest)
-        .first(Fault::HangAfterRequest)
-        .first(Verdict::flagged())
-        .start();
+    let api = back_after_the_first_two().first(Verdict::flagged()).start();
     begin(&home, &api);
     open(&home, Event::UserPromptSubmit, &api).warned();
     home.pass_the_wait();
@@ -251,50 +256,42 @@ fn the_end_is_told_with_an_answer_that_lets_pass_only() {
 #[test]
 fn hooks_that_wait_for_a_successful_try_scan_then() {
     let home = CodexHome::new();
-    let api = F5::builder().first(Fault::HangAfterRequest).first(Fault::HangAfterRequest).start();
-    begin(&home, &api);
+    let api = back_after_the_first_two().start();
+    let asked = begin(&home, &api);
     home.pass_the_wait();
     for answer in at_once(8, || home.hook(Hook::of(Event::PreToolUse).closed().against(&api)).run()) {
         answer.allowed();
     }
-    assert_eq!(api.scans().len(), 10);
+    assert_eq!(api.scans().len(), asked + 8);
 }
 
 #[test]
 fn a_failed_try_makes_the_next_wait_longer() {
-    let (home, api) = (CodexHome::new(), silent());
-    begin(&home, &api);
+    let (home, api) = (CodexHome::new(), unavailable());
+    let asked = begin(&home, &api);
     home.pass_the_wait();
     closed(&home, Event::PreToolUse, &api).blocked().says(&["next try in 30 s"]);
     home.pass(16);
     closed(&home, Event::PreToolUse, &api).blocked().says(&["next try in 1"]);
-    assert_eq!(api.scans().len(), 3);
+    assert_eq!(api.scans().len(), asked + ASKS);
 }
 
 #[test]
 fn an_answer_without_a_verdict_ends_the_outage_too() {
     let home = CodexHome::new();
-    let api = F5::builder()
-        .first(Fault::HangAfterRequest)
-        .first(Fault::HangAfterRequest)
-        .always(Fault::status(500))
-        .start();
-    begin(&home, &api);
+    let api = back_after_the_first_two().always(Fault::status(500)).start();
+    let asked = begin(&home, &api);
     home.pass_the_wait();
     open(&home, Event::PreToolUse, &api).warned().says(&["500"]);
     assert!(home.outages().is_empty());
     open(&home, Event::PreToolUse, &api).warned().says(&["500"]);
-    assert_eq!(api.scans().len(), 4);
+    assert_eq!(api.scans().len(), asked + 2);
 }
 
 #[test]
 fn a_hit_of_a_service_that_is_back_blocks() {
     let home = CodexHome::new();
-    let api = F5::builder()
-        .first(Fault::HangAfterRequest)
-        .first(Fault::HangAfterRequest)
-        .always(Verdict::flagged())
-        .start();
+    let api = back_after_the_first_two().always(Verdict::flagged()).start();
     begin(&home, &api);
     home.pass_the_wait();
     for answer in at_once(4, || open(&home, Event::PreToolUse, &api)) {
@@ -304,7 +301,7 @@ fn a_hit_of_a_service_that_is_back_blocks() {
 
 #[test]
 fn each_address_token_project_and_user_has_an_outage_of_its_own() {
-    let (home, broken, sound) = (CodexHome::new(), silent(), F5::start());
+    let (home, broken, sound) = (CodexHome::new(), unavailable(), F5::start());
     begin(&home, &broken);
     closed(&home, Event::PreToolUse, &sound).allowed();
     closed(&home, Event::PreToolUse, &broken).blocked().says(&["can't reach"]);
@@ -312,11 +309,11 @@ fn each_address_token_project_and_user_has_an_outage_of_its_own() {
     let before = count();
     let again = |hook: Hook| drop(hook.run().blocked());
     again(hook(&home, Event::PreToolUse, FailMode::Closed, &broken).env("F5_GUARDRAILS_PROJECT_ID", "other"));
-    assert_eq!(count(), before + 1, "another project");
+    assert_eq!(count(), before + ASKS, "another project");
     again(hook(&CodexHome::new(), Event::PreToolUse, FailMode::Closed, &broken));
-    assert_eq!(count(), before + 2, "another user");
+    assert_eq!(count(), before + 2 * ASKS, "another user");
     again(hook(&home, Event::PreToolUse, FailMode::Closed, &broken).env("F5_GUARDRAILS_API_TOKEN", "other"));
-    assert_eq!(count(), before + 3, "another token");
+    assert_eq!(count(), before + 2 * ASKS + 1, "another token: refused");
 }
 
 #[test]
@@ -380,26 +377,26 @@ fn killed_while_it_tries(home: &CodexHome, api: &F5) {
 #[test]
 fn the_claim_of_a_killed_hook_expires() {
     let (home, api) = (CodexHome::new(), silent());
-    begin(&home, &api);
+    let asked = begin(&home, &api);
     home.pass_the_wait();
     killed_while_it_tries(&home, &api);
-    assert_eq!(api.scans().len(), 3);
+    assert_eq!(api.scans().len(), asked + 1);
     // As long as it might live, the others wait, at most until their own deadline.
     closed(&home, Event::PreToolUse, &api).blocked().says(&["the next try is under way"]);
-    assert_eq!(api.scans().len(), 3);
+    assert_eq!(api.scans().len(), asked + 1);
     home.pass(32);
     closed(&home, Event::PreToolUse, &api).blocked().says(&["next try in 30 s"]);
-    assert_eq!(api.scans().len(), 4);
+    assert_eq!(api.scans().len(), asked + 2);
 }
 
 #[test]
 fn a_hook_that_waited_for_a_claim_in_vain_scans_in_the_time_it_has_left() {
     let home = CodexHome::new();
-    let api = F5::builder().first(Fault::HangAfterRequest).first(Fault::HangAfterRequest).start();
-    begin(&home, &api);
+    let api = back_after_the_first_two().start();
+    let asked = begin(&home, &api);
     // Whoever claimed the try is dead; when that is known, less than half of this hook's time is left.
     home.claimed_for(1_900);
     let hook = || home.hook(Hook::of(Event::PreToolUse).open().against(&api));
     hook().env("F5_GUARDRAILS_TIMEOUT", "3").run().allowed();
-    assert_eq!(api.scans().len(), 3);
+    assert_eq!(api.scans().len(), asked + 1);
 }
