@@ -34,12 +34,14 @@ impl Terminal {
         let mut command = user.command(arguments);
         command.stdin(end()).stdout(end()).stderr(end());
         let terminal = inside.as_raw_fd();
-        // SAFETY: both calls are allowed between fork and exec.
+        // SAFETY: these calls are allowed between fork and exec.
         unsafe {
             command.pre_exec(move || {
                 libc::setsid();
-                // Whoever started the tests may have it ignored, as nohup does.
-                libc::signal(libc::SIGHUP, libc::SIG_DFL);
+                // Whoever started the tests may have them ignored, as nohup and a shell's background do.
+                for signal in [libc::SIGHUP, libc::SIGINT, libc::SIGQUIT, libc::SIGTERM] {
+                    libc::signal(signal, libc::SIG_DFL);
+                }
                 libc::ioctl(terminal, libc::TIOCSCTTY as _, 0);
                 Ok(())
             });
