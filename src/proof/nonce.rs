@@ -165,7 +165,7 @@ impl NonceFile {
         let now = Moment::now()?;
         let pending = Pending::from_bytes(&bytes).filter(|pending| pending.is(message, now))?;
         if part == Part::Answers {
-            // Of two hooks that read it, one deletes it.
+            // Of two hooks that read it, one deletes it; on Windows both may, at the same moment. Either answer blocks.
             fs::remove_file(&path).ok()?;
         }
         Some((pending, part))

@@ -72,6 +72,8 @@ fn the_hook_that_answers_uses_the_message_up() {
     assert_eq!(part(home.path(), message.target, &sentence), None);
 }
 
+// On Windows several may delete a file at once, and each answers: an answer blocks, so that this lets nothing pass.
+#[cfg(unix)]
 #[test]
 fn of_many_hooks_at_once_one_answers() {
     let message = message(Event::Stop);
