@@ -166,6 +166,8 @@ fn what_stops_the_scan_is_named_before_a_missing_hook_binary() {
     assert_failed(&user.unset("F5_GUARDRAILS_API_TOKEN").run(&[]), "No API token is set.");
 }
 
+// Wine gives no handle to wait for of a copy of its own programs, and Windows itself was not tried.
+#[cfg(unix)]
 #[test]
 fn a_hook_binary_that_is_another_program_or_none_is_a_failure() {
     let api = F5::builder().tls().always(Verdict::cleared()).start();
