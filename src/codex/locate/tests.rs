@@ -59,7 +59,7 @@ mod unix {
         assert!(named_and_on_path(System::Unix, &env).iter().all(|codex| codex.program.is_absolute()));
     }
 
-    /// Whoever runs the tests: a folder that everybody can write to is not root's.
+    /// No matter who runs the tests: a folder that everybody can write to is not root's.
     #[test]
     fn an_administrator_starts_no_codex_that_others_can_change() {
         let dir = tempfile::tempdir().unwrap();

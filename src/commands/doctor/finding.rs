@@ -10,7 +10,7 @@ use crate::event::Event;
 pub enum Severity {
     /// Good to know.
     Note,
-    /// To be mended, but hooks scan all the same.
+    /// To be fixed, but hooks scan all the same.
     Warning,
     /// Whether hooks scan could not be found out.
     Unknown,

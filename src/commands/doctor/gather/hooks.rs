@@ -18,7 +18,7 @@ use crate::registration::HookCall;
 use crate::settings::{Enforced, Settings};
 use crate::system::Env;
 
-/// A hook as it is registered, whoever's it is.
+/// A hook as it is registered, ours or another's.
 #[derive(Clone)]
 pub struct Registered {
     pub event: EventName,
