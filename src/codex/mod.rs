@@ -12,3 +12,5 @@ pub mod listing;
 pub mod locate;
 pub mod start;
 pub mod trust;
+pub mod version;
+pub mod worktree;

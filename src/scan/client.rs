@@ -98,8 +98,8 @@ impl ScanClient {
             Ok(_) => ScanError::NoToken,
         })?;
         let unusable = || ScanError::UnusableToken { from: settings.api_token.source };
-        if !token.expose().bytes().all(|byte| byte.is_ascii_graphic()) {
-            return Err(unusable());
+        if let Some(error) = ScanError::of_token(token, settings.api_token.source) {
+            return Err(error);
         }
         let mut authorization =
             HeaderValue::try_from(format!("Bearer {}", token.expose())).map_err(|_| unusable())?;

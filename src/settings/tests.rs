@@ -187,7 +187,7 @@ fn a_log_path_that_is_not_absolute_is_ignored_and_refused_only_in_closed_mode() 
             let words = "F5_GUARDRAILS_LOG_FILE is not an absolute path; it is ignored.";
             assert!(problems.contains(&words), "{path}: {problems:?}");
             let source = Source::Environment("F5_GUARDRAILS_LOG_FILE");
-            let expected = refused.then_some(RelativePath { given: source });
+            let expected = refused.then_some(RelativePath { given: source, reason: Literal::Plain });
             assert_eq!(settings.refused_path(), expected, "{path} {mode}");
         }
     }

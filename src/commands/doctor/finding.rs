@@ -51,6 +51,7 @@ macro_rules! finding_ids {
 finding_ids! {
     CodexMissing => "codex-missing",
     CodexUnusable => "codex-unusable",
+    CodexOld => "codex-old",
     CodexHome => "codex-home",
     AsRoot => "as-root",
     ConfigRefused => "config-refused",
@@ -312,6 +313,7 @@ impl FindingId {
             | Self::CodexHome
             | Self::CodexMissing
             | Self::CodexUnusable
+            | Self::CodexOld
             | Self::ConfigRefused
             | Self::HooksOff
             | Self::ManagedOnly => 0,

@@ -36,7 +36,12 @@ const PROCESS_ENV: Env<'static> = &|name| std::env::var_os(name);
 pub fn run(args: &DoctorArgs) -> ExitCode {
     logging::quiet_panics();
     let question =
-        Question { codex: args.codex.clone(), folder: None, offline: args.offline, no_proof: args.no_proof };
+        Question {
+            codex: args.codex.clone(),
+            offline: args.offline,
+            no_proof: args.no_proof,
+            ..Question::default()
+        };
     let (facts, report) = examine(&question);
     let shown = if args.json {
         report::json::render(&facts, &report)

@@ -48,6 +48,8 @@ fn tokens(env: Env<'_>) -> impl Iterator<Item = Secret> {
 pub struct Question {
     /// The Codex to ask, instead of the one that is found.
     pub codex: Option<PathBuf>,
+    /// Its home, instead of the one that is found.
+    pub home: Option<CodexHome>,
     /// The folder of the session, instead of the current one.
     pub folder: Option<PathBuf>,
     pub offline: bool,
@@ -59,7 +61,10 @@ pub fn gather(question: &Question, env: Env<'_>, progress: &dyn Fn(&str)) -> Fac
     let mut left_out = LeftOut::new();
     let folder = question.folder.clone().or_else(|| std::env::current_dir().ok());
     let folder = left_out.folder(folder.unwrap_or_else(|| PathBuf::from(".")));
-    let home = CodexHome::find(System::this(), env).map_err(|error| error.to_string());
+    let home = match &question.home {
+        Some(home) => Ok(home.clone()),
+        None => CodexHome::find(System::this(), env).map_err(|error| error.to_string()),
+    };
     let home = left_out.home(home);
     let first = Settings::read(&crate::settings::Enforced::default(), env);
     let stored = token::completed(&first, env, Instant::now() + token::STORE_TIME).ok();

@@ -1,6 +1,7 @@
 //! Findings about Codex itself: is it there, does it accept its configuration, does it run hooks at all.
 
 use crate::codex::layers::{ConfigVerdict, HooksFeature, OnlyManaged};
+use crate::codex::version;
 use crate::commands::doctor::facts::{Existence, Facts, FileContent};
 use crate::commands::doctor::finding::{Finding, FindingId, Severity};
 
@@ -44,7 +45,11 @@ pub(super) fn judge(facts: &Facts, findings: &mut Vec<Finding>) {
             format!("Codex does not tell its version: {why}"),
             "Run `codex --version` yourself; if it fails, install Codex again.",
         ),
-        (Ok(_), Ok(_)) => {}
+        (Ok(_), Ok(version)) => {
+            if let Some(old) = version::too_old(version) {
+                add(FindingId::CodexOld, Severity::Problem, old, "Update Codex, and run `f5-guard install` again.");
+            }
+        }
     }
     let home_left_out = codex.home.is_err() && !facts.left_out.is_empty();
     if let (Ok(_), Err(why), false) = (&codex.program, &codex.listing, home_left_out) {
@@ -154,7 +159,8 @@ fn listing(facts: &Facts, findings: &mut Vec<Finding>) {
             "Do what the message says; if it is about two files with hooks, keep all hooks of a folder in one of them.",
         ));
     }
-    for entry in &listing.unreadable {
+    let is_old = codex_is_old(facts);
+    for entry in listing.unreadable.iter().filter(|_| !is_old) {
         findings.push(Finding::new(
             FindingId::CodexWarning,
             Severity::Warning,
@@ -162,4 +168,8 @@ fn listing(facts: &Facts, findings: &mut Vec<Finding>) {
             "Update f5-guard: this Codex may be newer than it.",
         ));
     }
+}
+
+fn codex_is_old(facts: &Facts) -> bool {
+    facts.codex.version.as_deref().is_ok_and(|version| version::too_old(version).is_some())
 }

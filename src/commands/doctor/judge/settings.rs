@@ -198,10 +198,7 @@ fn row<T>(name: &'static str, setting: &Setting<T>, show: impl FnOnce(&T) -> Str
 fn token(setting: &Setting<Option<Secret>>, problem_of_source: Option<&TokenError>) -> SettingRow {
     let error = match setting.value.as_ref() {
         None => Some(problem_of_source.map_or(ScanError::NoToken, |error| error.clone().into())),
-        Some(token) if !token.expose().bytes().all(|byte| byte.is_ascii_graphic()) => {
-            Some(ScanError::UnusableToken { from: setting.source })
-        }
-        Some(_) => None,
+        Some(token) => ScanError::of_token(token, setting.source),
     };
     let mut row = row(API_TOKEN, setting, |token| match token {
         Some(_) => "set".to_owned(),

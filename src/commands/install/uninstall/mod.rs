@@ -15,7 +15,7 @@ use removal::Outcome;
 use system::{managed_dirs, remove_system};
 use user::remove_user;
 
-use super::target::{self, needs_administrator, project_folder};
+use super::target::{self, needs_administrator};
 use crate::cli::UninstallArgs;
 use crate::codex::layers::ConfigFile;
 use crate::file_edit::NewFile;
@@ -58,7 +58,7 @@ fn uninstall(args: &UninstallArgs) -> Result<String, UninstallError> {
     }
     let mut outcome = match scope {
         Scope::User => remove_user(&context, &places)?,
-        Scope::Project => remove_project(&context, &places, &project_folder(target.dir.as_deref())?)?,
+        Scope::Project => remove_project(&context, &places, &target::project(target.dir.as_deref())?.hooks)?,
         Scope::System => {
             needs_administrator(&context, false)?;
             remove_system(&context, &places, &managed)?
