@@ -13,4 +13,6 @@ pub mod locate;
 pub mod start;
 pub mod trust;
 pub mod version;
+#[cfg(unix)]
+pub mod websocket;
 pub mod worktree;

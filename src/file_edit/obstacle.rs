@@ -14,10 +14,13 @@ pub enum Obstacle {
     Mounted,
     #[error(
         "it, or its folder, is marked as immutable, whatever its permissions are: take the mark away ({}), or change what \
-         generates it", UNMARK
+         generates it",
+        UNMARK
     )]
     Immutable,
-    #[error("it is on a file system that is read-only here: change it where it comes from, or mount that writable")]
+    #[error(
+        "it is on a file system that is read-only here: change it where it comes from, or mount that writable"
+    )]
     ReadOnly,
     #[error("its folder can't be written to: correct its permissions, or change what generates the file")]
     Folder,
@@ -106,7 +109,9 @@ mod platform {
 
         fn has(path: &Path, attribute: StatxAttributes) -> bool {
             let found = statx(CWD, path, AtFlags::SYMLINK_NOFOLLOW, StatxFlags::TYPE);
-            found.is_ok_and(|found| found.stx_attributes_mask.contains(attribute) && found.stx_attributes.contains(attribute))
+            found.is_ok_and(|found| {
+                found.stx_attributes_mask.contains(attribute) && found.stx_attributes.contains(attribute)
+            })
         }
 
         pub(in super::super) fn is_mounted(path: &Path) -> bool {

@@ -292,6 +292,8 @@ fn without_token(token: &SecretFinder, error: ScanError, origins: Origins) -> Sc
     let repeats = |error: &ScanError| token.is_in(&format!("{error} {}", error.fix(origins)));
     match error {
         error if !repeats(&error) => error,
+        // It says nothing but these words of ours.
+        error @ ScanError::LiteralToken { .. } => error,
         ScanError::Status(error) => ScanError::Status(StatusError { detail: None, ..error }),
         error => ScanError::RepeatsToken { kind: error.kind() },
     }

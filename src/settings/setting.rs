@@ -93,7 +93,8 @@ impl Literal {
     #[must_use]
     pub fn of(text: &str) -> Self {
         let text = text.trim();
-        let is_within = |first: char, last: char| text.len() > 2 && text.starts_with(first) && text.ends_with(last);
+        let is_within =
+            |first: char, last: char| text.len() > 2 && text.starts_with(first) && text.ends_with(last);
         if is_within('"', '"') || is_within('\'', '\'') {
             Self::Quoted
         } else if text.starts_with("${") && text.contains('}') || is_within('%', '%') {
@@ -182,8 +183,11 @@ impl Given {
             Ok(path) => Setting { value: Some(path), source: self.source, problem: None },
             Err(error) => {
                 relative.push(error);
-                let problem =
-                    format!("{} is not an absolute path{}; it is ignored.", self.source, error.reason.clause());
+                let problem = format!(
+                    "{} is not an absolute path{}; it is ignored.",
+                    self.source,
+                    error.reason.clause()
+                );
                 Setting { value: None, source: self.source, problem: Some(problem) }
             }
         }

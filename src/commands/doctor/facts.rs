@@ -43,6 +43,10 @@ pub struct Facts {
     pub desktop: DesktopToken,
     pub visible: VisibleTokens,
     pub background: BackgroundServer,
+    /// What was found out by speaking with that server, where one runs.
+    pub in_background: Option<InBackground>,
+    /// The profile that was asked about.
+    pub profile: Option<String>,
     /// An outage that hooks remembered before the service was asked, in a sentence.
     pub outage: Option<String>,
     pub service: ServiceFacts,
@@ -331,6 +335,15 @@ pub enum BackgroundServer {
     Differs { process: u32, settings: Vec<Difference> },
     /// It runs, and its variables can't be seen.
     Unseen,
+}
+
+/// The background server's own sessions, and what its hooks have shown.
+#[derive(Debug, Clone)]
+pub struct InBackground {
+    /// The folders of the sessions that are open in it.
+    pub sessions: Vec<String>,
+    /// What it did with the messages for each hook, or why none was sent.
+    pub proof: Result<Proof, String>,
 }
 
 /// A setting that hooks have otherwise than this environment.

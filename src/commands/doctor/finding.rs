@@ -96,6 +96,7 @@ finding_ids! {
     LogProblems => "log-problems",
     DesktopApps => "desktop-apps",
     BackgroundServer => "background-server",
+    OpenSessions => "open-sessions",
     Outage => "outage",
     Service => "service",
     ServiceNotTried => "service-not-tried",

@@ -35,13 +35,13 @@ const PROCESS_ENV: Env<'static> = &|name| std::env::var_os(name);
 /// Runs the doctor. Exit code 0: protected; 1: not protected; 2: it could not be found out.
 pub fn run(args: &DoctorArgs) -> ExitCode {
     logging::quiet_panics();
-    let question =
-        Question {
-            codex: args.codex.clone(),
-            offline: args.offline,
-            no_proof: args.no_proof,
-            ..Question::default()
-        };
+    let question = Question {
+        codex: args.codex.clone(),
+        offline: args.offline,
+        no_proof: args.no_proof,
+        profile: args.profile.clone(),
+        ..Question::default()
+    };
     let (facts, report) = examine(&question);
     let shown = if args.json {
         report::json::render(&facts, &report)

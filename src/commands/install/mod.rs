@@ -195,7 +195,7 @@ fn prove(args: &InstallArgs, plan: &Plan<'_>) -> Outcome {
         home: (plan.scope != Scope::System).then(|| plan.context.home.clone()),
         folder: Some(plan.cwd.clone()),
         offline: args.skip_smoketest,
-        no_proof: false,
+        ..Question::default()
     })
 }
 
@@ -243,7 +243,9 @@ fn dry_run(plan: &Plan<'_>, edits: &[Edit], kept: &CarriedOptions) -> Result<(),
         out += "# No file of Codex's would change.\n";
     }
     let config = user_files(&plan.context.home).into_iter().next();
-    if let (Scope::User | Scope::Project, Some(error)) = (plan.scope, config.and_then(|config| activation::cannot_keep_trust(&config))) {
+    if let (Scope::User | Scope::Project, Some(error)) =
+        (plan.scope, config.and_then(|config| activation::cannot_keep_trust(&config)))
+    {
         out += &format!("# {error}\n");
     }
     if let Some(note) = kept.note() {
@@ -357,7 +359,8 @@ fn put_binary(
         ));
     }
     let installed = install_binary(running_program(&context.executable), binary)?;
-    let said = version_of(binary).map_err(|why| InstallError::BinaryFails { path: binary.to_owned(), why })?;
+    let said =
+        version_of(binary).map_err(|why| InstallError::BinaryFails { path: binary.to_owned(), why })?;
     if said != env!("CARGO_PKG_VERSION") {
         let why = format!("says that it is version {}", printable(&said, 40));
         return Err(InstallError::BinaryFails { path: binary.to_owned(), why });

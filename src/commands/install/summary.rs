@@ -131,7 +131,11 @@ impl Report {
 fn other_home(command: &str, file: &Path) -> Option<PathBuf> {
     let CalledProgram::Named(program) = hook_call(command)?.program else { return None };
     let binary = Path::new(&program);
-    let home = binary.parent().filter(|folder| folder.ends_with(Path::new("hooks").join(FOLDER)))?.ancestors().nth(2)?;
+    let home = binary
+        .parent()
+        .filter(|folder| folder.ends_with(Path::new("hooks").join(FOLDER)))?
+        .ancestors()
+        .nth(2)?;
     let theirs = home.join(file.file_name()?);
     let is_same = theirs.as_path() != file && theirs.canonicalize().ok()? == file.canonicalize().ok()?;
     is_same.then(|| home.to_owned())

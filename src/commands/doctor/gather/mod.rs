@@ -19,6 +19,7 @@ use std::time::Instant;
 use self::left_out::LeftOut;
 use self::runner::Known;
 use crate::access::writers;
+use crate::codex::app_server::AppServer;
 use crate::codex::home::CodexHome;
 use crate::commands::doctor::facts::Facts;
 use crate::commands::doctor::facts::{
@@ -54,6 +55,8 @@ pub struct Question {
     pub folder: Option<PathBuf>,
     pub offline: bool,
     pub no_proof: bool,
+    /// The profile of the sessions that are meant.
+    pub profile: Option<String>,
 }
 
 /// `progress` is told what is waited for.
@@ -106,27 +109,42 @@ pub fn gather(question: &Question, env: Env<'_>, progress: &dyn Fn(&str)) -> Fac
     } else {
         hooks::refusal_of_root(&examined.hooks, left_out.privilege, env)
     };
-    let proof = match (refusal, answers.running) {
+    let ours: Vec<_> = examined
+        .hooks
+        .iter()
+        .filter(|hook| matches!(hook.runner, Runner::F5Guard(_)))
+        .map(|hook| (hook.event, hook.place.clone()))
+        .collect();
+    let codex_home = |server: &AppServer| {
+        server.home().or(home.map(|home| home.path.as_path())).unwrap_or(&folder).to_owned()
+    };
+    let session = match (refusal, &answers.running) {
         (Some(why), _) => Err(why),
         (None, None) => Err("Codex could not be asked".to_owned()),
         (None, Some((_, None))) => Err("Codex does not say which MCP servers it would start".to_owned()),
-        (None, Some((mut server, Some(mcp_servers)))) => Experiment {
-            home: server.home().or(home.map(|home| home.path.as_path())).unwrap_or(&folder).to_owned(),
-            server: &mut server,
+        (None, Some((server, Some(session)))) => match &question.profile {
+            Some(name) => session.clone().with_profile(&codex_home(server), name),
+            None => Ok(session.clone()),
+        },
+    };
+    let mut attempt = |server: &mut AppServer, offline: bool| {
+        Experiment {
+            home: codex_home(server),
+            server,
             folder: &folder,
-            mcp_servers,
-            ours: examined
-                .hooks
-                .iter()
-                .filter(|hook| matches!(hook.runner, Runner::F5Guard(_)))
-                .map(|hook| (hook.event, hook.place.clone()))
-                .collect(),
-            offline: question.offline,
+            session: session.as_ref().map_err(Clone::clone)?,
+            ours: ours.clone(),
+            offline,
             sanitizer: &sanitizer,
             progress,
         }
-        .run(),
+        .run()
     };
+    let proof = match answers.running {
+        Some((mut server, _)) => attempt(&mut server, question.offline),
+        None => session.as_ref().map_err(Clone::clone).and(Err("Codex could not be asked".to_owned())),
+    };
+    let in_background = background::ask(home, &sanitizer, &mut attempt);
     let report = proof.as_ref().ok().and_then(Proof::report);
     let differences = report.map(|report| judge::differing(&own_rows, &report.settings)).unwrap_or_default();
     let differences = differences.into_iter().map(|difference| with_its_file(difference, home)).collect();
@@ -171,6 +189,8 @@ pub fn gather(question: &Question, env: Env<'_>, progress: &dyn Fn(&str)) -> Fac
             Source::Environment(_) | Source::Default => desktop::token(System::this()),
         },
         visible: answers.visible,
+        profile: question.profile.as_deref().map(|name| sanitizer.text(name)),
+        in_background,
         background: background::examine(home, &examined.enforced, &settings, &sanitizer),
         outage,
         service,

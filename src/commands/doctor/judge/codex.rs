@@ -2,7 +2,7 @@
 
 use crate::codex::layers::{ConfigVerdict, HooksFeature, OnlyManaged};
 use crate::codex::version;
-use crate::commands::doctor::facts::{Existence, Facts, FileContent};
+use crate::commands::doctor::facts::{Existence, Facts, FileContent, FileFacts};
 use crate::commands::doctor::finding::{Finding, FindingId, Severity};
 
 pub(super) fn judge(facts: &Facts, findings: &mut Vec<Finding>) {
@@ -47,7 +47,12 @@ pub(super) fn judge(facts: &Facts, findings: &mut Vec<Finding>) {
         ),
         (Ok(_), Ok(version)) => {
             if let Some(old) = version::too_old(version) {
-                add(FindingId::CodexOld, Severity::Problem, old, "Update Codex, and run `f5-guard install` again.");
+                add(
+                    FindingId::CodexOld,
+                    Severity::Problem,
+                    old,
+                    "Update Codex, and run `f5-guard install` again.",
+                );
             }
         }
     }
@@ -87,7 +92,20 @@ pub(super) fn judge(facts: &Facts, findings: &mut Vec<Finding>) {
 }
 
 fn switches(facts: &Facts, findings: &mut Vec<Finding>) {
-    let in_files: Vec<String> = facts.files.iter().flat_map(switched_off).collect();
+    let is_asked = |file: &&FileFacts| {
+        let name = facts.profile.as_ref().map(|name| format!("{name}.config.toml"));
+        name.is_some_and(|name| file.path.file_name().is_some_and(|file| *file == *name))
+    };
+    for place in facts.files.iter().filter(is_asked).flat_map(switched_off) {
+        findings.push(Finding::new(
+            FindingId::HooksOff,
+            Severity::Problem,
+            format!("Hooks are switched off in {place}, the profile that was asked about."),
+            "Remove that line, or use Codex without that profile.",
+        ));
+    }
+    let in_files: Vec<String> =
+        facts.files.iter().filter(|file| !is_asked(file)).flat_map(switched_off).collect();
     match facts.codex.switches.as_ref() {
         Some(switches) => {
             if let HooksFeature::Off { by } = &switches.feature {
@@ -124,7 +142,7 @@ fn switches(facts: &Facts, findings: &mut Vec<Finding>) {
     }
 }
 
-fn switched_off(file: &crate::commands::doctor::facts::FileFacts) -> Vec<String> {
+fn switched_off(file: &FileFacts) -> Vec<String> {
     let FileContent::Read { switched_off, .. } = &file.content else { return Vec::new() };
     switched_off.iter().map(|place| format!("{} ({place})", file.path.display())).collect()
 }

@@ -81,6 +81,8 @@ fn healthy() -> Facts {
         desktop: DesktopToken::NotApplicable,
         visible: VisibleTokens::Seen(vec![]),
         background: BackgroundServer::Same,
+        in_background: None,
+        profile: None,
         outage: None,
         service: ServiceFacts::Cleared { took: SECOND },
     }

@@ -32,6 +32,7 @@ pub fn render(facts: &Facts, report: &Report) -> String {
             "switches": codex.switches.as_ref().map(switches),
             "listed": codex.listing.is_ok(),
         },
+        "profile": facts.profile,
         "proof": proof(facts),
         "differences": facts.differences.iter().map(|difference| json!({
             "name": difference.name, "value": difference.value, "source": difference.source,
