@@ -177,7 +177,7 @@ fn rooted(path: &str) -> String {
 
 #[test]
 fn a_log_path_that_is_not_absolute_is_ignored_and_refused_only_in_closed_mode() {
-    for path in ["x.log", "./x.log", "../x.log", "logs/x.log", "~/x.log", "~other/x.log", " /x.log"] {
+    for path in ["x.log", "./x.log", "../x.log", "logs/x.log", "~/x.log", "~other/x.log"] {
         for (mode, refused) in [("open", false), ("closed", true), ("cloesd", true)] {
             let variables =
                 [("F5_GUARDRAILS_LOG_FILE", path), ("F5_GUARDRAILS_FAIL_MODE", mode), ("HOME", "here")];

@@ -4,10 +4,8 @@ use std::borrow::Cow;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use serde::{Deserialize, Serialize};
-
-use super::finding::{FindingId, Severity};
 use super::proof::Proof;
+use super::rows::SettingRow;
 use crate::access::Writers;
 use crate::codex::layers::{ConfigVerdict, HookSwitches};
 use crate::codex::trust::HookStatus;
@@ -373,29 +371,6 @@ pub enum ServiceFacts {
         why: String,
         fix: String,
     },
-}
-
-/// A setting for the report.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct SettingRow {
-    pub name: Cow<'static, str>,
-    pub value: String,
-    /// The variable or flag, or `default`.
-    pub source: String,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub problem: Option<SettingProblem>,
-    /// What is known to be risky or weak although it is valid.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub remark: Option<SettingProblem>,
-}
-
-/// What is wrong with a setting.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct SettingProblem {
-    pub id: FindingId,
-    pub severity: Severity,
-    pub text: String,
-    pub fix: String,
 }
 
 /// One line at `warn` or above that tells of something other than a scan's verdict.

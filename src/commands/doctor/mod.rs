@@ -10,6 +10,7 @@ mod judge;
 mod progress;
 mod proof;
 mod report;
+mod rows;
 mod sanitizer;
 
 use std::io::{self, Write};
@@ -26,8 +27,8 @@ use progress::Progress;
 use report::text::Layout;
 
 #[cfg(test)]
-pub use facts::SettingProblem;
-pub use facts::SettingRow;
+pub use rows::SettingProblem;
+pub use rows::SettingRow;
 pub use sanitizer::Sanitizer;
 
 const PROCESS_ENV: Env<'static> = &|name| std::env::var_os(name);

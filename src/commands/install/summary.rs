@@ -121,7 +121,7 @@ impl Report {
             let _ = writeln!(out, "  backup  {}", path.display());
         }
         for note in &self.notes {
-            let _ = writeln!(out, "  note    {note}");
+            let _ = writeln!(out, "  note    {}", wrapped(note, WIDTH, 10));
         }
         out
     }

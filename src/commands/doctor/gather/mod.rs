@@ -24,11 +24,12 @@ use crate::codex::home::CodexHome;
 use crate::commands::doctor::facts::Facts;
 use crate::commands::doctor::facts::{
     BinaryFacts, DesktopToken, Difference, HookFacts, Layer, LookalikeFacts, Runner, ServiceFacts,
-    SettingRow, ThisProgram, WritableFacts,
+    ThisProgram, WritableFacts,
 };
 use crate::commands::doctor::finding::Severity;
 use crate::commands::doctor::judge::settings as judge;
 use crate::commands::doctor::proof::{self, DotEnv, Experiment, Proof};
+use crate::commands::doctor::rows::SettingRow;
 use crate::commands::doctor::sanitizer::Sanitizer;
 use crate::proof::Greeting;
 use crate::secret::Secret;

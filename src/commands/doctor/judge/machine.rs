@@ -172,8 +172,8 @@ fn background(facts: &Facts, findings: &mut Vec<Finding>) {
                 add(
                     Severity::Problem,
                     format!(
-                        "Codex's server in the background, in which the sessions of `codex` run, does not do what the hooks \
-                         say for: {}.",
+                        "In Codex's server in the background, where the sessions of `codex` run, these hooks did not run, or \
+                         Codex did not do what they said: {}.",
                         names.join(", ")
                     ),
                 );

@@ -2,8 +2,9 @@
 
 use std::borrow::Cow;
 
-use crate::commands::doctor::facts::{Difference, Facts, SettingProblem, SettingRow};
+use crate::commands::doctor::facts::{Difference, Facts};
 use crate::commands::doctor::finding::{Finding, FindingId, Severity};
+use crate::commands::doctor::rows::{FLAGGED_OUTPUT, SettingProblem, SettingRow};
 use crate::commands::doctor::sanitizer::Sanitizer;
 use crate::scan::ScanError;
 use crate::secret::Secret;
@@ -166,7 +167,6 @@ const API_TOKEN: &str = "API token";
 const BASE_URL: &str = "base URL";
 const PROJECT: &str = "project";
 const FAIL_MODE: &str = "fail mode";
-pub const FLAGGED_OUTPUT: &str = "flagged tool output";
 const PROXY: &str = "proxy";
 const ROOTS: &str = "trusted roots";
 

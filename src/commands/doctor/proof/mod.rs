@@ -28,7 +28,7 @@ use crate::event::Event;
 use crate::proof::{Greeting, Message, Moment, Nonce, NonceFile, Pending};
 use crate::system::Env;
 
-use super::facts::SettingRow;
+use super::rows::SettingRow;
 use super::sanitizer::Sanitizer;
 
 /// What a hook says that answers.

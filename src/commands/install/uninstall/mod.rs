@@ -22,6 +22,7 @@ use crate::file_edit::NewFile;
 use crate::installation::{
     InstallContext, InstallDir, InstallState, Removal, Scope, managed_folder, prepare_removal,
 };
+use crate::printable::wrapped;
 use crate::registration::KnownBinaries;
 use crate::stdio::{say, say_error};
 
@@ -85,7 +86,7 @@ fn text(outcome: &Outcome, scope: Scope) -> String {
         out += &format!("  {line}\n");
     }
     for note in &outcome.notes {
-        out += &format!("  note    {note}\n");
+        out += &format!("  note    {}\n", wrapped(note, 80, 10));
     }
     out
 }
