@@ -14,7 +14,7 @@ pub mod codex {
         pub use crate::codex::app_server::{AppServer, AppServerError};
     }
     pub mod background {
-        pub use crate::codex::background::{Background, find};
+        pub use crate::codex::background::{Background, find, speak};
     }
     pub mod home {
         pub use crate::codex::home::{CodexHome, Origin};

@@ -49,6 +49,10 @@ pub fn live_threads(server: &mut AppServer) -> Result<Vec<LiveThread>, AppServer
     Ok(threads)
 }
 
+/// How long the handshake may take: a server that does not even do that hangs.
+#[cfg(unix)]
+const HANDSHAKE: Duration = Duration::from_secs(5);
+
 /// So many are asked about.
 const MOST_THREADS: usize = 50;
 
@@ -68,7 +72,7 @@ mod platform {
 
     use std::time::Duration;
 
-    use super::Background;
+    use super::{Background, HANDSHAKE};
     use crate::codex::app_server::{AppServer, LINE_LIMIT};
     use crate::codex::websocket;
 
@@ -78,6 +82,7 @@ mod platform {
             if !is_ours(&stream) {
                 return Err(std::io::Error::other("it is another user's"));
             }
+            let limit = limit.min(HANDSHAKE);
             stream.set_write_timeout(Some(limit))?;
             // The handshake has no other limit; what comes later is waited for by whoever asks.
             stream.set_read_timeout(Some(limit))?;

@@ -195,6 +195,10 @@ impl Machine {
     }
 
     fn exec(&self, model: &Model, prompt: &str) -> String {
+        self.exec_with(model, &[], prompt)
+    }
+
+    pub fn exec_with(&self, model: &Model, more: &[&str], prompt: &str) -> String {
         let provider = format!(
             "{{name=\"stub\",base_url=\"{}\",wire_api=\"responses\",env_key=\"STUB_KEY\",\
              request_max_retries=0,stream_max_retries=0}}",
@@ -211,6 +215,7 @@ impl Machine {
         ] {
             arguments.extend(["-c".into(), setting]);
         }
+        arguments.extend(more.iter().map(ToString::to_string));
         arguments.push(prompt.into());
         String::from_utf8_lossy(&self.run(&real_codex(), &arguments).stderr).into_owned()
     }
