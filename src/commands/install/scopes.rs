@@ -223,6 +223,7 @@ impl<'a> Plan<'a> {
     /// The reason.
     pub fn check_binarys_place(&self) -> Result<(), InstallError> {
         let Some(binary) = self.binary() else { return Ok(()) };
+        self.folder.check()?;
         if let Some(obstacle) = Obstacle::at(&binary) {
             return Err(FileEditError::InTheWay { path: binary, obstacle }.into());
         }

@@ -69,3 +69,51 @@ impl Undo {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::system::System;
+
+    fn folder(path: &Path) -> InstallDir {
+        InstallDir::new(path.join("hooks").join("f5_guardrails"), System::this())
+    }
+
+    fn program(folder: &InstallDir, bytes: &[u8]) {
+        put_program(bytes, &folder.binary()).unwrap();
+    }
+
+    #[test]
+    fn what_was_made_goes_and_what_others_put_there_stays() {
+        let home = tempfile::tempdir().unwrap();
+        let folder = folder(home.path());
+        let created = vec![home.path().join("hooks"), folder.path.clone()];
+        let mut undo = Undo::of(&folder, created, NewFile::Private);
+        let lock = folder.hold(std::time::Duration::ZERO).unwrap();
+        undo.binary(&folder.binary());
+        program(&folder, b"new");
+        write_own(&folder.state_file(), b"{}", NewFile::Private).unwrap();
+        fs::write(home.path().join("hooks").join("mine"), "").unwrap();
+        undo.take_back(Some(lock));
+        assert!(!folder.path.exists(), "nothing of ours is left");
+        assert!(home.path().join("hooks").join("mine").exists());
+    }
+
+    #[test]
+    fn what_was_there_before_is_there_again() {
+        let home = tempfile::tempdir().unwrap();
+        let folder = folder(home.path());
+        drop(folder.hold(std::time::Duration::ZERO).unwrap());
+        program(&folder, b"old");
+        write_own(&folder.state_file(), b"remembered", NewFile::Private).unwrap();
+        let mut undo = Undo::of(&folder, Vec::new(), NewFile::Private);
+        let lock = folder.hold(std::time::Duration::ZERO).unwrap();
+        undo.binary(&folder.binary());
+        program(&folder, b"new");
+        write_own(&folder.state_file(), b"{}", NewFile::Private).unwrap();
+        undo.take_back(Some(lock));
+        assert_eq!(fs::read(folder.binary()).unwrap(), b"old");
+        assert_eq!(fs::read(folder.state_file()).unwrap(), b"remembered");
+        assert!(folder.lock().exists());
+    }
+}
