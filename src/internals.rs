@@ -21,11 +21,12 @@ pub mod codex {
     }
     pub mod layers {
         pub use crate::codex::layers::{
-            ConfigFormat, ConfigVerdict, HooksFeature, OnlyManaged, Strictness, check_config, hook_switches,
+            ConfigFormat, ConfigVerdict, HooksFeature, Layer, OnlyManaged, Strictness, check_config,
+            hook_switches,
         };
     }
     pub mod listing {
-        pub use crate::codex::listing::{FolderHooks, HookListing, Source, TrustStatus};
+        pub use crate::codex::listing::{FolderHooks, HookListing, TrustStatus};
     }
     pub mod locate {
         pub use crate::codex::locate::{Codex, LocateError, Place, locate, version};

@@ -7,7 +7,7 @@ use std::time::Duration;
 use super::proof::Proof;
 use super::rows::SettingRow;
 use crate::access::Writers;
-use crate::codex::layers::{ConfigVerdict, HookSwitches};
+use crate::codex::layers::{ConfigVerdict, HookSwitches, Layer};
 use crate::codex::trust::HookStatus;
 use crate::event::Event;
 use crate::settings::Budget;
@@ -97,51 +97,6 @@ pub struct ListingFacts {
     pub warnings: Vec<String>,
     pub errors: Vec<String>,
     pub unreadable: Vec<String>,
-}
-
-/// Whose layer something is registered in.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Layer {
-    User,
-    Project,
-    /// The system's files, managed preferences, the cloud's policies: the word that Codex has for it.
-    Administrator(String),
-    /// Another of Codex's words (a plugin, the session's own flags).
-    Other(String),
-}
-
-impl Layer {
-    /// The word of the report.
-    pub fn as_str(&self) -> &str {
-        match self {
-            Self::User => "user",
-            Self::Project => "project",
-            Self::Administrator(word) | Self::Other(word) => word,
-        }
-    }
-
-    /// The command that renews the registration in this layer.
-    pub(super) fn install(&self) -> String {
-        match self {
-            Self::Project => "Run `f5-guard install --scope project`".to_owned(),
-            Self::Administrator(word) if word == "system" => {
-                "Run `f5-guard install --scope system` as an administrator".to_owned()
-            }
-            Self::Administrator(word) => format!("Ask whoever manages the {word} policy to renew it"),
-            Self::User => "Run `f5-guard install`".to_owned(),
-            Self::Other(word) => format!("Correct the hook in the layer `{word}`"),
-        }
-    }
-
-    /// How an entry of this layer is taken away.
-    pub(super) fn uninstall(&self) -> String {
-        match self {
-            Self::Project => "`f5-guard uninstall --scope project`".to_owned(),
-            Self::User => "`f5-guard uninstall --scope user`".to_owned(),
-            Self::Administrator(word) if word == "system" => "`f5-guard uninstall --scope system`".to_owned(),
-            Self::Administrator(word) | Self::Other(word) => format!("a change of the layer `{word}`"),
-        }
-    }
 }
 
 /// A file that can hold hooks.

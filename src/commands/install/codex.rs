@@ -44,7 +44,8 @@ pub fn other_home(codex: &Codex, home: &CodexHome) -> Option<CodexHome> {
     let asked = CodexHome { path, origin: home.origin };
     let server = AppServer::start(&codex.program, &asked, &folder, CODEX_TIME).ok()?;
     let says = server.home()?.canonicalize().ok()?;
-    if asked.path.canonicalize().ok()? == says {
+    // Of a launcher's own choice Codex has not created the folder that was meant.
+    if asked.path.canonicalize().ok().as_ref() == Some(&says) {
         return None;
     }
     // A launcher can begin at the user's folder, too.

@@ -23,8 +23,8 @@ use crate::codex::app_server::AppServer;
 use crate::codex::home::CodexHome;
 use crate::commands::doctor::facts::Facts;
 use crate::commands::doctor::facts::{
-    BinaryFacts, DesktopToken, Difference, HookFacts, Layer, LookalikeFacts, Runner, ServiceFacts,
-    ThisProgram, WritableFacts,
+    BinaryFacts, DesktopToken, Difference, HookFacts, LookalikeFacts, Runner, ServiceFacts, ThisProgram,
+    WritableFacts,
 };
 use crate::commands::doctor::finding::Severity;
 use crate::commands::doctor::judge::settings as judge;
@@ -218,7 +218,7 @@ fn with_its_file(mut difference: Difference, home: Option<&CodexHome>) -> Differ
 /// What administrators registered: the files and folders that say what runs, and the binaries.
 fn managed_paths(hooks: &[HookFacts]) -> Vec<PathBuf> {
     let mut paths: Vec<PathBuf> = Vec::new();
-    for hook in hooks.iter().filter(|hook| matches!(hook.layer, Layer::Administrator(_))) {
+    for hook in hooks.iter().filter(|hook| hook.layer.is_managed()) {
         // Policies from elsewhere have no file here.
         paths.extend(Some(hook.place.clone()).filter(|place| place.is_absolute() && place.exists()));
         if let Runner::F5Guard(call) = &hook.runner {

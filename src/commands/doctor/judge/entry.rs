@@ -1,7 +1,8 @@
 //! Findings about one registered hook, as it is written and as Codex lists it.
 
+use crate::codex::layers::Layer;
 use crate::codex::trust::HookStatus;
-use crate::commands::doctor::facts::{BinaryFacts, CallFacts, HookFacts, Layer};
+use crate::commands::doctor::facts::{BinaryFacts, CallFacts, HookFacts};
 use crate::commands::doctor::finding::{Finding, FindingId, Severity};
 use crate::printable::seconds;
 use crate::settings::STALL_ROOM;
@@ -22,7 +23,7 @@ pub(super) fn entry(hook: &HookFacts, call: &CallFacts) -> Vec<Finding> {
 /// Whether Codex runs it, for the right event.
 fn status(hook: &HookFacts, call: &CallFacts, found: &mut Vec<Finding>) {
     let place = hook.place.display();
-    let install = hook.layer.install();
+    let install = renewal(hook.layer);
     let mut add = |id, severity, text: String, fix: String| found.push(Finding::new(id, severity, text, fix));
     let problem = Severity::Problem;
     match &hook.status {
@@ -83,7 +84,7 @@ fn status(hook: &HookFacts, call: &CallFacts, found: &mut Vec<Finding>) {
 
 fn timeouts(hook: &HookFacts, call: &CallFacts, found: &mut Vec<Finding>) {
     let codex = hook.timeout;
-    let fix = format!("{}; Codex then asks for your trust once more.", hook.layer.install());
+    let fix = format!("{}; Codex then asks for your trust once more.", renewal(hook.layer));
     let place = hook.place.display();
     if call.budget.limit >= codex {
         found.push(Finding::new(
@@ -119,7 +120,7 @@ fn timeouts(hook: &HookFacts, call: &CallFacts, found: &mut Vec<Finding>) {
             ),
             format!(
                 "{} with --timeout and the seconds that it may take, or lower F5_GUARDRAILS_TIMEOUT.",
-                hook.layer.install()
+                renewal(hook.layer)
             ),
         ));
     }
@@ -132,19 +133,19 @@ fn matcher(hook: &HookFacts, found: &mut Vec<Finding>) {
             FindingId::Matcher,
             Severity::Warning,
             format!("The hook in {} sees only the tools that match `{matcher}`.", hook.place.display()),
-            format!("{} without --matcher, if every tool is to be scanned.", hook.layer.install()),
+            format!("{} without --matcher, if every tool is to be scanned.", renewal(hook.layer)),
         ));
     }
 }
 
 fn binary(hook: &HookFacts, binary: &BinaryFacts, found: &mut Vec<Finding>) {
-    let fix = match (&hook.layer, binary) {
+    let fix = match (hook.layer, binary) {
         // The project's registration has no program of its own.
         (Layer::Project, BinaryFacts::Missing { .. }) => {
             "Run `f5-guard install --scope user --binary-only`, or put f5-guard on PATH, outside of the repository."
                 .to_owned()
         }
-        (layer, _) => format!("{}.", layer.install()),
+        (layer, _) => format!("{}.", renewal(layer)),
     };
     let mut add = |id, severity, text: String| found.push(Finding::new(id, severity, text, fix.clone()));
     match binary {
@@ -176,5 +177,30 @@ fn binary(hook: &HookFacts, binary: &BinaryFacts, found: &mut Vec<Finding>) {
             Severity::Problem,
             format!("The registered binary {} {why}.", path.display()),
         ),
+    }
+}
+
+/// The command that renews the registration in this layer.
+pub(super) fn renewal(layer: Layer) -> String {
+    match layer {
+        Layer::Project => "Run `f5-guard install --scope project`".to_owned(),
+        Layer::System => "Run `f5-guard install --scope system` as an administrator".to_owned(),
+        Layer::User => "Run `f5-guard install`".to_owned(),
+        Layer::Mdm | Layer::Cloud | Layer::Managed => {
+            format!("Ask whoever manages the {} policy to renew it", layer.as_str())
+        }
+        Layer::Plugin | Layer::Session | Layer::Other => {
+            format!("Correct the hook in the layer `{}`", layer.as_str())
+        }
+    }
+}
+
+/// How an entry of this layer is taken away.
+pub(super) fn removal(layer: Layer) -> String {
+    match layer {
+        Layer::Project | Layer::User | Layer::System => {
+            format!("`f5-guard uninstall --scope {}`", layer.as_str())
+        }
+        _ => format!("a change of the layer `{}`", layer.as_str()),
     }
 }

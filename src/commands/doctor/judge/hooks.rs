@@ -5,14 +5,15 @@
 
 use std::collections::BTreeSet;
 
+use crate::codex::layers::Layer;
 use crate::codex::layers::{ConfigVerdict, OnlyManaged};
 use crate::codex::trust::HookStatus;
-use crate::commands::doctor::facts::{Difference, Facts, FileContent, HookFacts, Layer, Listed, Runner};
+use crate::commands::doctor::facts::{Difference, Facts, FileContent, HookFacts, Listed, Runner};
 use crate::commands::doctor::finding::{Finding, FindingId, Severity};
 use crate::commands::doctor::proof::{EventProof, LostRun};
 use crate::event::Event;
 
-use super::entry::entry;
+use super::entry::{entry, removal, renewal};
 use super::settings::{differing, is_common, is_decisive};
 
 pub(super) fn judge(facts: &Facts, findings: &mut Vec<Finding>) {
@@ -286,7 +287,8 @@ fn not_listed(facts: &Facts, event: Event, findings: &mut Vec<Finding>) {
         }
         let fix = match file.layer {
             Layer::Project => {
-                "Trust the project when Codex asks at its start in that folder; its hooks count only then."
+                "Trust the project when Codex asks at its start in that folder; its hooks count only then. In a linked \
+                 worktree those of the main checkout count: `f5-guard install --scope project` registers there."
             }
             _ => {
                 "See the other findings (hooks off, managed hooks only, a file that Codex refuses), or look at /hooks in Codex."
@@ -316,10 +318,10 @@ fn doubles(event: Event, hooks: &[&HookFacts], findings: &mut Vec<Finding>) {
             places.join(", ")
         );
         // The one that users can take away themselves comes first to mind; managed ones are enforced.
-        let spare = ours.iter().find(|hook| !matches!(hook.layer, Layer::Administrator(_)));
+        let spare = ours.iter().find(|hook| !hook.layer.is_managed());
         let fix = match spare {
             Some(spare) if places.len() > 1 => {
-                format!("Keep one; {} takes one away.", spare.layer.uninstall())
+                format!("Keep one; {} takes one away.", removal(spare.layer))
             }
             _ => {
                 "Keep one: remove the others from that file by hand, then run `f5-guard install`.".to_owned()
@@ -335,7 +337,7 @@ fn doubles(event: Event, hooks: &[&HookFacts], findings: &mut Vec<Finding>) {
                 FindingId::PythonIntegration,
                 Severity::Warning,
                 format!("The Python integration is still registered in {}{scans}.", hook.place.display()),
-                format!("{}, which replaces it.", hook.layer.install()),
+                format!("{}, which replaces it.", renewal(hook.layer)),
             )
             .about(event),
         );

@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::judge as diagnose;
 use super::settings::{Connection, differences, rows};
 use crate::access::Writers;
-use crate::codex::layers::{ConfigVerdict, HookSwitches, HooksFeature, OnlyManaged};
+use crate::codex::layers::{ConfigVerdict, HookSwitches, HooksFeature, Layer, OnlyManaged};
 use crate::codex::trust::HookStatus;
 use crate::commands::doctor::facts::{BackgroundServer as Background, *};
 use crate::commands::doctor::finding::{FindingId, Report, Severity, State, Verdict};
