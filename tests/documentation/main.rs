@@ -1,6 +1,6 @@
 //! The documents can't rot: every snippet parses, every command is one that works here (`commands`), every variable is
-//! known, tables say what the program says (`tables`), every link leads somewhere, what is shown as generated is what is
-//! generated, the README stays short and leads to every page (`readme`), and the quickstart's commands for Linux and macOS
+//! known, tables say what the program says (`tables`), every link leads somewhere, what is shown as output is that
+//! (`shown`), the README stays short and leads to every page (`readme`), and the quickstart's commands for Linux and macOS
 //! are run, word by word, against the stand-in (`walkthrough`).
 
 #![allow(clippy::restriction)] // a test may panic
@@ -8,11 +8,11 @@
 mod commands;
 mod markdown;
 mod readme;
+mod shown;
 mod tables;
 mod walkthrough;
 
 use std::collections::BTreeSet;
-use std::process::Command;
 
 use clap::CommandFactory;
 use commands::our_call;
@@ -163,25 +163,4 @@ fn every_link_leads_to_a_file_and_a_heading_of_the_repository_or_to_the_web() {
         }
     }
     assert!(count > 20, "{count}");
-}
-
-#[test]
-fn the_registrations_shown_are_those_that_install_prints() {
-    let deployment = Document::read("docs/deployment.md");
-    let shown: Vec<_> = deployment.blocks().into_iter().filter(|block| block.language == "toml").collect();
-    let printed = [vec!["config-toml"], vec!["requirements-toml", "--fail-mode", "closed"]];
-    assert_eq!(shown.len(), printed.len());
-    if cfg!(windows) {
-        return; // its own paths stand in what it prints
-    }
-    for (shown, arguments) in shown.iter().zip(printed) {
-        let output = Command::new(env!("CARGO_BIN_EXE_f5-guard"))
-            .args(["install", "--print"])
-            .args(&arguments)
-            .env_clear()
-            .env("HOME", "/home/you")
-            .output()
-            .expect("the program starts");
-        assert_eq!(shown.text, String::from_utf8_lossy(&output.stdout), "{arguments:?}: {output:?}");
-    }
 }
