@@ -126,7 +126,7 @@ fn a_flagged_command_of_a_script_does_not_run() {
 
     assert_eq!(seen.hook("PreToolUse"), "Blocked");
     assert!(!stage.file("marker").exists(), "the command must not run");
-    assert!(stage.model.was_given("prompt_injection"), "the reason names the scanner");
+    assert!(stage.model.was_given("prompt injection"), "the reason names the scanner");
     report(
         "pre-tool-use (shell), not cleared, code mode",
         "the command did not run; the script got the reason as an error",

@@ -3,7 +3,7 @@
 use time::{Duration, OffsetDateTime};
 
 use crate::event::Event;
-use crate::hook::message::{mistake, next_step};
+use crate::hook::message::{mistake, next_step, plain_name};
 use crate::logging::DecisionLine;
 use crate::logging::read::Entry;
 
@@ -38,7 +38,8 @@ pub fn explain(entry: &Entry, now: OffsetDateTime) -> String {
             row("Outcome", line.outcome_word.as_deref().unwrap_or(outcome));
             for scanner in &line.scanners {
                 let message = scanner.message.as_ref().map(|message| format!(": \"{message}\""));
-                row("Scanner", &format!("{}{}", scanner.scanner_type, message.unwrap_or_default()));
+                let name = plain_name(&scanner.scanner_type);
+                row("Found", &format!("{name}{}", message.unwrap_or_default()));
             }
             if line.more_scanners > 0 {
                 row("", &format!("and {} more", line.more_scanners));
@@ -47,7 +48,7 @@ pub fn explain(entry: &Entry, now: OffsetDateTime) -> String {
                 row("Also", "A part of it was not scanned.");
             }
             if let (Some(event), true) = (event, is_refusal(line)) {
-                row("What to do", next_step(event, line.contact.is_some()));
+                row("What to do", next_step(event));
             }
         }
     }
@@ -55,7 +56,9 @@ pub fn explain(entry: &Entry, now: OffsetDateTime) -> String {
         row("Scan id", &scan_ids(line));
     }
     match &line.contact {
-        Some(contact) => row("Whom to ask", &mistake(contact, line.scan_ids.first().map(String::as_str))),
+        Some(contact) => {
+            row("Whom to ask", &mistake(Some(contact), line.scan_ids.first().map(String::as_str)))
+        }
         None if line.outcome != "not_scanned" => {
             row("Whom to ask", "Your security team; `f5-guard why --report` writes a text for it.")
         }
@@ -223,8 +226,9 @@ A call of Bash was denied
   When         2026-11-26 09:12:33 UTC (2 hours ago)
   Session      01a201f1
   Outcome      flagged
-  Scanner      prompt_injection: \"Company policy forbids this\"
-  What to do   Do not repeat it in another form; tell the user what was refused.
+  Found        a prompt injection: \"Company policy forbids this\"
+  What to do   Agent: do not retry it in another form; tell the user what was
+               refused.
   Scan id      019fb483
   Whom to ask  A mistake? Tell the SOC: scan 019fb483.
 "
