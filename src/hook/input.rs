@@ -1,7 +1,7 @@
 //! What a tool was called with, as far as a message may name it.
 
 use crate::json::Json;
-use crate::printable::printable;
+use crate::printable::{counted, printable};
 use crate::redact::Redactor;
 use crate::secret::Hidden;
 
@@ -79,8 +79,7 @@ impl Input {
         let names = self.arguments.join(", ");
         match (names.is_empty(), self.more) {
             (_, 0) => names,
-            (true, 1) => "1 argument".to_owned(),
-            (true, more) => format!("{more} arguments"),
+            (true, more) => counted(more, "argument"),
             (false, more) => format!("{names} and {more} more"),
         }
     }

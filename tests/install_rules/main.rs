@@ -219,7 +219,7 @@ fn uninstall_leaves_what_only_resembles_ours_and_names_it_and_the_log() {
     assert_eq!(home.read("config.toml"), lookalike);
     assert!(!home.binary().exists());
     let again = home.run(&["uninstall", "--scope", "user"]).succeeds("again");
-    assert!(again.contains("nothing of this user's registration is there"), "{again}");
+    assert!(again.contains("nothing to remove of this user's registration"), "{again}");
 }
 
 #[test]

@@ -6,6 +6,7 @@ use crate::event::Event;
 use crate::hook::message::{mistake, next_step, plain_name};
 use crate::logging::DecisionLine;
 use crate::logging::read::Entry;
+use crate::printable::counted;
 
 /// Columns of a label.
 const LABEL: usize = 13;
@@ -57,10 +58,10 @@ pub fn explain(entry: &Entry, now: OffsetDateTime) -> String {
     }
     match &line.contact {
         Some(contact) => {
-            row("Whom to ask", &mistake(Some(contact), line.scan_ids.first().map(String::as_str)))
+            row("Who to ask", &mistake(Some(contact), line.scan_ids.first().map(String::as_str)))
         }
         None if line.outcome != "not_scanned" => {
-            row("Whom to ask", "Your security team; `f5-guard why --report` writes a text for it.")
+            row("Who to ask", "Your security team; `f5-guard why --report` writes a text for it.")
         }
         None => {}
     }
@@ -94,9 +95,9 @@ pub fn report(entry: &Entry) -> String {
         "Enforced",
         Some(&line.enforced.join(", ")).filter(|enforced| !enforced.is_empty()).map(String::as_str),
     );
-    let length = line
-        .characters
-        .map(|number| format!("{number} characters in {} request(s)", line.pieces.unwrap_or(0)));
+    let length = line.characters.map(|number| {
+        format!("{} in {}", counted(number, "character"), counted(line.pieces.unwrap_or(0), "request"))
+    });
     row("Length", length.as_deref());
     row("HMAC-SHA-256", line.hmac_sha256.as_deref());
     let service =
@@ -149,7 +150,7 @@ fn ago(time: Duration) -> String {
         seconds @ 7_200..172_800 => (seconds / 3_600, "hour"),
         seconds => (seconds / 86_400, "day"),
     };
-    format!("{number} {unit}{} ago", if number == 1 { "" } else { "s" })
+    format!("{} ago", counted(number.unsigned_abs(), unit))
 }
 
 fn scan_ids(line: &DecisionLine) -> String {
@@ -230,7 +231,7 @@ A call of Bash was denied
   What to do   Agent: do not retry it in another form; tell the user what was
                refused.
   Scan id      019fb483
-  Whom to ask  A mistake? Tell the SOC: scan 019fb483.
+  Who to ask   A mistake? Tell the SOC: scan 019fb483.
 "
         );
     }

@@ -309,14 +309,14 @@ fn a_report_of_wide_characters_is_not_cut_to_pieces() {
 #[test]
 fn a_block_without_a_scan_says_why_the_mode_is_closed() {
     let subject = Subject {
-        fail_mode_problem: "F5_GUARDRAILS_FAIL_MODE is not open or closed; it counts as closed.",
+        fail_mode_problem: "F5_GUARDRAILS_FAIL_MODE is not open or closed; it is treated as closed.",
         ..subject(Event::UserPromptSubmit)
     };
     let words = unscanned(subject, ScanError::NoToken, Action::Block);
     assert_eq!(words.notice, "Your prompt was not sent.");
     assert!(
         words.reason.starts_with(
-            "F5 Guardrails could not scan it (fail mode closed). F5_GUARDRAILS_FAIL_MODE is not open or closed; it counts as closed. No API token is set. Run `f5-guard login`, or set F5_GUARDRAILS_API_TOKEN"
+            "F5 Guardrails could not scan it (fail mode closed). F5_GUARDRAILS_FAIL_MODE is not open or closed; it is treated as closed. No API token is set. Run `f5-guard login`, or set F5_GUARDRAILS_API_TOKEN"
         ),
         "{}",
         words.reason
