@@ -211,7 +211,6 @@ Environment:
                              next file, or the one that login stored
   F5_GUARDRAILS_API_TOKEN_FILE
                              file with the token, which nobody else can write to
-  F5_GLOBAL_API_TOKEN        global token, for dump-config alone
   F5_GUARDRAILS_BASE_URL     address of the service
                              [https://www.us1.calypsoai.app]
   F5_GUARDRAILS_PROJECT_ID   project: uuid or friendly id

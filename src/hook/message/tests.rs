@@ -382,7 +382,7 @@ fn the_end_of_an_outage_is_told_next_to_what_was_cleared() {
     };
     assert_eq!(
         told(90),
-        "F5 Guardrails can reach f5.example again, after 90 s. Everything is scanned from now on."
+        "F5 Guardrails can reach f5.example again, after 90 s; everything is scanned from now on."
     );
     assert!(told(600).contains("after 10 min") && told(9_000).contains("after 2 h"));
 }

@@ -66,7 +66,7 @@ pub fn warning(subject: Subject<'_>, failure: &Failure, news: &News) -> Words {
                 one(subject.thing(HEAD), &fix, &pause),
                 one(subject.thing(SHORT_HEAD), &fix, &pause),
                 one(subject.by_tool(), &fix, &pause),
-                one(subject.by_tool(), &fix, &short_pause),
+                one(subject.by_tool(), &first_part(&fix), &pause),
                 one(subject.by_tool(), &first_part(&fix), &short_pause),
                 one(subject.by_tool(), SEE_WHY, &short_pause),
             ],
@@ -97,7 +97,7 @@ pub fn is_over((host, lasted): &(String, Duration)) -> String {
         seconds => format!("{} h", seconds / 3600),
     };
     printable(
-        &format!("F5 Guardrails can reach {host} again, after {lasted}. Everything is scanned from now on."),
+        &format!("F5 Guardrails can reach {host} again, after {lasted}; everything is scanned from now on."),
         MAX_CHARS,
     )
 }
