@@ -16,7 +16,7 @@ pub enum InstallError {
     InstallContext(#[from] ContextError),
     #[error(transparent)]
     Option(#[from] OptionError),
-    #[error("{0} It comes from the existing registration; give {flag} another value", flag = .0.flag())]
+    #[error("{0}. It comes from the existing registration; give {flag} another value", flag = .0.flag())]
     KeptOption(OptionError),
     #[error(transparent)]
     Command(#[from] CommandError),
