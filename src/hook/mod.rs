@@ -7,10 +7,12 @@
 pub mod answer;
 mod code_mode;
 pub mod decision;
+mod input;
 pub mod message;
 pub mod payload;
 mod readable;
 
 pub use decision::{Action, Assessment, Failure, Outage, Policy, Proof, decide};
+pub use input::Input;
 pub use message::News;
 pub use payload::{Payload, PayloadError};

@@ -65,7 +65,7 @@ fn status(hook: &HookFacts, call: &CallFacts, found: &mut Vec<Finding>) {
         None => add(
             FindingId::TrustUnknown,
             Severity::Unknown,
-            format!("A hook stands in {place}, but Codex could not be asked whether it is trusted."),
+            format!("A hook is registered in {place}, but Codex could not be asked whether it is trusted."),
             "Start `codex` and look at /hooks: the hook must be active.".into(),
         ),
     }
@@ -187,7 +187,7 @@ pub(super) fn renewal(layer: Layer) -> String {
         Layer::System => "Run `f5-guard install --scope system` as an administrator".to_owned(),
         Layer::User => "Run `f5-guard install`".to_owned(),
         Layer::Mdm | Layer::Cloud | Layer::Managed => {
-            format!("Ask whoever manages the {} policy to renew it", layer.as_str())
+            format!("Ask those who manage the {} policy to renew it", layer.as_str())
         }
         Layer::Plugin | Layer::Session | Layer::Other => {
             format!("Correct the hook in the layer `{}`", layer.as_str())

@@ -28,7 +28,7 @@ pub(super) fn judge(facts: &Facts, findings: &mut Vec<Finding>) {
                 "Whether Codex runs the hooks and obeys them was not tried: {}.",
                 why.trim_end_matches('.')
             ),
-            "See to that, and run `f5-guard doctor` again, as the user whose Codex is meant.",
+            "Fix that, and run `f5-guard doctor` again, as the user whose Codex is meant.",
         ));
     }
     lookalikes(facts, findings);
@@ -49,7 +49,7 @@ fn foreign(facts: &Facts, findings: &mut Vec<Finding>) {
         FindingId::ForeignHook,
         Severity::Note,
         format!(
-            "Another hook for tools' input runs beside f5-guard's ({}): what it rewrites is not scanned again.",
+            "Another hook for tool inputs runs next to f5-guard's ({}): what it rewrites is not scanned again.",
             places.join(", ")
         ),
         "Make sure that it is one that you trust; /hooks in `codex` shows it.",
@@ -134,7 +134,7 @@ fn not_proven(facts: &Facts, event: Event, proof: &EventProof, is_explained: boo
                     FindingId::NotProven,
                     Severity::Problem,
                     format!("The hook blocked the message, and not as this f5-guard does{said}"),
-                    "See to what it says, or run `f5-guard install`, if it is an older f5-guard.",
+                    "Do what it says, or run `f5-guard install`, if it is an older f5-guard.",
                 );
             }
             if is_explained {
@@ -161,7 +161,7 @@ fn not_proven(facts: &Facts, event: Event, proof: &EventProof, is_explained: boo
             FindingId::NotProven,
             Severity::Unknown,
             format!("Whether Codex runs the hook could not be tried: {}.", why.trim_end_matches('.')),
-            "See to that, and run `f5-guard doctor` again.",
+            "Fix that, and run `f5-guard doctor` again.",
         ),
         EventProof::Hung => finding(
             FindingId::BlockLost,
@@ -255,9 +255,7 @@ fn lookalikes(facts: &Facts, findings: &mut Vec<Finding>) {
             (None, Listed::Yes) => (Severity::Problem, "whether Codex runs it could not be asked"),
             (Some(status), Listed::Yes) if status.protects() => (Severity::Problem, "Codex runs it"),
             (Some(HookStatus::Asynchronous), Listed::Yes) => (Severity::Problem, "Codex runs it"),
-            (Some(_), Listed::Yes) => {
-                (Severity::Problem, "Codex does not run it as long as you do not trust it")
-            }
+            (Some(_), Listed::Yes) => (Severity::Problem, "Codex does not run it until you trust it"),
         };
         findings.push(Finding::new(
             FindingId::Lookalike,
@@ -287,7 +285,7 @@ fn not_listed(facts: &Facts, event: Event, findings: &mut Vec<Finding>) {
         }
         let fix = match file.layer {
             Layer::Project => {
-                "Trust the project when Codex asks at its start in that folder; its hooks count only then. In a linked \
+                "Trust the project when Codex asks at its start in that folder; its hooks run only then. In a linked \
                  worktree those of the main checkout count: `f5-guard install --scope project` registers there."
             }
             _ => {
@@ -321,7 +319,7 @@ fn doubles(event: Event, hooks: &[&HookFacts], findings: &mut Vec<Finding>) {
         let spare = ours.iter().find(|hook| !hook.layer.is_managed());
         let fix = match spare {
             Some(spare) if places.len() > 1 => {
-                format!("Keep one; {} takes one away.", removal(spare.layer))
+                format!("Keep one; {} removes one.", removal(spare.layer))
             }
             _ => {
                 "Keep one: remove the others from that file by hand, then run `f5-guard install`.".to_owned()
