@@ -36,6 +36,15 @@ pub fn printable(text: &str, max: usize) -> String {
     shown
 }
 
+/// Removes the same characters, and keeps lines, tabs and blanks as they are.
+#[must_use]
+pub fn printable_lines(text: &str) -> String {
+    let keeps = |character: &char| {
+        matches!(character, '\n' | '\t') || !(character.is_control() || is_invisible_format(*character))
+    };
+    text.chars().filter(keeps).collect()
+}
+
 /// Breaks text into lines of at most `width` characters at its blanks; a longer word has a line of its own. Lines after the
 /// first begin with `indent` blanks, and the first has as much room as if it did, too.
 #[must_use]

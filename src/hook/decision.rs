@@ -4,12 +4,12 @@ use std::time::Duration;
 
 use thiserror::Error;
 
-use super::payload::PayloadError;
+use super::payload::{Extent, PayloadError};
 use crate::event::Event;
 use crate::outage::Cause;
 use crate::scan::{Outcome, ScanError, ScanReport};
 use crate::settings::Origins;
-use crate::settings::values::{FailMode, FlaggedOutput};
+use crate::settings::values::{Enforcement, FailMode, FlaggedOutput};
 
 /// What came of the attempt to scan one hook call.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -75,11 +75,35 @@ fn whole_seconds(time: Duration) -> u128 {
 
 impl Assessment {
     /// What a scan came to. A hit counts even where the scan did not see everything.
-    pub fn of_scan(result: Result<ScanReport, ScanError>, is_cut: bool) -> Self {
+    pub fn of_scan(result: Result<ScanReport, ScanError>, extent: Extent) -> Self {
+        let is_cut = extent == Extent::Cut;
         match result {
             Ok(report) if report.is_cleared() && is_cut => Self::NotScanned(Failure::CutOutput),
-            Ok(report) => Self::Scanned(ScanReport { complete: report.complete && !is_cut, ..report }),
+            Ok(mut report) => {
+                report.complete &= !is_cut;
+                if extent == Extent::Repeated {
+                    report.by_modes.masked = None;
+                }
+                Self::Scanned(report)
+            }
             Err(error) => Self::NotScanned(error.into()),
+        }
+    }
+
+    /// The same for hooks of this enforcement: what a project's scanners let pass with a hit needs the evidence of what is
+    /// cleared, and is not scanned without it.
+    #[must_use]
+    pub fn under(self, enforcement: Enforcement) -> Self {
+        match self {
+            Self::Scanned(report)
+                if enforcement == Enforcement::Project
+                    && report.outcome == Outcome::Flagged
+                    && !report.complete =>
+            {
+                // Nothing else makes a report without an error incomplete.
+                Self::NotScanned(report.by_modes.doubt.map_or(Failure::CutOutput, Failure::Scan))
+            }
+            other => other,
         }
     }
 }
@@ -112,49 +136,106 @@ impl Failure {
     }
 }
 
-/// The two choices that the user or the administrator makes.
+/// The choices that the user or the administrator makes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Policy {
     pub fail_mode: FailMode,
     pub flagged_output: FlaggedOutput,
+    pub enforcement: Enforcement,
 }
 
 /// What Codex shall do. `Ord` ranks by strictness.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Action {
-    /// Go ahead without a word.
+    /// Go ahead without a word to the model.
     Allow,
     /// Go ahead, and tell the user (and, for a tool output, the model).
     Warn,
+    /// Give the model the masked text instead of a tool's output.
+    Mask,
     /// Stop: block the prompt, deny the tool, withhold its output, end the turn.
     Block,
 }
 
+/// What becomes of a text that was not scanned.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Unscanned {
+    IsBlocked,
+    /// With a notice.
+    GoesAhead,
+    /// The same, without a word to the model.
+    IsObserved,
+}
+
+impl Policy {
+    pub fn unscanned(self) -> Unscanned {
+        match (self.enforcement, self.fail_mode) {
+            (Enforcement::Observe, _) => Unscanned::IsObserved,
+            (_, FailMode::Open) => Unscanned::GoesAhead,
+            (_, FailMode::Closed) => Unscanned::IsBlocked,
+        }
+    }
+}
+
 /// The policy, whole.
 pub fn decide(event: Event, assessment: &Assessment, policy: Policy) -> Action {
-    let not_cleared = match (event, policy.flagged_output) {
-        (Event::PostToolUse, FlaggedOutput::Warn) => Action::Warn,
+    let not_scanned = match policy.unscanned() {
+        Unscanned::IsBlocked => Action::Block,
+        Unscanned::GoesAhead | Unscanned::IsObserved => Action::Warn,
+    };
+    let not_cleared = match (event, policy.flagged_output, policy.enforcement) {
+        (Event::PostToolUse, FlaggedOutput::Warn, Enforcement::Block | Enforcement::Observe) => Action::Warn,
         _ => Action::Block,
     };
-    let not_scanned = match policy.fail_mode {
-        FailMode::Open => Action::Warn,
-        FailMode::Closed => Action::Block,
-    };
     match assessment {
-        Assessment::NothingToScan => Action::Allow,
-        Assessment::Scanned(report) => match report.outcome {
-            Outcome::Cleared => Action::Allow,
-            // It may mean a hit as well as a scan that failed.
-            Outcome::Unknown(_) => not_cleared.max(not_scanned),
-            // A hit in one part does not excuse another part that was not scanned.
-            _ if !report.complete => not_cleared.max(not_scanned),
-            Outcome::Contradicted | Outcome::Redacted | Outcome::Flagged | Outcome::Blocked => not_cleared,
-        },
+        Assessment::NothingToScan | Assessment::Proof(Proof::Passes) => Action::Allow,
         Assessment::NotScanned(_) => not_scanned,
-        Assessment::Proof(Proof::Passes) => Action::Allow,
-        // What a hit would get, and in the same way: that is what is to be proven.
+        // What a hit would get if it were refused, and in the same way: that is what is to be proven. It is no scanner
+        // that objects, so it is never let pass.
         Assessment::Proof(Proof::Answers(_)) => not_cleared,
+        Assessment::Scanned(report) => match policy.enforcement {
+            Enforcement::Observe => Action::Allow,
+            Enforcement::Project => by_project(event, report, not_scanned),
+            Enforcement::Block => match report.outcome {
+                Outcome::Cleared => Action::Allow,
+                // It may mean a hit as well as a scan that failed.
+                Outcome::Unknown(_) => not_cleared.max(not_scanned),
+                // A hit in one part does not excuse another part that was not scanned.
+                _ if !report.complete => not_cleared.max(not_scanned),
+                Outcome::Contradicted | Outcome::Redacted | Outcome::Flagged | Outcome::Blocked => {
+                    not_cleared
+                }
+            },
+        },
     }
+}
+
+/// What the modes of the project's scanners say.
+fn by_project(event: Event, report: &ScanReport, not_scanned: Action) -> Action {
+    match report.outcome {
+        Outcome::Cleared => Action::Allow,
+        Outcome::Flagged if report.complete => Action::Allow,
+        Outcome::Flagged => not_scanned,
+        Outcome::Redacted if event == Event::PostToolUse && report.by_modes.masked.is_some() => Action::Mask,
+        Outcome::Redacted | Outcome::Unknown(_) | Outcome::Contradicted | Outcome::Blocked => Action::Block,
+    }
+}
+
+/// What the other enforcements would have done where one only observes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct WouldHave {
+    pub block: Action,
+    pub project: Action,
+}
+
+/// `None` where what was decided counts, and where nothing would have been decided otherwise.
+pub fn would_have(event: Event, assessment: &Assessment, policy: Policy) -> Option<WouldHave> {
+    if policy.enforcement != Enforcement::Observe || matches!(assessment, Assessment::Proof(_)) {
+        return None;
+    }
+    let under = |enforcement| decide(event, assessment, Policy { enforcement, ..policy });
+    let would = WouldHave { block: under(Enforcement::Block), project: under(Enforcement::Project) };
+    (would != WouldHave { block: Action::Allow, project: Action::Allow }).then_some(would)
 }
 
 /// The word for an action in the log.
@@ -162,6 +243,7 @@ pub fn log_word(event: Event, action: Action) -> &'static str {
     match (action, event) {
         (Action::Allow, _) => "allow",
         (Action::Warn, _) => "warn",
+        (Action::Mask, _) => "mask",
         (Action::Block, Event::UserPromptSubmit) => "block",
         (Action::Block, Event::PreToolUse) => "deny",
         (Action::Block, Event::PostToolUse) => "withhold",
@@ -172,7 +254,7 @@ pub fn log_word(event: Event, action: Action) -> &'static str {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::scan::report::ScanTimes;
+    use crate::scan::report::{ByModes, ScanTimes};
 
     fn scanned(outcome: Outcome) -> Assessment {
         Assessment::Scanned(ScanReport {
@@ -183,6 +265,7 @@ mod tests {
             characters: 1,
             complete: true,
             times: ScanTimes::default(),
+            by_modes: ByModes::default(),
         })
     }
 
@@ -195,9 +278,11 @@ mod tests {
 
     fn policies() -> impl Iterator<Item = Policy> {
         [FailMode::Open, FailMode::Closed].into_iter().flat_map(|fail_mode| {
-            [FlaggedOutput::Warn, FlaggedOutput::Withhold]
-                .into_iter()
-                .map(move |flagged_output| Policy { fail_mode, flagged_output })
+            [FlaggedOutput::Warn, FlaggedOutput::Withhold].into_iter().map(move |flagged_output| Policy {
+                fail_mode,
+                flagged_output,
+                enforcement: Enforcement::Block,
+            })
         })
     }
 
@@ -260,7 +345,7 @@ mod tests {
     #[test]
     fn a_hit_in_cut_output_is_not_complete() {
         let Assessment::Scanned(report) = scanned(Outcome::Flagged) else { unreachable!() };
-        assert_eq!(Assessment::of_scan(Ok(report), true), incomplete(Outcome::Flagged));
+        assert_eq!(Assessment::of_scan(Ok(report), Extent::Cut), incomplete(Outcome::Flagged));
     }
 
     #[test]

@@ -46,6 +46,8 @@ pub struct News {
     pub next_try: Option<Duration>,
     /// An outage that the user was told of is over: the service's host, and how long it lasted.
     pub over: Option<(String, Duration)>,
+    /// The user is to be told that everything goes ahead.
+    pub observes: bool,
 }
 
 /// No text is longer, in characters: of a reason after a tool only 10,000 bytes reach the model, and a file that
@@ -65,9 +67,11 @@ pub fn words(subject: Subject<'_>, assessment: &Assessment, action: Action, news
                 ..Words::default()
             };
         }
-        (Assessment::Scanned(report), Action::Block) => refused(subject, report),
+        (Assessment::Scanned(report), Action::Block | Action::Mask) => refused(subject, report),
         (Assessment::Scanned(report), Action::Warn) => flagged_output(subject, report),
-        (Assessment::NotScanned(failure), Action::Block) => blocked_unscanned(subject, failure, news),
+        (Assessment::NotScanned(failure), Action::Block | Action::Mask) => {
+            blocked_unscanned(subject, failure, news)
+        }
         (Assessment::NotScanned(failure), Action::Warn) => passed_unscanned(subject, failure, news),
     };
     let scan_id = match assessment {
@@ -81,7 +85,7 @@ pub fn words(subject: Subject<'_>, assessment: &Assessment, action: Action, news
     let shown = |text: &str| printable(text, MAX_CHARS);
     let reason = |text: &str| {
         let mut text = match action {
-            Action::Block => printable(text, room) + &mistake,
+            Action::Block | Action::Mask => printable(text, room) + &mistake,
             _ => shown(text),
         };
         if subject.event == Event::PreToolUse && text.ends_with('.') {
@@ -218,7 +222,7 @@ fn passed_unscanned(subject: Subject<'_>, failure: &Failure, news: &News) -> Wor
 }
 
 /// What the call that met an outage says of the calls that follow.
-fn pause(news: &News) -> String {
+pub(super) fn pause(news: &News) -> String {
     news.next_try.map_or_else(String::new, |time| format!(" {}", until_it_answers(Some(time))))
 }
 
@@ -282,7 +286,7 @@ pub fn thing(event: Event) -> &'static str {
 }
 
 impl Subject<'_> {
-    fn thing(self) -> String {
+    pub(super) fn thing(self) -> String {
         match (self.event, self.tool_name) {
             (Event::PreToolUse, Some(tool)) => format!("this call of {}", printable(tool, 80)),
             (Event::PostToolUse, Some(tool)) => format!("the output of {}", printable(tool, 80)),
@@ -328,6 +332,7 @@ mod tests {
             characters: 5,
             complete: true,
             times: crate::scan::report::ScanTimes::default(),
+            by_modes: crate::scan::report::ByModes::default(),
         }
     }
 

@@ -2,7 +2,7 @@
 
 use std::ffi::{OsStr, OsString};
 
-use super::values::{FailMode, switch};
+use super::values::{Enforcement, FailMode, switch};
 use super::{Given, Source};
 
 /// Older versions wrote the timeout that the hook is registered with. It is read, and never written any more.
@@ -57,6 +57,7 @@ macro_rules! enforced {
                     self.$list.clone_from(values);
                     taken.push($list_name);
                 })*
+                self.enforcement_of_all(registered, &taken);
                 taken
             }
         }
@@ -68,6 +69,10 @@ enforced! {
     /// What happens to content that could not be scanned: open (it goes ahead) or closed (it is blocked)
     #[arg(long, value_name = "MODE")]
     fail_mode: "--fail-mode", |values: &[_]| strictest(values, is_open, "closed", "open");
+    /// What becomes of a hit: block (it is refused), project (as the F5 project's scanners are set: audit, redact or block)
+    /// or observe (it goes ahead, and is logged)
+    #[arg(long, value_name = "block|project|observe")]
+    enforcement: "--enforcement", strictest_enforcement;
     /// Address of the F5 service, with or without /backend/v1
     #[arg(long, value_name = "URL")]
     base_url: "--base-url", first;
@@ -108,6 +113,18 @@ impl Enforced {
     pub fn as_own(mut self) -> Self {
         self.own = self.given().map(|(flag, _)| flag).collect();
         self
+    }
+
+    /// A command without the flag blocks, and so does what is made of several of which one has none.
+    fn enforcement_of_all(&mut self, registered: &[Self], taken: &[&'static str]) {
+        if taken.contains(&"--enforcement") && registered.iter().any(|other| other.enforcement.is_none()) {
+            self.enforcement = Some(Enforcement::Block.as_str().into());
+        }
+    }
+
+    /// Whether a registered command carries any option, one of an older version included.
+    pub(super) fn is_registered_with_any(&self) -> bool {
+        self.hook_timeout.is_some() || self.given().any(|(flag, _)| !self.own.contains(&flag))
     }
 
     pub(super) fn flag(&self, name: &'static str, value: &Option<OsString>) -> Option<Given> {
@@ -152,6 +169,13 @@ fn strictest(
 ) -> Option<OsString> {
     let all_lenient = values.iter().all(|value| value.to_str().is_some_and(|value| is_lenient(value.trim())));
     (!values.is_empty()).then(|| if all_lenient { lenient } else { strict }.into())
+}
+
+/// The strictest of those given; one that can't be read counts as `block`, as it does for the hooks.
+fn strictest_enforcement(values: &[&OsString]) -> Option<OsString> {
+    let read = |value: &&OsString| value.to_str().and_then(|text| Enforcement::parse(text.trim()));
+    let strictest = values.iter().map(|value| read(value).unwrap_or(Enforcement::Block)).max();
+    strictest.map(|strictest| strictest.as_str().into())
 }
 
 fn is_open(value: &str) -> bool {

@@ -4,11 +4,11 @@ use std::io::{self, Read};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 
-use super::memory::{Memory, Permit};
+use super::memory::{Memory, Permit, tells_of_observing};
 use super::{PROCESS_ENV, abort, proof};
 use crate::event::Event;
 use crate::hook::payload::{self, MAX_PAYLOAD};
-use crate::hook::{Assessment, Failure, News, Payload, PayloadError};
+use crate::hook::{Assessment, Failure, News, Payload, PayloadError, Policy};
 use crate::phase;
 use crate::scan::{Metadata, ScanClient, ScanDirection, ScanError, ScanJob, ScanReport};
 use crate::secret::Hidden;
@@ -55,6 +55,15 @@ impl Call {
     }
 }
 
+/// What the settings say of a call.
+pub fn policy_of(settings: &Settings) -> Policy {
+    Policy {
+        fail_mode: *settings.fail_mode,
+        flagged_output: *settings.flagged_output,
+        enforcement: *settings.enforcement,
+    }
+}
+
 /// Reads the payload and scans it. `seen` learns what the call is about as soon as that is known, and `hidden` the token.
 pub fn assess(
     subcommand: Event,
@@ -74,7 +83,7 @@ pub fn assess(
         };
     let call = seen.get_or_init(|| Call::of(&payload));
     phase::ended("payload", begun);
-    abort::prepare(call.event, *settings.fail_mode);
+    abort::prepare(call.event, policy_of(settings).unscanned());
     if !subcommand.same_subcommand(call.event) {
         tracing::warn!(
             "the subcommand for {} got a payload of {}; it is answered as such: check the registration",
@@ -100,7 +109,10 @@ pub fn assess(
     match token::completed(settings, PROCESS_ENV, started + settings.budget().limit) {
         Ok(settings) => {
             settings.api_token.iter().for_each(|token| hidden.learn(token));
-            scan_unless_out_of_reach(&payload, &settings, PROCESS_ENV, started)
+            let (assessment, news) = scan_unless_out_of_reach(&payload, &settings, PROCESS_ENV, started);
+            let session = payload.session_id.as_deref();
+            let observes = tells_of_observing(&settings, PROCESS_ENV, session, payload.event, started);
+            (assessment.under(*settings.enforcement), News { observes, ..news })
         }
         Err(error) => failed(ScanError::from(error).into()),
     }
@@ -131,7 +143,7 @@ fn scan_unless_out_of_reach(
     let watch = Watch::default();
     let result = scan(&job, settings, started, watch.clone());
     let failed = result.as_ref().err().cloned();
-    let assessment = Assessment::of_scan(result, payload.is_cut);
+    let assessment = Assessment::of_scan(result, payload.extent);
     let news = memory.conclude(&attempt, failed.as_ref(), &watch, &payload.content, &assessment);
     (assessment, news)
 }

@@ -19,7 +19,7 @@ use std::process::ExitCode;
 use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
-use call::{Call, Caller, assess, caller_on_stdin, drain_stdin_within};
+use call::{Call, Caller, assess, caller_on_stdin, drain_stdin_within, policy_of};
 use decision_line::{Answered, Setup, decision_line, tell_people};
 use overtime::Overtime;
 use reply::{Reply, Says};
@@ -32,8 +32,8 @@ use crate::logging::{self, CallLine, Stderr, StderrOwner};
 use crate::phase;
 use crate::scan::ScanError;
 use crate::secret::Hidden;
-use crate::settings::values::{FailMode, FlaggedOutput};
-use crate::settings::{ANSWER_TIME, Enforced, Settings, fail_mode};
+use crate::settings::values::{Enforcement, FailMode, FlaggedOutput};
+use crate::settings::{ANSWER_TIME, Enforced, Settings, enforcement, fail_mode};
 use crate::stdio::{give_stderr_back, json_waits_on_stdin, keep_stderr_for_the_answer};
 use crate::supervise::{Interrupted, supervise_then};
 use crate::system::Env;
@@ -47,7 +47,7 @@ const PAYLOAD_COMES_WITHIN: Duration = Duration::from_secs(2);
 
 /// Runs a hook with a command line that clap accepted.
 pub fn run(event: Event, enforced: &Enforced, started: Instant) -> ExitCode {
-    guarded(event, enforced.fail_mode.clone(), || answer_call(event, enforced, None, started))
+    guarded(event, enforced, || answer_call(event, enforced, None, started))
 }
 
 /// Runs a command line that clap refused, or that asks for help or the version: Codex takes clap's exit as "go ahead"
@@ -58,16 +58,20 @@ pub fn run_unusable(args: &[OsString], error: &clap::Error, started: Instant) ->
     if io::stdin().is_terminal() {
         return None;
     }
-    let enforced = Enforced { fail_mode: strictest_fail_mode(args), ..Enforced::default() };
+    // What else it says can't be relied on, and a user's variable has no say in what is registered.
+    let enforced = Enforced {
+        fail_mode: strictest_fail_mode(args),
+        enforcement: Some(Enforcement::Block.as_str().into()),
+        ..Enforced::default()
+    };
     let named = named_event(args);
     let is_hook = named.is_some() && !wants_help(error);
     let or_named = named.unwrap_or(Event::PreToolUse);
-    let flag = &enforced.fail_mode;
     // The payload may take its time, and a signal may come first.
-    guarded(or_named, flag.clone(), || {
+    guarded(or_named, &enforced, || {
         let event = if is_hook { or_named } else { event_of_codex(&enforced, started)?.unwrap_or(or_named) };
         let usage = usage_problem(error);
-        Some(guarded(event, flag.clone(), || answer_call(event, &enforced, Some(usage), started)))
+        Some(guarded(event, &enforced, || answer_call(event, &enforced, Some(usage), started)))
     })
 }
 
@@ -88,16 +92,24 @@ fn event_of_codex(enforced: &Enforced, started: Instant) -> Option<Option<Event>
 }
 
 /// The last line of defence: a panic outside the supervised work.
-fn guarded<T: From<ExitCode>>(event: Event, flag: Option<OsString>, run: impl FnOnce() -> T) -> T {
+fn guarded<T: From<ExitCode>>(event: Event, enforced: &Enforced, run: impl FnOnce() -> T) -> T {
     logging::quiet_panics();
-    let mode = catch_unwind(|| *fail_mode(flag.as_ref(), PROCESS_ENV)).unwrap_or(FailMode::Closed);
-    abort::prepare(event, mode);
+    let policy = catch_unwind(|| Policy {
+        fail_mode: *fail_mode(enforced.fail_mode.as_ref(), PROCESS_ENV),
+        flagged_output: FlaggedOutput::Withhold,
+        enforcement: *enforcement(enforced, PROCESS_ENV),
+    });
+    let policy = policy.unwrap_or(Policy {
+        fail_mode: FailMode::Closed,
+        flagged_output: FlaggedOutput::Withhold,
+        enforcement: Enforcement::Block,
+    });
+    abort::prepare(event, policy.unscanned());
     // A person who tries a hook by hand may end it.
     if !io::stdin().is_terminal() {
         interrupt::hold_off();
     }
     catch_unwind(AssertUnwindSafe(run)).unwrap_or_else(|_| {
-        let policy = Policy { fail_mode: mode, flagged_output: FlaggedOutput::Withhold };
         drain_stdin_within(LOG_TIME);
         let reply = Reply::new(
             &Call::unread(event),
@@ -133,7 +145,7 @@ fn answer_call(subcommand: Event, enforced: &Enforced, usage: Option<String>, st
     settings.problems().for_each(|problem| tracing::warn!("{problem}"));
     phase::ended("settings", started);
 
-    let policy = Policy { fail_mode: *settings.fail_mode, flagged_output: *settings.flagged_output };
+    let policy = policy_of(&settings);
     let budget = settings.budget();
     let settings = Arc::new(settings);
     let seen = Arc::new(OnceLock::new());

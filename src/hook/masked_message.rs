@@ -1,0 +1,180 @@
+//! The words where the project's scanners decide or where f5-guard only observes: masked texts, and what goes ahead
+//! without a word to the model. Everything else is said in [`super::message`].
+//!
+//! What is shown here of a scanned text is masked (see [`crate::scan::mask`]); nothing of the original is.
+
+use super::decision::{Action, Assessment, Failure, Policy, Unscanned};
+use super::message::{self, News, Subject, Words, mistake, pause};
+use crate::event::Event;
+use crate::printable::{printable, printable_lines};
+use crate::scan::ScanReport;
+use crate::scan::mask::Masked;
+
+/// Of what replaces a tool's output 10,000 bytes reach the model; of a longer text Codex (0.169.0) cuts out the middle
+/// and writes the whole to a file that everybody can read. Some are left for what is put in the token's place.
+const MOST_BYTES: usize = 9_900;
+/// The most that is said besides the masked text, in characters.
+const MOST_WORDS: usize = 1_500;
+/// So many scanners are named.
+const NAMED_SCANNERS: usize = 5;
+
+/// What the words may show besides what was found.
+#[derive(Debug, Clone, Copy)]
+pub struct Shown<'a> {
+    /// The text that was scanned.
+    pub original: &'a str,
+    /// Whether a script called the tool, and not the model itself.
+    pub from_script: bool,
+}
+
+/// Finds the words for an action.
+pub fn words(
+    subject: Subject<'_>,
+    assessment: &Assessment,
+    action: Action,
+    news: &News,
+    policy: Policy,
+    shown: Shown<'_>,
+) -> Words {
+    let mut words = match assessment {
+        Assessment::Scanned(report) => match (action, &report.by_modes.masked) {
+            (Action::Mask, Some(masked)) => return masked_output(subject, report, masked, shown),
+            (Action::Block, Some(masked)) if !subject.event.ends_a_turn() => {
+                let words = message::words(subject, assessment, action, news);
+                return refused_with(words, subject.event, masked, shown);
+            }
+            _ => message::words(subject, assessment, action, news),
+        },
+        Assessment::NotScanned(failure) if policy.unscanned() == Unscanned::IsObserved => {
+            observed_unscanned(subject, failure, news)
+        }
+        _ => message::words(subject, assessment, action, news),
+    };
+    if news.observes && action < Action::Mask {
+        words.notice = [words.notice.as_str(), OBSERVES].join(" ").trim_start().to_owned();
+        words.whole.clone_from(&words.notice);
+    }
+    words
+}
+
+/// What the user is told once in a session.
+const OBSERVES: &str = "F5 Guardrails only observes (enforcement observe): NOTHING is blocked or masked. What its scanners find goes ahead, and `f5-guard report` says what would have been done.";
+
+fn observed_unscanned(subject: Subject<'_>, failure: &Failure, news: &News) -> Words {
+    let fix = failure.fix(subject.origins);
+    let notice = match failure {
+        _ if news.is_known => String::new(),
+        Failure::Outage(outage) => {
+            format!("{outage} Until then everything goes ahead (enforcement observe). {fix}")
+        }
+        _ => format!(
+            "F5 Guardrails did NOT scan {}; it goes ahead (enforcement observe). {failure} {fix}{}",
+            subject.thing(),
+            pause(news)
+        ),
+    };
+    let notice = printable(&notice, MOST_WORDS);
+    // The model is not told: observing changes nothing that it sees.
+    Words { whole: notice.clone(), notice, reason: String::new() }
+}
+
+/// The masked text instead of a tool's output.
+fn masked_output(subject: Subject<'_>, report: &ScanReport, masked: &Masked, shown: Shown<'_>) -> Words {
+    let mut thing = subject.thing();
+    masked.clean(&mut thing, shown.original);
+    let count = masked.characters;
+    let id = match report.scan_ids.as_slice() {
+        [] => "scan id not recorded".to_owned(),
+        [one] => format!("scan id {one}"),
+        [first, rest @ ..] => format!("scan id {first} and {} more", rest.len()),
+    };
+    let script = if shown.from_script {
+        " In your script the call throws with this text, because a hook can't replace its result."
+    } else {
+        ""
+    };
+    let contact = subject
+        .contact
+        .map(|contact| format!(" {}", mistake(contact, report.scan_ids.first().map(String::as_str))))
+        .unwrap_or_default();
+    let first_line = printable(
+        &format!(
+            "F5 AI Guardrails masked {count} characters of {thing} with asterisks ({}; {id}). Do not try to get them in another way.{script}{contact} It is, masked:",
+            found_by(report, masked)
+        ),
+        MOST_WORDS,
+    );
+    let text = with_masked(&first_line, masked, shown);
+    Words {
+        notice: printable(
+            &format!("F5 Guardrails masked {count} characters of {thing} before the model gets it."),
+            MOST_WORDS,
+        ),
+        whole: text.clone(),
+        reason: text,
+    }
+}
+
+/// A refusal, and what was refused with its masked parts.
+fn refused_with(words: Words, event: Event, masked: &Masked, shown: Shown<'_>) -> Words {
+    let before = match event {
+        Event::UserPromptSubmit => "This is your prompt, masked, to copy and send:",
+        _ => "This is what was refused, masked, in case you can do without the rest:",
+    };
+    let with = |text: String| {
+        let mut text = printable(&text, MOST_WORDS);
+        masked.clean(&mut text, shown.original);
+        let stop = if text.ends_with(['.', '!', '?', '…']) { "" } else { "." };
+        with_masked(&format!("{text}{stop} {before}"), masked, shown)
+    };
+    let mut notice = words.notice;
+    masked.clean(&mut notice, shown.original);
+    Words { notice, reason: with(words.reason), whole: with(words.whole) }
+}
+
+fn with_masked(words: &str, masked: &Masked, shown: Shown<'_>) -> String {
+    let room = MOST_BYTES.saturating_sub(words.len() + 1);
+    let text = printable_lines(&masked.text(shown.original));
+    format!("{words}\n{}", head_and_tail(text.trim_end(), room))
+}
+
+/// A text of at most `room` bytes: where it is longer, its head and its tail, and how much is left out between them.
+fn head_and_tail(text: &str, room: usize) -> String {
+    if text.len() <= room {
+        return text.to_owned();
+    }
+    let note = |left: usize| {
+        format!(
+            "\n[f5-guard leaves out {left} bytes here: ask for less at a time to get all of it, masked]\n"
+        )
+    };
+    let room = room.saturating_sub(note(text.len()).len());
+    let mut head = room / 2;
+    while !text.is_char_boundary(head) {
+        head -= 1;
+    }
+    let mut tail = text.len() - room / 2;
+    while !text.is_char_boundary(tail) {
+        tail += 1;
+    }
+    let part = |range: Option<&str>| range.unwrap_or_default().to_owned();
+    part(text.get(..head)) + &note(tail - head) + &part(text.get(tail..))
+}
+
+/// `pii_detection: 15, secret: 20`; the numbers as far as they are known.
+fn found_by(report: &ScanReport, masked: &Masked) -> String {
+    let mut named: Vec<String> =
+        masked.by_scanner.iter().map(|(scanner, count)| format!("{scanner}: {count}")).collect();
+    for scanner in report.objections().map(|scanner| &scanner.scanner_type) {
+        if masked.by_scanner.iter().all(|(counted, _)| counted != scanner) && !named.contains(scanner) {
+            named.push(scanner.clone());
+        }
+    }
+    let more = named.len().saturating_sub(NAMED_SCANNERS);
+    named.truncate(NAMED_SCANNERS);
+    match (named.is_empty(), more) {
+        (true, _) => "no scanner named".to_owned(),
+        (false, 0) => named.join(", "),
+        (false, more) => format!("{} and {more} more", named.join(", ")),
+    }
+}
