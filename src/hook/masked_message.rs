@@ -7,8 +7,9 @@ use super::decision::{Action, Assessment, Failure, Policy, Unscanned};
 use super::message::{self, News, Subject, Words, mistake, pause};
 use crate::event::Event;
 use crate::printable::{printable, printable_lines};
-use crate::scan::ScanReport;
 use crate::scan::mask::Masked;
+use crate::scan::{Outcome, ScanReport};
+use crate::settings::values::Enforcement;
 
 /// Of what replaces a tool's output 10,000 bytes reach the model; of a longer text Codex (0.169.0) cuts out the middle
 /// and writes the whole to a file that everybody can read. Some are left for what is put in the token's place.
@@ -42,6 +43,11 @@ pub fn words(
             (Action::Block, Some(masked)) if !subject.event.ends_a_turn() => {
                 let words = message::words(subject, assessment, action, news);
                 return refused_with(words, subject.event, masked, shown);
+            }
+            (Action::Block, None)
+                if report.outcome == Outcome::Redacted && policy.enforcement == Enforcement::Project =>
+            {
+                not_masked(message::words(subject, assessment, action, news), subject.event)
             }
             _ => message::words(subject, assessment, action, news),
         },
@@ -113,6 +119,20 @@ fn masked_output(subject: Subject<'_>, report: &ScanReport, masked: &Masked, sho
         whole: text.clone(),
         reason: text,
     }
+}
+
+/// A refusal of what the service masked in a way that can't be relied on.
+fn not_masked(words: Words, event: Event) -> Words {
+    if event.ends_a_turn() {
+        return words;
+    }
+    let with = |text: String| {
+        let stop = if text.ends_with(['.', '!', '?', '…']) { "" } else { "." };
+        format!(
+            "{text}{stop} It is not shown masked, because the masked text of the service can't be relied on here."
+        )
+    };
+    Words { notice: words.notice, reason: with(words.reason), whole: with(words.whole) }
 }
 
 /// A refusal, and what was refused with its masked parts.
