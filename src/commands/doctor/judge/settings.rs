@@ -264,6 +264,26 @@ fn enforcement(setting: &Setting<Enforcement>) -> SettingRow {
     row
 }
 
+/// Adds how the project's scanners are set, where they decide or are to decide one day. `read` asks the service.
+pub fn add_scanner_modes(rows: &mut Vec<SettingRow>, read: impl FnOnce() -> Result<String, String>) {
+    let Some(at) = rows.iter().position(|row| row.name == ENFORCEMENT) else { return };
+    let Some(remark) = rows.get_mut(at).and_then(|row| row.remark.as_mut()) else { return };
+    let shown = match read() {
+        Ok(modes) => {
+            remark.text.push_str(&format!(" The project's scanners are set to {modes}."));
+            modes
+        }
+        Err(why) => {
+            remark.text.push_str(&format!(
+                " How the project's scanners are set could not be read ({}): look in the F5 console.",
+                why.trim_end_matches('.')
+            ));
+            format!("not known: {why}")
+        }
+    };
+    rows.insert(at + 1, plain("scanner modes", shown, "F5 project"));
+}
+
 fn certificates(connection: &Connection) -> SettingRow {
     match &connection.trust {
         Ok((source, notes)) => {
