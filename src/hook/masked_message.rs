@@ -105,7 +105,7 @@ fn masked_output(subject: Subject<'_>, report: &ScanReport, masked: &Masked, sho
         .unwrap_or_default();
     let first_line = printable(
         &format!(
-            "F5 AI Guardrails masked {count} characters of {thing} with asterisks ({}; {id}). Do not try to get them in another way.{script}{contact} It is, masked:",
+            "F5 AI Guardrails masked {count} characters of {thing} with asterisks ({}; {id}). Do not try to get them in another way.{script}{contact} This is the output, masked:",
             found_by(report, masked)
         ),
         MOST_WORDS,
