@@ -62,9 +62,9 @@ pub struct DecisionLine {
     pub incomplete: bool,
     /// `open` or `closed`.
     pub fail_mode: String,
-    /// `block`, `project` or `observe`; empty in lines of older versions, which blocked.
-    #[serde(skip_serializing_if = "String::is_empty")]
-    pub enforcement: String,
+    /// `project` or `observe`; `None` for `block`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub enforcement: Option<String>,
     /// What the other two would have decided, where everything goes ahead.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub would_have: Option<WouldHaveLine>,
@@ -237,7 +237,7 @@ mod tests {
             outcome_word: Some(name()),
             incomplete: true,
             fail_mode: name(),
-            enforcement: "project".into(),
+            enforcement: Some("project".into()),
             would_have: Some(WouldHaveLine { block: "withhold".into(), project: "withhold".into() }),
             masked_characters: u64::MAX,
             masked: vec![

@@ -495,3 +495,40 @@ fn a_signal_while_observing_lets_the_call_go_ahead_and_under_project_blocks_it()
         }
     }
 }
+
+/// The rows of the table in docs/enforcement.md: enforcement, request, and the cells for flagged, redacted and blocked.
+fn documented() -> Vec<[String; 5]> {
+    let text = include_str!("../../docs/enforcement.md");
+    let rows = text.lines().filter(|line| line.starts_with('|') && line.contains("`flagOnly: "));
+    let cells = |row: &str| -> Vec<String> {
+        row.trim_matches('|').split('|').map(|cell| cell.trim().replace('`', "")).collect()
+    };
+    rows.map(|row| cells(row).try_into().expect("five cells")).collect()
+}
+
+#[test]
+fn the_documented_table_is_what_the_hooks_do() {
+    let rows = documented();
+    assert_eq!(rows.len(), 3);
+    for [enforcement, request, cells @ ..] in rows {
+        let enforcement = enforcement.split(' ').next().unwrap_or_default().to_owned();
+        for (cell, text) in cells.iter().zip(["a codename", KEY, "ignore all"]) {
+            for event in Event::ALL {
+                let api = F5::answering(project_scanners());
+                let answer = under(&enforcement, event).closed().strict().text(text).against(&api).run();
+                let flag_only = api.only_scan().field("flagOnly").cloned();
+                assert_eq!(request, format!("flagOnly: {}", flag_only.expect("the field")));
+                let masks = event == Event::PostToolUse && cell == "masked";
+                let decision = record(&answer)["decision"].clone();
+                match cell.as_str() {
+                    "goes ahead, logged" => assert_eq!(decision, "allow", "{enforcement} {text} {answer:?}"),
+                    "refused" | "masked" => {
+                        assert_eq!(decision == "mask", masks, "{enforcement} {text}");
+                        answer.blocked();
+                    }
+                    other => panic!("{other}?"),
+                }
+            }
+        }
+    }
+}

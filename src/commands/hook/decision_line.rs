@@ -12,6 +12,7 @@ use crate::logging::{
     SCANNER_TYPE, SENTENCE, ScannerLine, WouldHaveLine, fitting,
 };
 use crate::scan::{Outcome, ScanReport};
+use crate::settings::values::Enforcement;
 use crate::settings::{Enforced, Settings};
 use crate::system::Env;
 
@@ -63,7 +64,10 @@ pub fn decision_line(
         turn_id: name(&call.turn_id),
         decision: log_word(call.event, action).to_owned(),
         fail_mode: setup.settings.fail_mode.as_str().to_owned(),
-        enforcement: setup.settings.enforcement.as_str().to_owned(),
+        enforcement: match *setup.settings.enforcement {
+            Enforcement::Block => None,
+            enforcement => Some(enforcement.as_str().to_owned()),
+        },
         would_have: would_have(call.event, assessment, policy_of(setup.settings)).map(|would| {
             WouldHaveLine {
                 block: log_word(call.event, would.block).to_owned(),

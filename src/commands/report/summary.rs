@@ -228,7 +228,7 @@ impl Tally {
         self.calls += 1;
         *self.decisions.count(&line.decision) += 1;
         *self.outcomes.count(&line.outcome) += 1;
-        if line.enforcement == "observe" {
+        if line.enforcement.as_deref() == Some("observe") {
             self.observed.calls += 1;
             let would = line.would_have.as_ref();
             *self.observed.block.count(would.map_or(&line.decision, |would| &would.block)) += 1;

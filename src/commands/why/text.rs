@@ -24,7 +24,7 @@ pub fn explain(entry: &Entry, now: OffsetDateTime) -> String {
         "not_scanned" => {
             row("Why", line.error.as_deref().or(line.cause.as_deref()).unwrap_or("not said"));
             let (what, mode) = match line.decision.as_str() {
-                "warn" if line.enforcement == "observe" => ("Enforcement", "observe, so it went ahead"),
+                "warn" if is_observed(line) => ("Enforcement", "observe, so it went ahead"),
                 "warn" => ("Fail mode", "open, so it went ahead"),
                 _ => ("Fail mode", "closed, so it was refused"),
             };
@@ -96,7 +96,7 @@ pub fn report(entry: &Entry) -> String {
     row("Tool call", line.tool_use_id.as_deref());
     row("Service", line.address.as_deref());
     row("Fail mode", Some(&line.fail_mode));
-    row("Enforcement", Some(line.enforcement.as_str()).filter(|enforcement| !enforcement.is_empty()));
+    row("Enforcement", Some(line.enforcement.as_deref().unwrap_or("block")));
     if let Some(would) = &line.would_have {
         row("By block", Some(decided(&would.block)));
         row("By project", Some(decided(&would.project)));
@@ -131,7 +131,7 @@ fn headline(line: &DecisionLine, event: Option<Event>) -> String {
     };
     let scanned = line.outcome != "not_scanned";
     let done = match (line.decision.as_str(), scanned) {
-        ("allow", _) if line.enforcement == "observe" && line.would_have.is_some() => {
+        ("allow", _) if is_observed(line) && line.would_have.is_some() => {
             "went ahead, because it was only observed".to_owned()
         }
         ("allow", _) if line.outcome == "flagged" => {
@@ -173,6 +173,10 @@ fn masked(line: &DecisionLine) -> String {
         line.masked.iter().map(|masked| format!("{}: {}", masked.scanner_type, masked.characters)).collect();
     let by = if by.is_empty() { String::new() } else { format!(" ({})", by.join(", ")) };
     format!("{} characters{by}", line.masked_characters)
+}
+
+fn is_observed(line: &DecisionLine) -> bool {
+    line.enforcement.as_deref() == Some("observe")
 }
 
 fn is_refusal(line: &DecisionLine) -> bool {
