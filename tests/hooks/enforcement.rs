@@ -320,7 +320,8 @@ fn one_piece_that_can_not_be_trusted_withholds_all() {
 
 #[test]
 fn a_flagged_piece_does_not_excuse_one_that_has_to_be_masked() {
-    let filler = "x ".repeat(600);
+    // More pieces than are under way at once.
+    let filler = "x ".repeat(5_000);
     for text in [format!("codename {filler}{KEY}"), format!("{KEY} {filler} codename")] {
         for event in [Event::UserPromptSubmit, Event::PostToolUse] {
             let api = F5::answering(project_scanners());
