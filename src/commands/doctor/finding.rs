@@ -184,8 +184,15 @@ pub enum State {
 
 impl State {
     /// The best first.
-    pub const ALL: [Self; 6] =
-        [Self::Protected, Self::NotScanning, Self::NotActive, Self::NotSafe, Self::NotProven, Self::Unknown];
+    pub const ALL: [Self; 7] = [
+        Self::Protected,
+        Self::Observing,
+        Self::NotScanning,
+        Self::NotActive,
+        Self::NotSafe,
+        Self::NotProven,
+        Self::Unknown,
+    ];
 
     /// The word of the JSON report.
     #[must_use]
