@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use thiserror::Error;
 
-use super::payload::{Extent, PayloadError};
+use super::payload::{Coverage, PayloadError};
 use crate::event::Event;
 use crate::outage::Cause;
 use crate::scan::{Outcome, ScanError, ScanReport};
@@ -75,13 +75,12 @@ fn whole_seconds(time: Duration) -> u128 {
 
 impl Assessment {
     /// What a scan came to. A hit counts even where the scan did not see everything.
-    pub fn of_scan(result: Result<ScanReport, ScanError>, extent: Extent) -> Self {
-        let is_cut = extent == Extent::Cut;
+    pub fn of_scan(result: Result<ScanReport, ScanError>, coverage: Coverage) -> Self {
         match result {
-            Ok(report) if report.is_cleared() && is_cut => Self::NotScanned(Failure::CutOutput),
+            Ok(report) if report.is_cleared() && coverage.is_cut => Self::NotScanned(Failure::CutOutput),
             Ok(mut report) => {
-                report.complete &= !is_cut;
-                if extent == Extent::Repeated {
+                report.complete &= !coverage.is_cut;
+                if coverage.has_copies {
                     report.by_modes.masked = None;
                 }
                 Self::Scanned(report)
@@ -400,7 +399,10 @@ mod tests {
     #[test]
     fn a_hit_in_cut_output_is_not_complete() {
         let Assessment::Scanned(report) = scanned(Outcome::Flagged) else { unreachable!() };
-        assert_eq!(Assessment::of_scan(Ok(report), Extent::Cut), incomplete(Outcome::Flagged));
+        assert_eq!(
+            Assessment::of_scan(Ok(report), Coverage { is_cut: true, has_copies: false }),
+            incomplete(Outcome::Flagged)
+        );
     }
 
     #[test]

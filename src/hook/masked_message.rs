@@ -250,7 +250,7 @@ mod tests {
     }
 
     #[test]
-    fn lines_and_tabs_of_a_masked_text_stay_and_escape_sequences_do_not() {
+    fn a_masked_text_keeps_its_lines_and_no_escape_sequence() {
         let original = "a\tKEY123\r\n\u{1b}[31mred\u{202e}\n  end\n";
         let report = report(original, &original.replace("KEY123", "******"), &[], "m");
         let shown = Shown { original, from_script: false };
@@ -270,7 +270,7 @@ mod tests {
     }
 
     #[test]
-    fn head_and_tail_are_cut_between_characters_and_the_rest_is_counted() {
+    fn head_and_tail_are_cut_between_characters() {
         for text in ["x".repeat(500), "é".repeat(250), "😀".repeat(125)] {
             for room in 200..220 {
                 let cut = head_and_tail(&text, room);

@@ -55,19 +55,18 @@ pub struct Payload {
     /// The text to scan, NUL characters replaced.
     pub content: Arc<String>,
     /// How `content` compares with what the model gets.
-    pub extent: Extent,
+    pub coverage: Coverage,
     /// Fields that Codex 0.169 does not send: their names, made printable and short, and not all of very many.
     pub unknown_fields: Vec<String>,
 }
 
 /// How the text that is scanned compares with what the model gets.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Extent {
-    Whole,
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Coverage {
     /// The model may get more.
-    Cut,
-    /// A part of it is in the text a second time, decoded. A mask over one of them leaves the other.
-    Repeated,
+    pub is_cut: bool,
+    /// Something is in the text a second time, decoded. A mask over one of them leaves the other.
+    pub has_copies: bool,
 }
 
 impl Payload {
@@ -141,12 +140,11 @@ pub fn parse(bytes: &[u8]) -> Result<Payload, PayloadError> {
         session_id: session_id.as_string().map(Cow::into_owned),
         turn_id: turn_id.as_string().map(Cow::into_owned),
         tool_use_id: tool_use_id.as_string().map(Cow::into_owned),
-        extent: match event {
-            Event::PostToolUse if value.is_string() && code_mode::is_cut(tool_use_id, &content) => {
-                Extent::Cut
-            }
-            _ if has_copies => Extent::Repeated,
-            _ => Extent::Whole,
+        coverage: Coverage {
+            is_cut: event == Event::PostToolUse
+                && value.is_string()
+                && code_mode::is_cut(tool_use_id, &content),
+            has_copies,
         },
         unknown_fields: unknown_fields(root),
         // The service is likely to refuse a NUL; the replacement keeps the number of characters.

@@ -152,7 +152,7 @@ fn scan_unless_out_of_reach(
     let watch = Watch::default();
     let result = scan(&job, settings, started, watch.clone());
     let failed = result.as_ref().err().cloned();
-    let assessment = Assessment::of_scan(result, payload.extent);
+    let assessment = Assessment::of_scan(result, payload.coverage);
     let news = memory.conclude(&attempt, failed.as_ref(), &watch, &payload.content, &assessment);
     (assessment, news)
 }
