@@ -93,7 +93,7 @@ pub mod settings {
         LONGEST_UNREGISTERED_TIMEOUT, STALL_ROOM,
     };
     pub mod values {
-        pub use crate::settings::values::{FailMode, FlaggedOutput};
+        pub use crate::settings::values::{Enforcement, FailMode, FlaggedOutput};
     }
 }
 

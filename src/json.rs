@@ -86,6 +86,11 @@ impl<'a> Json<'a> {
         self.0 == "null"
     }
 
+    /// A number, `true`, `false` or `null`, as it is written.
+    pub fn as_scalar(self) -> Option<&'a str> {
+        (!self.is_string() && !self.is_object() && !self.is_array()).then_some(self.0)
+    }
+
     pub fn is_object(self) -> bool {
         self.0.starts_with('{')
     }

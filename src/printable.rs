@@ -41,6 +41,15 @@ pub fn printable(text: &str, max: usize) -> String {
     shown
 }
 
+/// Removes the same characters, and keeps lines, tabs and blanks as they are.
+#[must_use]
+pub fn printable_lines(text: &str) -> String {
+    let keeps = |character: &char| {
+        matches!(character, '\n' | '\t') || !(character.is_control() || is_invisible_format(*character))
+    };
+    text.chars().filter(keeps).collect()
+}
+
 /// A path as it may be shown.
 #[must_use]
 pub fn shown_path(path: &Path) -> String {

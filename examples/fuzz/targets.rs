@@ -16,7 +16,7 @@ use f5_guard::internals::registration::{
 };
 use f5_guard::internals::scan::ScanReport;
 use f5_guard::internals::scan::response::{self, Verdict};
-use f5_guard::internals::settings::values::{FailMode, FlaggedOutput};
+use f5_guard::internals::settings::values::{Enforcement, FailMode, FlaggedOutput};
 use serde_json::Value;
 
 /// One reader of foreign input.
@@ -66,7 +66,11 @@ fn documents(kind: &str) -> Vec<Vec<u8>> {
     documents
 }
 
-const CLOSED: Policy = Policy { fail_mode: FailMode::Closed, flagged_output: FlaggedOutput::Withhold };
+const CLOSED: Policy = Policy {
+    fail_mode: FailMode::Closed,
+    flagged_output: FlaggedOutput::Withhold,
+    enforcement: Enforcement::Block,
+};
 
 /// The field that holds what an event is about.
 fn content_field(event: &str) -> Option<&'static str> {
@@ -196,6 +200,7 @@ fn report(verdict: Verdict) -> ScanReport {
         characters: 1,
         complete: verdict.complete,
         times: verdict.times,
+        by_modes: Default::default(),
     }
 }
 

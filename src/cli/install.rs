@@ -30,6 +30,7 @@ pub struct Target {
 #[command(
     mut_arg("post_strict", |arg| Words::TRUE_FALSE.strict()(arg).require_equals(true)),
     mut_arg("fail_mode", Words::FAIL_MODE.strict()),
+    mut_arg("enforcement", Words::ENFORCEMENT.strict()),
     mut_arg("outage_memory", Words::ON_OFF.strict()),
     mut_arg("log", Words::ON_OFF.strict())
 )]

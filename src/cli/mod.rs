@@ -220,6 +220,8 @@ Environment:
   F5_GUARDRAILS_TIMEOUT      seconds for one whole scan, 0.1 to 3600 [10]
   F5_GUARDRAILS_FAIL_MODE    open or closed: what happens to unscanned content
                              [open]
+  F5_GUARDRAILS_ENFORCEMENT  block, project or observe: who decides on a hit;
+                             only where no option is registered [block]
   F5_GUARDRAILS_POST_STRICT  true withholds flagged tool output [false]
   F5_GUARDRAILS_MAX_SCAN_LENGTH
                              characters in one request, 1000 to 2000000; longer

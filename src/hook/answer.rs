@@ -83,17 +83,18 @@ pub fn render(event: Event, action: Action, words: &Words) -> Result<Option<Stri
     let Words { notice: system_message, reason, .. } = words;
     let hook_event_name = event.name();
     let answer = match (action, event) {
-        (Action::Warn, Event::PostToolUse) => Answer::Context(Context {
+        // Without a word to the model it is a notice for the user.
+        (Action::Warn, Event::PostToolUse) if !reason.is_empty() => Answer::Context(Context {
             hook_specific_output: ContextOutput { hook_event_name, additional_context: reason },
             system_message,
         }),
         // The user knows already, or there is nothing to know.
         (Action::Allow | Action::Warn, _) if system_message.is_empty() => return Ok(None),
         (Action::Allow | Action::Warn, _) => Answer::Notice(Notice { system_message }),
-        (Action::Block, Event::UserPromptSubmit | Event::PostToolUse) => {
+        (Action::Block | Action::Mask, Event::UserPromptSubmit | Event::PostToolUse) => {
             Answer::Block(Block { decision: "block", reason, system_message })
         }
-        (Action::Block, Event::PreToolUse) => Answer::Deny(Deny {
+        (Action::Block | Action::Mask, Event::PreToolUse) => Answer::Deny(Deny {
             hook_specific_output: DenyOutput {
                 hook_event_name,
                 permission_decision: "deny",
@@ -101,7 +102,7 @@ pub fn render(event: Event, action: Action, words: &Words) -> Result<Option<Stri
             },
             system_message,
         }),
-        (Action::Block, Event::Stop | Event::SubagentStop) => {
+        (Action::Block | Action::Mask, Event::Stop | Event::SubagentStop) => {
             Answer::Stop(Stop { proceed: false, stop_reason: reason, suppress_output: true, system_message })
         }
     };

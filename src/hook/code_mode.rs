@@ -14,6 +14,10 @@ const FROM_SCRIPT: &str = "exec-";
 /// Whether the caller may have got more than this output. One that only begins like a cut one is taken for cut; a call
 /// without a readable id, for one from a script.
 pub fn is_cut(tool_use_id: Field<'_>, output: &str) -> bool {
-    output.starts_with(CUT)
-        && tool_use_id.as_string().is_none_or(|id| id.is_empty() || id.starts_with(FROM_SCRIPT))
+    output.starts_with(CUT) && tool_use_id.as_string().is_none_or(|id| id.is_empty() || is_from_script(&id))
+}
+
+/// Whether a script made the call of this id.
+pub fn is_from_script(id: &str) -> bool {
+    id.starts_with(FROM_SCRIPT)
 }

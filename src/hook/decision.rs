@@ -4,12 +4,12 @@ use std::time::Duration;
 
 use thiserror::Error;
 
-use super::payload::PayloadError;
+use super::payload::{Coverage, PayloadError};
 use crate::event::Event;
 use crate::outage::Cause;
 use crate::scan::{Outcome, ScanError, ScanReport};
 use crate::settings::Origins;
-use crate::settings::values::{FailMode, FlaggedOutput};
+use crate::settings::values::{Enforcement, FailMode, FlaggedOutput};
 
 /// What came of the attempt to scan one hook call.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -75,11 +75,34 @@ pub fn whole_seconds(time: Duration) -> u128 {
 
 impl Assessment {
     /// What a scan came to. A hit counts even where the scan did not see everything.
-    pub fn of_scan(result: Result<ScanReport, ScanError>, is_cut: bool) -> Self {
+    pub fn of_scan(result: Result<ScanReport, ScanError>, coverage: Coverage) -> Self {
         match result {
-            Ok(report) if report.is_cleared() && is_cut => Self::NotScanned(Failure::CutOutput),
-            Ok(report) => Self::Scanned(ScanReport { complete: report.complete && !is_cut, ..report }),
+            Ok(report) if report.is_cleared() && coverage.is_cut => Self::NotScanned(Failure::CutOutput),
+            Ok(mut report) => {
+                report.complete &= !coverage.is_cut;
+                if coverage.has_copies {
+                    report.by_modes.masked = None;
+                }
+                Self::Scanned(report)
+            }
             Err(error) => Self::NotScanned(error.into()),
+        }
+    }
+
+    /// The same for hooks of this enforcement: what a project's scanners let pass with a hit needs the evidence of what is
+    /// cleared, and is not scanned without it.
+    #[must_use]
+    pub fn under(self, enforcement: Enforcement) -> Self {
+        match self {
+            Self::Scanned(report)
+                if enforcement == Enforcement::Project
+                    && report.outcome == Outcome::Flagged
+                    && !report.complete =>
+            {
+                // Nothing else makes a report without an error incomplete.
+                Self::NotScanned(report.by_modes.doubt.map_or(Failure::CutOutput, Failure::Scan))
+            }
+            other => other,
         }
     }
 }
@@ -120,49 +143,106 @@ impl Failure {
     }
 }
 
-/// The two choices that the user or the administrator makes.
+/// The choices that the user or the administrator makes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Policy {
     pub fail_mode: FailMode,
     pub flagged_output: FlaggedOutput,
+    pub enforcement: Enforcement,
 }
 
 /// What Codex shall do. `Ord` ranks by strictness.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Action {
-    /// Go ahead without a word.
+    /// Go ahead without a word to the model.
     Allow,
     /// Go ahead, and tell the user (and, for a tool output, the model).
     Warn,
+    /// Give the model the masked text instead of a tool's output.
+    Mask,
     /// Stop: block the prompt, deny the tool, withhold its output, end the turn.
     Block,
 }
 
+/// What becomes of a text that was not scanned.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Unscanned {
+    IsBlocked,
+    /// With a notice.
+    GoesAhead,
+    /// The same, without a word to the model.
+    IsObserved,
+}
+
+impl Policy {
+    pub fn unscanned(self) -> Unscanned {
+        match (self.enforcement, self.fail_mode) {
+            (Enforcement::Observe, _) => Unscanned::IsObserved,
+            (_, FailMode::Open) => Unscanned::GoesAhead,
+            (_, FailMode::Closed) => Unscanned::IsBlocked,
+        }
+    }
+}
+
 /// The policy, whole.
 pub fn decide(event: Event, assessment: &Assessment, policy: Policy) -> Action {
-    let not_cleared = match (event, policy.flagged_output) {
-        (Event::PostToolUse, FlaggedOutput::Warn) => Action::Warn,
+    let not_scanned = match policy.unscanned() {
+        Unscanned::IsBlocked => Action::Block,
+        Unscanned::GoesAhead | Unscanned::IsObserved => Action::Warn,
+    };
+    let not_cleared = match (event, policy.flagged_output, policy.enforcement) {
+        (Event::PostToolUse, FlaggedOutput::Warn, Enforcement::Block | Enforcement::Observe) => Action::Warn,
         _ => Action::Block,
     };
-    let not_scanned = match policy.fail_mode {
-        FailMode::Open => Action::Warn,
-        FailMode::Closed => Action::Block,
-    };
     match assessment {
-        Assessment::NothingToScan => Action::Allow,
-        Assessment::Scanned(report) => match report.outcome {
-            Outcome::Cleared => Action::Allow,
-            // It may mean a hit as well as a scan that failed.
-            Outcome::Unknown(_) => not_cleared.max(not_scanned),
-            // A hit in one part does not excuse another part that was not scanned.
-            _ if !report.complete => not_cleared.max(not_scanned),
-            Outcome::Contradicted | Outcome::Redacted | Outcome::Flagged | Outcome::Blocked => not_cleared,
-        },
+        Assessment::NothingToScan | Assessment::Proof(Proof::Passes) => Action::Allow,
         Assessment::NotScanned(_) => not_scanned,
-        Assessment::Proof(Proof::Passes) => Action::Allow,
-        // What a hit would get, and in the same way: that is what is to be proven.
+        // What a hit would get if it were refused, and in the same way: that is what is to be proven. It is no scanner
+        // that objects, so it is never let pass.
         Assessment::Proof(Proof::Answers(_)) => not_cleared,
+        Assessment::Scanned(report) => match policy.enforcement {
+            Enforcement::Observe => Action::Allow,
+            Enforcement::Project => by_project(event, report, not_scanned),
+            Enforcement::Block => match report.outcome {
+                Outcome::Cleared => Action::Allow,
+                // It may mean a hit as well as a scan that failed.
+                Outcome::Unknown(_) => not_cleared.max(not_scanned),
+                // A hit in one part does not excuse another part that was not scanned.
+                _ if !report.complete => not_cleared.max(not_scanned),
+                Outcome::Contradicted | Outcome::Redacted | Outcome::Flagged | Outcome::Blocked => {
+                    not_cleared
+                }
+            },
+        },
     }
+}
+
+/// What the modes of the project's scanners say.
+fn by_project(event: Event, report: &ScanReport, not_scanned: Action) -> Action {
+    match report.outcome {
+        Outcome::Cleared => Action::Allow,
+        Outcome::Flagged if report.complete => Action::Allow,
+        Outcome::Flagged => not_scanned,
+        Outcome::Redacted if event == Event::PostToolUse && report.by_modes.masked.is_some() => Action::Mask,
+        Outcome::Redacted | Outcome::Unknown(_) | Outcome::Contradicted | Outcome::Blocked => Action::Block,
+    }
+}
+
+/// What the other enforcements would have done where one only observes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct WouldHave {
+    pub block: Action,
+    pub project: Action,
+}
+
+/// `None` where what was decided counts, and where nothing would have been decided otherwise.
+pub fn would_have(event: Event, assessment: &Assessment, policy: Policy) -> Option<WouldHave> {
+    if policy.enforcement != Enforcement::Observe || matches!(assessment, Assessment::Proof(_)) {
+        return None;
+    }
+    let under = |enforcement| decide(event, assessment, Policy { enforcement, ..policy });
+    let would = WouldHave { block: under(Enforcement::Block), project: under(Enforcement::Project) };
+    (would != WouldHave { block: Action::Allow, project: Action::Allow }).then_some(would)
 }
 
 /// The word for an action in the log.
@@ -170,6 +250,7 @@ pub fn log_word(event: Event, action: Action) -> &'static str {
     match (action, event) {
         (Action::Allow, _) => "allow",
         (Action::Warn, _) => "warn",
+        (Action::Mask, _) => "mask",
         (Action::Block, Event::UserPromptSubmit) => "block",
         (Action::Block, Event::PreToolUse) => "deny",
         (Action::Block, Event::PostToolUse) => "withhold",
@@ -180,7 +261,7 @@ pub fn log_word(event: Event, action: Action) -> &'static str {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::scan::report::ScanTimes;
+    use crate::scan::report::{ByModes, ScanTimes};
 
     fn scanned(outcome: Outcome) -> Assessment {
         Assessment::Scanned(ScanReport {
@@ -191,6 +272,7 @@ mod tests {
             characters: 1,
             complete: true,
             times: ScanTimes::default(),
+            by_modes: ByModes::default(),
         })
     }
 
@@ -203,9 +285,11 @@ mod tests {
 
     fn policies() -> impl Iterator<Item = Policy> {
         [FailMode::Open, FailMode::Closed].into_iter().flat_map(|fail_mode| {
-            [FlaggedOutput::Warn, FlaggedOutput::Withhold]
-                .into_iter()
-                .map(move |flagged_output| Policy { fail_mode, flagged_output })
+            [FlaggedOutput::Warn, FlaggedOutput::Withhold].into_iter().map(move |flagged_output| Policy {
+                fail_mode,
+                flagged_output,
+                enforcement: Enforcement::Block,
+            })
         })
     }
 
@@ -233,6 +317,61 @@ mod tests {
                     let expected = if lenient { Action::Warn } else { Action::Block };
                     assert_eq!(decide(event, &scanned(outcome), policy), expected, "{event:?} {policy:?}");
                 }
+            }
+        }
+    }
+
+    fn every_outcome() -> [Outcome; 6] {
+        let unknown = Outcome::Unknown("new".into());
+        [
+            Outcome::Cleared,
+            Outcome::Flagged,
+            Outcome::Redacted,
+            unknown,
+            Outcome::Contradicted,
+            Outcome::Blocked,
+        ]
+    }
+
+    #[test]
+    fn who_observes_refuses_nothing_but_a_proof() {
+        for policy in policies().map(|policy| Policy { enforcement: Enforcement::Observe, ..policy }) {
+            for event in Event::ALL {
+                for outcome in every_outcome() {
+                    for assessment in [scanned(outcome.clone()), incomplete(outcome)] {
+                        assert_eq!(decide(event, &assessment, policy), Action::Allow);
+                    }
+                }
+                let failed = Assessment::NotScanned(ScanError::NoToken.into());
+                assert_eq!(decide(event, &failed, policy), Action::Warn);
+                assert_eq!(policy.unscanned(), Unscanned::IsObserved);
+                let proof = Assessment::Proof(Proof::Answers("R".into()));
+                let by_block = Policy { enforcement: Enforcement::Block, ..policy };
+                assert_eq!(decide(event, &proof, policy), decide(event, &proof, by_block));
+                assert_eq!(would_have(event, &proof, policy), None);
+            }
+        }
+    }
+
+    #[test]
+    fn in_project_only_what_is_cleared_or_audited_goes_ahead() {
+        for policy in policies().map(|policy| Policy { enforcement: Enforcement::Project, ..policy }) {
+            for event in Event::ALL {
+                let error = decide(event, &Assessment::NotScanned(ScanError::Internal.into()), policy);
+                for outcome in every_outcome() {
+                    let expected = match outcome {
+                        Outcome::Cleared | Outcome::Flagged => Action::Allow,
+                        _ => Action::Block,
+                    };
+                    assert_eq!(decide(event, &scanned(outcome), policy), expected);
+                }
+                assert_eq!(decide(event, &incomplete(Outcome::Flagged), policy), error);
+                assert_eq!(
+                    incomplete(Outcome::Flagged).under(Enforcement::Project),
+                    Assessment::NotScanned(Failure::CutOutput)
+                );
+                let proof = Assessment::Proof(Proof::Answers("R".into()));
+                assert_eq!(decide(event, &proof, policy), Action::Block);
             }
         }
     }
@@ -268,7 +407,10 @@ mod tests {
     #[test]
     fn a_hit_in_cut_output_is_not_complete() {
         let Assessment::Scanned(report) = scanned(Outcome::Flagged) else { unreachable!() };
-        assert_eq!(Assessment::of_scan(Ok(report), true), incomplete(Outcome::Flagged));
+        assert_eq!(
+            Assessment::of_scan(Ok(report), Coverage { is_cut: true, has_copies: false }),
+            incomplete(Outcome::Flagged)
+        );
     }
 
     #[test]

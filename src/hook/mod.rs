@@ -5,14 +5,15 @@
 //! JSON that Codex accepts for the event.
 
 pub mod answer;
-mod code_mode;
+pub mod code_mode;
 pub mod decision;
 mod input;
+pub mod masked_message;
 pub mod message;
 pub mod payload;
 mod readable;
 
-pub use decision::{Action, Assessment, Failure, Outage, Policy, Proof, decide};
+pub use decision::{Action, Assessment, Failure, Outage, Policy, Proof, Unscanned, decide, would_have};
 pub use input::Input;
 pub use message::News;
 pub use payload::{Payload, PayloadError};

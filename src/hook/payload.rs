@@ -57,10 +57,19 @@ pub struct Payload {
     pub input: Input,
     /// The text to scan, NUL characters replaced.
     pub content: Arc<String>,
-    /// Whether the model may get more of the output than `content` has.
-    pub is_cut: bool,
+    /// How `content` compares with what the model gets.
+    pub coverage: Coverage,
     /// Fields that Codex 0.169 does not send: their names, made printable and short, and not all of very many.
     pub unknown_fields: Vec<String>,
+}
+
+/// How the text that is scanned compares with what the model gets.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Coverage {
+    /// The model may get more.
+    pub is_cut: bool,
+    /// Something is in the text a second time, decoded. A mask over one of them leaves the other.
+    pub has_copies: bool,
 }
 
 impl Payload {
@@ -110,12 +119,21 @@ pub fn parse(bytes: &[u8]) -> Result<Payload, PayloadError> {
     let [content, tool_use_id, tool_input] = root.pick([field, "tool_use_id", "tool_input"]);
     let tool_input = if field == "tool_input" { content } else { tool_input };
     let value = content.once().ok_or(PayloadError::Field(field))?;
+    let mut has_copies = false;
     let content = match event {
         Event::UserPromptSubmit => required_string(content, field)?,
-        Event::PreToolUse => readable::tool_input(tool_name.as_deref().unwrap_or_default(), value)
-            .ok_or(PayloadError::Field(field))?,
+        Event::PreToolUse => {
+            let read = readable::tool_input(tool_name.as_deref().unwrap_or_default(), value)
+                .ok_or(PayloadError::Field(field))?;
+            has_copies = read.has_copies;
+            read.text
+        }
         Event::PostToolUse if value.is_null() => return Err(PayloadError::Field(field)),
-        Event::PostToolUse => readable::tool_response(value),
+        Event::PostToolUse => {
+            let read = readable::tool_response(value);
+            has_copies = read.has_copies;
+            read.text
+        }
         // A turn can end without a message.
         Event::Stop | Event::SubagentStop if value.is_null() => String::new(),
         Event::Stop | Event::SubagentStop => required_string(content, field)?,
@@ -128,7 +146,12 @@ pub fn parse(bytes: &[u8]) -> Result<Payload, PayloadError> {
         session_id: session_id.as_string().map(Cow::into_owned),
         turn_id: turn_id.as_string().map(Cow::into_owned),
         tool_use_id: tool_use_id.as_string().map(Cow::into_owned),
-        is_cut: event == Event::PostToolUse && value.is_string() && code_mode::is_cut(tool_use_id, &content),
+        coverage: Coverage {
+            is_cut: event == Event::PostToolUse
+                && value.is_string()
+                && code_mode::is_cut(tool_use_id, &content),
+            has_copies,
+        },
         unknown_fields: unknown_fields(root),
         // The service is likely to refuse a NUL; the replacement keeps the number of characters.
         content: Arc::new(if content.contains('\0') { content.replace('\0', "\u{FFFD}") } else { content }),

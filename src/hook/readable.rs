@@ -20,25 +20,25 @@ const MAX_NESTING: usize = 4;
 /// The text of a tool's input. Shell commands and patches come in a string `command`, which is taken as it
 /// is; should Codex ever send fields beside it, they follow as readable text. `None` where there is no input, as for a
 /// shell that is told nothing.
-pub fn tool_input(tool: &str, input: Json<'_>) -> Option<String> {
+pub fn tool_input(tool: &str, input: Json<'_>) -> Option<Text> {
     if input.is_null() {
         return None;
     }
     let is_command = matches!(tool, "Bash" | "apply_patch");
     let command = || input.fields().position(|(key, value)| key == "command" && value.is_string());
     let Some(command) = is_command.then(command).flatten() else {
-        return Some(value_text(input)).filter(|text| !is_command || !text.is_empty());
+        return Some(value_text(input)).filter(|read| !is_command || !read.text.is_empty());
     };
-    let mut text =
-        Text(input.fields().nth(command).and_then(|(_, v)| v.as_string()).unwrap_or_default().into_owned());
+    let command_line = input.fields().nth(command).and_then(|(_, v)| v.as_string());
+    let mut text = Text { text: command_line.unwrap_or_default().into_owned(), has_copies: false };
     for (_, (key, value)) in input.fields().enumerate().filter(|(index, _)| *index != command) {
         text.field(&key, value);
     }
-    Some(text.0)
+    Some(text)
 }
 
 /// The text of a tool's output: a string as it is, an MCP result part by part, anything else as readable text.
-pub fn tool_response(response: Json<'_>) -> String {
+pub fn tool_response(response: Json<'_>) -> Text {
     let mut text = Text::default();
     if !response.is_object() {
         text.value(response);
@@ -50,18 +50,22 @@ pub fn tool_response(response: Json<'_>) -> String {
             text.field(&key, value);
         }
     }
-    text.0
+    text
 }
 
-fn value_text(value: Json<'_>) -> String {
+fn value_text(value: Json<'_>) -> Text {
     let mut text = Text::default();
     text.value(value);
-    text.0
+    text
 }
 
-/// Text under construction, one entry a line.
-#[derive(Default)]
-struct Text(String);
+/// A readable text, one entry a line.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub struct Text {
+    pub text: String,
+    /// Whether something in it is there in two forms: as base64, and as what that stands for.
+    pub has_copies: bool,
+}
 
 /// Where a value stands.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -74,10 +78,10 @@ enum Place {
 
 impl Text {
     fn entry(&mut self, text: &str) {
-        if !self.0.is_empty() && !self.0.ends_with('\n') {
-            self.0.push('\n');
+        if !self.text.is_empty() && !self.text.ends_with('\n') {
+            self.text.push('\n');
         }
-        self.0.push_str(text);
+        self.text.push_str(text);
     }
 
     fn value(&mut self, value: Json<'_>) {
@@ -98,9 +102,9 @@ impl Text {
                     place = Place::Field;
                     in_blob = is_blob(key);
                 }
-                (Token::Open, Place::Field) => self.0.push(':'),
+                (Token::Open, Place::Field) => self.text.push(':'),
                 (Token::String(text), Place::Field) if text.contains('\n') => {
-                    self.0.push(':');
+                    self.text.push(':');
                     self.entry(text);
                 }
                 (Token::String(text), Place::Field) => self.behind_key(text),
@@ -116,8 +120,8 @@ impl Text {
     }
 
     fn behind_key(&mut self, text: &str) {
-        self.0.push_str(": ");
-        self.0.push_str(text);
+        self.text.push_str(": ");
+        self.text.push_str(text);
     }
 
     /// What base64 in a string stands for, as far as that is text: the whole string in a blob; `data:` URLs; and blobs in
@@ -149,13 +153,16 @@ impl Text {
 
     fn readings(&mut self, base64: &str) {
         if !self.is_full() {
-            encoded::readings(&encoded::decode(base64)).iter().for_each(|text| self.entry(text));
+            for text in encoded::readings(&encoded::decode(base64)) {
+                self.has_copies = true;
+                self.entry(&text);
+            }
         }
     }
 
     /// Whether what is added from here on would not be scanned: a character has four bytes at most.
     fn is_full(&self) -> bool {
-        self.0.len() > 4 * MAX_CHARACTERS
+        self.text.len() > 4 * MAX_CHARACTERS
     }
 
     /// One part of an MCP result's `content[]` (Model Context Protocol, content types of a tool result).
@@ -201,7 +208,10 @@ impl Text {
         match STANDARD.decode(base64) {
             Ok(bytes) => {
                 self.entry(&format!("[{kind}, {} bytes]", bytes.len()));
-                encoded::words(base64).for_each(|words| self.entry(words));
+                for words in encoded::words(base64) {
+                    self.has_copies = true;
+                    self.entry(words);
+                }
             }
             Err(_) => self.field("data", value),
         }

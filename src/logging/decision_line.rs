@@ -19,6 +19,10 @@ pub const MAX_LISTED: usize = 10;
 
 /// The bytes in JSON that a name, an id or an address may take.
 pub const NAME: usize = 256;
+/// The same for a scanner's type, where it is said a second time.
+pub const SCANNER_TYPE: usize = 80;
+/// So many are said a second time.
+pub const MAX_MASKED: usize = 5;
 /// The same for an operator's message.
 pub const OPERATORS_MESSAGE: usize = 600;
 /// The same for a sentence of ours.
@@ -45,7 +49,7 @@ pub struct DecisionLine {
     pub session_id: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub turn_id: Option<String>,
-    /// `allow`, `warn`, `block`, `deny`, `withhold` or `stop`.
+    /// `allow`, `warn`, `mask`, `block`, `deny`, `withhold` or `stop`.
     pub decision: String,
     /// What the scan came to: `cleared`, `redacted`, `flagged`, `blocked`, `contradicted`, `unknown`, `not_scanned` or
     /// `blank`.
@@ -58,6 +62,18 @@ pub struct DecisionLine {
     pub incomplete: bool,
     /// `open` or `closed`.
     pub fail_mode: String,
+    /// `project` or `observe`; `None` for `block`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub enforcement: Option<String>,
+    /// What the other two would have decided, where everything goes ahead.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub would_have: Option<WouldHaveLine>,
+    /// How many characters are masked, or would have been.
+    #[serde(skip_serializing_if = "is_zero")]
+    pub masked_characters: u64,
+    /// How many of them by which scanner, as far as it says where it found something.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub masked: Vec<MaskedLine>,
     /// The options that the registered command carries, without their values.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub enforced: Vec<String>,
@@ -116,6 +132,23 @@ pub struct ScannerLine {
     pub message: Option<String>,
 }
 
+/// What would have been decided, in the words of `decision`.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct WouldHaveLine {
+    pub block: String,
+    pub project: String,
+}
+
+/// What is masked of what a type of scanner found.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct MaskedLine {
+    #[serde(rename = "type")]
+    pub scanner_type: String,
+    pub characters: u64,
+}
+
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde's way to ask")]
 fn is_false(value: &bool) -> bool {
     !value
@@ -146,6 +179,7 @@ impl DecisionLine {
             hidden.clean(&mut scanner.scanner_type);
             scanner.message.iter_mut().for_each(|message| hidden.clean(message));
         }
+        self.masked.iter_mut().for_each(|masked| hidden.clean(&mut masked.scanner_type));
         self
     }
 
@@ -203,6 +237,13 @@ mod tests {
             outcome_word: Some(name()),
             incomplete: true,
             fail_mode: name(),
+            enforcement: Some("project".into()),
+            would_have: Some(WouldHaveLine { block: "withhold".into(), project: "withhold".into() }),
+            masked_characters: u64::MAX,
+            masked: vec![
+                MaskedLine { scanner_type: fitting(text, SCANNER_TYPE), characters: u64::MAX };
+                MAX_MASKED
+            ],
             enforced: vec![fitting(text, 20); 12],
             scanners: vec![scanner; MAX_LISTED],
             more_scanners: u64::MAX,

@@ -19,7 +19,8 @@ use tracing_subscriber::fmt::writer::BoxMakeWriter;
 use tracing_subscriber::prelude::*;
 
 pub use decision_line::{
-    DecisionLine, MAX_LISTED, MESSAGE, NAME, OPERATORS_MESSAGE, SENTENCE, ScannerLine, fitting,
+    DecisionLine, MAX_LISTED, MAX_MASKED, MESSAGE, MaskedLine, NAME, OPERATORS_MESSAGE, SCANNER_TYPE,
+    SENTENCE, ScannerLine, WouldHaveLine, fitting,
 };
 use file::Immediate;
 pub use file::{CallLine, Log, StderrOwner, check};

@@ -32,6 +32,9 @@ struct Told {
     at: Moment,
     outage: Option<ToldOutage>,
     no_token: bool,
+    /// That everything goes ahead.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    observes: bool,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -117,6 +120,20 @@ impl Ledger {
         is_news
     }
 
+    /// Whether the session was told that everything goes ahead.
+    pub fn was_told_of_observing(&self, session: &SessionKey) -> bool {
+        self.sessions.get(session).is_some_and(|told| told.observes)
+    }
+
+    /// Notes that the session is told that everything goes ahead. Whether that is news.
+    pub fn tell_of_observing(&mut self, session: &SessionKey, now: Moment) -> bool {
+        let is_news = !self.was_told_of_observing(session);
+        if is_news {
+            self.told(session, now).observes = true;
+        }
+        is_news
+    }
+
     /// Whether something that the session was told of, about this way to the service, is over with a scan.
     pub fn owes_anything(&self, session: &SessionKey, key: &Key) -> bool {
         let told = self.sessions.get(session);
@@ -135,7 +152,7 @@ impl Ledger {
     pub fn prune(&mut self, now: Moment) {
         self.outages.retain(|_, record| record.counts(now));
         self.sessions.retain(|_, told| {
-            (told.outage.is_some() || told.no_token)
+            (told.outage.is_some() || told.no_token || told.observes)
                 && now.since(told.at) <= SESSION
                 && !told.at.is_in_the_future_of(now)
         });
@@ -144,8 +161,12 @@ impl Ledger {
     }
 
     fn told(&mut self, session: &SessionKey, now: Moment) -> &mut Told {
-        let told =
-            self.sessions.entry(session.clone()).or_insert(Told { at: now, outage: None, no_token: false });
+        let told = self.sessions.entry(session.clone()).or_insert(Told {
+            at: now,
+            outage: None,
+            no_token: false,
+            observes: false,
+        });
         told.at = now;
         told
     }

@@ -11,11 +11,13 @@ use tokio::task::JoinSet;
 use url::Url;
 
 use super::error::{ScanError, StatusError, refused_fields};
+use super::mask::Mask;
 use super::pieces::{pieces, split_after};
-use super::report::{Outcome, ScanReport, ScanTimes};
+use super::report::{ByModes, Outcome, ScanReport, ScanTimes};
 use super::request::{Metadata, ScanDirection, ScanRequest};
 use super::response::{self, Verdict};
 use crate::secret::SecretFinder;
+use crate::settings::values::Enforcement;
 use crate::settings::{BaseUrlError, Budget, Origins, PlainHttp, Settings, Source};
 use crate::transport::proxy::exposes_plain_http;
 use crate::transport::watch::Watch;
@@ -60,6 +62,8 @@ struct Endpoint {
     token_source: Source,
     origins: Origins,
     project: Option<String>,
+    /// Whether each scanner's own mode says what a hit is.
+    by_modes: bool,
     deadline: Instant,
     /// Older services refuse the field; once one did, no further piece sends it.
     omit_direction: AtomicBool,
@@ -119,6 +123,7 @@ impl ScanClient {
             token_source: settings.api_token.source,
             origins: settings.origins(),
             project: settings.project_id.value.clone(),
+            by_modes: *settings.enforcement != Enforcement::Block,
             deadline,
             omit_direction: AtomicBool::new(false),
         });
@@ -128,23 +133,32 @@ impl ScanClient {
     /// Scans a text, whole, within the deadline.
     ///
     /// The worst verdict of all pieces wins. A hit is returned without waiting for the rest, and wins over any
-    /// error of another piece, but then the report is not complete; an error wins over `cleared`.
+    /// error of another piece, but then the report is not complete; an error wins over `cleared`. Where the scanners' own
+    /// modes count, a text may pass in spite of a hit, so the rest is waited for, except where nothing worse can come.
     ///
     /// # Errors
     /// Every way in which the text, or a part of it, stayed unscanned.
     pub async fn scan(&self, job: &ScanJob<'_>) -> Result<ScanReport, ScanError> {
         let deadline = tokio::time::Instant::from_std(self.deadline);
-        match tokio::time::timeout_at(deadline, self.scan_pieces(job)).await {
-            Ok(result) => result,
+        let characters = job.content.chars().count();
+        let mut tally = Tally { by_modes: self.endpoint.by_modes, ..Tally::default() };
+        let all = match tokio::time::timeout_at(deadline, self.scan_pieces(job, &mut tally)).await {
+            Ok(all) => all && characters <= MAX_CHARACTERS,
             Err(_) => {
-                let late = ScanError::from(self.budget);
-                Err(without_token(
-                    &self.endpoint.token,
-                    late.while_pending(self.endpoint.transport.pending()),
-                    self.endpoint.origins,
-                ))
+                let late = ScanError::from(self.budget).while_pending(self.endpoint.transport.pending());
+                tally.error = Some(without_token(&self.endpoint.token, late, self.endpoint.origins));
+                false
             }
+        };
+        let mut report = tally.into_report(job.content, characters, all)?;
+        if characters > MAX_CHARACTERS {
+            let too_long = ScanError::TooLong { limit: MAX_CHARACTERS };
+            if report.is_cleared() {
+                return Err(too_long);
+            }
+            report.by_modes.doubt.get_or_insert(too_long);
         }
+        Ok(report)
     }
 
     /// [`ScanClient::scan`], on the calling thread, which waits for it. For processes that scan once or a few times:
@@ -164,36 +178,37 @@ impl ScanClient {
         result
     }
 
-    async fn scan_pieces(&self, job: &ScanJob<'_>) -> Result<ScanReport, ScanError> {
+    /// Scans the pieces, and returns whether all of what may be scanned was.
+    async fn scan_pieces(&self, job: &ScanJob<'_>, tally: &mut Tally) -> bool {
         let (scanned, _) = split_after(job.content, MAX_CHARACTERS);
-        let characters = job.content.chars().count();
         let mut waiting = pieces(scanned, self.max_scan_length);
+        let mut start = 0;
         let mut running = JoinSet::new();
-        let mut tally = Tally::default();
         loop {
             while running.len() < MAX_PARALLEL {
                 let Some(piece) = waiting.next() else { break };
+                // Both are addresses within the text.
+                start = (piece.as_ptr() as usize).saturating_sub(scanned.as_ptr() as usize).max(start);
                 let (endpoint, metadata) = (Arc::clone(&self.endpoint), job.metadata.clone());
                 let (piece, direction) = (piece.to_owned(), job.direction);
                 tally.pieces += 1;
-                running.spawn(async move { endpoint.scan_piece(&piece, &metadata, direction).await });
+                running
+                    .spawn(async move { (start, endpoint.scan_piece(&piece, &metadata, direction).await) });
             }
             let Some(finished) = running.join_next().await else { break };
-            tally.add(finished.unwrap_or(Err(ScanError::Internal)));
+            let lost = |_| (0, Err(ScanError::Internal));
+            let (at, result) = finished.unwrap_or_else(lost);
+            tally.add(at, result);
             // What finished in the same moment may be worse.
             while let Some(finished) = running.try_join_next() {
-                tally.add(finished.unwrap_or(Err(ScanError::Internal)));
+                let (at, result) = finished.unwrap_or_else(lost);
+                tally.add(at, result);
             }
-            if tally.has_hit() {
+            if tally.is_decided() {
                 break;
             }
         }
-        let all = characters <= MAX_CHARACTERS && running.is_empty() && waiting.next().is_none();
-        let report = tally.into_report(characters, all)?;
-        if report.is_cleared() && characters > MAX_CHARACTERS {
-            return Err(ScanError::TooLong { limit: MAX_CHARACTERS });
-        }
-        Ok(report)
+        running.is_empty() && waiting.next().is_none()
     }
 }
 
@@ -229,6 +244,7 @@ impl Endpoint {
             input: piece,
             project: self.project.as_deref(),
             external_metadata: metadata,
+            flag_only: !self.by_modes,
             scan_direction: direction,
         };
         let body = serde_json::to_vec(&request).map_err(|_| Refused::Error(ScanError::Internal))?;
@@ -246,8 +262,12 @@ impl Endpoint {
         .map_err(|error| self.without_token(error.into()))?;
         match response.status {
             200 => {
-                let mut verdict =
-                    response::parse(&response.body).map_err(|error| self.without_token(error))?;
+                let parsed = if self.by_modes {
+                    response::parse_by_modes(&response.body, piece)
+                } else {
+                    response::parse(&response.body)
+                };
+                let mut verdict = parsed.map_err(|error| self.without_token(error))?;
                 self.clean(&mut verdict);
                 verdict.times.first_byte = Some(response.first_byte);
                 Ok(verdict)
@@ -309,44 +329,68 @@ enum Refused {
 /// The verdicts and errors of the pieces so far.
 #[derive(Default)]
 struct Tally {
+    /// Whether the scanners' own modes count.
+    by_modes: bool,
     /// How many pieces were sent.
     pieces: usize,
     verdicts: Vec<Verdict>,
+    /// What is masked, over all pieces.
+    mask: Mask,
+    /// Whether a piece has to be masked, and where is not known.
+    mask_is_lost: bool,
     error: Option<ScanError>,
 }
 
 impl Tally {
-    fn add(&mut self, result: Result<Verdict, ScanError>) {
+    /// Takes in what came of the piece that begins at the byte `start` of the text.
+    fn add(&mut self, start: usize, result: Result<Verdict, ScanError>) {
         match result {
             // Scanners are named where they object; of hundreds of pieces they would fill the memory.
             Ok(verdict) if verdict.outcome == Outcome::Cleared => {
                 self.verdicts.push(Verdict { scanners: Vec::new(), ..verdict });
             }
-            Ok(verdict) => self.verdicts.push(verdict),
+            Ok(mut verdict) => {
+                match verdict.mask.take() {
+                    Some(mask) => self.mask.add(mask, start),
+                    None => self.mask_is_lost = true,
+                }
+                self.verdicts.push(verdict);
+            }
             Err(error) => self.error = self.error.take().or(Some(error)),
         }
     }
 
-    fn has_hit(&self) -> bool {
-        self.verdicts.iter().any(|verdict| verdict.outcome != Outcome::Cleared)
+    /// Whether what is still to come can't change what becomes of the text.
+    fn is_decided(&self) -> bool {
+        self.verdicts.iter().any(|verdict| match verdict.outcome {
+            Outcome::Cleared => false,
+            Outcome::Flagged | Outcome::Redacted => !self.by_modes,
+            Outcome::Unknown(_) | Outcome::Contradicted | Outcome::Blocked => true,
+        })
     }
 
     /// `all` says whether every piece is in.
-    fn into_report(self, characters: usize, all: bool) -> Result<ScanReport, ScanError> {
-        let hit = self.has_hit();
+    fn into_report(self, content: &str, characters: usize, all: bool) -> Result<ScanReport, ScanError> {
+        let outcome = self.verdicts.iter().map(|verdict| verdict.outcome.clone()).max();
+        let hit = outcome.as_ref().is_some_and(|outcome| *outcome != Outcome::Cleared);
         let complete = all && self.error.is_none() && self.verdicts.iter().all(|verdict| verdict.complete);
-        if let (false, Some(error)) = (hit, self.error) {
-            return Err(error);
-        }
-        let pieces = self.pieces;
-        let Some(outcome) = self.verdicts.iter().map(|verdict| verdict.outcome.clone()).max() else {
-            return Err(ScanError::Internal);
+        let outcome = match (outcome, self.error.clone()) {
+            (Some(outcome), _) if hit => outcome,
+            (_, Some(error)) => return Err(error),
+            (Some(outcome), None) => outcome,
+            (None, None) => return Err(ScanError::Internal),
         };
+        let doubt = || self.error.or_else(|| self.verdicts.iter().find_map(|verdict| verdict.doubt.clone()));
+        let masked = outcome == Outcome::Redacted && complete && !self.mask_is_lost;
         let mut report = ScanReport {
+            by_modes: match self.by_modes {
+                true => ByModes { masked: masked.then(|| self.mask.over(content)), doubt: doubt() },
+                false => ByModes::default(),
+            },
             outcome,
             scanners: Vec::new(),
             scan_ids: Vec::new(),
-            pieces,
+            pieces: self.pieces,
             characters,
             complete,
             times: self
@@ -359,6 +403,7 @@ impl Tally {
             report.scan_ids.extend(verdict.scan_id);
         }
         report.scanners.truncate(response::MAX_SCANNERS);
+        report.clean(content);
         Ok(report)
     }
 }

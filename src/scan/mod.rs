@@ -2,6 +2,7 @@
 
 mod client;
 mod error;
+pub mod mask;
 mod pieces;
 pub mod report;
 mod request;

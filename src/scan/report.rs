@@ -3,16 +3,20 @@
 use std::fmt;
 use std::time::{Duration, Instant};
 
+use super::error::ScanError;
+use super::mask::Masked;
+
 /// The service's verdict on one text. `Ord` ranks by severity, so that the worst of several pieces is `max`.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Outcome {
     Cleared,
+    Flagged,
+    Redacted,
     /// A word that this version does not know; never treated as cleared.
     Unknown(String),
-    /// The service said cleared, but one of its scanners failed the text.
+    /// The service said cleared, but one of its scanners failed the text; or it masked a text whose outcome does not say
+    /// so.
     Contradicted,
-    Redacted,
-    Flagged,
     Blocked,
 }
 
@@ -54,6 +58,16 @@ pub struct ScanReport {
     /// Whether every part of the text has a verdict of every scanner. Where not, a hit is only one of two things to say.
     pub complete: bool,
     pub times: ScanTimes,
+    pub by_modes: ByModes,
+}
+
+/// What a hit means where the scanners' own modes count. Nothing is in it elsewhere.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct ByModes {
+    /// How the whole text is masked, where it was redacted and that can be trusted.
+    pub masked: Option<Masked>,
+    /// Why a text that was only flagged may not go ahead: of a part of it, it is not known whether it might.
+    pub doubt: Option<ScanError>,
 }
 
 /// When a scan was answered, and how long it took the service.
@@ -104,6 +118,16 @@ impl ScanReport {
     /// Whether the content may pass.
     pub fn is_cleared(&self) -> bool {
         self.outcome == Outcome::Cleared
+    }
+
+    /// Takes out of what the service says whatever it masked.
+    pub(super) fn clean(&mut self, content: &str) {
+        let Some(masked) = &self.by_modes.masked else { return };
+        for scanner in &mut self.scanners {
+            masked.clean(&mut scanner.scanner_type, content);
+            scanner.message.iter_mut().for_each(|message| masked.clean(message, content));
+        }
+        self.scan_ids.iter_mut().for_each(|id| masked.clean(id, content));
     }
 
     /// The scanners that objected.

@@ -49,7 +49,7 @@ fn value(text: Option<&str>) -> Option<String> {
     (!value.is_empty()).then_some(value)
 }
 
-/// One request. `flagOnly` and `verbose` keep the service's defaults (true, false).
+/// One request. `verbose` keeps the service's default (false).
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct ScanRequest<'a> {
@@ -57,6 +57,8 @@ pub struct ScanRequest<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub project: Option<&'a str>,
     pub external_metadata: &'a Metadata,
+    /// Whether every hit is `flagged`; otherwise each scanner's own mode says what it is.
+    pub flag_only: bool,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub scan_direction: Option<ScanDirection>,
 }
@@ -72,11 +74,12 @@ mod tests {
             input: "a\"b",
             project: Some("p"),
             external_metadata: &metadata,
+            flag_only: true,
             scan_direction: Some(ScanDirection::Response),
         };
         assert_eq!(
             serde_json::to_string(&request).unwrap(),
-            r#"{"input":"a\"b","project":"p","externalMetadata":{"hook":"Stop","session_id":"s"},"scanDirection":"response"}"#
+            r#"{"input":"a\"b","project":"p","externalMetadata":{"hook":"Stop","session_id":"s"},"flagOnly":true,"scanDirection":"response"}"#
         );
     }
 

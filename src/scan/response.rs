@@ -9,6 +9,7 @@ use std::time::Duration;
 use time::OffsetDateTime;
 
 use super::error::ScanError;
+use super::mask::{Claim, Mask, is_masked, positions};
 use super::report::{Outcome, ScanTimes, ScannerOutcome, ScannerResult};
 use crate::clock;
 use crate::json::{Field, Json};
@@ -28,6 +29,11 @@ pub struct Verdict {
     pub complete: bool,
     /// What the answer itself says of them: the service's own time.
     pub times: ScanTimes,
+    /// Where the piece is masked, as far as that can be trusted. Only where the scanners' own modes count.
+    pub mask: Option<Mask>,
+    /// Why a text with this hit may not go ahead, as one that is cleared might not. Only where the scanners' own modes
+    /// count.
+    pub doubt: Option<ScanError>,
 }
 
 /// Reads the body of an HTTP 200, in time and memory that grow with its length only.
@@ -36,10 +42,24 @@ pub struct Verdict {
 /// [`ScanError::BadBody`] where there is no outcome to read, or no list of results to go with it; others where the
 /// outcome is `cleared` although it is not shown that the scanners ran and passed.
 pub fn parse(bytes: &[u8]) -> Result<Verdict, ScanError> {
+    read(bytes, None)
+}
+
+/// The same of the answer to a scan for which the scanners' own modes count: a hit can let its text pass, as it is or
+/// masked, so that the evidence for one is asked of the other. Masking that the outcome does not speak of is a
+/// contradiction.
+///
+/// # Errors
+/// As `parse`.
+pub fn parse_by_modes(bytes: &[u8], input: &str) -> Result<Verdict, ScanError> {
+    read(bytes, Some(input))
+}
+
+fn read(bytes: &[u8], input: Option<&str>) -> Result<Verdict, ScanError> {
     // The quick look first: with replacements it takes several times as long.
     let text = std::str::from_utf8(bytes).map_or_else(|_| String::from_utf8_lossy(bytes), Cow::Borrowed);
     let body = Json::parse(&text).ok_or(ScanError::BadBody("it is not JSON"))?;
-    let [result, id] = body.pick(["result", "id"]);
+    let [result, id, redacted] = body.pick(["result", "id", "redactedInput"]);
     let [outcome, results] = match result {
         Field::Once(result) => result.pick(["outcome", "scannerResults"]),
         Field::Missing => return Err(ScanError::BadBody("it has no `result`")),
@@ -50,7 +70,7 @@ pub fn parse(bytes: &[u8]) -> Result<Verdict, ScanError> {
         (_, None) => return Err(ScanError::BadBody("it has no `result.outcome`")),
         (_, Some(word)) => Outcome::from_word(&word),
     };
-    let mut listed = Listed::default();
+    let mut listed = Listed { by_modes: input.is_some(), ..Listed::default() };
     results.once().into_iter().flat_map(Json::items).for_each(|result| listed.add(result));
     let lossy = matches!(text, Cow::Owned(_));
     let outcome = match said {
@@ -65,9 +85,13 @@ pub fn parse(bytes: &[u8]) -> Result<Verdict, ScanError> {
         }
         other => other,
     };
+    let by_modes = input.map(|input| listed.by_modes(outcome.clone(), input, redacted, results, lossy));
+    let ByModes { outcome, mask, doubt } = by_modes.unwrap_or(ByModes { outcome, mask: None, doubt: None });
     Ok(Verdict {
+        complete: !lossy && doubt.is_none() && listed.is_complete(results),
         outcome,
-        complete: !lossy && listed.is_complete(results),
+        mask,
+        doubt,
         times: ScanTimes { first_byte: None, service: listed.service_time() },
         scanners: listed.objecting,
         scan_id: id.as_string().map(|id| printable(&id, 64)),
@@ -83,6 +107,10 @@ struct Listed {
     broken: usize,
     unclear: usize,
     objecting: Vec<ScannerResult>,
+    /// Whether it matters where they found something.
+    by_modes: bool,
+    /// Where they did; `None` stands for a scanner that says so in a way that is not understood.
+    claims: Vec<Option<Claim>>,
     /// When the first scanner began and the last one was done.
     begun: Option<OffsetDateTime>,
     done: Option<OffsetDateTime>,
@@ -105,9 +133,45 @@ impl Listed {
             // It may mean a hit as well as a scanner that failed.
             self.broken += 1;
         }
+        if self.by_modes {
+            self.claims.push(claim(result, &kind, outcome));
+        }
         if outcome == ScannerOutcome::Failed && self.objecting.len() < MAX_SCANNERS {
             self.objecting.push(scanner(result, &kind));
         }
+    }
+
+    /// What the outcome is worth where the scanners' own modes count.
+    fn by_modes(
+        &mut self,
+        outcome: Outcome,
+        input: &str,
+        redacted: Field<'_>,
+        results: Field<'_>,
+        lossy: bool,
+    ) -> ByModes {
+        let repeated = redacted.as_string();
+        let contradicts = match (&outcome, &repeated) {
+            (Outcome::Cleared | Outcome::Flagged, None) => !redacted.is_absent(),
+            (Outcome::Cleared, Some(repeated)) => is_masked(input, repeated),
+            (Outcome::Flagged, Some(repeated)) => repeated.trim() != input.trim(),
+            _ => false,
+        };
+        if contradicts {
+            return ByModes { outcome: Outcome::Contradicted, mask: None, doubt: None };
+        }
+        let doubt = match outcome {
+            Outcome::Cleared => None,
+            _ if lossy => Some(ScanError::BadBody("it is not valid UTF-8")),
+            _ => self.prove_a_pass(results).err(),
+        };
+        let claims: Option<Vec<Claim>> = std::mem::take(&mut self.claims).into_iter().collect();
+        let mask = claims.filter(|_| doubt.is_none()).and_then(|claims| match outcome {
+            Outcome::Flagged => Mask::of_flagged(input, &claims),
+            Outcome::Redacted => Mask::of_redacted(input, &repeated?, &claims),
+            _ => None,
+        });
+        ByModes { outcome, mask, doubt }
     }
 
     /// Of so many scanners the times are read, so that a long answer costs no more than that.
@@ -133,7 +197,8 @@ impl Listed {
         readable && self.broken == 0 && self.unclear == 0
     }
 
-    /// Whether `cleared` may be believed: no list at all, or one with a scanner that passed and none that is in doubt.
+    /// Whether an outcome that lets a text pass may be believed: no list at all, or one with a scanner that ran and none
+    /// that is in doubt.
     fn prove_a_pass(&self, results: Field<'_>) -> Result<(), ScanError> {
         let of = self.count;
         match results {
@@ -141,13 +206,30 @@ impl Listed {
             Field::Once(list) if list.is_array() => match self {
                 Self { broken: 1.., .. } => Err(ScanError::ScannerFailed { failed: self.broken, of }),
                 Self { unclear: 1.., .. } => Err(ScanError::ScannerUnclear { unclear: self.unclear, of }),
-                Self { passed: 0, .. } => Err(ScanError::NoScannerRan),
+                Self { passed: 0, failed: 0, .. } => Err(ScanError::NoScannerRan),
                 _ => Ok(()),
             },
             Field::Repeated => Err(ScanError::BadBody("it has more than one list of scanner results")),
             _ => Err(ScanError::BadBody("its scanner results are not a list")),
         }
     }
+}
+
+/// An outcome where the scanners' own modes count.
+struct ByModes {
+    outcome: Outcome,
+    mask: Option<Mask>,
+    doubt: Option<ScanError>,
+}
+
+fn claim(result: Json<'_>, kind: &Kind, outcome: ScannerOutcome) -> Option<Claim> {
+    let [data] = result.pick(["data"]);
+    let positions = match data {
+        _ if data.is_absent() => Vec::new(),
+        Field::Once(data) => positions(kind.name(), data)?,
+        Field::Missing | Field::Repeated => return None,
+    };
+    Some(Claim { scanner_type: kind.shown(), objects: outcome == ScannerOutcome::Failed, positions })
 }
 
 /// The type of a scanner (`data.type`), as far as its result says.
@@ -175,6 +257,19 @@ impl Kind {
             None if kind.is_absent() => Self::Unnamed,
             None => Self::Unreadable,
         }
+    }
+
+    fn name(&self) -> &str {
+        match self {
+            Self::Named(kind) => kind,
+            Self::Unnamed | Self::Unreadable => "",
+        }
+    }
+
+    /// As it is shown.
+    fn shown(&self) -> String {
+        let named = printable(self.name(), 60);
+        if named.is_empty() { "unnamed scanner".to_owned() } else { named }
     }
 
     /// In any case: the doubt is against the scanner.
@@ -205,12 +300,8 @@ fn judge(result: Json<'_>, kind: &Kind) -> ScannerOutcome {
 
 fn scanner(result: Json<'_>, kind: &Kind) -> ScannerResult {
     let [message] = result.pick(["message"]);
-    let named = match kind {
-        Kind::Named(kind) => printable(kind, 60),
-        Kind::Unnamed | Kind::Unreadable => String::new(),
-    };
     ScannerResult {
-        scanner_type: if named.is_empty() { "unnamed scanner".to_owned() } else { named },
+        scanner_type: kind.shown(),
         outcome: ScannerOutcome::Failed,
         message: message
             .as_string()

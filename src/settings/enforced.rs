@@ -2,7 +2,7 @@
 
 use std::ffi::{OsStr, OsString};
 
-use super::values::{FailMode, switch};
+use super::values::{Enforcement, FailMode, switch};
 use super::{Given, Source, Words};
 
 /// Older versions wrote the timeout that the hook is registered with. It is read, and never written any more.
@@ -57,6 +57,7 @@ macro_rules! enforced {
                     self.$list.clone_from(values);
                     taken.push($list_name);
                 })*
+                self.enforcement_of_all(registered, &taken);
                 taken
             }
         }
@@ -68,6 +69,9 @@ enforced! {
     /// What happens to content that could not be scanned: open lets it go ahead, closed blocks it [default: F5_GUARDRAILS_FAIL_MODE, else open]
     #[arg(long, value_name = "MODE", value_parser = Words::FAIL_MODE)]
     fail_mode: "--fail-mode", |values: &[_]| strictest(values, is_open, "closed", "open");
+    /// What becomes of a hit: block refuses it, project follows the modes of the F5 project's scanners (audit, redact, block), observe lets it go ahead and logs it [default: block]
+    #[arg(long, value_name = "WHO", value_parser = Words::ENFORCEMENT)]
+    enforcement: "--enforcement", strictest_enforcement;
     /// Address of the F5 service, with or without /backend/v1
     #[arg(long, value_name = "URL")]
     base_url: "--base-url", first;
@@ -108,6 +112,18 @@ impl Enforced {
     pub fn as_own(mut self) -> Self {
         self.own = self.given().map(|(flag, _)| flag).collect();
         self
+    }
+
+    /// A command without the flag blocks, and so does what is made of several of which one has none.
+    fn enforcement_of_all(&mut self, registered: &[Self], taken: &[&'static str]) {
+        if taken.contains(&"--enforcement") && registered.iter().any(|other| other.enforcement.is_none()) {
+            self.enforcement = Some(Enforcement::Block.as_str().into());
+        }
+    }
+
+    /// Whether a registered command carries any option, one of an older version included.
+    pub(super) fn is_registered_with_any(&self) -> bool {
+        self.hook_timeout.is_some() || self.given().any(|(flag, _)| !self.own.contains(&flag))
     }
 
     pub(super) fn flag(&self, name: &'static str, value: &Option<OsString>) -> Option<Given> {
@@ -154,6 +170,13 @@ fn strictest(
     (!values.is_empty()).then(|| if all_lenient { lenient } else { strict }.into())
 }
 
+/// The strictest of those given; one that can't be read counts as `block`, as it does for the hooks.
+fn strictest_enforcement(values: &[&OsString]) -> Option<OsString> {
+    let read = |value: &&OsString| value.to_str().and_then(|text| Enforcement::parse(text.trim()));
+    let strictest = values.iter().map(|value| read(value).unwrap_or(Enforcement::Block)).max();
+    strictest.map(|strictest| strictest.as_str().into())
+}
+
 fn is_open(value: &str) -> bool {
     FailMode::parse(value) == Some(FailMode::Open)
 }
@@ -174,6 +197,32 @@ fn is_lenient(value: &str) -> bool {
 mod tests {
     use super::*;
     use clap::{Args, Command};
+
+    fn enforcing(flags: &str) -> Enforced {
+        Enforced::parse(flags.split_whitespace()).unwrap()
+    }
+
+    #[test]
+    fn of_several_enforcements_the_strictest_is_kept() {
+        for (registered, kept) in [
+            (&["--enforcement observe", "--enforcement observe"][..], Some("observe")),
+            (&["--enforcement observe", "--enforcement project"], Some("project")),
+            (&["--enforcement Project", "--enforcement block"], Some("block")),
+            (&["--enforcement observe", "--enforcement all"], Some("block")),
+            // A command without it blocks.
+            (&["--enforcement observe", "--fail-mode open"], Some("block")),
+            (&["--enforcement observe", ""], Some("block")),
+            (&["--fail-mode open", ""], None),
+        ] {
+            let registered: Vec<Enforced> = registered.iter().map(|flags| enforcing(flags)).collect();
+            let mut args = Enforced::default();
+            args.complete(&registered);
+            assert_eq!(args.enforcement.as_deref().and_then(OsStr::to_str), kept, "{registered:?}");
+            let mut args = enforcing("--enforcement observe");
+            args.complete(&registered);
+            assert_eq!(args.enforcement, Some("observe".into()), "what is given wins");
+        }
+    }
 
     #[test]
     fn every_flag_has_the_name_that_the_command_line_knows() {

@@ -26,7 +26,7 @@ pub use origins::{Budget, Origins};
 pub use proxies::ProxySettings;
 pub(crate) use setting::home_relative;
 pub use setting::{Given, Literal, RelativePath, Setting, Source};
-use values::{FailMode, FlaggedOutput, LogLevel, SystemStore};
+use values::{Enforcement, FailMode, FlaggedOutput, LogLevel, SystemStore};
 pub use words::Words;
 
 use crate::codex::home::{CodexHome, NoHome};
@@ -68,6 +68,7 @@ pub struct Settings {
     /// The timeout that an older version registered the hook with (`--hook-timeout`).
     pub hook_timeout: Option<Duration>,
     pub fail_mode: Setting<FailMode>,
+    pub enforcement: Setting<Enforcement>,
     pub flagged_output: Setting<FlaggedOutput>,
     pub max_scan_length: Setting<usize>,
     /// Whether hooks remember outages for each other; see [`crate::outage`].
@@ -142,6 +143,7 @@ impl Settings {
                 .as_ref()
                 .map(|t| values::old_hook_timeout(&t.to_string_lossy())),
             fail_mode: fail_mode(enforced.fail_mode.as_ref(), env),
+            enforcement: enforcement(enforced, env),
             flagged_output: match Given::find(
                 enforced.flag("--post-strict", &enforced.post_strict),
                 "F5_GUARDRAILS_POST_STRICT",
@@ -215,6 +217,7 @@ impl Settings {
             &self.plain_http.problem,
             &self.timeout.problem,
             &self.fail_mode.problem,
+            &self.enforcement.problem,
             &self.flagged_output.problem,
             &self.max_scan_length.problem,
             &self.outage_memory.problem,
@@ -238,6 +241,27 @@ pub fn fail_mode(flag: Option<&OsString>, env: Env<'_>) -> Setting<FailMode> {
             given.parse(FailMode::parse, FailMode::Closed, "open or closed", "it is treated as closed")
         }
         None => Setting::default_value(FailMode::Open),
+    }
+}
+
+/// Who says what becomes of a hit. Where a registration enforces anything at all, it alone does: an administrator who set
+/// up what is scanned has not agreed to a user's variable that lets it pass.
+pub fn enforcement(enforced: &Enforced, env: Env<'_>) -> Setting<Enforcement> {
+    const VARIABLE: &str = "F5_GUARDRAILS_ENFORCEMENT";
+    let read = |given: Given| {
+        given.parse(Enforcement::parse, Enforcement::Block, "block, project or observe", "it counts as block")
+    };
+    let variable = Given::find(None, VARIABLE, env);
+    match (enforced.flag("--enforcement", &enforced.enforcement), variable) {
+        (Some(flag), _) => read(flag),
+        (None, Some(given)) if !enforced.is_registered_with_any() => read(given),
+        (None, Some(given)) => {
+            let setting = Setting::default_value(Enforcement::Block);
+            let is_the_same = *read(given) == Enforcement::Block;
+            let problem = "F5_GUARDRAILS_ENFORCEMENT has no say, because the hook is registered with options; without --enforcement among them it is block.";
+            Setting { problem: (!is_the_same).then(|| problem.to_owned()), ..setting }
+        }
+        (None, None) => Setting::default_value(Enforcement::Block),
     }
 }
 

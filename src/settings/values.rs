@@ -20,6 +20,17 @@ pub enum FlaggedOutput {
     Withhold,
 }
 
+/// Who says what becomes of a hit (`--enforcement`). `Ord` ranks by strictness.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Enforcement {
+    /// Nobody: everything goes ahead, and the log has what would have been done.
+    Observe,
+    /// The scanners' own modes in the F5 project: audit, redact or block.
+    Project,
+    /// f5-guard: it refuses.
+    Block,
+}
+
 /// Which roots to trust where no CA bundle is given (`F5_GUARDRAILS_USE_SYSTEM_CERT_STORE`).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum SystemStore {
@@ -57,6 +68,27 @@ impl FailMode {
         match self {
             Self::Open => "open",
             Self::Closed => "closed",
+        }
+    }
+}
+
+impl Enforcement {
+    /// `block`, `project` or `observe`, in any case.
+    pub fn parse(text: &str) -> Option<Self> {
+        match text.to_ascii_lowercase().as_str() {
+            "block" => Some(Self::Block),
+            "project" => Some(Self::Project),
+            "observe" => Some(Self::Observe),
+            _ => None,
+        }
+    }
+
+    /// The word users write.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Block => "block",
+            Self::Project => "project",
+            Self::Observe => "observe",
         }
     }
 }

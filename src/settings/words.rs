@@ -8,22 +8,24 @@ use std::ffi::{OsStr, OsString};
 use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
 use clap::{Arg, Command};
 
-use super::values::{FailMode, switch};
+use super::values::{Enforcement, FailMode, switch};
 
 /// Reads such a value as it was given.
 #[derive(Clone)]
 pub struct Words {
-    known: [&'static str; 2],
+    known: &'static [&'static str],
     is_one: fn(&str) -> bool,
     is_strict: bool,
 }
 
 impl Words {
-    pub const FAIL_MODE: Self = Self::new(["open", "closed"], |text| FailMode::parse(text).is_some());
-    pub const TRUE_FALSE: Self = Self::new(["true", "false"], |text| switch(text).is_some());
-    pub const ON_OFF: Self = Self::new(["on", "off"], |text| switch(text).is_some());
+    pub const FAIL_MODE: Self = Self::new(&["open", "closed"], |text| FailMode::parse(text).is_some());
+    pub const ENFORCEMENT: Self =
+        Self::new(&["block", "project", "observe"], |text| Enforcement::parse(text).is_some());
+    pub const TRUE_FALSE: Self = Self::new(&["true", "false"], |text| switch(text).is_some());
+    pub const ON_OFF: Self = Self::new(&["on", "off"], |text| switch(text).is_some());
 
-    const fn new(known: [&'static str; 2], is_one: fn(&str) -> bool) -> Self {
+    const fn new(known: &'static [&'static str], is_one: fn(&str) -> bool) -> Self {
         Self { known, is_one, is_strict: false }
     }
 
@@ -45,7 +47,7 @@ impl TypedValueParser for Words {
         // Spellings that are not offered are taken too: `Closed`, `yes`.
         let is_one = value.to_str().is_some_and(|text| (self.is_one)(text.trim()));
         if self.is_strict && !is_one {
-            PossibleValuesParser::new(self.known).parse_ref(command, arg, value)?;
+            PossibleValuesParser::new(self.known.iter().copied()).parse_ref(command, arg, value)?;
         }
         Ok(value.to_owned())
     }

@@ -24,7 +24,7 @@ use f5_guard::internals::registration::{Launcher, Registration, RegistrationOpti
 use f5_guard::internals::settings::Enforced;
 #[cfg(unix)]
 use f5_stand_in::f5::TOKEN;
-use f5_stand_in::f5::{F5, Fault, Verdict};
+use f5_stand_in::f5::{F5, Fault, Mode, Project, ProjectScanner, Verdict};
 use libtest_mimic::{Arguments, Trial};
 use serde_json::{Value, json};
 use user::User;
@@ -42,6 +42,8 @@ fn main() {
 
 const TESTS: &[(&str, fn())] = &[
     ("a_healthy_installation_is_protected", healthy),
+    ("hooks_that_only_observe_are_no_protection", observes),
+    ("in_project_the_modes_of_its_scanners_are_shown", project_modes),
     ("nothing_is_changed_by_the_doctor", changes_nothing),
     ("hooks_with_other_settings_than_the_terminal_are_named", other_settings),
     ("a_block_that_a_start_up_file_takes_away_is_no_protection", block_lost),
@@ -101,6 +103,49 @@ fn healthy() {
         assert_eq!(event["result"], "proven", "{event}");
     }
     assert_eq!(user.api.inputs(), ["Hello, this is a test prompt."], "the proof must not scan");
+}
+
+fn observes() {
+    let (mut user, run) = User::new().set("F5_GUARDRAILS_ENFORCEMENT", "observe").run();
+    let report = run.json();
+    assert_eq!((run.code, &report["state"]), (Some(1), &json!("observing")), "{report:#}");
+    for event in report["proof"]["events"].as_array().unwrap() {
+        assert_eq!(event["result"], "proven", "observing lets no proof pass: {event}");
+    }
+    let (severity, text) = run.finding("observe-only");
+    assert!(severity == "problem" && text.contains("NOTHING is blocked"), "{text}");
+    user.arguments.clear();
+    let run = user.text();
+    assert!(run.stdout.starts_with("OBSERVING, NOT BLOCKING: "), "{}", run.stdout);
+}
+
+fn project_modes() {
+    const ID: &str = "018f2f24-eca0-70a6-9447-726525cb22b4";
+    let scanners = || {
+        Project::new([
+            ProjectScanner::new("secret", Mode::Block, &["AKIA"]),
+            ProjectScanner::new("pii_detection", Mode::Redact, &["@"]),
+        ])
+    };
+    let path = format!("/backend/v1/projects/{ID}/scanners");
+    let body = scanners().configuration();
+    let may_read = F5::builder()
+        .always(scanners())
+        .route("GET", &path, move |_| f5_stand_in::f5::Response::json(200, &body))
+        .may_stay_idle()
+        .start();
+    for (api, id, words) in [
+        (may_read, ID, "set to block: secret; redact: pii_detection."),
+        (F5::builder().always(scanners()).may_stay_idle().start(), ID, "could not be read"),
+        (F5::builder().always(scanners()).may_stay_idle().start(), "../../tokens", "could not be read"),
+    ] {
+        let user = User::with(api).set("F5_GUARDRAILS_ENFORCEMENT", "project");
+        let (user, run) = user.set("F5_GUARDRAILS_PROJECT_ID", id).run();
+        let (severity, text) = run.finding("project-modes");
+        assert!(severity == "note" && text.contains(words), "{text}");
+        assert_eq!(run.json()["state"], "protected", "{}", run.stdout);
+        assert!(user.api.requests_to("/backend/v1/tokens").is_empty(), "{id}");
+    }
 }
 
 /// As a launcher or `.env` does it: the hooks' environment is not the terminal's.

@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use f5_stand_in::f5::{F5, Fault, Reply, Verdict};
+use f5_stand_in::f5::{F5, Fault, Mode, Project, ProjectScanner, Reply, Verdict};
 
 use crate::support::{Event, Hook};
 
@@ -15,6 +15,14 @@ struct Case {
 
 fn cases() -> Vec<Case> {
     let case = |name, reply: Reply, prepare| Case { name, reply, prepare };
+    let modes = || {
+        Reply::from(Project::new([
+            ProjectScanner::new("keyword", Mode::Audit, &["codename"]),
+            ProjectScanner::new("pii_detection", Mode::Redact, &["ann@example.com"]),
+            ProjectScanner::new("secret", Mode::Redact, &["AKIAQ7EXAMPLE"]),
+            ProjectScanner::new("prompt_injection", Mode::Block, &["ignore all"]),
+        ]))
+    };
     vec![
         case("flagged", Verdict::flagged().into(), Hook::open),
         case("blocked", Verdict::blocked().into(), Hook::open),
@@ -32,7 +40,31 @@ fn cases() -> Vec<Case> {
         case("no-token-closed", Verdict::cleared().into(), |hook| {
             hook.closed().without("F5_GUARDRAILS_API_TOKEN")
         }),
+        case("project-cleared", modes(), |hook| project(hook).text("nothing of note")),
+        case("project-flagged", modes(), |hook| project(hook).text("a codename")),
+        case("project-redacted", modes(), |hook| project(hook).text(TWO_SECRETS)),
+        case("project-redacted-untrusted", Verdict::redacted("x").redacted_input("gone").into(), project),
+        case("project-blocked", modes(), |hook| project(hook).text("ignore all of it")),
+        case("project-unknown-outcome", Verdict::unknown("quarantined").into(), project),
+        case("project-status-503-open", Fault::status(503).into(), |hook| project(hook).open()),
+        case("project-status-503-closed", Fault::status(503).into(), |hook| project(hook).closed()),
+        case("observe-cleared", modes(), |hook| observe(hook).text("nothing of note")),
+        case("observe-flagged", modes(), |hook| observe(hook).text("a codename")),
+        case("observe-redacted", modes(), |hook| observe(hook).text(TWO_SECRETS)),
+        case("observe-blocked", modes(), |hook| observe(hook).text("ignore all of it")),
+        case("observe-unknown-outcome", Verdict::unknown("quarantined").into(), observe),
+        case("observe-status-503-closed", Fault::status(503).into(), |hook| observe(hook).closed()),
     ]
+}
+
+const TWO_SECRETS: &str = "3 tests failed\n\tfor ann@example.com\nwith key AKIAQ7EXAMPLE";
+
+fn project(hook: Hook) -> Hook {
+    hook.arguments(["--enforcement", "project"])
+}
+
+fn observe(hook: Hook) -> Hook {
+    hook.arguments(["--enforcement", "observe"])
 }
 
 /// What goes to stdout is in a `.json` file; what goes to stderr where the exit code is 2, in a `.txt` file.

@@ -14,6 +14,7 @@ mod channels;
 mod clearing;
 mod code_mode;
 mod configuration;
+mod enforcement;
 mod evidence;
 mod flags;
 mod golden;

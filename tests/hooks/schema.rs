@@ -124,6 +124,15 @@ fn the_lines_of_every_kind_of_call_are_as_the_schema_says() {
             note(valid(&hook.run().log()));
         }
     }
+    for enforcement in ["project", "observe"] {
+        for verdict in [Verdict::flagged(), Verdict::redacted("secret"), Verdict::blocked()] {
+            for event in Event::ALL {
+                let api = F5::answering(verdict.clone());
+                let hook = Hook::of(event).arguments(["--enforcement", enforcement]).text("the secret of it");
+                note(valid(&hook.against(&api).run().log()));
+            }
+        }
+    }
     note(valid(&Hook::stop().text(" ").run().log()));
     note(valid(&Hook::stop().stdin("{").run().log()));
     note(valid(&Hook::stop().arguments(["--nonsense"]).run().log()));

@@ -16,6 +16,7 @@ mod app_server;
 mod code_mode;
 mod codex;
 #[cfg(unix)] // the command is a line for a Unix shell
+mod enforcement;
 mod evidence;
 #[cfg(unix)] // the command is a line for a Unix shell
 mod faults;

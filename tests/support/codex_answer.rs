@@ -4,7 +4,7 @@
 //! event does not support is dropped as a whole, so that the action goes ahead. Every other end is a failed hook.
 //!
 //! Stricter than Codex where f5-guard's own contract is: exactly the fields of its decision table, and no others; and
-//! next to exit code 2 one line on stderr, with the same answer as JSON on stdout or nothing.
+//! next to exit code 2 one line on stderr (and a masked text after it), with the same answer as JSON on stdout or nothing.
 
 use serde_json::{Map, Value};
 
@@ -60,10 +60,16 @@ pub fn read(event: Event, code: Option<i32>, stdout: &str, stderr: &str) -> Resu
         _ => return Err("the hook failed".to_owned()),
     };
     let shown = answer.shown();
-    match shown.chars().find(|character| character.is_control() && *character != '\n') {
+    let layout: &[char] = if is_masked(&shown) { &['\n', '\t'] } else { &['\n'] };
+    match shown.chars().find(|character| character.is_control() && !layout.contains(character)) {
         Some(control) => Err(format!("a control character in a message: {control:?}")),
         None => Ok(answer),
     }
+}
+
+/// A masked text follows the first line, with lines of its own.
+fn is_masked(text: &str) -> bool {
+    text.lines().any(|line| line.contains("F5") && line.ends_with(':') && line.contains("masked"))
 }
 
 fn exit_code(event: Event, stdout: &str, stderr: &str) -> Result<CodexAnswer, String> {
@@ -71,7 +77,7 @@ fn exit_code(event: Event, stdout: &str, stderr: &str) -> Result<CodexAnswer, St
         return Err("exit code 2 begins the turn again, without end".to_owned());
     }
     let reason = stderr.strip_suffix('\n').ok_or("stderr holds no whole line")?;
-    if reason.trim().is_empty() || reason.lines().count() != 1 {
+    if reason.trim().is_empty() || (reason.lines().count() != 1 && !is_masked(reason)) {
         return Err("stderr holds something else than one line with the reason".to_owned());
     }
     let as_json = json(event, stdout)?;

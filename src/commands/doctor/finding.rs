@@ -89,6 +89,8 @@ finding_ids! {
     Token => "token",
     TokenVisible => "token-visible",
     FailOpen => "fail-open",
+    ObserveOnly => "observe-only",
+    ProjectModes => "project-modes",
     Certificates => "certificates",
     KeyLog => "key-log",
     LogFile => "log-file",
@@ -172,6 +174,8 @@ pub enum State {
     NotScanning,
     /// Codex does not run every hook, or does not obey it.
     NotActive,
+    /// Codex runs the hooks and obeys them, and they let everything pass.
+    Observing,
     /// Codex obeys the hooks, and something else is wrong.
     NotSafe,
     /// Hooks are registered, and whether they protect was not found out.
@@ -182,8 +186,15 @@ pub enum State {
 
 impl State {
     /// The best first.
-    pub const ALL: [Self; 6] =
-        [Self::Protected, Self::NotScanning, Self::NotActive, Self::NotSafe, Self::NotProven, Self::Unknown];
+    pub const ALL: [Self; 7] = [
+        Self::Protected,
+        Self::Observing,
+        Self::NotScanning,
+        Self::NotActive,
+        Self::NotSafe,
+        Self::NotProven,
+        Self::Unknown,
+    ];
 
     /// The word of the JSON report.
     #[must_use]
@@ -192,6 +203,7 @@ impl State {
             Self::Protected => "protected",
             Self::NotScanning => "not_scanning",
             Self::NotActive => "not_active",
+            Self::Observing => "observing",
             Self::NotSafe => "not_safe",
             Self::NotProven => "not_proven",
             Self::Unknown => "unknown",
@@ -205,6 +217,7 @@ impl State {
             Self::Protected => "PROTECTED",
             Self::NotScanning => "REGISTERED, NOT SCANNING",
             Self::NotActive => "NOT ACTIVE",
+            Self::Observing => "OBSERVING, NOT BLOCKING",
             Self::NotSafe => "NOT PROTECTED",
             Self::NotProven => "REGISTERED, NOT PROVEN",
             Self::Unknown => "CANNOT TELL",
@@ -259,11 +272,20 @@ impl Report {
             findings.iter().any(|finding| finding.id == id && finding.severity >= severity)
         };
         let only = |of: &[FindingId]| {
-            let mut problems = findings.iter().filter(|finding| finding.severity == Severity::Problem);
+            let mut problems = findings.iter().filter(|finding| {
+                finding.severity == Severity::Problem && finding.id != FindingId::ObserveOnly
+            });
             problems.all(|finding| of.contains(&finding.id))
         };
+        let is_unknown = findings.iter().any(|finding| finding.severity == Severity::Unknown);
         let state = match verdict {
             Verdict::Protected => State::Protected,
+            // What hooks do that observe is known only as far as it is known that they run.
+            Verdict::NotProtected if only(&[]) && !is_unknown => State::Observing,
+            Verdict::NotProtected if only(&[]) && has(FindingId::NotRegistered, Severity::Unknown) => {
+                State::Unknown
+            }
+            Verdict::NotProtected if only(&[]) => State::NotProven,
             Verdict::CannotTell if has(FindingId::NotRegistered, Severity::Unknown) => State::Unknown,
             Verdict::CannotTell => State::NotProven,
             // Nor is it known that hooks are registered.

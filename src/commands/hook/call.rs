@@ -4,12 +4,13 @@ use std::io::{self, Read};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 
-use super::memory::{Memory, Permit};
+use super::memory::{Memory, Permit, tells_of_observing};
 use super::{PROCESS_ENV, abort, proof};
 use crate::event::Event;
 use crate::hook::payload::{self, MAX_PAYLOAD};
-use crate::hook::{Assessment, Failure, Input, News, Payload, PayloadError};
+use crate::hook::{Assessment, Failure, Input, News, Payload, PayloadError, Policy};
 use crate::phase;
+use crate::scan::mask::Masked;
 use crate::scan::{Metadata, ScanClient, ScanDirection, ScanError, ScanJob, ScanReport};
 use crate::secret::Hidden;
 use crate::settings::Settings;
@@ -52,6 +53,14 @@ impl Call {
         Self { input: self.input.without(hidden), ..self }
     }
 
+    /// The same without what is masked of the text, in case a name or an id repeats it.
+    pub fn without_masked(mut self, masked: Option<&Masked>) -> Self {
+        let (Some(masked), Some(text)) = (masked, self.text.clone()) else { return self };
+        let texts = [&mut self.tool_name, &mut self.session_id, &mut self.turn_id, &mut self.tool_use_id];
+        texts.into_iter().flatten().for_each(|name| masked.clean(name, &text));
+        self
+    }
+
     fn of(payload: &Payload) -> Self {
         Self {
             event: payload.event,
@@ -62,6 +71,15 @@ impl Call {
             tool_use_id: payload.tool_use_id.clone(),
             text: Some(Arc::clone(&payload.content)),
         }
+    }
+}
+
+/// What the settings say of a call.
+pub fn policy_of(settings: &Settings) -> Policy {
+    Policy {
+        fail_mode: *settings.fail_mode,
+        flagged_output: *settings.flagged_output,
+        enforcement: *settings.enforcement,
     }
 }
 
@@ -84,7 +102,7 @@ pub fn assess(
         };
     let call = seen.get_or_init(|| Call::of(&payload));
     phase::ended("payload", begun);
-    abort::prepare(call.event, *settings.fail_mode);
+    abort::prepare(call.event, policy_of(settings).unscanned());
     if !subcommand.same_subcommand(call.event) {
         tracing::warn!(
             "the subcommand for {} got a payload of {}; it is answered as such: check the registration",
@@ -110,7 +128,10 @@ pub fn assess(
     match token::completed(settings, PROCESS_ENV, started + settings.budget().limit) {
         Ok(settings) => {
             settings.api_token.iter().for_each(|token| hidden.learn(token));
-            scan_unless_out_of_reach(&payload, &settings, PROCESS_ENV, started)
+            let (assessment, news) = scan_unless_out_of_reach(&payload, &settings, PROCESS_ENV, started);
+            let session = payload.session_id.as_deref();
+            let observes = tells_of_observing(&settings, PROCESS_ENV, session, payload.event, started);
+            (assessment.under(*settings.enforcement), News { observes, ..news })
         }
         Err(error) => failed(ScanError::from(error).into()),
     }
@@ -141,7 +162,7 @@ fn scan_unless_out_of_reach(
     let watch = Watch::default();
     let result = scan(&job, settings, started, watch.clone());
     let failed = result.as_ref().err().cloned();
-    let assessment = Assessment::of_scan(result, payload.is_cut);
+    let assessment = Assessment::of_scan(result, payload.coverage);
     let news = memory.conclude(&attempt, failed.as_ref(), &watch, &payload.content, &assessment);
     (assessment, news)
 }

@@ -3,15 +3,16 @@
 use std::path::Path;
 use std::time::{Instant, SystemTime};
 
-use super::call::Call;
+use super::call::{Call, policy_of};
 use crate::clock;
 use crate::hook::decision::log_word;
-use crate::hook::{Action, Assessment, Failure};
+use crate::hook::{Action, Assessment, Failure, would_have};
 use crate::logging::{
-    DecisionLine, MAX_LISTED, MESSAGE, NAME, ON_STDERR_ONLY, OPERATORS_MESSAGE, SENTENCE, ScannerLine,
-    fitting,
+    DecisionLine, MAX_LISTED, MAX_MASKED, MESSAGE, MaskedLine, NAME, ON_STDERR_ONLY, OPERATORS_MESSAGE,
+    SCANNER_TYPE, SENTENCE, ScannerLine, WouldHaveLine, fitting,
 };
 use crate::scan::{Outcome, ScanReport};
+use crate::settings::values::Enforcement;
 use crate::settings::{Enforced, Settings};
 use crate::system::Env;
 
@@ -53,7 +54,7 @@ pub fn decision_line(
     };
     let line = DecisionLine {
         timestamp: clock::timestamp(SystemTime::now()),
-        level: if action == Action::Allow { "INFO" } else { "WARN" }.to_owned(),
+        level: if went_ahead_clean(assessment, action) { "INFO" } else { "WARN" }.to_owned(),
         message: MESSAGE.to_owned(),
         version: env!("CARGO_PKG_VERSION").to_owned(),
         event: call.event.name().to_owned(),
@@ -63,6 +64,16 @@ pub fn decision_line(
         turn_id: name(&call.turn_id),
         decision: log_word(call.event, action).to_owned(),
         fail_mode: setup.settings.fail_mode.as_str().to_owned(),
+        enforcement: match *setup.settings.enforcement {
+            Enforcement::Block => None,
+            enforcement => Some(enforcement.as_str().to_owned()),
+        },
+        would_have: would_have(call.event, assessment, policy_of(setup.settings)).map(|would| {
+            WouldHaveLine {
+                block: log_word(call.event, would.block).to_owned(),
+                project: log_word(call.event, would.project).to_owned(),
+            }
+        }),
         enforced: setup.enforced.given().map(|(flag, _)| flag.trim_start_matches('-').to_owned()).collect(),
         contact: setup
             .settings
@@ -85,6 +96,12 @@ pub fn decision_line(
             DecisionLine { first_byte_ms: report.times.first_byte.map(milliseconds), ..scanned(line, report) }
         }
     }
+}
+
+/// Whether a call went ahead and nothing about it is out of the ordinary.
+fn went_ahead_clean(assessment: &Assessment, action: Action) -> bool {
+    let has_hit = matches!(assessment, Assessment::Scanned(report) if !report.is_cleared());
+    action == Action::Allow && !has_hit
 }
 
 fn not_scanned(line: DecisionLine, failure: &Failure, setup: Setup<'_>) -> DecisionLine {
@@ -116,6 +133,7 @@ fn scanned(line: DecisionLine, report: &ScanReport) -> DecisionLine {
         }
     }
     let listed = report.scan_ids.iter().take(MAX_LISTED);
+    let by_modes = report.by_modes.masked.as_ref();
     DecisionLine {
         outcome: word(&report.outcome).to_owned(),
         outcome_word: match &report.outcome {
@@ -125,6 +143,15 @@ fn scanned(line: DecisionLine, report: &ScanReport) -> DecisionLine {
         incomplete: !report.complete && !report.is_cleared(),
         scanners,
         more_scanners,
+        masked_characters: by_modes.map_or(0, |masked| count(masked.characters)),
+        masked: by_modes
+            .iter()
+            .flat_map(|masked| masked.by_scanner.iter().take(MAX_MASKED))
+            .map(|(scanner_type, characters)| MaskedLine {
+                scanner_type: fitting(scanner_type, SCANNER_TYPE),
+                characters: count(*characters),
+            })
+            .collect(),
         scan_ids: listed.map(|id| fitting(id, SCAN_ID)).collect(),
         more_scan_ids: count(report.scan_ids.len().saturating_sub(MAX_LISTED)),
         pieces: Some(count(report.pieces)),

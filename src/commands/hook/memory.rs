@@ -4,6 +4,7 @@
 
 use std::time::{Duration, Instant};
 
+use crate::event::Event;
 use crate::hook::{Assessment, News, Outage};
 use crate::installation;
 use crate::outage::store::{DISK_TIME, NotKept};
@@ -11,7 +12,7 @@ use crate::outage::{
     Advice, Attempted, ClaimId, Key, Ledger, Moment, Record, SessionKey, Sign, Store, TextDigest, sign,
 };
 use crate::scan::ScanError;
-use crate::settings::values::FailMode;
+use crate::settings::values::{Enforcement, FailMode};
 use crate::settings::{ANSWER_TIME, Settings, Source};
 use crate::system::Env;
 use crate::transport::Peer;
@@ -56,6 +57,31 @@ pub struct Try {
     begun: Instant,
 }
 
+/// Whether this call is the one that tells its session that everything goes ahead. Where nothing can be remembered each
+/// prompt tells it.
+pub fn tells_of_observing(
+    settings: &Settings,
+    env: Env<'_>,
+    session_id: Option<&str>,
+    event: Event,
+    started: Instant,
+) -> bool {
+    if *settings.enforcement != Enforcement::Observe {
+        return false;
+    }
+    let unknown = event == Event::UserPromptSubmit;
+    let (Some(store), Some(session)) = (Store::of_this_user(env), session_id.map(SessionKey::of)) else {
+        return unknown;
+    };
+    if store.read().is_some_and(|ledger| ledger.was_told_of_observing(&session)) {
+        return false;
+    }
+    let left = (started + settings.budget().limit).saturating_duration_since(Instant::now());
+    let told = store
+        .update(left.clamp(SHORTEST, DISK_TIME), move |ledger, now| ledger.tell_of_observing(&session, now));
+    told.unwrap_or(unknown)
+}
+
 impl<'a> Memory<'a> {
     pub fn open(settings: &'a Settings, env: Env<'a>, session_id: Option<&str>, started: Instant) -> Self {
         let store = settings.outage_memory.then(|| Store::of_this_user(env)).flatten();
@@ -74,7 +100,7 @@ impl<'a> Memory<'a> {
     fn skips(&self) -> bool {
         let memory = &self.settings.outage_memory;
         **memory
-            && (*self.settings.fail_mode == FailMode::Closed
+            && (!self.is_open()
                 || matches!(memory.source, Source::Flag(_))
                 || !installation::is_managed_program(self.env))
     }
@@ -266,8 +292,9 @@ impl<'a> Memory<'a> {
         News { is_known: is_known.unwrap_or_default(), ..News::default() }
     }
 
+    /// Whether what was not scanned goes ahead.
     fn is_open(&self) -> bool {
-        *self.settings.fail_mode == FailMode::Open
+        *self.settings.fail_mode == FailMode::Open || *self.settings.enforcement == Enforcement::Observe
     }
 
     /// `None` where nothing could be written down, so that it is told again.

@@ -20,7 +20,7 @@ use std::process::ExitCode;
 use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
-use call::{Call, Caller, assess, caller_on_stdin, drain_stdin_within};
+use call::{Call, Caller, assess, caller_on_stdin, drain_stdin_within, policy_of};
 use decision_line::{Answered, Setup, decision_line, tell_people};
 use overtime::Overtime;
 use reply::{Reply, Says};
@@ -33,8 +33,8 @@ use crate::logging::{self, CallLine, Stderr, StderrOwner};
 use crate::phase;
 use crate::scan::ScanError;
 use crate::secret::Hidden;
-use crate::settings::values::{FailMode, FlaggedOutput};
-use crate::settings::{ANSWER_TIME, Enforced, Settings, fail_mode};
+use crate::settings::values::{Enforcement, FailMode, FlaggedOutput};
+use crate::settings::{ANSWER_TIME, Enforced, Settings, enforcement, fail_mode};
 use crate::stdio::{give_stderr_back, json_waits_on_stdin, keep_stderr_for_the_answer};
 use crate::supervise::{Interrupted, supervise_then};
 use crate::system::Env;
@@ -51,7 +51,7 @@ pub fn run(event: Event, enforced: &Enforced, started: Instant) -> ExitCode {
     if io::stdin().is_terminal() {
         return by_hand::explain(event);
     }
-    guarded(event, enforced.fail_mode.clone(), || answer_call(event, enforced, None, started))
+    guarded(event, enforced, || answer_call(event, enforced, None, started))
 }
 
 /// Runs a command line that clap refused, or that asks for help or the version: Codex takes clap's exit as "go ahead"
@@ -62,16 +62,20 @@ pub fn run_unusable(args: &[OsString], error: &clap::Error, started: Instant) ->
     if io::stdin().is_terminal() {
         return None;
     }
-    let enforced = Enforced { fail_mode: strictest_fail_mode(args), ..Enforced::default() };
+    // What else it says can't be relied on, and a user's variable has no say in what is registered.
+    let enforced = Enforced {
+        fail_mode: strictest_fail_mode(args),
+        enforcement: Some(Enforcement::Block.as_str().into()),
+        ..Enforced::default()
+    };
     let named = named_event(args);
     let is_hook = named.is_some() && !wants_help(error);
     let or_named = named.unwrap_or(Event::PreToolUse);
-    let flag = &enforced.fail_mode;
     // The payload may take its time, and a signal may come first.
-    guarded(or_named, flag.clone(), || {
+    guarded(or_named, &enforced, || {
         let event = if is_hook { or_named } else { event_of_codex(&enforced, started)?.unwrap_or(or_named) };
         let usage = usage_problem(error);
-        Some(guarded(event, flag.clone(), || answer_call(event, &enforced, Some(usage), started)))
+        Some(guarded(event, &enforced, || answer_call(event, &enforced, Some(usage), started)))
     })
 }
 
@@ -92,16 +96,24 @@ fn event_of_codex(enforced: &Enforced, started: Instant) -> Option<Option<Event>
 }
 
 /// The last line of defence: a panic outside the supervised work.
-fn guarded<T: From<ExitCode>>(event: Event, flag: Option<OsString>, run: impl FnOnce() -> T) -> T {
+fn guarded<T: From<ExitCode>>(event: Event, enforced: &Enforced, run: impl FnOnce() -> T) -> T {
     logging::quiet_panics();
-    let mode = catch_unwind(|| *fail_mode(flag.as_ref(), PROCESS_ENV)).unwrap_or(FailMode::Closed);
-    abort::prepare(event, mode);
+    let policy = catch_unwind(|| Policy {
+        fail_mode: *fail_mode(enforced.fail_mode.as_ref(), PROCESS_ENV),
+        flagged_output: FlaggedOutput::Withhold,
+        enforcement: *enforcement(enforced, PROCESS_ENV),
+    });
+    let policy = policy.unwrap_or(Policy {
+        fail_mode: FailMode::Closed,
+        flagged_output: FlaggedOutput::Withhold,
+        enforcement: Enforcement::Block,
+    });
+    abort::prepare(event, policy.unscanned());
     // A person who tries a hook by hand may end it.
     if !io::stdin().is_terminal() {
         interrupt::hold_off();
     }
     catch_unwind(AssertUnwindSafe(run)).unwrap_or_else(|_| {
-        let policy = Policy { fail_mode: mode, flagged_output: FlaggedOutput::Withhold };
         drain_stdin_within(LOG_TIME);
         let reply = Reply::new(
             &Call::unread(event),
@@ -137,7 +149,7 @@ fn answer_call(subcommand: Event, enforced: &Enforced, usage: Option<String>, st
     settings.problems().for_each(|problem| tracing::warn!("{problem}"));
     phase::ended("settings", started);
 
-    let policy = Policy { fail_mode: *settings.fail_mode, flagged_output: *settings.flagged_output };
+    let policy = policy_of(&settings);
     let budget = settings.budget();
     let settings = Arc::new(settings);
     let seen = Arc::new(OnceLock::new());
@@ -145,6 +157,11 @@ fn answer_call(subcommand: Event, enforced: &Enforced, usage: Option<String>, st
         let (seen, settings, hidden) = (Arc::clone(&seen), Arc::clone(&settings), hidden.clone());
         move |(assessment, news): (Assessment, News)| {
             let call = seen.get().cloned().unwrap_or_else(|| Call::unread(subcommand)).without(&hidden);
+            let masked = match &assessment {
+                Assessment::Scanned(report) => report.by_modes.masked.as_ref(),
+                _ => None,
+            };
+            let call = call.without_masked(masked);
             let says = Says {
                 fail_mode_problem: settings.fail_mode.problem.as_deref().unwrap_or_default(),
                 contact: settings.contact.as_deref(),
@@ -156,10 +173,16 @@ fn answer_call(subcommand: Event, enforced: &Enforced, usage: Option<String>, st
     };
     // A call that names no hook may have waited for its payload already.
     let late = usage.clone().map_or_else(|| Failure::Scan(budget.into()), Failure::Usage);
+    // What is known at the deadline, in case the words for it take longer: a hit must not be lost to the fail mode.
+    let known = Arc::new(OnceLock::new());
     let work = {
+        let known = Arc::clone(&known);
         let (seen, outcome, settings) = (Arc::clone(&seen), outcome.clone(), Arc::clone(&settings));
         let hidden = hidden.clone();
-        move || outcome(assess(subcommand, usage, &settings, started, &seen, &hidden))
+        move || {
+            let assessed = assess(subcommand, usage, &settings, started, &seen, &hidden);
+            outcome(known.get_or_init(|| assessed).clone())
+        }
     };
     // The work knows more about a scan that is late than this thread does: it gets the time to tell.
     let deadline = started + budget.limit;
@@ -168,6 +191,9 @@ fn answer_call(subcommand: Event, enforced: &Enforced, usage: Option<String>, st
     let found = supervise_then(deadline + ANSWER_TIME, work, move || watch.watch());
     let is_watched = found.is_ok();
     let found = found.unwrap_or_else(|interrupted| {
+        if let (Interrupted::TimedOut, Some(assessed)) = (&interrupted, known.get()) {
+            return outcome(assessed.clone());
+        }
         let assessment = match interrupted {
             Interrupted::TimedOut => Assessment::NotScanned(late),
             Interrupted::Panicked => not_scanned(ScanError::Internal),

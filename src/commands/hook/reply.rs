@@ -6,7 +6,9 @@ use std::time::Duration;
 use super::abort;
 use super::call::Call;
 use crate::event::Event;
-use crate::hook::message::{Subject, words};
+use crate::hook::code_mode::is_from_script;
+use crate::hook::masked_message::words;
+use crate::hook::message::Subject;
 use crate::hook::{Action, Assessment, News, Policy, answer, decide};
 use crate::secret::Hidden;
 use crate::settings::Origins;
@@ -60,7 +62,8 @@ impl Reply {
             contact: says.contact,
             origins: says.origins,
         };
-        let mut words = words(subject, assessment, action, news);
+        let from_script = call.tool_use_id.as_deref().is_some_and(is_from_script);
+        let mut words = words(subject, assessment, action, news, policy, from_script);
         [&mut words.notice, &mut words.reason, &mut words.whole]
             .into_iter()
             .for_each(|text| hidden.clean(text));
@@ -82,10 +85,10 @@ impl Reply {
     }
 
     fn hand_over(&self) -> u8 {
-        if self.json.is_none() && self.action != Action::Block {
+        if self.json.is_none() && self.action < Action::Mask {
             return 0;
         }
-        let blocks = self.action == Action::Block && !self.event.ends_a_turn();
+        let blocks = self.action >= Action::Mask && !self.event.ends_a_turn();
         if blocks && BlockBy::here() == BlockBy::ExitCode && self.write_text() {
             // Next to exit code 2 Codex takes no notice of it, but a start-up file's `trap 'exit 0' EXIT` takes that
             // code away.
@@ -151,10 +154,10 @@ mod tests {
 
     use super::*;
     use crate::hook::Failure;
-    use crate::scan::report::{ScanTimes, ScannerOutcome, ScannerResult};
+    use crate::scan::report::{ByModes, ScanTimes, ScannerOutcome, ScannerResult};
     use crate::scan::{Outcome, ScanReport};
     use crate::secret::Secret;
-    use crate::settings::values::{FailMode, FlaggedOutput};
+    use crate::settings::values::{Enforcement, FailMode, FlaggedOutput};
 
     fn spelt(token: &str, how: u8) -> String {
         use base64::Engine as _;
@@ -173,7 +176,11 @@ mod tests {
         let token = "planted0token7Qx2vLm9Rt4Wz8";
         hidden.learn(&Secret::new(token));
         let call = Call { tool_name: Some(spelt(token, 3)), ..Call::unread(Event::PreToolUse) };
-        let policy = Policy { fail_mode: FailMode::Closed, flagged_output: FlaggedOutput::Warn };
+        let policy = Policy {
+            fail_mode: FailMode::Closed,
+            flagged_output: FlaggedOutput::Warn,
+            enforcement: Enforcement::Block,
+        };
         let failure = Assessment::NotScanned(Failure::CutOutput);
         let news = News::default();
         let reply = Reply::new(&call.without(&hidden), &failure, &news, policy, Says::default(), &hidden);
@@ -203,9 +210,10 @@ mod tests {
                 characters: 1,
                 complete: true,
                 times: ScanTimes::default(),
+                by_modes: ByModes::default(),
             };
             let fail_mode = if closed { FailMode::Closed } else { FailMode::Open };
-            let policy = Policy { fail_mode, flagged_output: FlaggedOutput::Warn };
+            let policy = Policy { fail_mode, flagged_output: FlaggedOutput::Warn, enforcement: Enforcement::Block };
             for event in Event::ALL {
                 let call = Call { tool_name: Some(in_place(4)), ..Call::unread(event) }.without(&hidden);
                 for assessment in [

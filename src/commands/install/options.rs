@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use crate::access::Privilege;
 use crate::cli::InstallArgs;
 use crate::registration::RegistrationOptions;
-use crate::settings::values::{FailMode, switch};
+use crate::settings::values::{Enforcement, FailMode, switch};
 use crate::settings::{Enforced, Settings, Source, contact_problem, metadata_problem, unescaped};
 use crate::system::Env;
 use crate::transport::load_trust;
@@ -63,6 +63,12 @@ pub fn registration_options(
         mode.map(|mode| mode.as_str().to_owned())
             .ok_or_else(|| unusable("--fail-mode", "it is neither open nor closed."))
     });
+    let enforcement = given.enforcement.as_ref().map(|enforcement| {
+        let enforcement = enforcement.to_str().and_then(|text| Enforcement::parse(text.trim()));
+        enforcement
+            .map(|enforcement| enforcement.as_str().to_owned())
+            .ok_or_else(|| unusable("--enforcement", "it is none of block, project and observe."))
+    });
     let post_strict = given.post_strict.as_ref().map(|strict| {
         let strict = strict.to_str().and_then(|strict| switch(strict.trim()));
         strict
@@ -105,6 +111,7 @@ pub fn registration_options(
         matcher: matcher.transpose()?,
         enforced: Enforced {
             fail_mode: fail_mode.transpose()?.map(OsString::from),
+            enforcement: enforcement.transpose()?.map(OsString::from),
             base_url: text("--base-url", given.base_url.as_ref())?,
             project_id: text("--project-id", given.project_id.as_ref())?,
             post_strict: post_strict.transpose()?.map(OsString::from),

@@ -3,7 +3,7 @@
 use std::fmt::Write;
 
 use super::latency::Percentiles;
-use super::summary::{Cause, Day, Named, Summary, Tally};
+use super::summary::{Cause, Day, Named, Observed, Summary, Tally};
 
 /// Rows of a table.
 const ROWS: usize = 50;
@@ -58,6 +58,7 @@ fn body(page: &mut String, summary: &Summary) -> std::fmt::Result {
         summary.version,
     )?;
     tiles(page, summary)?;
+    observed(page, &all.observed)?;
     if all.calls > 0 {
         writeln!(page, "<h2>By day</h2>")?;
         calls_by_day(page, &summary.days)?;
@@ -88,12 +89,37 @@ fn tiles(page: &mut String, summary: &Summary) -> std::fmt::Result {
         ("", summary.sessions as u64, "sessions"),
         ("ok", decisions.allow, "went ahead"),
         ("warn", decisions.warn, "went ahead, with a warning"),
+        ("warn", decisions.mask, "masked"),
         ("bad", decisions.refused(), "refused"),
         ("off", outcomes.not_scanned, "not scanned"),
-    ] {
+    ]
+    .into_iter()
+    .filter(|(_, number, words)| *number > 0 || *words != "masked")
+    {
         writeln!(page, "<div class=\"tile {kind}\"><b>{number}</b><span>{words}</span></div>")?;
     }
     writeln!(page, "</div>")
+}
+
+fn observed(page: &mut String, observed: &Observed) -> std::fmt::Result {
+    if observed.is_none() {
+        return Ok(());
+    }
+    writeln!(
+        page,
+        "<h2>Only observed</h2>\n<p><b>{} calls went ahead whatever was found</b> (enforcement observe).</p>\n<table><tr><th>would have been</th><th>by block</th><th>by project</th></tr>",
+        observed.calls
+    )?;
+    let (block, project) = (&observed.block, &observed.project);
+    for (name, block, project) in [
+        ("refused", block.refused(), project.refused()),
+        ("masked", block.mask, project.mask),
+        ("let pass with a warning", block.warn, project.warn),
+        ("let pass", block.allow, project.allow),
+    ] {
+        writeln!(page, "<tr><td>{name}</td><td>{block}</td><td>{project}</td></tr>")?;
+    }
+    writeln!(page, "</table>")
 }
 
 /// Where a day is, from the left, and how wide.

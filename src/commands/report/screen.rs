@@ -5,7 +5,7 @@ use std::fmt::Write;
 use anstyle::Style;
 
 use super::latency::Percentiles;
-use super::summary::{Cause, Named, Summary, Tally};
+use super::summary::{Cause, Decisions, Named, Observed, Summary, Tally};
 use crate::printable::printable;
 use crate::terminal::{BOLD, GREEN, Paint, RED, YELLOW};
 
@@ -51,6 +51,7 @@ impl Screen<'_> {
         };
         writeln!(self.out, "\n{}{sessions}", counted(all.calls, "call"))?;
         self.decisions(all)?;
+        self.observed(&all.observed)?;
         self.table("By event", &summary.events)?;
         self.table("By tool", &summary.tools)?;
         self.scanners(&summary.scanners)?;
@@ -77,11 +78,12 @@ impl Screen<'_> {
         let rows = [
             ("went ahead", decisions.allow, GREEN),
             ("went ahead, with a warning", decisions.warn, YELLOW),
+            ("masked", decisions.mask, YELLOW),
             ("refused", decisions.refused(), RED),
             ("other", decisions.other, YELLOW),
         ];
-        for (name, count, code) in rows.into_iter().filter(|(name, count, _)| *count > 0 || *name != "other")
-        {
+        let is_shown = |name: &str, count: u64| count > 0 || !matches!(name, "other" | "masked");
+        for (name, count, code) in rows.into_iter().filter(|(name, count, _)| is_shown(name, *count)) {
             let bar = self.bar(code, count, all.calls);
             let percent = percent(count, all.calls);
             writeln!(self.out, "  {name:<26}{count:>7}  {percent:>6}  {bar}")?;
@@ -89,6 +91,26 @@ impl Screen<'_> {
         let percent = percent(unscanned, all.calls);
         let bar = self.bar(RED, unscanned, all.calls);
         writeln!(self.out, "  {:<26}{unscanned:>7}  {percent:>6}  {bar}", "not scanned (among these)")
+    }
+
+    fn observed(&mut self, observed: &Observed) -> std::fmt::Result {
+        if observed.is_none() {
+            return Ok(());
+        }
+        let calls = counted(observed.calls, "call");
+        let loud = self.paint.word(&format!("ONLY OBSERVED: {calls} went ahead whatever was found"), YELLOW);
+        writeln!(self.out, "\n{loud} (enforcement observe)")?;
+        writeln!(self.out, "  {:<26}{:>10}{:>12}", "would have been", "by block", "by project")?;
+        let (block, project) = (&observed.block, &observed.project);
+        for (name, block, project) in [
+            ("refused", block.refused(), project.refused()),
+            ("masked", block.mask, project.mask),
+            ("let pass with a warning", block.warn, project.warn),
+            ("let pass", block.allow, project.allow),
+        ] {
+            writeln!(self.out, "  {name:<26}{block:>10}{project:>12}")?;
+        }
+        Ok(())
     }
 
     fn table(&mut self, heading: &str, rows: &[Named<Tally>]) -> std::fmt::Result {
@@ -122,11 +144,21 @@ impl Screen<'_> {
 
     fn scanners(&mut self, rows: &[Named<Tally>]) -> std::fmt::Result {
         let Some(most) = rows.first().map(|row| row.value.calls) else { return Ok(()) };
-        self.heading("Scanners that objected", "  calls  refused")?;
+        let observed = rows.iter().any(|row| !row.value.observed.is_none());
+        let more = if observed { "  by block  by project" } else { "" };
+        self.heading("Scanners that objected", &format!("  calls  refused{more}"))?;
         for Named { name, value } in rows.iter().take(ROWS) {
             let bar = self.bar(RED, value.calls, most);
-            let refused = value.decisions.refused();
-            writeln!(self.out, "  {:<NAME$}{:>7}{refused:>9}  {bar}", cut(name), value.calls)?;
+            let stopped = |decisions: &Decisions| decisions.refused() + decisions.mask;
+            let refused = stopped(&value.decisions);
+            // What would have been refused or masked where it was only observed.
+            let would = if observed {
+                let of = &value.observed;
+                format!("{:>10}{:>12}", stopped(&of.block), stopped(&of.project))
+            } else {
+                String::new()
+            };
+            writeln!(self.out, "  {:<NAME$}{:>7}{refused:>9}{would}  {bar}", cut(name), value.calls)?;
         }
         self.more(rows.len())
     }

@@ -98,12 +98,24 @@ pub struct Tally {
     pub calls: u64,
     pub decisions: Decisions,
     pub outcomes: Outcomes,
+    /// Calls that went ahead whatever was found.
+    #[serde(skip_serializing_if = "Observed::is_none")]
+    pub observed: Observed,
+}
+
+/// Calls that were only observed, and what would have been decided for them.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+pub struct Observed {
+    pub calls: u64,
+    pub block: Decisions,
+    pub project: Decisions,
 }
 
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
 pub struct Decisions {
     pub allow: u64,
     pub warn: u64,
+    pub mask: u64,
     pub block: u64,
     pub deny: u64,
     pub withhold: u64,
@@ -180,6 +192,7 @@ impl Decisions {
         match word {
             "allow" => &mut self.allow,
             "warn" => &mut self.warn,
+            "mask" => &mut self.mask,
             "block" => &mut self.block,
             "deny" => &mut self.deny,
             "withhold" => &mut self.withhold,
@@ -215,6 +228,18 @@ impl Tally {
         self.calls += 1;
         *self.decisions.count(&line.decision) += 1;
         *self.outcomes.count(&line.outcome) += 1;
+        if line.enforcement.as_deref() == Some("observe") {
+            self.observed.calls += 1;
+            let would = line.would_have.as_ref();
+            *self.observed.block.count(would.map_or(&line.decision, |would| &would.block)) += 1;
+            *self.observed.project.count(would.map_or(&line.decision, |would| &would.project)) += 1;
+        }
+    }
+}
+
+impl Observed {
+    pub fn is_none(&self) -> bool {
+        self.calls == 0
     }
 }
 

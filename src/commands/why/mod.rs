@@ -39,7 +39,9 @@ impl Which {
     fn has(&self, entry: &Entry) -> bool {
         let line = &entry.line;
         match self {
-            Self::Last(_) => line.decision != "allow" || line.outcome == "not_scanned",
+            Self::Last(_) => {
+                line.decision != "allow" || !matches!(line.outcome.as_str(), "cleared" | "blank")
+            }
             Self::Scan(id) => line.scan_ids.contains(id),
         }
     }
@@ -54,7 +56,10 @@ impl Which {
 
     fn nothing(&self) -> String {
         match self {
-            Self::Last(_) => "The log has no call that was refused, warned about or not scanned.".to_owned(),
+            Self::Last(_) => {
+                "The log has no call that was refused, masked, warned about or not scanned, and none with a hit."
+                    .to_owned()
+            }
             Self::Scan(id) => format!(
                 "The log has no scan {id}. It lists the scans that decided, of this user's hooks, as far back as it \
                  goes; `f5-guard why -n 5` shows the last refusals."

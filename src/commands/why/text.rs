@@ -24,11 +24,12 @@ pub fn explain(entry: &Entry, now: OffsetDateTime) -> String {
     match line.outcome.as_str() {
         "not_scanned" => {
             row("Why", line.error.as_deref().or(line.cause.as_deref()).unwrap_or("not said"));
-            let mode = match line.decision.as_str() {
-                "warn" => "open, so it went ahead",
-                _ => "closed, so it was refused",
+            let (what, mode) = match line.decision.as_str() {
+                "warn" if is_observed(line) => ("Enforcement", "observe, so it went ahead"),
+                "warn" => ("Fail mode", "open, so it went ahead"),
+                _ => ("Fail mode", "closed, so it was refused"),
             };
-            row("Fail mode", mode);
+            row(what, mode);
             row(
                 "What to do",
                 line.fix.as_deref().unwrap_or("Run `f5-guard smoketest` to see whether a scan works now."),
@@ -45,6 +46,9 @@ pub fn explain(entry: &Entry, now: OffsetDateTime) -> String {
             if line.more_scanners > 0 {
                 row("", &format!("and {} more", line.more_scanners));
             }
+            if line.masked_characters > 0 {
+                row("Masked", &masked(line));
+            }
             if line.incomplete {
                 row("Also", "A part of it was not scanned.");
             }
@@ -52,6 +56,11 @@ pub fn explain(entry: &Entry, now: OffsetDateTime) -> String {
                 row("What to do", next_step(event));
             }
         }
+    }
+    if let Some(would) = &line.would_have {
+        row("Only", "observed; it would have been");
+        row("by block", decided(&would.block));
+        row("by project", decided(&would.project));
     }
     if line.outcome != "not_scanned" {
         row("Scan id", &scan_ids(line));
@@ -91,6 +100,14 @@ pub fn report(entry: &Entry) -> String {
     row("Tool call", line.tool_use_id.as_deref());
     row("Service", line.address.as_deref());
     row("Fail mode", Some(&line.fail_mode));
+    row("Enforcement", Some(line.enforcement.as_deref().unwrap_or("block")));
+    if let Some(would) = &line.would_have {
+        row("By block", Some(decided(&would.block)));
+        row("By project", Some(decided(&would.project)));
+    }
+    if line.masked_characters > 0 {
+        row("Masked", Some(&masked(line)));
+    }
     row(
         "Enforced",
         Some(&line.enforced.join(", ")).filter(|enforced| !enforced.is_empty()).map(String::as_str),
@@ -118,7 +135,14 @@ fn headline(line: &DecisionLine, event: Option<Event>) -> String {
     };
     let scanned = line.outcome != "not_scanned";
     let done = match (line.decision.as_str(), scanned) {
+        ("allow", _) if is_observed(line) && line.would_have.is_some() => {
+            "went ahead, because it was only observed".to_owned()
+        }
+        ("allow", _) if line.outcome == "flagged" => {
+            "went ahead with a hit, as the project's scanners are set".to_owned()
+        }
         ("allow", _) => "went ahead".to_owned(),
+        ("mask", _) => "was masked for the model".to_owned(),
         ("warn", true) => "went ahead with a warning".to_owned(),
         ("warn", false) => "went ahead without a scan".to_owned(),
         ("block", true) => "was blocked".to_owned(),
@@ -131,6 +155,32 @@ fn headline(line: &DecisionLine, event: Option<Event>) -> String {
         (other, _) => format!("was answered with {other}"),
     };
     format!("{thing} {done}")
+}
+
+/// A word of `decision`, as what happens to a text.
+fn decided(word: &str) -> &str {
+    match word {
+        "allow" => "let pass",
+        "warn" => "let pass with a warning",
+        "mask" => "masked",
+        "block" => "blocked",
+        "deny" => "denied",
+        "withhold" => "withheld",
+        "stop" => "stopped",
+        other => other,
+    }
+}
+
+/// How many characters, and how many of them by which scanner.
+fn masked(line: &DecisionLine) -> String {
+    let by: Vec<String> =
+        line.masked.iter().map(|masked| format!("{}: {}", masked.scanner_type, masked.characters)).collect();
+    let by = if by.is_empty() { String::new() } else { format!(" ({})", by.join(", ")) };
+    format!("{} characters{by}", line.masked_characters)
+}
+
+fn is_observed(line: &DecisionLine) -> bool {
+    line.enforcement.as_deref() == Some("observe")
 }
 
 fn is_refusal(line: &DecisionLine) -> bool {

@@ -64,6 +64,8 @@ pub struct News {
     pub next_try: Option<Duration>,
     /// An outage that the user was told of is over: the service's host, and how long it lasted.
     pub over: Option<(String, Duration)>,
+    /// The user is to be told that everything goes ahead.
+    pub observes: bool,
 }
 
 /// So many characters of a text are ours; the rest is the operator's.
@@ -83,9 +85,11 @@ pub fn words(subject: Subject<'_>, assessment: &Assessment, action: Action, news
                 ..Words::default()
             };
         }
-        (Assessment::Scanned(report), Action::Block) => hit::refusal(subject, report),
+        (Assessment::Scanned(report), Action::Block | Action::Mask) => hit::refusal(subject, report),
         (Assessment::Scanned(report), Action::Warn) => hit::warning(subject, report),
-        (Assessment::NotScanned(failure), Action::Block) => unscanned::refusal(subject, failure, news),
+        (Assessment::NotScanned(failure), Action::Block | Action::Mask) => {
+            unscanned::refusal(subject, failure, news)
+        }
         (Assessment::NotScanned(failure), Action::Warn) => unscanned::warning(subject, failure, news),
     };
     let mistake = match (assessment, subject.contact) {
@@ -100,7 +104,7 @@ pub fn words(subject: Subject<'_>, assessment: &Assessment, action: Action, news
     let shown = |text: &str| printable(text, MAX_CHARS);
     let reason = |text: &str| {
         let mut text = match action {
-            Action::Block => printable(text, room) + &mistake,
+            Action::Block | Action::Mask => printable(text, room) + &mistake,
             _ => shown(text),
         };
         if subject.event == Event::PreToolUse && text.ends_with('.') {

@@ -48,6 +48,7 @@ fn report() -> ScanReport {
         characters: 5,
         complete: true,
         times: ScanTimes::default(),
+        by_modes: crate::scan::report::ByModes::default(),
     }
 }
 

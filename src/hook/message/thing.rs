@@ -42,7 +42,7 @@ impl Subject<'_> {
 
     /// The same without a word of what was flagged: where that was the command itself, or where the output repeats some
     /// of it.
-    pub(super) fn without_what_was_flagged(&self, most: usize) -> String {
+    pub(in crate::hook) fn without_what_was_flagged(&self, most: usize) -> String {
         let command = match self.event {
             Event::PostToolUse => self.input.command(most),
             _ => None,

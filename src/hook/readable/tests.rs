@@ -6,11 +6,11 @@ use crate::json::testing::any_json;
 use serde_json::Value;
 
 fn tool_input(tool: &str, value: &Value) -> String {
-    super::tool_input(tool, Json::parse(&value.to_string()).unwrap()).unwrap_or_default()
+    super::tool_input(tool, Json::parse(&value.to_string()).unwrap()).unwrap_or_default().text
 }
 
 fn tool_response(value: &Value) -> String {
-    super::tool_response(Json::parse(&value.to_string()).unwrap())
+    super::tool_response(Json::parse(&value.to_string()).unwrap()).text
 }
 
 #[test]
@@ -41,7 +41,7 @@ fn empty_values_are_blank() {
     for empty in [json!({}), json!([]), json!(null), json!(""), json!([[], {}])] {
         let null = empty.is_null();
         let read = super::tool_input("mcp__a__b", Json::parse(&empty.to_string()).unwrap());
-        assert_eq!(read.as_deref(), (!null).then_some(""), "{empty}");
+        assert_eq!(read.as_ref().map(|read| read.text.as_str()), (!null).then_some(""), "{empty}");
         assert_eq!(tool_response(&empty), "", "{empty}");
     }
 }
@@ -52,7 +52,7 @@ fn a_shell_or_a_patch_without_a_command_has_no_text() {
         for input in ["{}", "[]", "null", "\"\"", "{ }"] {
             assert_eq!(super::tool_input(tool, Json::parse(input).unwrap()), None, "{tool} {input}");
         }
-        assert_eq!(super::tool_input(tool, Json::parse(r#"{"cmd":"ls"}"#).unwrap()).unwrap(), "cmd: ls");
+        assert_eq!(super::tool_input(tool, Json::parse(r#"{"cmd":"ls"}"#).unwrap()).unwrap().text, "cmd: ls");
     }
 }
 
@@ -120,9 +120,9 @@ fn json_within_text_is_read_to_a_bounded_depth() {
 #[test]
 fn of_keys_that_are_there_twice_both_values_are_scanned() {
     let twice = r#"{"command":"EVIL","command":" "}"#;
-    assert_eq!(super::tool_input("Bash", Json::parse(twice).unwrap()).unwrap(), "EVIL\ncommand:  ");
+    assert_eq!(super::tool_input("Bash", Json::parse(twice).unwrap()).unwrap().text, "EVIL\ncommand:  ");
     let twice = r#"{"content":[{"type":"text","type":"image","data":"iVBORw0KGgo="}]}"#;
-    assert!(super::tool_response(Json::parse(twice).unwrap()).contains("iVBORw0KGgo="));
+    assert!(super::tool_response(Json::parse(twice).unwrap()).text.contains("iVBORw0KGgo="));
 }
 
 #[test]

@@ -10,6 +10,7 @@ mod left_out;
 mod log;
 mod log_tail;
 mod runner;
+mod scanner_modes;
 mod service;
 mod visible_tokens;
 
@@ -148,8 +149,9 @@ pub fn gather(question: &Question, env: Env<'_>, progress: &dyn Fn(&str)) -> Fac
     let in_background = background::ask(home, &sanitizer, &mut attempt);
     let report = proof.as_ref().ok().and_then(Proof::report);
     let differences = report.map(|report| judge::differing(&own_rows, &report.settings)).unwrap_or_default();
-    let differences = differences.into_iter().map(|difference| with_its_file(difference, home)).collect();
-    let settings_rows = report.map_or_else(|| own_rows.clone(), |report| report.settings.clone());
+    let differences: Vec<Difference> =
+        differences.into_iter().map(|difference| with_its_file(difference, home)).collect();
+    let mut settings_rows = report.map_or_else(|| own_rows.clone(), |report| report.settings.clone());
     let possible = |rows: &[SettingRow]| {
         rows.iter().all(|row| row.problem.as_ref().is_none_or(|problem| problem.severity < Severity::Problem))
     };
@@ -166,6 +168,15 @@ pub fn gather(question: &Question, env: Env<'_>, progress: &dyn Fn(&str)) -> Fac
         Some(greeting) => greeting.into(),
         None => service::ask(question.offline, possible(&settings_rows), &settings, &sanitizer),
     };
+    if !question.offline && matches!(service, ServiceFacts::Cleared { .. }) {
+        judge::add_scanner_modes(&mut settings_rows, || {
+            // Those would be another project's.
+            if differences.iter().any(|difference| judge::is_decisive(&difference.name)) {
+                return Err("the hooks have other settings than this terminal".to_owned());
+            }
+            scanner_modes::scanner_modes(&settings, env, &sanitizer)
+        });
+    }
     Facts {
         program: ThisProgram {
             version: env!("CARGO_PKG_VERSION"),

@@ -8,7 +8,7 @@ use crate::commands::doctor::rows::{FLAGGED_OUTPUT, SettingProblem, SettingRow};
 use crate::commands::doctor::sanitizer::Sanitizer;
 use crate::scan::ScanError;
 use crate::secret::Secret;
-use crate::settings::values::{FailMode, FlaggedOutput};
+use crate::settings::values::{Enforcement, FailMode, FlaggedOutput};
 use crate::settings::{BaseUrl, Origins, PlainHttp, Setting, Settings, Source};
 use crate::token::TokenError;
 
@@ -33,6 +33,7 @@ pub fn rows(settings: &Settings, connection: &Connection, sanitizer: &Sanitizer)
             id.as_ref().map_or_else(|| "not set".to_owned(), |id| sanitizer.text(id))
         }),
         fail_mode(&settings.fail_mode),
+        enforcement(&settings.enforcement),
         row(FLAGGED_OUTPUT, &settings.flagged_output, |output| {
             match output {
                 FlaggedOutput::Warn => "warn",
@@ -155,18 +156,19 @@ pub fn differing(here: &[SettingRow], there: &[SettingRow]) -> Vec<Difference> {
 
 /// Whether all hooks of a session must have this setting alike: what each is registered with may differ in the others.
 pub(super) fn is_common(name: &str) -> bool {
-    [API_TOKEN, BASE_URL, PROJECT, FAIL_MODE, PROXY, ROOTS].contains(&name)
+    [API_TOKEN, BASE_URL, PROJECT, FAIL_MODE, ENFORCEMENT, PROXY, ROOTS].contains(&name)
 }
 
 /// Whether this setting decides what is scanned, where, and what becomes of the rest.
 pub fn is_decisive(name: &str) -> bool {
-    [API_TOKEN, BASE_URL, PROJECT, FAIL_MODE, FLAGGED_OUTPUT].contains(&name)
+    [API_TOKEN, BASE_URL, PROJECT, FAIL_MODE, ENFORCEMENT, FLAGGED_OUTPUT].contains(&name)
 }
 
 const API_TOKEN: &str = "API token";
 const BASE_URL: &str = "base URL";
 const PROJECT: &str = "project";
 const FAIL_MODE: &str = "fail mode";
+pub const ENFORCEMENT: &str = "enforcement";
 const PROXY: &str = "proxy";
 const ROOTS: &str = "trusted roots";
 
@@ -231,6 +233,52 @@ fn fail_mode(setting: &Setting<FailMode>) -> SettingRow {
         .to_owned(),
     });
     row
+}
+
+fn enforcement(setting: &Setting<Enforcement>) -> SettingRow {
+    let mut row = row(ENFORCEMENT, setting, |enforcement| enforcement.as_str().to_owned());
+    let change = match setting.source {
+        Source::Flag(_) | Source::Option(_) => {
+            "`f5-guard install --enforcement project`, or `--enforcement block`".to_owned()
+        }
+        source => format!("set {source} to project or block, or install with `--enforcement`"),
+    };
+    row.remark = match setting.value {
+        Enforcement::Block => None,
+        Enforcement::Project => Some(SettingProblem {
+            id: FindingId::ProjectModes,
+            severity: Severity::Note,
+            text: "Enforcement is project: the modes of the F5 project's scanners decide. What an auditing scanner finds goes ahead, and is logged.".to_owned(),
+            fix: "If every hit must be refused: `f5-guard install --enforcement block`.".to_owned(),
+        }),
+        Enforcement::Observe => Some(SettingProblem {
+            id: FindingId::ObserveOnly,
+            severity: Severity::Problem,
+            text: "Enforcement is observe: NOTHING is blocked or masked. Hits and what can't be scanned go ahead, and the log has what would have been done.".to_owned(),
+            fix: format!("Read `f5-guard report`; when you have seen enough: {change}."),
+        }),
+    };
+    row
+}
+
+/// Adds how the project's scanners are set, where they decide or are to decide one day. `read` asks the service.
+pub fn add_scanner_modes(rows: &mut Vec<SettingRow>, read: impl FnOnce() -> Result<String, String>) {
+    let Some(at) = rows.iter().position(|row| row.name == ENFORCEMENT) else { return };
+    let Some(remark) = rows.get_mut(at).and_then(|row| row.remark.as_mut()) else { return };
+    let shown = match read() {
+        Ok(modes) => {
+            remark.text.push_str(&format!(" The project's scanners are set to {modes}."));
+            modes
+        }
+        Err(why) => {
+            remark.text.push_str(&format!(
+                " How the project's scanners are set could not be read ({}): look in the F5 console.",
+                why.trim_end_matches('.')
+            ));
+            format!("not known: {why}")
+        }
+    };
+    rows.insert(at + 1, plain("scanner modes", shown, "F5 project"));
 }
 
 fn certificates(connection: &Connection) -> SettingRow {

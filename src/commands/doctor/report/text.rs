@@ -72,7 +72,7 @@ fn verdict(facts: &Facts, report: &Report, layout: Layout) -> String {
     let code = match report.state {
         State::Protected => GREEN,
         State::NotScanning | State::NotActive | State::NotSafe => RED,
-        State::NotProven | State::Unknown => YELLOW,
+        State::Observing | State::NotProven | State::Unknown => YELLOW,
     };
     // Wrapped before it is coloured: the codes have a length, too.
     wrapped(&format!("{heading}: {text}"), WIDTH, 0).replacen(heading, &layout.paint.word(heading, code), 1)

@@ -1,8 +1,8 @@
 //! The answer of a signal's handler: composed without a single allocation, in the words that every other answer has.
 
 use crate::event::Event;
+use crate::hook::Unscanned;
 use crate::hook::message::{UNSCANNED_OUTPUT, refused, thing};
-use crate::settings::values::FailMode;
 
 /// Why the process ends.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -17,7 +17,7 @@ pub enum Cause {
 #[derive(Debug, Clone, Copy)]
 pub struct LastWords {
     pub event: Event,
-    pub mode: FailMode,
+    pub unscanned: Unscanned,
     pub cause: Cause,
 }
 
@@ -68,22 +68,30 @@ impl LastWords {
 
     fn notice(self) -> [&'static str; 4] {
         let thing = thing(self.event);
-        match self.mode {
-            FailMode::Closed => {
+        match self.unscanned {
+            Unscanned::IsBlocked => {
                 let [before, thing, after] = refused(self.event, thing);
                 [before, thing, after, ""]
             }
-            FailMode::Open => {
+            Unscanned::GoesAhead => {
                 ["F5 Guardrails did NOT scan ", thing, "; it goes ahead (fail mode open). ", self.why()[0]]
             }
+            Unscanned::IsObserved => [
+                "F5 Guardrails did NOT scan ",
+                thing,
+                "; it goes ahead (enforcement observe). ",
+                self.why()[0],
+            ],
         }
     }
 
     /// One line for stderr.
     pub fn text(self, buffer: &mut Buffer) {
-        match self.mode {
-            FailMode::Closed => buffer.set(&[&self.notice(), &[" "], &[NOT_SCANNED], &self.why(), &["\n"]]),
-            FailMode::Open => buffer.set(&[&self.notice(), &["\n"]]),
+        match self.unscanned {
+            Unscanned::IsBlocked => {
+                buffer.set(&[&self.notice(), &[" "], &[NOT_SCANNED], &self.why(), &["\n"]]);
+            }
+            Unscanned::GoesAhead | Unscanned::IsObserved => buffer.set(&[&self.notice(), &["\n"]]),
         }
     }
 
@@ -93,23 +101,25 @@ impl LastWords {
         let specific = ["{\"hookSpecificOutput\":{\"hookEventName\":\"", self.event.name(), "\",\""];
         let notice = self.notice();
         let end: &[&str] = &["\"}\n"];
-        match (self.mode, self.event) {
-            (FailMode::Open, Event::PostToolUse) => buffer.set(&[
+        match (self.unscanned, self.event) {
+            (Unscanned::GoesAhead, Event::PostToolUse) => buffer.set(&[
                 &specific,
                 &["additionalContext\":\"", UNSCANNED_OUTPUT],
                 &["\"},\"systemMessage\":\""],
                 &notice,
                 end,
             ]),
-            (FailMode::Open, _) => buffer.set(&[&["{\"systemMessage\":\""], &notice, end]),
-            (FailMode::Closed, Event::UserPromptSubmit | Event::PostToolUse) => buffer.set(&[
+            (Unscanned::GoesAhead | Unscanned::IsObserved, _) => {
+                buffer.set(&[&["{\"systemMessage\":\""], &notice, end])
+            }
+            (Unscanned::IsBlocked, Event::UserPromptSubmit | Event::PostToolUse) => buffer.set(&[
                 &["{\"decision\":\"block\",\"reason\":\""],
                 &reason,
                 &["\",\"systemMessage\":\""],
                 &notice,
                 end,
             ]),
-            (FailMode::Closed, Event::PreToolUse) => buffer.set(&[
+            (Unscanned::IsBlocked, Event::PreToolUse) => buffer.set(&[
                 &specific,
                 &["permissionDecision\":\"deny\",\"permissionDecisionReason\":\""],
                 &reason,
@@ -117,7 +127,7 @@ impl LastWords {
                 &notice,
                 end,
             ]),
-            (FailMode::Closed, Event::Stop | Event::SubagentStop) => buffer.set(&[
+            (Unscanned::IsBlocked, Event::Stop | Event::SubagentStop) => buffer.set(&[
                 &["{\"continue\":false,\"stopReason\":\""],
                 &reason,
                 &["\",\"suppressOutput\":true,\"systemMessage\":\""],
@@ -138,21 +148,22 @@ mod tests {
         [Event::UserPromptSubmit, Event::PreToolUse, Event::PostToolUse, Event::Stop, Event::SubagentStop];
 
     fn all() -> impl Iterator<Item = LastWords> {
-        let modes = [FailMode::Open, FailMode::Closed];
-        let of_event = move |event| modes.map(|mode| (event, mode));
+        let all = [Unscanned::IsBlocked, Unscanned::GoesAhead, Unscanned::IsObserved];
+        let of_event = move |event| all.map(|unscanned| (event, unscanned));
         let causes = [Cause::Signal, Cause::Failure];
         EVENTS
             .into_iter()
             .flat_map(of_event)
-            .flat_map(move |(event, mode)| causes.map(|cause| LastWords { event, mode, cause }))
+            .flat_map(move |(event, unscanned)| causes.map(|cause| LastWords { event, unscanned, cause }))
     }
 
     /// The same answer from the code that everything else is answered by.
     fn rendered(words: LastWords) -> String {
         let why = words.why()[0];
-        let (action, reason) = match words.mode {
-            FailMode::Closed => (Action::Block, format!("{NOT_SCANNED}{why}")),
-            FailMode::Open => (Action::Warn, UNSCANNED_OUTPUT.to_owned()),
+        let (action, reason) = match words.unscanned {
+            Unscanned::IsBlocked => (Action::Block, format!("{NOT_SCANNED}{why}")),
+            Unscanned::IsObserved => (Action::Warn, String::new()),
+            Unscanned::GoesAhead => (Action::Warn, UNSCANNED_OUTPUT.to_owned()),
         };
         let words = (words.event, Words { notice: words.notice().concat(), reason, whole: String::new() });
         answer::render(words.0, action, &words.1).unwrap().unwrap() + "\n"

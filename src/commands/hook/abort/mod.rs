@@ -13,17 +13,17 @@
 mod last_words;
 
 use crate::event::Event;
-use crate::settings::values::FailMode;
+use crate::hook::Unscanned;
 
 /// Prepares for these ends. Called first without knowing the payload, and again when its event is known.
 #[cfg(unix)]
-pub fn prepare(event: Event, mode: FailMode) {
-    unix::prepare(event, mode);
+pub fn prepare(event: Event, unscanned: Unscanned) {
+    unix::prepare(event, unscanned);
 }
 
 /// On Windows the library's abort is final.
 #[cfg(not(unix))]
-pub fn prepare(_event: Event, _mode: FailMode) {}
+pub fn prepare(_event: Event, _unscanned: Unscanned) {}
 
 /// Takes the right to answer. Never returns where a signal's handler has it, which ends the process.
 ///
@@ -52,7 +52,7 @@ mod unix {
 
     use super::last_words::{Buffer, Cause, LastWords};
     use crate::event::Event;
-    use crate::settings::values::FailMode;
+    use crate::hook::Unscanned;
     use crate::stdio::{BlockBy, Stream, stderr_is_stdout, stdout_is_lost, write_within};
 
     /// Nobody has answered yet.
@@ -63,14 +63,15 @@ mod unix {
     const BY_HANDLER: i32 = -1;
     /// One of these, or the exit code of the answer that is out.
     static ANSWER: AtomicI32 = AtomicI32::new(NOT_YET);
-    /// Event and fail mode in one.
+    /// The event, and what becomes of what was not scanned, in one.
     static CALL: AtomicU8 = AtomicU8::new(0);
     static INSTALLED: Once = Once::new();
 
     const EVENTS: [Event; 5] =
         [Event::PreToolUse, Event::UserPromptSubmit, Event::PostToolUse, Event::Stop, Event::SubagentStop];
-    /// Added to an event's number in `EVENTS`.
-    const OPEN_MODE: u8 = 0x80;
+    /// Added to an event's number in `EVENTS`. Without either a text that was not scanned is blocked.
+    const GOES_AHEAD: u8 = 0x80;
+    const IS_OBSERVED: u8 = 0x40;
 
     /// So long a stream is waited for, and an answer that another thread is giving.
     const PATIENCE: Duration = Duration::from_millis(250);
@@ -109,17 +110,27 @@ mod unix {
         return libc::SIGUSR2;
     }
 
-    pub fn prepare(event: Event, mode: FailMode) {
+    pub fn prepare(event: Event, unscanned: Unscanned) {
         let number = EVENTS.iter().position(|known| *known == event).unwrap_or_default();
         let number = u8::try_from(number).unwrap_or_default();
-        CALL.store(if mode == FailMode::Open { number | OPEN_MODE } else { number }, Ordering::Relaxed);
+        let unscanned = match unscanned {
+            Unscanned::IsBlocked => 0,
+            Unscanned::GoesAhead => GOES_AHEAD,
+            Unscanned::IsObserved => IS_OBSERVED,
+        };
+        CALL.store(number | unscanned, Ordering::Relaxed);
         INSTALLED.call_once(install);
     }
 
-    fn call() -> (Event, FailMode) {
+    fn call() -> (Event, Unscanned) {
         let call = CALL.load(Ordering::Relaxed);
-        let event = EVENTS.get(usize::from(call & !OPEN_MODE)).copied().unwrap_or(Event::PreToolUse);
-        (event, if call & OPEN_MODE == 0 { FailMode::Closed } else { FailMode::Open })
+        let number = usize::from(call & !(GOES_AHEAD | IS_OBSERVED));
+        let unscanned = match call & (GOES_AHEAD | IS_OBSERVED) {
+            GOES_AHEAD => Unscanned::GoesAhead,
+            IS_OBSERVED => Unscanned::IsObserved,
+            _ => Unscanned::IsBlocked,
+        };
+        (EVENTS.get(number).copied().unwrap_or(Event::PreToolUse), unscanned)
     }
 
     fn install() {
@@ -221,16 +232,16 @@ mod unix {
         }
     }
 
-    /// Says what the fail mode says, and returns the exit code that belongs to it.
+    /// Says what becomes of a text that was not scanned, and returns the exit code that belongs to it.
     fn answer(cause: Cause) -> i32 {
-        let (event, mode) = call();
-        let words = LastWords { event, mode, cause };
+        let (event, unscanned) = call();
+        let words = LastWords { event, unscanned, cause };
         let mut buffer = Buffer::default();
         let text = |buffer: &mut Buffer| {
             words.text(buffer);
             write_within(Stream::Stderr, buffer.bytes(), PATIENCE) > 0
         };
-        let blocks = mode == FailMode::Closed && !event.ends_a_turn();
+        let blocks = unscanned == Unscanned::IsBlocked && !event.ends_a_turn();
         if blocks && BlockBy::here() == BlockBy::ExitCode && text(&mut buffer) {
             // A start-up file's `trap 'exit 0' EXIT` takes the exit code away, and JSON is left.
             if !stderr_is_stdout() && !stdout_is_lost() {

@@ -16,6 +16,7 @@
 mod builder;
 mod contract;
 mod fault;
+mod project;
 mod service;
 mod verdict;
 
@@ -32,6 +33,7 @@ use crate::server::{Server, lock};
 use crate::tls::{Authority, Identity};
 pub use builder::Builder;
 pub use fault::{Fault, RetryAfter};
+pub use project::{Mode, Project, ProjectScanner};
 use service::Service;
 pub use verdict::{Outcome, Scanner, Verdict};
 
@@ -73,6 +75,7 @@ pub struct Reply {
 #[derive(Debug, Clone)]
 enum Action {
     Verdict(Verdict),
+    Project(Arc<Project>),
     Fault(Fault),
 }
 
@@ -87,6 +90,13 @@ impl Reply {
 impl From<Verdict> for Reply {
     fn from(verdict: Verdict) -> Self {
         Self { delay: Duration::ZERO, action: Action::Verdict(verdict) }
+    }
+}
+
+/// Every scan is answered as the project's scanners say.
+impl From<Project> for Reply {
+    fn from(project: Project) -> Self {
+        Self { delay: Duration::ZERO, action: Action::Project(Arc::new(project)) }
     }
 }
 

@@ -193,7 +193,11 @@ impl Service {
         let reply = self.scripted(request);
         connection.stop.wait_until(|| self.most_at_once() >= self.hold_until);
         connection.stop.wait(reply.delay);
-        match reply.action {
+        let action = match reply.action {
+            Action::Project(project) => Action::Verdict(project.verdict(request)),
+            other => other,
+        };
+        match action {
             Action::Verdict(verdict) => {
                 let input = request.input().unwrap_or_default();
                 let direction = request.field("scanDirection").and_then(Value::as_str).unwrap_or("request");
@@ -202,6 +206,8 @@ impl Service {
                 response.send(wire, stay)?;
                 Ok(stay)
             }
+            // Asked above.
+            Action::Project(_) => Ok(false),
             Action::Fault(fault) => {
                 drop(at_work);
                 fault.strike(wire, &connection.tcp, &connection.stop, stay)

@@ -114,6 +114,7 @@ pub struct Verdict {
     scanners: Vec<Scanner>,
     id: Id,
     redacting: Option<String>,
+    redacted_input: Option<String>,
     detail: Detail,
 }
 
@@ -166,7 +167,14 @@ impl Verdict {
 
     /// Any outcome, without scanners: the list is empty, as where a project has none.
     pub fn new(outcome: Outcome) -> Self {
-        Self { outcome, scanners: Vec::new(), id: Id::Counted, redacting: None, detail: Detail::Whole }
+        Self {
+            outcome,
+            scanners: Vec::new(),
+            id: Id::Counted,
+            redacting: None,
+            redacted_input: None,
+            detail: Detail::Whole,
+        }
     }
 
     fn hit(outcome: Outcome) -> Self {
@@ -201,6 +209,12 @@ impl Verdict {
         self
     }
 
+    /// This text as `redactedInput`.
+    pub fn redacted_input(mut self, text: &str) -> Self {
+        self.redacted_input = Some(text.to_owned());
+        self
+    }
+
     /// Nothing but `result.outcome`: the only field that may be relied on.
     pub fn outcome_only(mut self) -> Self {
         self.detail = Detail::OutcomeOnly;
@@ -226,6 +240,7 @@ impl Verdict {
             Id::Null => Value::Null,
         };
         let redacted = match &self.redacting {
+            _ if self.redacted_input.is_some() => self.redacted_input.clone().unwrap_or_default(),
             Some(text) => input.replace(text, &"*".repeat(text.chars().count())),
             None => input.to_owned(),
         };

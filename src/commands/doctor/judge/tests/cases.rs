@@ -197,6 +197,8 @@ const CASES: &[Case] = {
         }),
         (TokenVisible, Note, Protected, |f| f.visible = VisibleTokens::NotProven),
         (FailOpen, Note, Protected, |f| with(f, "F5_GUARDRAILS_FAIL_MODE", "open")),
+        (ObserveOnly, Problem, NotProtected, |f| with(f, "F5_GUARDRAILS_ENFORCEMENT", "observe")),
+        (ProjectModes, Note, Protected, |f| with(f, "F5_GUARDRAILS_ENFORCEMENT", "project")),
         (KeyLog, Warning, Protected, |f| with(f, "SSLKEYLOGFILE", "/tmp/keys")),
         (LogFile, Warning, Protected, |f| {
             f.log.file =

@@ -223,6 +223,18 @@ fn the_state_says_what_is_missing() {
     assert_eq!(state(&|facts| lookalike(facts, None, Listed::Yes)), State::NotSafe);
     assert_eq!(state(&|facts| facts.proof = Err("--no-proof was given".into())), State::NotProven);
     assert_eq!(state(&|facts| facts.service = ServiceFacts::Offline), State::NotProven);
+    let observes = |facts: &mut Facts| with(facts, "F5_GUARDRAILS_ENFORCEMENT", "observe");
+    assert_eq!(state(&observes), State::Observing);
+    let unproven = |facts: &mut Facts| {
+        observes(facts);
+        facts.proof = Err("--no-proof was given".into());
+    };
+    assert_eq!(state(&unproven), State::NotProven, "nobody saw that they observe");
+    let not_scanning = |facts: &mut Facts| {
+        observes(facts);
+        service(facts);
+    };
+    assert_eq!(state(&not_scanning), State::NotScanning);
     let nothing_known = |facts: &mut Facts| {
         no_listing(facts);
         facts.left_out = vec!["others can change /h".into()];
