@@ -23,7 +23,7 @@ pub fn printable(text: &str, max: usize) -> String {
             blank = count > 0;
             continue;
         }
-        if character.is_control() || is_invisible_format(character) {
+        if !is_shown(character) {
             continue;
         }
         if count + usize::from(blank) >= max {
@@ -44,9 +44,7 @@ pub fn printable(text: &str, max: usize) -> String {
 /// Removes the same characters, and keeps lines, tabs and blanks as they are.
 #[must_use]
 pub fn printable_lines(text: &str) -> String {
-    let keeps = |character: &char| {
-        matches!(character, '\n' | '\t') || !(character.is_control() || is_invisible_format(*character))
-    };
+    let keeps = |character: &char| matches!(character, '\n' | '\t') || is_shown(*character);
     text.chars().filter(keeps).collect()
 }
 
@@ -87,6 +85,12 @@ fn is_plain(text: &[u8]) -> bool {
         fits
     });
     plain && (before != b' ' || text.is_empty())
+}
+
+/// Whether it is a blank or something to see.
+#[must_use]
+pub fn is_shown(character: char) -> bool {
+    !(character.is_control() || is_invisible_format(character))
 }
 
 /// Zero-width, bidirectional, filler, tag and variation characters: they show nothing, but change how the rest is read.

@@ -63,6 +63,11 @@ impl Input {
         self
     }
 
+    /// Whatever of it may be shown.
+    pub fn texts_mut(&mut self) -> impl Iterator<Item = &mut String> {
+        self.arguments.iter_mut().chain(&mut self.head)
+    }
+
     /// At most so many characters of the beginning of the command, fit to be shown: without escape sequences and without anything that looks like a
     /// secret. `None` where there is nothing to show.
     pub(super) fn command(&self, most: usize) -> Option<String> {

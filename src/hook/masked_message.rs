@@ -1,7 +1,8 @@
 //! The words where the project's scanners decide or where f5-guard only observes: masked texts, and what goes ahead
 //! without a word to the model. Everything else is said in [`super::message`].
 //!
-//! What is shown here of a scanned text is masked (see [`crate::scan::mask`]); nothing of the original is.
+//! What is shown here of a scanned text is masked (see [`crate::scan::mask`]); nothing of the original is. Names, ids and
+//! messages come here without what is masked ([`Masked::clean`]).
 
 use super::decision::{Action, Assessment, Policy, Unscanned};
 use super::message::{self, News, Subject, Words, mistake};
@@ -9,10 +10,11 @@ use crate::event::Event;
 use crate::printable::{counted, printable, printable_lines};
 use crate::scan::mask::Masked;
 use crate::scan::{Outcome, ScanReport};
+use crate::secret::Hidden;
 use crate::settings::values::Enforcement;
 
 /// Of what replaces a tool's output 10,000 bytes reach the model; of a longer text Codex (0.169.0) cuts out the middle
-/// and writes the whole to a file that everybody can read. Some are left for what is put in the token's place.
+/// and writes the whole to a file that everybody can read.
 const MOST_BYTES: usize = 9_900;
 /// The most that is said besides the masked text, in characters.
 const MOST_WORDS: usize = 1_500;
@@ -30,15 +32,16 @@ pub fn words(
     news: &News,
     policy: Policy,
     from_script: bool,
+    hidden: &Hidden,
 ) -> Words {
     let mut words = match assessment {
         Assessment::Scanned(report) => match (action, &report.by_modes.masked) {
             (Action::Mask, Some(masked)) => {
-                return masked_output(subject, report, masked, from_script);
+                return masked_output(subject, report, masked, from_script, hidden);
             }
             (Action::Block, Some(masked)) if !subject.event.ends_a_turn() => {
                 let words = message::words(subject, assessment, action, news);
-                return refused_with(words, subject, masked);
+                return refused_with(words, subject, masked, hidden);
             }
             (Action::Block, None)
                 if report.outcome == Outcome::Redacted && policy.enforcement == Enforcement::Project =>
@@ -70,9 +73,14 @@ fn observed_unscanned(subject: Subject<'_>, assessment: &Assessment, news: &News
 }
 
 /// The masked text instead of a tool's output.
-fn masked_output(subject: Subject<'_>, report: &ScanReport, masked: &Masked, from_script: bool) -> Words {
-    let mut thing = subject.without_what_was_flagged(COMMAND);
-    masked.clean(&mut thing, subject.text);
+fn masked_output(
+    subject: Subject<'_>,
+    report: &ScanReport,
+    masked: &Masked,
+    from_script: bool,
+    hidden: &Hidden,
+) -> Words {
+    let thing = subject.without_what_was_flagged(COMMAND);
     let count = counted(masked.characters, "character");
     let script = if from_script {
         " In your script the call throws with this text, because a hook can't replace its result."
@@ -87,7 +95,7 @@ fn masked_output(subject: Subject<'_>, report: &ScanReport, masked: &Masked, fro
         ),
         MOST_WORDS,
     );
-    let text = with_masked(&first_line, masked, subject);
+    let text = with_masked(&first_line, masked, subject, hidden);
     let notice = format!("F5 Guardrails masked {count} of {thing} before the model gets it.");
     Words { notice: printable(&notice, MOST_WORDS), whole: text.clone(), reason: text }
 }
@@ -107,25 +115,25 @@ fn not_masked(words: Words, event: Event) -> Words {
 }
 
 /// A refusal, and what was refused with its masked parts.
-fn refused_with(words: Words, subject: Subject<'_>, masked: &Masked) -> Words {
+fn refused_with(words: Words, subject: Subject<'_>, masked: &Masked, hidden: &Hidden) -> Words {
     let before = match subject.event {
         Event::UserPromptSubmit => "This is your prompt, masked, to copy and send:",
         _ => "This is what was refused, masked, in case you can do without the rest:",
     };
     let with = |text: String| {
-        let mut text = printable(&text, MOST_WORDS);
-        masked.clean(&mut text, subject.text);
+        let text = printable(&text, MOST_WORDS);
         let stop = if text.ends_with(['.', '!', '?', '…']) { "" } else { "." };
-        with_masked(&format!("{text}{stop} {before}"), masked, subject)
+        with_masked(&format!("{text}{stop} {before}"), masked, subject, hidden)
     };
-    let mut notice = words.notice;
-    masked.clean(&mut notice, subject.text);
-    Words { notice, reason: with(words.reason), whole: with(words.whole) }
+    Words { notice: words.notice, reason: with(words.reason), whole: with(words.whole) }
 }
 
-fn with_masked(words: &str, masked: &Masked, subject: Subject<'_>) -> String {
+/// Without what is hidden before it is cut: what is put in its place can be longer.
+fn with_masked(words: &str, masked: &Masked, subject: Subject<'_>, hidden: &Hidden) -> String {
+    let words = hidden.without(words);
     let room = MOST_BYTES.saturating_sub(words.len() + 1);
     let text = printable_lines(&masked.text(subject.text));
+    let text = hidden.without(&text);
     format!("{words}\n{}", head_and_tail(text.trim_end(), room))
 }
 
@@ -240,6 +248,7 @@ mod tests {
             &News::default(),
             POLICY,
             false,
+            &Hidden::default(),
         );
         assert!(
             words.reason.ends_with("This is the output, masked:\na\t******\n[31mred\n  end"),
@@ -271,15 +280,15 @@ mod tests {
             let filler = "word 😀 ".repeat([0, 10, 4_000][length]);
             let original = format!("{before}{secret} {filler}{secret}!");
             let redacted = original.replace(&secret, &"*".repeat(secret.len()));
-            let tool = format!("mcp__{secret}__x");
+            let mut tool = format!("mcp__{secret}__x");
             let report = report(&original, &redacted, &[], "m");
-            prop_assert!(report.by_modes.masked.is_some());
+            report.by_modes.masked.as_ref().unwrap().clean([&mut tool], &original);
             let input = Input::default();
             for event in Event::ALL {
                 let contact = with_contact.then_some("the SOC");
                 let subject = subject(event, &tool, &original, &input, contact);
                 let assessment = Assessment::Scanned(report.clone());
-                let words = words(subject, &assessment, action(event), &News::default(), POLICY, script);
+                let words = words(subject, &assessment, action(event), &News::default(), POLICY, script, &Hidden::default());
                 if event.ends_a_turn() {
                     continue;
                 }

@@ -50,6 +50,9 @@ pub fn tool_response(response: Json<'_>) -> Text {
             text.field(&key, value);
         }
     }
+    // An MCP server sends the same as JSON in a text part, where a mask does not find what is escaped.
+    let [structured] = response.pick(["structuredContent"]);
+    text.has_copies |= !structured.is_absent() && text.text.contains('\\');
     text
 }
 
@@ -63,7 +66,7 @@ fn value_text(value: Json<'_>) -> Text {
 #[derive(Debug, Default, PartialEq, Eq)]
 pub struct Text {
     pub text: String,
-    /// Whether something in it is there in two forms: as base64, and as what that stands for.
+    /// Whether something in it is there in two forms: as base64 or as escaped JSON, and as what that stands for.
     pub has_copies: bool,
 }
 

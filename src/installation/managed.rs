@@ -14,7 +14,8 @@ pub fn is_managed_program(env: Env<'_>) -> bool {
     std::env::current_exe().map_or(true, |program| is_managed(&program, env))
 }
 
-fn is_managed(program: &Path, env: Env<'_>) -> bool {
+/// The same of another program.
+pub fn is_managed(program: &Path, env: Env<'_>) -> bool {
     let system = System::this();
     let Some(folder) = program.parent() else { return false };
     let real = folder.canonicalize().ok();

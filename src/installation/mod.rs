@@ -25,7 +25,7 @@ pub use context::{ContextError, InstallContext, plain};
 pub use edits::{Edit, Goal, carry_out, new_file, prepare, remember_trust, source_spellings, state_keys_in};
 pub use goals::{Format, RegisteredCommand, is_registered, our_commands, pair_goals, system_goals};
 pub use launch::{LaunchError, launcher};
-pub use managed::is_managed_program;
+pub use managed::{is_managed, is_managed_program};
 pub use places::{
     InstallDir, PATIENCE, binary_name, default_managed_dir, managed_folder, project_files, python_scripts,
     system_files, user_files, user_folder,

@@ -35,13 +35,13 @@ pub enum ScanError {
     Status(StatusError),
     #[error("The answer of the F5 service could not be used: {0}.")]
     BadBody(&'static str),
-    #[error("The F5 service said cleared, but {failed} of {of} scanners reported an error.")]
+    #[error("The F5 service can't be relied on here: {failed} of its {of} scanners reported an error.")]
     ScannerFailed { failed: usize, of: usize },
     #[error(
-        "The F5 service said cleared, but {unclear} of {of} scanner results say neither passed nor failed."
+        "The F5 service can't be relied on here: {unclear} of its {of} scanner results are neither a clear pass nor a clear failure."
     )]
     ScannerUnclear { unclear: usize, of: usize },
-    #[error("The F5 service said cleared, but none of its scanners ran.")]
+    #[error("The F5 service can't be relied on here: none of its scanners ran.")]
     NoScannerRan,
     #[error("The content has more than {limit} characters; the rest was not scanned.")]
     TooLong { limit: usize },

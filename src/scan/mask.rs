@@ -4,10 +4,11 @@
 //! it count for nothing. The service does not say in which unit it counts spans: in text beyond ASCII what lies between
 //! them is masked in characters, in UTF-16 units and in bytes, as far as the text has so many.
 
-use std::collections::{BTreeMap, BTreeSet, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::ops::Range;
 
 use crate::json::Json;
+use crate::printable::is_shown;
 
 /// What the service masks with, one for each character.
 const MASK: char = '*';
@@ -20,8 +21,29 @@ const SHORTEST_REPEAT: usize = 6;
 /// and at the ends of the text, which alone are shown of a long one.
 const MOST_STEPS: usize = 20_000_000;
 const END: usize = 16 * 1024;
-/// So many parts are looked for in what the service and Codex say.
-const MOST_PARTS: usize = 1_000;
+/// What stands where a name, an id or a message was that repeats something of what is masked.
+const REPEATS: &str = "(masked)";
+
+/// The scanner types that the vendor's schema has, and ours for none: they repeat nothing, whatever is masked.
+pub const TYPES: [&str; 17] = [
+    "audit_term",
+    "blacklist",
+    "custom",
+    "demographic",
+    "genai",
+    "keyword",
+    "legal",
+    "named_entity",
+    "pii_detection",
+    "prompt_injection",
+    "regex",
+    "secret",
+    "sentiment_analysis",
+    "source_code",
+    "topics",
+    "toxicity",
+    "unnamed scanner",
+];
 
 /// Parts of a text, in order and apart from each other, from character to character.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -59,34 +81,49 @@ impl Spans {
     fn characters(&self, text: &str) -> usize {
         self.0.iter().map(|range| text.get(range.clone()).map_or(0, |part| part.chars().count())).sum()
     }
+}
 
-    /// The different parts that are long enough to be looked for elsewhere.
-    fn parts<'a>(&self, text: &'a str) -> Vec<&'a str> {
-        let mut seen = HashSet::new();
-        let parts = self.0.iter().filter_map(|range| Some(text.get(range.clone())?.trim()));
-        parts.filter(|part| part.chars().nth(SHORTEST_REPEAT - 1).is_some() && seen.insert(*part)).collect()
-    }
+/// What the text has at one of these ranges, where that is long enough to be looked for elsewhere; each once.
+fn parts<'a>(text: &'a str, ranges: &[Range<usize>]) -> Vec<&'a str> {
+    let mut seen = HashSet::new();
+    let parts = ranges.iter().filter_map(|range| Some(text.get(range.clone())?.trim()));
+    parts.filter(|part| part.chars().nth(SHORTEST_REPEAT - 1).is_some() && seen.insert(*part)).collect()
+}
 
-    /// The same parts, and wherever else the text has the same words.
-    fn repeated(self, text: &str) -> Self {
-        let mut parts = self.parts(text);
-        let ends = if parts.len().saturating_mul(text.len()) <= MOST_STEPS {
-            [0..text.len(), 0..0]
-        } else {
-            parts.truncate(MOST_STEPS / (2 * END));
-            [0..floor(text, END), floor(text, text.len().saturating_sub(END))..text.len()]
-        };
-        let mut all = self.0.clone();
-        for part in parts {
-            let finder = memchr::memmem::Finder::new(part);
-            for end in &ends {
-                let place = text.get(end.clone()).unwrap_or_default();
-                let found = finder.find_iter(place.as_bytes());
-                all.extend(found.map(|at| end.start + at..end.start + at + part.len()));
-            }
+/// Wherever the text has what it has at one of these ranges. They are looked for as they were found: of ranges side by side
+/// that were taken together, the text may have each alone elsewhere.
+fn repeats<'a>(text: &'a str, ranges: &[Range<usize>]) -> HashMap<&'a str, Vec<Range<usize>>> {
+    let mut parts = parts(text, ranges);
+    let ends = if parts.len().saturating_mul(text.len()) <= MOST_STEPS {
+        [0..text.len(), 0..0]
+    } else {
+        parts.truncate(MOST_STEPS / (2 * END));
+        [0..floor(text, END), floor(text, text.len().saturating_sub(END))..text.len()]
+    };
+    let places = |part: &'a str| {
+        let finder = memchr::memmem::Finder::new(part);
+        let mut places = Vec::new();
+        for end in &ends {
+            let found = finder.find_iter(text.get(end.clone()).unwrap_or_default().as_bytes());
+            places.extend(found.map(|at| end.start + at..end.start + at + part.len()));
         }
-        Self::of(all)
-    }
+        (part, places)
+    };
+    parts.into_iter().map(places).collect()
+}
+
+/// Each six characters in a row, in lower case, whatever blanks and invisible ones stand between them.
+fn runs(text: &str) -> impl Iterator<Item = [char; SHORTEST_REPEAT]> {
+    let shown = text.chars().filter(|letter| !letter.is_whitespace() && is_shown(*letter));
+    let mut run = ['\0'; SHORTEST_REPEAT];
+    let runs = shown.flat_map(char::to_lowercase).map(move |letter| {
+        run.rotate_left(1);
+        if let Some(last) = run.last_mut() {
+            *last = letter;
+        }
+        run
+    });
+    runs.skip(SHORTEST_REPEAT - 1)
 }
 
 /// The last boundary of characters that is not behind `at`.
@@ -120,14 +157,14 @@ pub struct Claim {
 /// read.
 ///
 /// The vendor's schema has them as `[start, end]` in `detections` and `matches`, of which some are nested by kind, and as
-/// the `span` of an entity. `scores` are no positions, nor are the `detections` of topics.
+/// the `span` of an entity. In `scores`, and in the `detections` of topics, single numbers are none, but lists of them are.
 pub fn positions(kind: &str, data: Json<'_>) -> Option<Vec<(usize, usize)>> {
     let mut found = Vec::new();
     let is_scored = kind.trim().eq_ignore_ascii_case("topics");
-    for (key, value) in data.fields().filter(|(key, _)| key != "scores") {
+    for (key, value) in data.fields() {
         match key.as_ref() {
             _ if value.is_null() => {}
-            "detections" if is_scored && value.is_object() => {}
+            "detections" if is_scored => collect(value, Place::Anything, DEEPEST, &mut found)?,
             "detections" | "matches" => collect(value, Place::Positions, DEEPEST, &mut found)?,
             _ => collect(value, Place::Anything, DEEPEST, &mut found)?,
         }
@@ -145,8 +182,14 @@ enum Place {
 fn collect(value: Json<'_>, place: Place, depth: usize, found: &mut Vec<(usize, usize)>) -> Option<()> {
     if value.is_object() {
         let depth = depth.checked_sub(1)?;
-        for (key, value) in value.fields().filter(|(key, _)| key != "scores") {
-            let place = if key == "span" { Place::Positions } else { place };
+        for (key, value) in value.fields() {
+            let place = if key == "scores" {
+                Place::Anything
+            } else if key == "span" {
+                Place::Positions
+            } else {
+                place
+            };
             collect(value, place, depth, found)?;
         }
         return Some(());
@@ -179,6 +222,7 @@ fn pair(value: Json<'_>) -> Option<(usize, usize)> {
 /// Where a text, or a piece of it, is masked.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Mask {
+    /// All of it, what scanners found included, as it was found.
     all: Vec<Range<usize>>,
     by_scanner: BTreeMap<String, Vec<Range<usize>>>,
 }
@@ -210,8 +254,7 @@ impl Mask {
                 units.add_ranges(*position, ranges)?;
             }
         }
-        let claimed: Vec<_> = by_scanner.values().flatten().cloned().collect();
-        let claimed = Spans::of(claimed);
+        let claimed = Spans::of(by_scanner.values().flatten().cloned().collect());
         // Masked by a scanner that does not say where it found something.
         let unclaimed = masked.without(&claimed);
         let objecting: BTreeSet<&str> =
@@ -226,7 +269,8 @@ impl Mask {
         if let (Some(only), false) = (only, unclaimed.0.is_empty()) {
             by_scanner.entry(only).or_default().extend(unclaimed.0);
         }
-        Some(Self { all: [masked.0, claimed.0].concat(), by_scanner })
+        let all = by_scanner.values().flatten().cloned().chain(masked.0).collect();
+        Some(Self { all, by_scanner })
     }
 
     /// Takes in the mask of a piece that begins at the byte `start` of the text.
@@ -239,17 +283,21 @@ impl Mask {
     }
 
     /// What this mask makes of the text.
-    pub fn over(self, text: &str) -> Masked {
-        let spans = Spans::of(self.all).repeated(text);
-        let count = |(scanner_type, ranges)| {
-            let characters = Spans::of(ranges).repeated(text).characters(text);
+    pub fn over(mut self, text: &str) -> Masked {
+        self.all.sort_by_key(|range| range.start);
+        let repeats = repeats(text, &self.all);
+        let spans = Spans::of(repeats.values().flatten().cloned().chain(self.all).collect());
+        let count = |(scanner_type, mut ranges): (String, Vec<Range<usize>>)| {
+            let again: Vec<_> = parts(text, &ranges).iter().filter_map(|part| repeats.get(part)).collect();
+            ranges.extend(again.into_iter().flatten().cloned());
+            let characters = Spans::of(ranges).characters(text);
             (characters > 0).then_some((scanner_type, characters))
         };
         let mut by_scanner: Vec<(String, usize)> = self.by_scanner.into_iter().filter_map(count).collect();
         by_scanner.sort_by_key(|(_, characters)| std::cmp::Reverse(*characters));
         let mut masked = Masked { characters: spans.characters(text), by_scanner: Vec::new(), spans };
         // The service can repeat what was masked in whatever it says.
-        by_scanner.iter_mut().for_each(|(scanner_type, _)| masked.clean(scanner_type, text));
+        masked.clean(by_scanner.iter_mut().map(|(scanner_type, _)| scanner_type), text);
         masked.by_scanner = by_scanner;
         masked
     }
@@ -281,20 +329,27 @@ impl Masked {
         masked
     }
 
-    /// Masks in another text what is masked in the original.
-    pub fn clean(&self, text: &mut String, original: &str) {
-        for part in self.spans.parts(original).into_iter().take(MOST_PARTS) {
-            if text.contains(part) {
-                *text = text.replace(part, &MASK.to_string().repeat(part.chars().count()));
+    /// Takes away those texts that have six characters in a row of what is masked in the original: more of it, or less, may
+    /// be masked than what they repeat, and they may be cut.
+    pub fn clean<'a>(&self, texts: impl IntoIterator<Item = &'a mut String>, original: &str) {
+        let mut texts: Vec<&mut String> =
+            texts.into_iter().filter(|text| !TYPES.contains(&text.as_str())).collect();
+        let mut known: HashMap<_, bool> =
+            texts.iter().flat_map(|text| runs(text)).map(|run| (run, false)).collect();
+        if known.is_empty() {
+            return;
+        }
+        for part in self.spans.0.iter().filter_map(|range| original.get(range.clone())) {
+            runs(part).for_each(|run| {
+                known.entry(run).and_modify(|is_masked| *is_masked = true);
+            });
+        }
+        for text in &mut texts {
+            if runs(text).any(|run| known.get(&run) == Some(&true)) {
+                REPEATS.clone_into(text);
             }
         }
     }
-}
-
-/// Whether a text that the service repeats has something masked: it differs, and by asterisks that the input has not.
-pub fn is_masked(input: &str, repeated: &str) -> bool {
-    let count = |text: &str| text.bytes().filter(|byte| *byte == b'*').count();
-    input != repeated && count(repeated) > count(input)
 }
 
 /// Where `redacted` has an asterisk and `piece` something else; `None` where they differ in any other way.

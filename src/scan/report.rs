@@ -14,8 +14,8 @@ pub enum Outcome {
     Redacted,
     /// A word that this version does not know; never treated as cleared.
     Unknown(String),
-    /// The service said cleared, but one of its scanners failed the text; or it masked a text whose outcome does not say
-    /// so.
+    /// The service said cleared, but one of its scanners failed the text; or it changed a text whose outcome does not
+    /// say so.
     Contradicted,
     Blocked,
 }
@@ -106,7 +106,7 @@ impl fmt::Display for Outcome {
         f.write_str(match self {
             Self::Cleared => "cleared",
             Self::Unknown(word) => word,
-            Self::Contradicted => "cleared, yet failed",
+            Self::Contradicted => "contradictory",
             Self::Redacted => "redacted",
             Self::Flagged => "flagged",
             Self::Blocked => "blocked",
@@ -123,11 +123,11 @@ impl ScanReport {
     /// Takes out of what the service says whatever it masked.
     pub(super) fn clean(&mut self, content: &str) {
         let Some(masked) = &self.by_modes.masked else { return };
-        for scanner in &mut self.scanners {
-            masked.clean(&mut scanner.scanner_type, content);
-            scanner.message.iter_mut().for_each(|message| masked.clean(message, content));
-        }
-        self.scan_ids.iter_mut().for_each(|id| masked.clean(id, content));
+        let said = self
+            .scanners
+            .iter_mut()
+            .flat_map(|scanner| std::iter::once(&mut scanner.scanner_type).chain(&mut scanner.message));
+        masked.clean(said.chain(&mut self.scan_ids), content);
     }
 
     /// The scanners that objected.

@@ -9,7 +9,7 @@ use std::time::Duration;
 use time::OffsetDateTime;
 
 use super::error::ScanError;
-use super::mask::{Claim, Mask, is_masked, positions};
+use super::mask::{Claim, Mask, positions};
 use super::report::{Outcome, ScanTimes, ScannerOutcome, ScannerResult};
 use crate::clock;
 use crate::json::{Field, Json};
@@ -133,6 +133,9 @@ impl Listed {
             // It may mean a hit as well as a scanner that failed.
             self.broken += 1;
         }
+        if self.by_modes && outcome == ScannerOutcome::Failed && !is_clearly_failed(result, &kind) {
+            self.unclear += 1;
+        }
         if self.by_modes {
             self.claims.push(claim(result, &kind, outcome));
         }
@@ -153,8 +156,7 @@ impl Listed {
         let repeated = redacted.as_string();
         let contradicts = match (&outcome, &repeated) {
             (Outcome::Cleared | Outcome::Flagged, None) => !redacted.is_absent(),
-            (Outcome::Cleared, Some(repeated)) => is_masked(input, repeated),
-            (Outcome::Flagged, Some(repeated)) => repeated.trim() != input.trim(),
+            (Outcome::Cleared | Outcome::Flagged, Some(repeated)) => repeated.trim() != input.trim(),
             _ => false,
         };
         if contradicts {
@@ -296,6 +298,12 @@ fn judge(result: Json<'_>, kind: &Kind) -> ScannerOutcome {
         },
         _ => ScannerOutcome::Unknown,
     }
+}
+
+/// Whether a scanner that failed a text says so and nothing else, as one that ran.
+fn is_clearly_failed(result: Json<'_>, kind: &Kind) -> bool {
+    let [outcome] = result.pick(["outcome"]);
+    outcome.as_string().is_some() && !matches!(kind, Kind::Unreadable) && !kind.says("N/A")
 }
 
 fn scanner(result: Json<'_>, kind: &Kind) -> ScannerResult {

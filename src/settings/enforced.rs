@@ -27,6 +27,9 @@ macro_rules! enforced {
             /// Those that are options of the command that runs, and not of a registered hook, by name.
             #[arg(skip)]
             pub own: Vec<&'static str>,
+            /// Whether the command runs a program that an administrator put in its place.
+            #[arg(skip)]
+            pub is_managed: bool,
         }
 
         impl Enforced {
@@ -121,9 +124,12 @@ impl Enforced {
         }
     }
 
-    /// Whether a registered command carries any option, one of an older version included.
-    pub(super) fn is_registered_with_any(&self) -> bool {
-        self.hook_timeout.is_some() || self.given().any(|(flag, _)| !self.own.contains(&flag))
+    /// Whether others than the user may have set up the command: it carries an option, be it one of an older version, or
+    /// runs an administrator's program.
+    pub(super) fn is_set_up(&self) -> bool {
+        self.is_managed
+            || self.hook_timeout.is_some()
+            || self.given().any(|(flag, _)| !self.own.contains(&flag))
     }
 
     pub(super) fn flag(&self, name: &'static str, value: &Option<OsString>) -> Option<Given> {

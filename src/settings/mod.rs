@@ -244,7 +244,7 @@ pub fn fail_mode(flag: Option<&OsString>, env: Env<'_>) -> Setting<FailMode> {
     }
 }
 
-/// Who says what becomes of a hit. Where a registration enforces anything at all, it alone does: an administrator who set
+/// Who says what becomes of a hit. Where a registration enforces anything at all or is an administrator's, it alone does: an administrator who set
 /// up what is scanned has not agreed to a user's variable that lets it pass.
 pub fn enforcement(enforced: &Enforced, env: Env<'_>) -> Setting<Enforcement> {
     const VARIABLE: &str = "F5_GUARDRAILS_ENFORCEMENT";
@@ -254,11 +254,11 @@ pub fn enforcement(enforced: &Enforced, env: Env<'_>) -> Setting<Enforcement> {
     let variable = Given::find(None, VARIABLE, env);
     match (enforced.flag("--enforcement", &enforced.enforcement), variable) {
         (Some(flag), _) => read(flag),
-        (None, Some(given)) if !enforced.is_registered_with_any() => read(given),
+        (None, Some(given)) if !enforced.is_set_up() => read(given),
         (None, Some(given)) => {
             let setting = Setting::default_value(Enforcement::Block);
             let is_the_same = *read(given) == Enforcement::Block;
-            let problem = "F5_GUARDRAILS_ENFORCEMENT has no say, because the hook is registered with options; without --enforcement among them it is block.";
+            let problem = "F5_GUARDRAILS_ENFORCEMENT has no say, because the hook is registered with options or is an administrator's; without --enforcement among them it is block.";
             Setting { problem: (!is_the_same).then(|| problem.to_owned()), ..setting }
         }
         (None, None) => Setting::default_value(Enforcement::Block),

@@ -229,6 +229,7 @@ fn a_variable_lets_no_hit_pass_where_a_command_enforces_anything() {
         Enforced { fail_mode: Some("open".into()), ..Enforced::default() },
         Enforced { metadata: vec!["a=b".into()], ..Enforced::default() },
         Enforced { hook_timeout: Some("15".into()), ..Enforced::default() },
+        Enforced { is_managed: true, ..Enforced::default() },
     ] {
         let setting = enforcement(&flags);
         assert_eq!((*setting, setting.source), (Enforcement::Block, Source::Default), "{flags:?}");

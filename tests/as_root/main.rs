@@ -718,3 +718,24 @@ fn a_file_that_cannot_be_replaced_is_foreseen_and_nothing_is_left_behind() {
         assert!(!run.said.contains("/own/.codex/hooks/f5_guardrails\n"), "{prepare}: {}", run.said);
     }
 }
+
+#[test]
+#[ignore = "needs root and unshare"]
+fn a_users_variable_lets_nothing_pass_in_an_administrators_program() {
+    let machine = Machine::new();
+    fs::copy(program(), machine.path("alice/f5-guard")).unwrap();
+    machine.give("alice", ALICE);
+    let hook = |program: &str| {
+        let who = format!(
+            "{AS_ALICE} env F5_GUARDRAILS_ENFORCEMENT=observe F5_GUARDRAILS_FAIL_MODE=closed F5_GUARDRAILS_API_TOKEN=planted-5b1f0c77 F5_GUARDRAILS_BASE_URL=http://127.0.0.1:1"
+        );
+        machine.write("payload", include_str!("../samples/codex/stop.json"));
+        machine
+            .run(&format!("cd /; export CODEX_HOME=$A/.codex; exec {who} {program} stop < $T/payload"))
+            .said
+    };
+    let own = hook("$A/f5-guard");
+    assert!(own.contains("enforcement observe") && !own.contains("\"continue\":false"), "{own}");
+    let managed = hook("$G");
+    assert!(managed.contains("\"continue\":false") && !managed.contains("enforcement observe"), "{managed}");
+}

@@ -117,6 +117,14 @@ fn observes() {
     user.arguments.clear();
     let run = user.text();
     assert!(run.stdout.starts_with("OBSERVING, NOT BLOCKING: "), "{}", run.stdout);
+    // That is not why nothing is scanned.
+    let (mut user, _) =
+        User::new().set("F5_GUARDRAILS_ENFORCEMENT", "observe").set("F5_GUARDRAILS_API_TOKEN", "").run();
+    user.arguments.clear();
+    let run = user.text();
+    let headline = run.stdout.split("\n\n").next().unwrap_or_default();
+    assert!(headline.starts_with("REGISTERED, NOT SCANNING: "), "{headline}");
+    assert!(headline.to_lowercase().contains("token") && !headline.contains("observe"), "{headline}");
 }
 
 fn project_modes() {

@@ -67,7 +67,7 @@ fn a_scanner_that_failed_the_text_is_a_hit_whatever_the_outcome_says() {
                     .against(&answering(&body))
                     .run()
                     .blocked()
-                    .says(&["yet its verdict is \"cleared\""]);
+                    .says(&["yet its verdict differs"]);
             }
             Hook::post_tool_use().in_mode(mode).strict().against(&answering(&body)).run().blocked();
         }

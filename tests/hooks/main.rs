@@ -15,6 +15,7 @@ mod clearing;
 mod code_mode;
 mod configuration;
 mod enforcement;
+mod enforcement_masks;
 mod evidence;
 mod flags;
 mod golden;

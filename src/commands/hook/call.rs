@@ -57,7 +57,7 @@ impl Call {
     pub fn without_masked(mut self, masked: Option<&Masked>) -> Self {
         let (Some(masked), Some(text)) = (masked, self.text.clone()) else { return self };
         let texts = [&mut self.tool_name, &mut self.session_id, &mut self.turn_id, &mut self.tool_use_id];
-        texts.into_iter().flatten().for_each(|name| masked.clean(name, &text));
+        masked.clean(texts.into_iter().flatten().chain(self.input.texts_mut()), &text);
         self
     }
 

@@ -28,6 +28,7 @@ use unusable::{named_event, strictest_fail_mode, usage_problem, wants_help};
 
 use crate::event::Event;
 use crate::hook::{Assessment, Failure, News, Policy};
+use crate::installation;
 use crate::interrupt;
 use crate::logging::{self, CallLine, Stderr, StderrOwner};
 use crate::phase;
@@ -51,6 +52,11 @@ pub fn run(event: Event, enforced: &Enforced, started: Instant) -> ExitCode {
     if io::stdin().is_terminal() {
         return by_hand::explain(event);
     }
+    // Looked at only where it matters.
+    let has_variable = std::env::var_os("F5_GUARDRAILS_ENFORCEMENT").is_some();
+    let is_managed =
+        has_variable && catch_unwind(|| installation::is_managed_program(PROCESS_ENV)).unwrap_or(true);
+    let enforced = &Enforced { is_managed, ..enforced.clone() };
     guarded(event, enforced, || answer_call(event, enforced, None, started))
 }
 

@@ -63,7 +63,7 @@ impl Reply {
             origins: says.origins,
         };
         let from_script = call.tool_use_id.as_deref().is_some_and(is_from_script);
-        let mut words = words(subject, assessment, action, news, policy, from_script);
+        let mut words = words(subject, assessment, action, news, policy, from_script, hidden);
         [&mut words.notice, &mut words.reason, &mut words.whole]
             .into_iter()
             .for_each(|text| hidden.clean(text));

@@ -40,12 +40,13 @@ pub fn sentence(report: &ScanReport, within: &str) -> String {
             format!("F5 Guardrails found {found} in {within} (verdict \"{word}\").")
         }
         (Some(found), Outcome::Contradicted) => {
-            format!("F5 Guardrails found {found} in {within}, yet its verdict is \"cleared\".")
+            format!("F5 Guardrails found {found} in {within}, yet its verdict differs.")
         }
         (Some(found), _) => format!("F5 Guardrails found {found} in {within}."),
         (None, Outcome::Unknown(word)) => {
             format!("F5 Guardrails gave {within} a verdict that this version does not know (\"{word}\").")
         }
+        (None, Outcome::Contradicted) => format!("F5 Guardrails' answer on {within} contradicts itself."),
         (None, outcome) => format!("F5 Guardrails named no scanner, but its verdict is \"{outcome}\"."),
     };
     if !report.complete {

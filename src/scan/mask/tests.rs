@@ -80,7 +80,8 @@ fn positions_are_found_where_the_vendors_schema_has_them() {
         ),
         ("demographic", r#"{"age":{"young":[[1,2]]},"ethnicity":{}}"#, vec![(1, 2)]),
         ("topics", r#"{"detections":{"sports":1.062,"music":0}}"#, vec![]),
-        ("prompt_injection", r#"{"scores":{"malicious":[97.5],"two":[1,2]}}"#, vec![]),
+        ("prompt_injection", r#"{"scores":{"malicious":97.5,"two":[1,2]}}"#, vec![(1, 2)]),
+        ("topics", r#"{"detections":{"sports":[[1,2]]}}"#, vec![(1, 2)]),
         ("toxicity", r#"{"insult":0.0}"#, vec![]),
         ("custom", r#"{"type":"custom","words":["a","b"]}"#, vec![]),
         ("pii_detection", r#"{"detections":null}"#, vec![]),
@@ -103,6 +104,7 @@ fn what_may_be_a_position_and_can_not_be_read_is_not_passed_over() {
         r#"{"detections":{"email":5}}"#,
         r#"{"detections":"5-9"}"#,
         r#"{"matches":[[0,2],7]}"#,
+        r#"{"scores":{"malicious":[97.5]}}"#,
         r#"{"entities":[{"person":{"span":"296"}}]}"#,
         r#"{"detections":{"a":[[[[[[[[[[[[[[1,2]]]]]]]]]]]]]]}}"#,
     ] {
@@ -134,8 +136,41 @@ fn what_is_masked_once_is_masked_wherever_it_is() {
     assert_eq!(masked.text(text), "token *********, again *********; ** ab", "short words are left alone");
     assert_eq!(masked.characters, 20);
     let mut name = "mcp__s3cr3t-99__x".to_owned();
-    masked.clean(&mut name, text);
-    assert_eq!(name, "mcp__*********__x");
+    masked.clean([&mut name], text);
+    assert_eq!(name, "(masked)");
+}
+
+#[test]
+fn of_a_long_text_with_many_parts_the_ends_are_masked() {
+    let many: String = (0..2_000).map(|number| format!("{:08}\n", 12_345_678 + number * 7)).collect();
+    let (first, second) = ("s3cr3t-first", "s3cr3t-second");
+    let text = format!("{first} {second}\n{many}{}\n<{second}>{first}", "x ".repeat(20_000));
+    let end = first.len() + second.len() + 2 + many.len();
+    let redacted = masked_at(&text, |at| at < end && text.as_bytes()[at] != b'\n');
+    let masked = shown(&text, &redacted, &[]).unwrap();
+    let claims = [claim("secret", &[(0, first.len())])];
+    assert!(masked.ends_with(first), "of what was found as one part, none is known alone");
+    assert!(shown(&text, &redacted, &claims).unwrap().ends_with(&"*".repeat(first.len())));
+}
+
+#[test]
+fn a_name_is_taken_away_for_six_letters_of_what_is_masked() {
+    let text = "key: AKIA-Q7EX\nAMPLE client_secret, end";
+    let masked = Mask::of_flagged(text, &[claim("x", &[(5, 36)])]).unwrap().over(text);
+    for (said, kept) in [
+        ("see akia-Q", false),
+        ("see AKIA-", true),
+        ("7EX  \u{200b}AMPLE", false),
+        ("a7examplez", false),
+        ("secret", true),
+        ("my secret", false),
+        ("", true),
+        ("another text", true),
+    ] {
+        let mut text_of_others = said.to_owned();
+        masked.clean([&mut text_of_others], text);
+        assert_eq!(text_of_others, if kept { said } else { "(masked)" }, "{said}");
+    }
 }
 
 #[test]
@@ -143,15 +178,6 @@ fn asterisks_of_the_text_itself_are_not_counted_as_masked() {
     let text = "**bold** key1*key2 **";
     let masked = Mask::of_redacted(text, "**bold** ********* **", &[]).unwrap().over(text);
     assert_eq!((masked.characters, masked.text(text).as_str()), (9, "**bold** ********* **"));
-}
-
-#[test]
-fn a_text_is_masked_where_it_was_not_and_only_by_more_asterisks() {
-    assert!(is_masked("key ABC", "key ***") && is_masked("key ABC", "***"));
-    for other in ["key ABC", "key ABC\n", "KEY", ""] {
-        assert!(!is_masked("key ABC", other), "{other}");
-    }
-    assert!(!is_masked("a **bold** word", "**bold**"));
 }
 
 fn text() -> impl Strategy<Value = String> {
@@ -166,6 +192,38 @@ fn masked_at(text: &str, is_masked: impl Fn(usize) -> bool) -> String {
 }
 
 proptest! {
+    #[test]
+    fn what_was_found_is_masked_wherever_it_is_and_nothing_else(
+        order in proptest::collection::vec((0usize..6, "[ ,;]"), 1..12), off in 0usize..2,
+    ) {
+        const SECRETS: [&str; 3] = ["s3cr3t-one", "4111-2222-3333", "ann@example.com"];
+        let words = [SECRETS[0], SECRETS[1], SECRETS[2], "plain", "WORDS", "to"];
+        let text: String = order.iter().map(|(word, behind)| format!("{}{behind}", words[*word])).collect();
+        let (mut redacted, mut claims, mut expected) = (text.clone(), Vec::new(), text.clone());
+        for secret in SECRETS {
+            if let Some(at) = text.find(secret) {
+                // The service masks the first one only; its scanner may report some characters less.
+                redacted.replace_range(at..at + secret.len(), &"*".repeat(secret.len()));
+                claims.push(claim(secret, &[(at, at + secret.len() - off)]));
+                expected = expected.replace(secret, &"*".repeat(secret.len()));
+            }
+        }
+        let Some(mask) = Mask::of_redacted(&text, &redacted, &claims) else {
+            prop_assert!(claims.is_empty());
+            return Ok(());
+        };
+        let masked = mask.over(&text);
+        prop_assert_eq!(masked.text(&text), expected);
+        let counted: usize = masked.by_scanner.iter().map(|(_, characters)| characters).sum();
+        prop_assert!(off > 0 || counted == masked.characters, "{:?}", masked.by_scanner);
+        prop_assert!(counted <= masked.characters);
+        for secret in SECRETS {
+            let mut message = format!("it is {secret}");
+            masked.clean([&mut message], &text);
+            prop_assert_eq!(message == "(masked)", text.contains(secret));
+        }
+    }
+
     #[test]
     fn no_character_inside_a_mask_or_span_survives(
         text in text(), mask in proptest::collection::vec(any::<bool>(), 120),
@@ -231,7 +289,6 @@ proptest! {
         }
         let written = data.to_string();
         let _ = positions_of(&written);
-        let _ = is_masked(&text, &redacted);
     }
 }
 

@@ -13,6 +13,7 @@ use crate::codex::trust::HookStatus;
 use crate::commands::doctor::facts::{BinaryFacts, CallFacts, HookFacts, Listed, LookalikeFacts, Runner};
 use crate::commands::doctor::sanitizer::Sanitizer;
 use crate::event::Event;
+use crate::installation::is_managed;
 use crate::registration::HookCall;
 use crate::settings::{Enforced, Settings};
 use crate::system::Env;
@@ -124,9 +125,10 @@ pub fn examine(
     for hook in registered {
         match (runs(&hook), &hook.event) {
             (Runs::F5Guard(call), EventName::Known(event)) => {
-                let own = call.enforced().unwrap_or_default();
                 let binary =
                     binary::of(&call.program, hook.may_be_run(), folder, home, privilege, env, sanitizer);
+                let is_managed = binary.path().is_some_and(|path| is_managed(path, env));
+                let own = Enforced { is_managed, ..call.enforced().unwrap_or_default() };
                 looked_at.push((*event, hook, Some((call, own, binary))));
             }
             (Runs::Python, EventName::Known(event)) => looked_at.push((*event, hook, None)),

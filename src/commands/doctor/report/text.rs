@@ -9,7 +9,7 @@ use anstyle::Style;
 use crate::codex::layers::ConfigVerdict;
 use crate::codex::trust::HookStatus;
 use crate::commands::doctor::facts::{Facts, FileContent, HookFacts, LogFile, Runner, ServiceFacts};
-use crate::commands::doctor::finding::{Finding, Report, Severity, State};
+use crate::commands::doctor::finding::{Finding, FindingId, Report, Severity, State};
 use crate::commands::doctor::proof::EventProof;
 use crate::event::Event;
 use crate::printable::{seconds, wrapped};
@@ -58,7 +58,9 @@ fn verdict(facts: &Facts, report: &Report, layout: Layout) -> String {
     let unknown = report.findings.iter().find(|finding| finding.severity == Severity::Unknown);
     let worst = match report.state {
         State::NotProven | State::Unknown => unknown.or(report.findings.first()),
-        _ => report.findings.first(),
+        // To observe is a choice, and no reason why something else does not work.
+        State::Observing => report.findings.first(),
+        _ => report.findings.iter().find(|finding| finding.id != FindingId::ObserveOnly),
     };
     let text = match report.state {
         State::Protected => {
