@@ -108,7 +108,7 @@ fn not_masked(words: Words, event: Event) -> Words {
     let with = |text: String| {
         let stop = if text.ends_with(['.', '!', '?', '…']) { "" } else { "." };
         format!(
-            "{text}{stop} It is not shown masked, because the masked text of the service can't be relied on here."
+            "{text}{stop} It is not shown masked, because there is no masked text of it that can be relied on."
         )
     };
     Words { notice: words.notice, reason: with(words.reason), whole: with(words.whole) }
@@ -209,6 +209,7 @@ mod tests {
             complete: true,
             times: ScanTimes::default(),
             by_modes: ByModes {
+                mask: None,
                 masked: Mask::of_redacted(original, redacted, claims).map(|mask| mask.over(original)),
                 doubt: None,
             },

@@ -150,7 +150,7 @@ impl ScanClient {
                 false
             }
         };
-        let mut report = tally.into_report(job.content, characters, all)?;
+        let mut report = tally.into_report(characters, all)?;
         if characters > MAX_CHARACTERS {
             let too_long = ScanError::TooLong { limit: MAX_CHARACTERS };
             if report.is_cleared() {
@@ -370,7 +370,7 @@ impl Tally {
     }
 
     /// `all` says whether every piece is in.
-    fn into_report(self, content: &str, characters: usize, all: bool) -> Result<ScanReport, ScanError> {
+    fn into_report(self, characters: usize, all: bool) -> Result<ScanReport, ScanError> {
         let outcome = self.verdicts.iter().map(|verdict| verdict.outcome.clone()).max();
         let hit = outcome.as_ref().is_some_and(|outcome| *outcome != Outcome::Cleared);
         let complete = all && self.error.is_none() && self.verdicts.iter().all(|verdict| verdict.complete);
@@ -384,7 +384,7 @@ impl Tally {
         let masked = outcome == Outcome::Redacted && complete && !self.mask_is_lost;
         let mut report = ScanReport {
             by_modes: match self.by_modes {
-                true => ByModes { masked: masked.then(|| self.mask.over(content)), doubt: doubt() },
+                true => ByModes { mask: masked.then_some(self.mask), masked: None, doubt: doubt() },
                 false => ByModes::default(),
             },
             outcome,
@@ -403,7 +403,6 @@ impl Tally {
             report.scan_ids.extend(verdict.scan_id);
         }
         report.scanners.truncate(response::MAX_SCANNERS);
-        report.clean(content);
         Ok(report)
     }
 }

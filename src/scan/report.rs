@@ -4,7 +4,7 @@ use std::fmt;
 use std::time::{Duration, Instant};
 
 use super::error::ScanError;
-use super::mask::Masked;
+use super::mask::{Mask, Masked, TYPES};
 
 /// The service's verdict on one text. `Ord` ranks by severity, so that the worst of several pieces is `max`.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -64,6 +64,8 @@ pub struct ScanReport {
 /// What a hit means where the scanners' own modes count. Nothing is in it elsewhere.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct ByModes {
+    /// Where a text that was redacted is to be masked, until [`ScanReport::mask`] has done it.
+    pub mask: Option<Mask>,
     /// How the whole text is masked, where it was redacted and that can be trusted.
     pub masked: Option<Masked>,
     /// Why a text that was only flagged may not go ahead: of a part of it, it is not known whether it might.
@@ -120,9 +122,22 @@ impl ScanReport {
         self.outcome == Outcome::Cleared
     }
 
-    /// Takes out of what the service says whatever it masked.
-    pub(super) fn clean(&mut self, content: &str) {
-        let Some(masked) = &self.by_modes.masked else { return };
+    /// The same as long as nothing is masked: its text is refused as a whole, without what the service may repeat of it.
+    #[must_use]
+    pub fn before_mask(&self) -> Self {
+        let mut report = Self { by_modes: ByModes { mask: None, ..self.by_modes.clone() }, ..self.clone() };
+        if self.by_modes.mask.is_some() {
+            report.scanners.retain(|scanner| TYPES.contains(&scanner.scanner_type.as_str()));
+            report.scanners.iter_mut().for_each(|scanner| scanner.message = None);
+            report.scan_ids.clear();
+        }
+        report
+    }
+
+    /// Masks the text, which takes its time where very much is masked, and takes out of what the service says whatever is.
+    pub fn mask(&mut self, content: &str) {
+        let Some(mask) = self.by_modes.mask.take() else { return };
+        let masked = self.by_modes.masked.insert(mask.over(content));
         let said = self
             .scanners
             .iter_mut()
@@ -133,5 +148,41 @@ impl ScanReport {
     /// The scanners that objected.
     pub fn objections(&self) -> impl Iterator<Item = &ScannerResult> {
         self.scanners.iter().filter(|scanner| scanner.outcome == ScannerOutcome::Failed)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_report_before_its_mask_repeats_nothing_and_shows_no_text() {
+        let text = "key AKIAQ7EXAMPLE now";
+        let scanner = |scanner_type: &str| ScannerResult {
+            scanner_type: scanner_type.to_owned(),
+            outcome: ScannerOutcome::Failed,
+            message: Some("found AKIAQ7EXAMPLE".to_owned()),
+        };
+        let mut report = ScanReport {
+            outcome: Outcome::Redacted,
+            scanners: vec![scanner("secret"), scanner("AKIAQ7EXAMPLE")],
+            scan_ids: vec!["id-AKIAQ7EXAMPLE".to_owned(), "id-1".to_owned()],
+            pieces: 1,
+            characters: 21,
+            complete: true,
+            times: ScanTimes::default(),
+            by_modes: ByModes {
+                mask: Mask::of_redacted(text, "key ************* now", &[]),
+                ..ByModes::default()
+            },
+        };
+        let early = report.before_mask();
+        assert_eq!((&early.outcome, &early.by_modes), (&Outcome::Redacted, &ByModes::default()));
+        assert!(!format!("{early:?}").contains("AKIAQ7"), "{early:?}");
+        assert_eq!(early.scanners.len(), 1);
+        report.mask(text);
+        assert!(!format!("{report:?}").contains("AKIAQ7"), "{report:?}");
+        assert_eq!(report.by_modes.masked.map(|masked| masked.characters), Some(13));
+        assert_eq!(report.scan_ids, ["(masked)", "id-1"]);
     }
 }

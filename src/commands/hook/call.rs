@@ -83,7 +83,8 @@ pub fn policy_of(settings: &Settings) -> Policy {
     }
 }
 
-/// Reads the payload and scans it. `seen` learns what the call is about as soon as that is known, and `hidden` the token.
+/// Reads the payload and scans it. `seen` learns what the call is about as soon as that is known, `hidden` the token, and
+/// `known` a hit, which counts even if there is no time left to mask it.
 pub fn assess(
     subcommand: Event,
     usage: Option<String>,
@@ -91,6 +92,7 @@ pub fn assess(
     started: Instant,
     seen: &OnceLock<Call>,
     hidden: &Hidden,
+    known: &OnceLock<(Assessment, News)>,
 ) -> (Assessment, News) {
     let failed = |failure: Failure| (Assessment::NotScanned(failure), News::default());
     let begun = Instant::now();
@@ -128,7 +130,8 @@ pub fn assess(
     match token::completed(settings, PROCESS_ENV, started + settings.budget().limit) {
         Ok(settings) => {
             settings.api_token.iter().for_each(|token| hidden.learn(token));
-            let (assessment, news) = scan_unless_out_of_reach(&payload, &settings, PROCESS_ENV, started);
+            let (assessment, news) =
+                scan_unless_out_of_reach(&payload, &settings, PROCESS_ENV, started, known);
             let session = payload.session_id.as_deref();
             let observes = tells_of_observing(&settings, PROCESS_ENV, session, payload.event, started);
             (assessment.under(*settings.enforcement), News { observes, ..news })
@@ -142,6 +145,7 @@ fn scan_unless_out_of_reach(
     settings: &Settings,
     env: Env<'_>,
     started: Instant,
+    known: &OnceLock<(Assessment, News)>,
 ) -> (Assessment, News) {
     let mut memory = Memory::open(settings, env, payload.session_id.as_deref(), started);
     let attempt = match memory.permit() {
@@ -160,7 +164,12 @@ fn scan_unless_out_of_reach(
         ),
     };
     let watch = Watch::default();
-    let result = scan(&job, settings, started, watch.clone());
+    let mut result = scan(&job, settings, started, watch.clone());
+    if let Some(report) = result.as_mut().ok().filter(|report| !report.is_cleared()) {
+        let early = Assessment::of_scan(Ok(report.before_mask()), payload.coverage);
+        let _ = known.set((early.under(*settings.enforcement), News::default()));
+        report.mask(&payload.content);
+    }
     let failed = result.as_ref().err().cloned();
     let assessment = Assessment::of_scan(result, payload.coverage);
     let news = memory.conclude(&attempt, failed.as_ref(), &watch, &payload.content, &assessment);
