@@ -384,7 +384,7 @@ impl Tally {
         let masked = outcome == Outcome::Redacted && complete && !self.mask_is_lost;
         let mut report = ScanReport {
             by_modes: match self.by_modes {
-                true => ByModes { mask: masked.then_some(self.mask), masked: None, doubt: doubt() },
+                true => ByModes { mask: masked.then(|| Box::new(self.mask)), masked: None, doubt: doubt() },
                 false => ByModes::default(),
             },
             outcome,

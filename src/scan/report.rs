@@ -65,7 +65,7 @@ pub struct ScanReport {
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct ByModes {
     /// Where a text that was redacted is to be masked, until [`ScanReport::mask`] has done it.
-    pub mask: Option<Mask>,
+    pub mask: Option<Box<Mask>>,
     /// How the whole text is masked, where it was redacted and that can be trusted.
     pub masked: Option<Masked>,
     /// Why a text that was only flagged may not go ahead: of a part of it, it is not known whether it might.
@@ -172,7 +172,7 @@ mod tests {
             complete: true,
             times: ScanTimes::default(),
             by_modes: ByModes {
-                mask: Mask::of_redacted(text, "key ************* now", &[]),
+                mask: Mask::of_redacted(text, "key ************* now", &[]).map(Box::new),
                 ..ByModes::default()
             },
         };

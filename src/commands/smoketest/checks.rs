@@ -45,7 +45,7 @@ pub struct Problem {
 #[derive(Debug)]
 pub enum Scan {
     Done {
-        report: ScanReport,
+        report: Box<ScanReport>,
         took: Duration,
     },
     Failed(ScanError),
@@ -179,7 +179,7 @@ impl<'a> Checks<'a> {
             Some(Ok(report)) => {
                 let took = started.elapsed();
                 remembered::end(self.settings, self.env);
-                Scan::Done { report, took }
+                Scan::Done { report: Box::new(report), took }
             }
             Some(Err(error)) => Scan::Failed(error),
             None => Scan::Failed(budget.into()),
