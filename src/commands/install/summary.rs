@@ -274,8 +274,7 @@ mod tests {
     fn on_a_terminal_the_heading_is_coloured_and_nothing_else() {
         let state = State { protects: true, ..State::default() };
         let proof = outcome(Protection::NotScanning);
-        let verdict =
-            verdict(Scope::User, &Activation::Asked(state), Some(&proof), FirstScan::Skipped, None);
+        let verdict = verdict(Scope::User, &Activation::Asked(state), Some(&proof), FirstScan::Skipped, None);
         let (plain, coloured) = (verdict.text(Paint::off()), verdict.text(Paint::on()));
         assert!(coloured.starts_with("\u{1b}[31mREGISTERED, NOT SCANNING\u{1b}[0m: do this\n"), "{coloured}");
         assert_eq!(coloured.replace("\u{1b}[31m", "").replace("\u{1b}[0m", ""), plain);
