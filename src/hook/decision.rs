@@ -314,6 +314,61 @@ mod tests {
         }
     }
 
+    fn every_outcome() -> [Outcome; 6] {
+        let unknown = Outcome::Unknown("new".into());
+        [
+            Outcome::Cleared,
+            Outcome::Flagged,
+            Outcome::Redacted,
+            unknown,
+            Outcome::Contradicted,
+            Outcome::Blocked,
+        ]
+    }
+
+    #[test]
+    fn who_observes_refuses_nothing_but_a_proof() {
+        for policy in policies().map(|policy| Policy { enforcement: Enforcement::Observe, ..policy }) {
+            for event in Event::ALL {
+                for outcome in every_outcome() {
+                    for assessment in [scanned(outcome.clone()), incomplete(outcome)] {
+                        assert_eq!(decide(event, &assessment, policy), Action::Allow);
+                    }
+                }
+                let failed = Assessment::NotScanned(ScanError::NoToken.into());
+                assert_eq!(decide(event, &failed, policy), Action::Warn);
+                assert_eq!(policy.unscanned(), Unscanned::IsObserved);
+                let proof = Assessment::Proof(Proof::Answers("R".into()));
+                let by_block = Policy { enforcement: Enforcement::Block, ..policy };
+                assert_eq!(decide(event, &proof, policy), decide(event, &proof, by_block));
+                assert_eq!(would_have(event, &proof, policy), None);
+            }
+        }
+    }
+
+    #[test]
+    fn in_project_only_what_is_cleared_or_audited_goes_ahead() {
+        for policy in policies().map(|policy| Policy { enforcement: Enforcement::Project, ..policy }) {
+            for event in Event::ALL {
+                let error = decide(event, &Assessment::NotScanned(ScanError::Internal.into()), policy);
+                for outcome in every_outcome() {
+                    let expected = match outcome {
+                        Outcome::Cleared | Outcome::Flagged => Action::Allow,
+                        _ => Action::Block,
+                    };
+                    assert_eq!(decide(event, &scanned(outcome), policy), expected);
+                }
+                assert_eq!(decide(event, &incomplete(Outcome::Flagged), policy), error);
+                assert_eq!(
+                    incomplete(Outcome::Flagged).under(Enforcement::Project),
+                    Assessment::NotScanned(Failure::CutOutput)
+                );
+                let proof = Assessment::Proof(Proof::Answers("R".into()));
+                assert_eq!(decide(event, &proof, policy), Action::Block);
+            }
+        }
+    }
+
     #[test]
     fn a_proof_gets_what_a_hit_would_get() {
         for policy in policies() {

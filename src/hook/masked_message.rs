@@ -198,3 +198,117 @@ fn found_by(report: &ScanReport, masked: &Masked) -> String {
         (false, more) => format!("{} and {more} more", named.join(", ")),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::scan::mask::{Claim, Mask};
+    use crate::scan::report::{ByModes, ScanTimes, ScannerOutcome, ScannerResult};
+    use crate::settings::Origins;
+    use crate::settings::values::{FailMode, FlaggedOutput};
+
+    const POLICY: Policy = Policy {
+        fail_mode: FailMode::Open,
+        flagged_output: FlaggedOutput::Warn,
+        enforcement: Enforcement::Project,
+    };
+
+    fn report(original: &str, redacted: &str, claims: &[Claim], message: &str) -> ScanReport {
+        ScanReport {
+            outcome: Outcome::Redacted,
+            scanners: vec![ScannerResult {
+                scanner_type: "secret".into(),
+                outcome: ScannerOutcome::Failed,
+                message: Some(message.to_owned()),
+            }],
+            scan_ids: vec!["id-1".into()],
+            pieces: 1,
+            characters: original.chars().count(),
+            complete: true,
+            times: ScanTimes::default(),
+            by_modes: ByModes {
+                masked: Mask::of_redacted(original, redacted, claims).map(|mask| mask.over(original)),
+                doubt: None,
+            },
+        }
+    }
+
+    fn subject<'a>(event: Event, tool_name: &'a str, contact: Option<&'a str>) -> Subject<'a> {
+        Subject {
+            event,
+            tool_name: Some(tool_name),
+            fail_mode_problem: "",
+            contact,
+            origins: Origins::default(),
+        }
+    }
+
+    fn action(event: Event) -> Action {
+        if event == Event::PostToolUse { Action::Mask } else { Action::Block }
+    }
+
+    #[test]
+    fn lines_and_tabs_of_a_masked_text_stay_and_escape_sequences_do_not() {
+        let original = "a\tKEY123\r\n\u{1b}[31mred\u{202e}\n  end\n";
+        let report = report(original, &original.replace("KEY123", "******"), &[], "m");
+        let shown = Shown { original, from_script: false };
+        let words = words(
+            subject(Event::PostToolUse, "Bash", None),
+            &Assessment::Scanned(report),
+            Action::Mask,
+            &News::default(),
+            POLICY,
+            shown,
+        );
+        assert!(
+            words.reason.ends_with("This is the output, masked:\na\t******\n[31mred\n  end"),
+            "{words:?}"
+        );
+        assert_eq!(words.reason, words.whole);
+    }
+
+    #[test]
+    fn head_and_tail_are_cut_between_characters_and_the_rest_is_counted() {
+        for text in ["x".repeat(500), "é".repeat(250), "😀".repeat(125)] {
+            for room in 200..220 {
+                let cut = head_and_tail(&text, room);
+                assert!(cut.len() <= room, "{} of {room}", cut.len());
+                let left: usize = cut.split(' ').find_map(|word| word.parse().ok()).unwrap();
+                let note = cut.len() - (500 - left);
+                assert!(note < 120 && cut.starts_with(&text[..4]) && cut.ends_with(&text[496..]), "{cut}");
+            }
+        }
+        assert_eq!(head_and_tail("whole", 5), "whole");
+    }
+
+    proptest! {
+        #[test]
+        fn nothing_masked_is_said_wherever_else_it_stands(
+            secret in "[A-Za-z0-9@.]{6,60}", before in "(?s)[a-z *\\n\\té😀]{0,40}", length in 0usize..3,
+            script in any::<bool>(), with_contact in any::<bool>(),
+        ) {
+            let filler = "word 😀 ".repeat([0, 10, 4_000][length]);
+            let original = format!("{before}{secret} {filler}{secret}!");
+            let redacted = original.replace(&secret, &"*".repeat(secret.len()));
+            let tool = format!("mcp__{secret}__x");
+            let report = report(&original, &redacted, &[], "m");
+            prop_assert!(report.by_modes.masked.is_some());
+            let shown = Shown { original: &original, from_script: script };
+            for event in Event::ALL {
+                let contact = with_contact.then_some("the SOC");
+                let subject = subject(event, &tool, contact);
+                let assessment = Assessment::Scanned(report.clone());
+                let words = words(subject, &assessment, action(event), &News::default(), POLICY, shown);
+                if event.ends_a_turn() {
+                    continue;
+                }
+                for text in [&words.notice, &words.reason, &words.whole] {
+                    prop_assert!(!text.contains(&secret), "{event:?}: {}", text);
+                    prop_assert!(!text.is_empty() && text.len() <= 10_000, "{event:?}: {} bytes", text.len());
+                }
+            }
+        }
+    }
+}

@@ -64,10 +64,9 @@ impl Spans {
         let parts: HashSet<&str> =
             parts.filter(|part| part.chars().nth(SHORTEST_REPEAT - 1).is_some()).collect();
         let ends = if parts.len().saturating_mul(text.len()) <= MOST_STEPS {
-            vec![0..text.len()]
+            [0..text.len(), 0..0]
         } else {
-            let (head, tail) = (floor(text, END), floor(text, text.len().saturating_sub(END)));
-            vec![0..head, tail..text.len()]
+            [0..floor(text, END), floor(text, text.len().saturating_sub(END))..text.len()]
         };
         let mut all = self.0.clone();
         for part in parts {
@@ -239,7 +238,11 @@ impl Mask {
         };
         let mut by_scanner: Vec<(String, usize)> = self.by_scanner.into_iter().filter_map(count).collect();
         by_scanner.sort_by_key(|(_, characters)| std::cmp::Reverse(*characters));
-        Masked { characters: spans.characters(text), by_scanner, spans }
+        let mut masked = Masked { characters: spans.characters(text), by_scanner: Vec::new(), spans };
+        // The service can repeat what was masked in whatever it says.
+        by_scanner.iter_mut().for_each(|(scanner_type, _)| masked.clean(scanner_type, text));
+        masked.by_scanner = by_scanner;
+        masked
     }
 }
 

@@ -199,6 +199,32 @@ mod tests {
     use super::*;
     use clap::{Args, Command};
 
+    fn enforcing(flags: &str) -> Enforced {
+        Enforced::parse(flags.split_whitespace()).unwrap()
+    }
+
+    #[test]
+    fn of_several_enforcements_the_strictest_is_kept() {
+        for (registered, kept) in [
+            (&["--enforcement observe", "--enforcement observe"][..], Some("observe")),
+            (&["--enforcement observe", "--enforcement project"], Some("project")),
+            (&["--enforcement Project", "--enforcement block"], Some("block")),
+            (&["--enforcement observe", "--enforcement all"], Some("block")),
+            // A command without it blocks.
+            (&["--enforcement observe", "--fail-mode open"], Some("block")),
+            (&["--enforcement observe", ""], Some("block")),
+            (&["--fail-mode open", ""], None),
+        ] {
+            let registered: Vec<Enforced> = registered.iter().map(|flags| enforcing(flags)).collect();
+            let mut args = Enforced::default();
+            args.complete(&registered);
+            assert_eq!(args.enforcement.as_deref().and_then(OsStr::to_str), kept, "{registered:?}");
+            let mut args = enforcing("--enforcement observe");
+            args.complete(&registered);
+            assert_eq!(args.enforcement, Some("observe".into()), "what is given wins");
+        }
+    }
+
     #[test]
     fn every_flag_has_the_name_that_the_command_line_knows() {
         let command = Enforced::augment_args(Command::new("x"));

@@ -218,3 +218,37 @@ fn a_codex_home_that_is_not_absolute_gets_no_log_and_is_no_error() {
         assert_eq!((settings.problems().count(), settings.refused_path()), (1, None));
     }
 }
+
+#[test]
+fn a_variable_lets_no_hit_pass_where_a_command_enforces_anything() {
+    let observing = [("F5_GUARDRAILS_ENFORCEMENT", "observe")];
+    let enforcement = |enforced: &Enforced| read(enforced, &observing).enforcement;
+    assert_eq!(*enforcement(&Enforced::default()), Enforcement::Observe);
+    for flags in [
+        Enforced { contact: Some("the SOC".into()), ..Enforced::default() },
+        Enforced { fail_mode: Some("open".into()), ..Enforced::default() },
+        Enforced { metadata: vec!["a=b".into()], ..Enforced::default() },
+        Enforced { hook_timeout: Some("15".into()), ..Enforced::default() },
+    ] {
+        let setting = enforcement(&flags);
+        assert_eq!((*setting, setting.source), (Enforcement::Block, Source::Default), "{flags:?}");
+        assert!(setting.problem.is_some_and(|problem| problem.contains("has no say")), "{flags:?}");
+    }
+    // What is given with a command that runs is nobody's registration.
+    let own = Enforced { fail_mode: Some("open".into()), ..Enforced::default() }.as_own();
+    assert_eq!(*enforcement(&own), Enforcement::Observe);
+}
+
+#[test]
+fn an_unreadable_enforcement_counts_as_block() {
+    for bad in ["audit", "obsreve", "block,observe"] {
+        let flag = Enforced { enforcement: Some(bad.into()), ..Enforced::default() };
+        let by_flag = read(&flag, &[("F5_GUARDRAILS_ENFORCEMENT", "observe")]).enforcement;
+        let by_variable = read(&Enforced::default(), &[("F5_GUARDRAILS_ENFORCEMENT", bad)]).enforcement;
+        for setting in [by_flag, by_variable] {
+            assert!(*setting == Enforcement::Block && setting.problem.is_some(), "{bad}");
+        }
+    }
+    let empty = read(&Enforced::default(), &[("F5_GUARDRAILS_ENFORCEMENT", " ")]).enforcement;
+    assert_eq!((*empty, empty.problem), (Enforcement::Block, None));
+}

@@ -205,6 +205,28 @@ fn the_model_gets_the_masked_text_instead_of_the_output() {
 }
 
 #[test]
+fn what_the_service_or_codex_repeats_of_a_masked_text_is_masked_too() {
+    let project = |event: Event| {
+        let text = format!("it is {KEY} here");
+        let scanner = Scanner::failed(&format!("kind of {KEY}")).message(&format!("found {KEY}"));
+        let verdict = Verdict::redacted(KEY).scanners([scanner]);
+        let api = F5::answering(verdict.id(&format!("id-{KEY}")));
+        let mut payload = event.payload(&text);
+        payload["turn_id"] = json!(format!("turn-{KEY}"));
+        if matches!(event, Event::PreToolUse | Event::PostToolUse) {
+            payload["tool_name"] = json!(format!("mcp__{KEY}__x"));
+            payload["tool_input"] = json!({"say": text});
+        }
+        under("project", event).payload(payload).against(&api).run().blocked()
+    };
+    for event in Event::ALL {
+        let answer = project(event);
+        let all = everything(&answer);
+        assert!(!all.contains(KEY), "{all}");
+    }
+}
+
+#[test]
 fn a_refusal_shows_what_it_refuses_only_masked() {
     for event in [Event::UserPromptSubmit, Event::PreToolUse] {
         let api = F5::answering(project_scanners());
@@ -298,7 +320,8 @@ fn one_piece_that_can_not_be_trusted_withholds_all() {
 
 #[test]
 fn a_flagged_piece_does_not_excuse_one_that_has_to_be_masked() {
-    let filler = "x ".repeat(600);
+    // More pieces than are under way at once.
+    let filler = "x ".repeat(5_000);
     for text in [format!("codename {filler}{KEY}"), format!("{KEY} {filler} codename")] {
         for event in [Event::UserPromptSubmit, Event::PostToolUse] {
             let api = F5::answering(project_scanners());

@@ -71,6 +71,20 @@ fn a_pending_message_goes_its_way_unscanned_and_is_blocked_at_its_end() {
 }
 
 #[test]
+fn the_message_is_blocked_whoever_decides_on_hits() {
+    for (enforcement, strict) in [("observe", true), ("project", false)] {
+        for target in TARGETS {
+            let api = F5::builder().never_called().start();
+            let sent = message(target);
+            let hook = Hook::of(target).arguments(["--enforcement", enforcement]).against(&api);
+            let hook = if strict { hook.strict() } else { hook };
+            let answer = run(hook, target, sent, Some((sent, false))).blocked();
+            assert_eq!(setting(&report(&answer), "enforcement")["value"], enforcement);
+        }
+    }
+}
+
+#[test]
 fn output_that_would_only_be_warned_about_is_warned_about() {
     let sent = message(Event::PostToolUse);
     let answer = run(Hook::post_tool_use(), Event::PostToolUse, sent, Some((sent, false))).warned();

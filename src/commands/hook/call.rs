@@ -10,6 +10,7 @@ use crate::event::Event;
 use crate::hook::payload::{self, MAX_PAYLOAD};
 use crate::hook::{Assessment, Failure, News, Payload, PayloadError, Policy};
 use crate::phase;
+use crate::scan::mask::Masked;
 use crate::scan::{Metadata, ScanClient, ScanDirection, ScanError, ScanJob, ScanReport};
 use crate::secret::Hidden;
 use crate::settings::Settings;
@@ -40,6 +41,14 @@ impl Call {
     pub fn without(mut self, hidden: &Hidden) -> Self {
         let texts = [&mut self.tool_name, &mut self.session_id, &mut self.turn_id, &mut self.tool_use_id];
         texts.into_iter().flatten().for_each(|text| hidden.clean(text));
+        self
+    }
+
+    /// The same without what is masked of the text, in case a name or an id repeats it.
+    pub fn without_masked(mut self, masked: Option<&Masked>) -> Self {
+        let (Some(masked), Some(text)) = (masked, self.text.clone()) else { return self };
+        let texts = [&mut self.tool_name, &mut self.session_id, &mut self.turn_id, &mut self.tool_use_id];
+        texts.into_iter().flatten().for_each(|name| masked.clean(name, &text));
         self
     }
 

@@ -153,6 +153,11 @@ fn answer_call(subcommand: Event, enforced: &Enforced, usage: Option<String>, st
         let (seen, settings, hidden) = (Arc::clone(&seen), Arc::clone(&settings), hidden.clone());
         move |(assessment, news): (Assessment, News)| {
             let call = seen.get().cloned().unwrap_or_else(|| Call::unread(subcommand)).without(&hidden);
+            let masked = match &assessment {
+                Assessment::Scanned(report) => report.by_modes.masked.as_ref(),
+                _ => None,
+            };
+            let call = call.without_masked(masked);
             let says = Says {
                 fail_mode_problem: settings.fail_mode.problem.as_deref().unwrap_or_default(),
                 contact: settings.contact.as_deref(),
