@@ -84,7 +84,8 @@ fn the_service_alone_says_what_to_set() {
     assert_eq!(lines, [format!("export F5_GUARDRAILS_API_TOKEN={TOKEN}"), address]);
     assert!(api.base_url().starts_with("http://127.0.0.1:"), "no certificate has to be set");
     for document in ["QUICKSTART.md", "examples/demo/main.rs"] {
-        let text = std::fs::read_to_string(document).expect("tests run in the repository");
+        let path = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join(document);
+        let text = std::fs::read_to_string(path).expect("a file of the repository");
         assert!(text.contains(&serve::PORT.to_string()), "{document} does not name the port");
     }
 }

@@ -55,6 +55,7 @@ fn main() {
 #[cfg(unix)]
 mod drawing {
     use std::path::{Path, PathBuf};
+    use std::sync::LazyLock;
 
     use crate::scenes::{self, COLUMNS};
     use crate::svg::{self, Theme};
@@ -68,10 +69,15 @@ mod drawing {
 
     /// What the terminal shows, with its escape sequences, and what the picture is called.
     fn screen(name: &str, theme: Theme) -> (String, &'static str) {
+        static INSTALL: LazyLock<String> = LazyLock::new(scenes::install);
+        static WORDS: LazyLock<String> = LazyLock::new(scenes::words_of_the_hook);
+        static REPORT: LazyLock<String> = LazyLock::new(scenes::report);
         match name {
-            "install" => (scenes::install(), "f5-guard install ends with PROTECTED"),
-            "blocked" => (scenes::blocked(theme), "Codex shows that f5-guard blocked a prompt, and why"),
-            "report" => (scenes::report(), "f5-guard report counts a week of calls"),
+            "install" => (INSTALL.clone(), "f5-guard install ends with PROTECTED"),
+            "blocked" => {
+                (scenes::blocked(theme, &WORDS), "Codex shows that f5-guard blocked a prompt, and why")
+            }
+            "report" => (REPORT.clone(), "f5-guard report counts a week of calls"),
             other => panic!("there is no picture of {other}"),
         }
     }

@@ -60,7 +60,7 @@ pub fn install_with(user: &FakeHome, codex: &Path) -> String {
     let mut install = user.command(program());
     install.args(["install", "--scope", "user", "--trust", "--codex"]).arg(codex);
     let said = Run::of(&mut install, b"").succeeds("install");
-    assert!(said.contains("PROTECTED\u{1b}[0m: Codex 0.169.0 "), "{said}");
+    assert!(said.contains("PROTECTED\u{1b}[0m: Codex "), "{said}");
     format!("{PROMPT_SIGN} f5-guard install --trust\n{}", laid_out(&said, user.path()))
 }
 
@@ -103,7 +103,12 @@ fn broken(text: &str, first: usize, indent: usize) -> String {
 }
 
 /// Codex after the prompt: its screen was recorded from the real one, the words are those of the hook now.
-pub fn blocked(theme: Theme) -> String {
+pub fn blocked(theme: Theme, words: &str) -> String {
+    screen_of_codex(theme).replace(WORDS, &broken(words, "  └ ".chars().count(), 0))
+}
+
+/// What the hook says to the prompt.
+pub fn words_of_the_hook() -> String {
     let api = service();
     let user = user(&api);
     let sample = include_str!("../samples/codex/user-prompt-submit.json");
@@ -112,7 +117,7 @@ pub fn blocked(theme: Theme) -> String {
     let mut hook = user.command(program());
     let run = Run::of(hook.arg("user-prompt-submit"), payload.to_string().as_bytes());
     assert_eq!(run.code, Some(2), "{run:?}");
-    screen_of_codex(theme).replace(WORDS, &broken(run.stderr.trim(), "  └ ".len() - 2, 0))
+    run.stderr.trim().to_owned()
 }
 
 /// The place of the hook's words on a recorded screen.
