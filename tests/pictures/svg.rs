@@ -66,8 +66,8 @@ pub fn draw(screen: &str, title: &str, theme: Theme) -> String {
          aria-label=\"{title}\" xmlns=\"http://www.w3.org/2000/svg\">"
     );
     let rest = rest.replacen("y=\"0\" rx", "y=\"4\" rx", 1);
-    // The usual 0.4 is hard to read.
-    let rest = rest.replace(".dimmed { opacity: 0.4; }", ".dimmed { opacity: 0.65; }");
+    // The usual 0.4 is hard to read, and opacity does nothing to a part of a text.
+    let rest = rest.replace(".dimmed { opacity: 0.4; }", ".dimmed { fill-opacity: 0.65; }");
     format!("{head}\n{}", with_bars(&rest))
 }
 
