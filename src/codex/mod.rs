@@ -12,3 +12,7 @@ pub mod listing;
 pub mod locate;
 pub mod start;
 pub mod trust;
+pub mod version;
+#[cfg(unix)]
+pub mod websocket;
+pub mod worktree;

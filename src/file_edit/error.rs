@@ -3,13 +3,17 @@
 use std::io;
 use std::path::PathBuf;
 
+use super::obstacle::Obstacle;
+
 /// A file that was left as it was, and why.
 #[derive(Debug, thiserror::Error)]
 pub enum FileEditError {
     #[error("can't read {path}: {source}")]
     Read { path: PathBuf, source: io::Error },
-    #[error("can't write {path}: {source}")]
+    #[error("can't write {path}: {source}{}", because(source))]
     Write { path: PathBuf, source: io::Error },
+    #[error("can't change {path}: {obstacle}")]
+    InTheWay { path: PathBuf, obstacle: Obstacle },
     #[error("can't delete {path}: {source}")]
     Delete { path: PathBuf, source: io::Error },
     #[error(
@@ -30,16 +34,21 @@ pub enum FileEditError {
     #[error("{path} is a symbolic link that leads nowhere or in a circle")]
     BrokenLink { path: PathBuf },
     #[error(
-        "{path} was changed by another program in this moment and was left as that program wrote it; try again"
+        "{path} was changed by another program meanwhile and was left as that program wrote it; try again"
     )]
     ChangedMeanwhile { path: PathBuf },
     #[error("another installation is at work (it holds {path}); try again when it has finished")]
     Busy { path: PathBuf },
-    #[error("{path} is of a newer f5-guard, so nothing was changed; update f5-guard and run that one")]
+    #[error("{path} was written by a newer f5-guard, so nothing was changed; update f5-guard first")]
     NewerRecord { path: PathBuf },
     /// The document in the file could not be edited.
     #[error("{path}: {source}")]
     Document { path: PathBuf, source: Box<dyn std::error::Error + Send + Sync> },
+}
+
+/// What the system's refusal means.
+fn because(source: &io::Error) -> String {
+    Obstacle::of(source).map(|obstacle| format!("; {obstacle}")).unwrap_or_default()
 }
 
 impl FileEditError {

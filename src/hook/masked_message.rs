@@ -3,10 +3,10 @@
 //!
 //! What is shown here of a scanned text is masked (see [`crate::scan::mask`]); nothing of the original is.
 
-use super::decision::{Action, Assessment, Failure, Policy, Unscanned};
-use super::message::{self, News, Subject, Words, mistake, pause};
+use super::decision::{Action, Assessment, Policy, Unscanned};
+use super::message::{self, News, Subject, Words, mistake};
 use crate::event::Event;
-use crate::printable::{printable, printable_lines};
+use crate::printable::{counted, printable, printable_lines};
 use crate::scan::mask::Masked;
 use crate::scan::{Outcome, ScanReport};
 use crate::settings::values::Enforcement;
@@ -19,14 +19,8 @@ const MOST_WORDS: usize = 1_500;
 /// So many scanners are named.
 const NAMED_SCANNERS: usize = 5;
 
-/// What the words may show besides what was found.
-#[derive(Debug, Clone, Copy)]
-pub struct Shown<'a> {
-    /// The text that was scanned.
-    pub original: &'a str,
-    /// Whether a script called the tool, and not the model itself.
-    pub from_script: bool,
-}
+/// So many characters of the command are shown that an output comes from.
+const COMMAND: usize = 60;
 
 /// Finds the words for an action.
 pub fn words(
@@ -35,14 +29,16 @@ pub fn words(
     action: Action,
     news: &News,
     policy: Policy,
-    shown: Shown<'_>,
+    from_script: bool,
 ) -> Words {
     let mut words = match assessment {
         Assessment::Scanned(report) => match (action, &report.by_modes.masked) {
-            (Action::Mask, Some(masked)) => return masked_output(subject, report, masked, shown),
+            (Action::Mask, Some(masked)) => {
+                return masked_output(subject, report, masked, from_script);
+            }
             (Action::Block, Some(masked)) if !subject.event.ends_a_turn() => {
                 let words = message::words(subject, assessment, action, news);
-                return refused_with(words, subject.event, masked, shown);
+                return refused_with(words, subject, masked);
             }
             (Action::Block, None)
                 if report.outcome == Outcome::Redacted && policy.enforcement == Enforcement::Project =>
@@ -51,8 +47,8 @@ pub fn words(
             }
             _ => message::words(subject, assessment, action, news),
         },
-        Assessment::NotScanned(failure) if policy.unscanned() == Unscanned::IsObserved => {
-            observed_unscanned(subject, failure, news)
+        Assessment::NotScanned(_) if policy.unscanned() == Unscanned::IsObserved => {
+            observed_unscanned(subject, assessment, news)
         }
         _ => message::words(subject, assessment, action, news),
     };
@@ -66,59 +62,34 @@ pub fn words(
 /// What the user is told once in a session.
 const OBSERVES: &str = "F5 Guardrails only observes (enforcement observe): NOTHING is blocked or masked. What its scanners find goes ahead, and `f5-guard report` says what would have been done.";
 
-fn observed_unscanned(subject: Subject<'_>, failure: &Failure, news: &News) -> Words {
-    let fix = failure.fix(subject.origins);
-    let notice = match failure {
-        _ if news.is_known => String::new(),
-        Failure::Outage(outage) => {
-            format!("{outage} Until then everything goes ahead (enforcement observe). {fix}")
-        }
-        _ => format!(
-            "F5 Guardrails did NOT scan {}; it goes ahead (enforcement observe). {failure} {fix}{}",
-            subject.thing(),
-            pause(news)
-        ),
-    };
-    let notice = printable(&notice, MOST_WORDS);
+fn observed_unscanned(subject: Subject<'_>, assessment: &Assessment, news: &News) -> Words {
+    let words = message::words(subject, assessment, Action::Warn, news);
+    let notice = words.notice.replace("(fail mode open)", "(enforcement observe)");
     // The model is not told: observing changes nothing that it sees.
     Words { whole: notice.clone(), notice, reason: String::new() }
 }
 
 /// The masked text instead of a tool's output.
-fn masked_output(subject: Subject<'_>, report: &ScanReport, masked: &Masked, shown: Shown<'_>) -> Words {
-    let mut thing = subject.thing();
-    masked.clean(&mut thing, shown.original);
-    let count = masked.characters;
-    let id = match report.scan_ids.as_slice() {
-        [] => "scan id not recorded".to_owned(),
-        [one] => format!("scan id {one}"),
-        [first, rest @ ..] => format!("scan id {first} and {} more", rest.len()),
-    };
-    let script = if shown.from_script {
+fn masked_output(subject: Subject<'_>, report: &ScanReport, masked: &Masked, from_script: bool) -> Words {
+    let mut thing = subject.without_what_was_flagged(COMMAND);
+    masked.clean(&mut thing, subject.text);
+    let count = counted(masked.characters, "character");
+    let script = if from_script {
         " In your script the call throws with this text, because a hook can't replace its result."
     } else {
         ""
     };
-    let contact = subject
-        .contact
-        .map(|contact| format!(" {}", mistake(contact, report.scan_ids.first().map(String::as_str))))
-        .unwrap_or_default();
+    let mistake = mistake(subject.contact, report.scan_ids.first().map(String::as_str));
     let first_line = printable(
         &format!(
-            "F5 AI Guardrails masked {count} characters of {thing} with asterisks ({}; {id}). Do not try to get them in another way.{script}{contact} This is the output, masked:",
+            "F5 Guardrails masked {count} of {thing} with asterisks ({}). {mistake} Agent: do not get them in another way.{script} This is the output, masked:",
             found_by(report, masked)
         ),
         MOST_WORDS,
     );
-    let text = with_masked(&first_line, masked, shown);
-    Words {
-        notice: printable(
-            &format!("F5 Guardrails masked {count} characters of {thing} before the model gets it."),
-            MOST_WORDS,
-        ),
-        whole: text.clone(),
-        reason: text,
-    }
+    let text = with_masked(&first_line, masked, subject);
+    let notice = format!("F5 Guardrails masked {count} of {thing} before the model gets it.");
+    Words { notice: printable(&notice, MOST_WORDS), whole: text.clone(), reason: text }
 }
 
 /// A refusal of what the service masked in a way that can't be relied on.
@@ -136,25 +107,25 @@ fn not_masked(words: Words, event: Event) -> Words {
 }
 
 /// A refusal, and what was refused with its masked parts.
-fn refused_with(words: Words, event: Event, masked: &Masked, shown: Shown<'_>) -> Words {
-    let before = match event {
+fn refused_with(words: Words, subject: Subject<'_>, masked: &Masked) -> Words {
+    let before = match subject.event {
         Event::UserPromptSubmit => "This is your prompt, masked, to copy and send:",
         _ => "This is what was refused, masked, in case you can do without the rest:",
     };
     let with = |text: String| {
         let mut text = printable(&text, MOST_WORDS);
-        masked.clean(&mut text, shown.original);
+        masked.clean(&mut text, subject.text);
         let stop = if text.ends_with(['.', '!', '?', '…']) { "" } else { "." };
-        with_masked(&format!("{text}{stop} {before}"), masked, shown)
+        with_masked(&format!("{text}{stop} {before}"), masked, subject)
     };
     let mut notice = words.notice;
-    masked.clean(&mut notice, shown.original);
+    masked.clean(&mut notice, subject.text);
     Words { notice, reason: with(words.reason), whole: with(words.whole) }
 }
 
-fn with_masked(words: &str, masked: &Masked, shown: Shown<'_>) -> String {
+fn with_masked(words: &str, masked: &Masked, subject: Subject<'_>) -> String {
     let room = MOST_BYTES.saturating_sub(words.len() + 1);
-    let text = printable_lines(&masked.text(shown.original));
+    let text = printable_lines(&masked.text(subject.text));
     format!("{words}\n{}", head_and_tail(text.trim_end(), room))
 }
 
@@ -204,6 +175,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+    use crate::hook::Input;
     use crate::scan::mask::{Claim, Mask};
     use crate::scan::report::{ByModes, ScanTimes, ScannerOutcome, ScannerResult};
     use crate::settings::Origins;
@@ -235,10 +207,18 @@ mod tests {
         }
     }
 
-    fn subject<'a>(event: Event, tool_name: &'a str, contact: Option<&'a str>) -> Subject<'a> {
+    fn subject<'a>(
+        event: Event,
+        tool_name: &'a str,
+        text: &'a str,
+        input: &'a Input,
+        contact: Option<&'a str>,
+    ) -> Subject<'a> {
         Subject {
             event,
             tool_name: Some(tool_name),
+            input,
+            text,
             fail_mode_problem: "",
             contact,
             origins: Origins::default(),
@@ -250,17 +230,16 @@ mod tests {
     }
 
     #[test]
-    fn lines_and_tabs_of_a_masked_text_stay_and_escape_sequences_do_not() {
+    fn a_masked_text_keeps_its_lines_and_no_escape_sequence() {
         let original = "a\tKEY123\r\n\u{1b}[31mred\u{202e}\n  end\n";
         let report = report(original, &original.replace("KEY123", "******"), &[], "m");
-        let shown = Shown { original, from_script: false };
         let words = words(
-            subject(Event::PostToolUse, "Bash", None),
+            subject(Event::PostToolUse, "Bash", original, &Input::default(), None),
             &Assessment::Scanned(report),
             Action::Mask,
             &News::default(),
             POLICY,
-            shown,
+            false,
         );
         assert!(
             words.reason.ends_with("This is the output, masked:\na\t******\n[31mred\n  end"),
@@ -270,7 +249,7 @@ mod tests {
     }
 
     #[test]
-    fn head_and_tail_are_cut_between_characters_and_the_rest_is_counted() {
+    fn head_and_tail_are_cut_between_characters() {
         for text in ["x".repeat(500), "é".repeat(250), "😀".repeat(125)] {
             for room in 200..220 {
                 let cut = head_and_tail(&text, room);
@@ -295,12 +274,12 @@ mod tests {
             let tool = format!("mcp__{secret}__x");
             let report = report(&original, &redacted, &[], "m");
             prop_assert!(report.by_modes.masked.is_some());
-            let shown = Shown { original: &original, from_script: script };
+            let input = Input::default();
             for event in Event::ALL {
                 let contact = with_contact.then_some("the SOC");
-                let subject = subject(event, &tool, contact);
+                let subject = subject(event, &tool, &original, &input, contact);
                 let assessment = Assessment::Scanned(report.clone());
-                let words = words(subject, &assessment, action(event), &News::default(), POLICY, shown);
+                let words = words(subject, &assessment, action(event), &News::default(), POLICY, script);
                 if event.ends_a_turn() {
                     continue;
                 }

@@ -7,11 +7,13 @@
 pub mod answer;
 pub mod code_mode;
 pub mod decision;
+mod input;
 pub mod masked_message;
 pub mod message;
 pub mod payload;
 mod readable;
 
 pub use decision::{Action, Assessment, Failure, Outage, Policy, Proof, Unscanned, decide, would_have};
+pub use input::Input;
 pub use message::News;
 pub use payload::{Payload, PayloadError};

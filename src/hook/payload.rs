@@ -12,6 +12,7 @@ use serde::de::{Deserialize, DeserializeSeed, Deserializer, IgnoredAny, MapAcces
 use serde_json::Value;
 use thiserror::Error;
 
+use super::input::Input;
 use super::{code_mode, readable};
 use crate::event::Event;
 use crate::json::{Field, Json};
@@ -52,22 +53,23 @@ pub struct Payload {
     pub session_id: Option<String>,
     pub turn_id: Option<String>,
     pub tool_use_id: Option<String>,
+    /// What the tool was called with.
+    pub input: Input,
     /// The text to scan, NUL characters replaced.
     pub content: Arc<String>,
     /// How `content` compares with what the model gets.
-    pub extent: Extent,
+    pub coverage: Coverage,
     /// Fields that Codex 0.169 does not send: their names, made printable and short, and not all of very many.
     pub unknown_fields: Vec<String>,
 }
 
 /// How the text that is scanned compares with what the model gets.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Extent {
-    Whole,
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Coverage {
     /// The model may get more.
-    Cut,
-    /// A part of it is in the text a second time, decoded. A mask over one of them leaves the other.
-    Repeated,
+    pub is_cut: bool,
+    /// Something is in the text a second time, decoded. A mask over one of them leaves the other.
+    pub has_copies: bool,
 }
 
 impl Payload {
@@ -87,7 +89,7 @@ pub enum PayloadError {
     TooLarge,
     #[error("The payload is not a readable JSON object.")]
     NotJson,
-    #[error("The payload's field `{0}` is missing, of the wrong type, or there twice.")]
+    #[error("The payload's field `{0}` is missing, of the wrong type, or repeated.")]
     Field(&'static str),
     #[error("The payload's event is not one that f5-guard scans.")]
     UnknownEvent,
@@ -114,7 +116,8 @@ pub fn parse(bytes: &[u8]) -> Result<Payload, PayloadError> {
         _ => None,
     };
     let field = content_field(event);
-    let [content, tool_use_id] = root.pick([field, "tool_use_id"]);
+    let [content, tool_use_id, tool_input] = root.pick([field, "tool_use_id", "tool_input"]);
+    let tool_input = if field == "tool_input" { content } else { tool_input };
     let value = content.once().ok_or(PayloadError::Field(field))?;
     let mut has_copies = false;
     let content = match event {
@@ -135,18 +138,19 @@ pub fn parse(bytes: &[u8]) -> Result<Payload, PayloadError> {
         Event::Stop | Event::SubagentStop if value.is_null() => String::new(),
         Event::Stop | Event::SubagentStop => required_string(content, field)?,
     };
+    let input = tool_name.as_deref().zip(tool_input.once());
     Ok(Payload {
         event,
+        input: input.map(|(tool, input)| Input::of(tool, input)).unwrap_or_default(),
         tool_name,
         session_id: session_id.as_string().map(Cow::into_owned),
         turn_id: turn_id.as_string().map(Cow::into_owned),
         tool_use_id: tool_use_id.as_string().map(Cow::into_owned),
-        extent: match event {
-            Event::PostToolUse if value.is_string() && code_mode::is_cut(tool_use_id, &content) => {
-                Extent::Cut
-            }
-            _ if has_copies => Extent::Repeated,
-            _ => Extent::Whole,
+        coverage: Coverage {
+            is_cut: event == Event::PostToolUse
+                && value.is_string()
+                && code_mode::is_cut(tool_use_id, &content),
+            has_copies,
         },
         unknown_fields: unknown_fields(root),
         // The service is likely to refuse a NUL; the replacement keeps the number of characters.

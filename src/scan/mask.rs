@@ -16,10 +16,12 @@ const DEEPEST: usize = 12;
 /// What was masked in one place is masked wherever else the text has it, if it has so many characters. Of less, ordinary
 /// words would be taken for it.
 const SHORTEST_REPEAT: usize = 6;
-/// Looking for that may take so many steps; beyond them it is looked for at the ends of the text only, and those alone are
-/// ever shown of a long one.
+/// Looking for that may take so many steps, because the answer waits. Beyond them the first parts alone are looked for,
+/// and at the ends of the text, which alone are shown of a long one.
 const MOST_STEPS: usize = 20_000_000;
-const END: usize = 64 * 1024;
+const END: usize = 16 * 1024;
+/// So many parts are looked for in what the service and Codex say.
+const MOST_PARTS: usize = 1_000;
 
 /// Parts of a text, in order and apart from each other, from character to character.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -58,14 +60,20 @@ impl Spans {
         self.0.iter().map(|range| text.get(range.clone()).map_or(0, |part| part.chars().count())).sum()
     }
 
+    /// The different parts that are long enough to be looked for elsewhere.
+    fn parts<'a>(&self, text: &'a str) -> Vec<&'a str> {
+        let mut seen = HashSet::new();
+        let parts = self.0.iter().filter_map(|range| Some(text.get(range.clone())?.trim()));
+        parts.filter(|part| part.chars().nth(SHORTEST_REPEAT - 1).is_some() && seen.insert(*part)).collect()
+    }
+
     /// The same parts, and wherever else the text has the same words.
     fn repeated(self, text: &str) -> Self {
-        let parts = self.0.iter().filter_map(|range| Some(text.get(range.clone())?.trim()));
-        let parts: HashSet<&str> =
-            parts.filter(|part| part.chars().nth(SHORTEST_REPEAT - 1).is_some()).collect();
+        let mut parts = self.parts(text);
         let ends = if parts.len().saturating_mul(text.len()) <= MOST_STEPS {
             [0..text.len(), 0..0]
         } else {
+            parts.truncate(MOST_STEPS / (2 * END));
             [0..floor(text, END), floor(text, text.len().saturating_sub(END))..text.len()]
         };
         let mut all = self.0.clone();
@@ -193,7 +201,8 @@ impl Mask {
     }
 
     fn of_claims(piece: &str, masked: Spans, claims: &[Claim]) -> Option<Self> {
-        let units = Units::of(piece);
+        let has_positions = claims.iter().any(|claim| !claim.positions.is_empty());
+        let units = Units::of(if has_positions { piece } else { "" });
         let mut by_scanner: BTreeMap<String, Vec<Range<usize>>> = BTreeMap::new();
         for claim in claims {
             for position in &claim.positions {
@@ -274,12 +283,8 @@ impl Masked {
 
     /// Masks in another text what is masked in the original.
     pub fn clean(&self, text: &mut String, original: &str) {
-        for range in &self.spans.0 {
-            let part = original.get(range.clone()).unwrap_or_default().trim();
-            if part.len() <= text.len()
-                && part.chars().nth(SHORTEST_REPEAT - 1).is_some()
-                && text.contains(part)
-            {
+        for part in self.spans.parts(original).into_iter().take(MOST_PARTS) {
+            if text.contains(part) {
                 *text = text.replace(part, &MASK.to_string().repeat(part.chars().count()));
             }
         }

@@ -3,7 +3,7 @@
 use std::ffi::{OsStr, OsString};
 
 use super::values::{Enforcement, FailMode, switch};
-use super::{Given, Source};
+use super::{Given, Source, Words};
 
 /// Older versions wrote the timeout that the hook is registered with. It is read, and never written any more.
 pub const HOOK_TIMEOUT_FLAG: &str = "--hook-timeout";
@@ -66,12 +66,11 @@ macro_rules! enforced {
 
 enforced! {
     once {
-    /// What happens to content that could not be scanned: open (it goes ahead) or closed (it is blocked)
-    #[arg(long, value_name = "MODE")]
+    /// What happens to content that could not be scanned: open lets it go ahead, closed blocks it [default: F5_GUARDRAILS_FAIL_MODE, else open]
+    #[arg(long, value_name = "MODE", value_parser = Words::FAIL_MODE)]
     fail_mode: "--fail-mode", |values: &[_]| strictest(values, is_open, "closed", "open");
-    /// What becomes of a hit: block (it is refused), project (as the F5 project's scanners are set: audit, redact or block)
-    /// or observe (it goes ahead, and is logged)
-    #[arg(long, value_name = "block|project|observe")]
+    /// What becomes of a hit: block refuses it, project follows the modes of the F5 project's scanners (audit, redact, block), observe lets it go ahead and logs it [default: block]
+    #[arg(long, value_name = "WHO", value_parser = Words::ENFORCEMENT)]
     enforcement: "--enforcement", strictest_enforcement;
     /// Address of the F5 service, with or without /backend/v1
     #[arg(long, value_name = "URL")]
@@ -79,10 +78,10 @@ enforced! {
     /// F5 project: uuid or friendly id
     #[arg(long, value_name = "ID")]
     project_id: "--project-id", first;
-    /// Withhold flagged tool output instead of warning about it
-    #[arg(long, value_name = "BOOL", num_args = 0..=1, default_missing_value = "true")]
+    /// Withhold flagged tool output instead of warning about it [default: F5_GUARDRAILS_POST_STRICT, else false]
+    #[arg(long, value_name = "BOOL", value_parser = Words::TRUE_FALSE, num_args = 0..=1, default_missing_value = "true")]
     post_strict: "--post-strict", |values: &[_]| strictest(values, is_lenient, "true", "false");
-    /// Seconds for one whole scan, retries included
+    /// Seconds for one whole scan, retries included [default: F5_GUARDRAILS_TIMEOUT, else 10]
     #[arg(long, value_name = "SECONDS")]
     timeout: "--timeout", first;
     /// PEM file with the only root certificates to trust
@@ -91,13 +90,13 @@ enforced! {
     /// File with the API token, instead of every other source of it
     #[arg(long, value_name = "FILE")]
     token_file: "--token-file", first;
-    /// Whether an outage that one hook met spares the next ones the wait for the service: on or off
-    #[arg(long, value_name = "on|off")]
+    /// Whether an outage that one hook met spares the next ones the wait for the service [default: F5_GUARDRAILS_OUTAGE_MEMORY, else on]
+    #[arg(long, value_name = "SWITCH", value_parser = Words::ON_OFF)]
     outage_memory: "--outage-memory", |values: &[_]| strictest(values, is_on, "off", "on");
-    /// Whether calls are logged, whatever the environment says: on or off
-    #[arg(long, value_name = "on|off")]
+    /// Whether calls are logged, whatever the environment says
+    #[arg(long, value_name = "SWITCH", value_parser = Words::ON_OFF)]
     log: "--log", |values: &[_]| strictest(values, is_off, "on", "off");
-    /// Whom to ask about a refusal: a name, an address or a URL, at most 200 characters
+    /// Who answers questions about a refusal: a name, an address or a URL, at most 200 characters
     #[arg(long, value_name = "TEXT")]
     contact: "--contact", first;
     }

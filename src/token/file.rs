@@ -5,6 +5,7 @@ use std::io::{self, Read};
 use std::path::Path;
 
 use crate::file_edit::no_follow;
+use crate::printable::shown_path;
 use crate::secret::Secret;
 
 /// A file that is larger holds no token.
@@ -40,7 +41,7 @@ pub enum FileProblem {
 impl FileProblem {
     /// What to do about it, in a sentence.
     pub fn fix(&self, path: &Path) -> String {
-        let path = path.display();
+        let path = shown_path(path);
         match self {
             Self::Relative => "Name it by its whole path.".to_owned(),
             Self::Missing => {
@@ -52,7 +53,7 @@ impl FileProblem {
                 "Name a text file that holds nothing but the token, in one line.".to_owned()
             }
             Self::ForeignOwner => format!(
-                "Make it the file of the user who runs Codex, or of root: whoever owns {path} decides which token is sent."
+                "Make it the file of the user who runs Codex, or of root: the owner of {path} decides which token is sent."
             ),
             Self::Writable(_) if cfg!(windows) => {
                 format!("Take the right to change {path}, and its folders, from everybody else.")

@@ -10,6 +10,9 @@ mod home;
 mod own;
 #[path = "../support/shells.rs"]
 mod shells;
+#[cfg(unix)]
+#[path = "../support/terminal.rs"]
+mod terminal;
 mod turn;
 mod user;
 
@@ -78,6 +81,8 @@ const TESTS: &[(&str, fn())] = &[
     ("a_log_path_that_is_not_absolute_is_an_error_in_closed_mode", relative_log),
     ("no_secret_is_shown_anywhere", no_secrets),
     ("text_has_no_escape_sequences_off_a_terminal", no_colour),
+    #[cfg(unix)]
+    ("on_a_terminal_it_shows_what_it_waits_for", progress),
     #[cfg(target_os = "linux")]
     ("a_server_of_codexs_that_was_started_with_other_variables_is_found", background_server),
     #[cfg(windows)]
@@ -99,9 +104,7 @@ fn healthy() {
 }
 
 fn observes() {
-    let mut user = User::new();
-    user.variables.push(("F5_GUARDRAILS_ENFORCEMENT".into(), "observe".into()));
-    let (mut user, run) = user.run();
+    let (mut user, run) = User::new().set("F5_GUARDRAILS_ENFORCEMENT", "observe").run();
     let report = run.json();
     assert_eq!((run.code, &report["state"]), (Some(1), &json!("observing")), "{report:#}");
     for event in report["proof"]["events"].as_array().unwrap() {
@@ -134,10 +137,8 @@ fn project_modes() {
         (F5::builder().always(scanners()).may_stay_idle().start(), ID, "could not be read"),
         (F5::builder().always(scanners()).may_stay_idle().start(), "../../tokens", "could not be read"),
     ] {
-        let mut user = User::with(api);
-        user.variables.push(("F5_GUARDRAILS_ENFORCEMENT".into(), "project".into()));
-        user.variables.push(("F5_GUARDRAILS_PROJECT_ID".into(), id.into()));
-        let (user, run) = user.run();
+        let user = User::with(api).set("F5_GUARDRAILS_ENFORCEMENT", "project");
+        let (user, run) = user.set("F5_GUARDRAILS_PROJECT_ID", id).run();
         let (severity, text) = run.finding("project-modes");
         assert!(severity == "note" && text.contains(words), "{text}");
         assert_eq!(run.json()["state"], "protected", "{}", run.stdout);
@@ -284,9 +285,9 @@ fn snapshot(folder: &Path) -> Vec<(PathBuf, Vec<u8>)> {
 
 fn changes_nothing() {
     let user = User::new();
-    let before = snapshot(user.dir.path());
+    let before = snapshot(&user.path(""));
     let (user, _) = user.run();
-    assert_eq!(snapshot(user.dir.path()), before);
+    assert_eq!(snapshot(&user.path("")), before);
 }
 
 fn untrusted() {
@@ -578,7 +579,22 @@ fn old_registration() {
 }
 
 /// These tests play the server: their own process has no token.
-#[cfg(target_os = "linux")]
+/// A service that does not answer keeps it waiting for longer than a second.
+#[cfg(unix)]
+fn progress() {
+    let user = User::with(F5::builder().may_stay_idle().always(Fault::HangAfterRequest).start());
+    let user = user.set("F5_GUARDRAILS_TIMEOUT", "3");
+    let mut terminal = terminal::Terminal::of(user.doctor());
+    terminal.wait_for("f5-guard doctor has the F5 service scan a greeting …");
+    terminal.wait_for("\r\u{1b}[K");
+    terminal.wait_for("REGISTERED, NOT SCANNING");
+    let (code, shown, _) = terminal.end();
+    assert_eq!(code, Some(1), "{shown}");
+    // Off a terminal nothing of that is said.
+    let run = user.text();
+    assert!(run.stderr.is_empty(), "{}", run.stderr);
+}
+
 fn background_server() {
     let user = User::new();
     let folder = user.home().join("app-server-control");

@@ -83,7 +83,7 @@ fn an_enforcement_that_can_not_be_read_is_block() {
 }
 
 #[test]
-fn the_variable_counts_only_where_the_registration_carries_no_option() {
+fn the_variable_counts_only_next_to_no_option() {
     let run = |hook: Hook| {
         let api = F5::answering(project_scanners());
         let answer = hook.env("F5_GUARDRAILS_ENFORCEMENT", "project").text("a codename").against(&api).run();
@@ -133,7 +133,7 @@ fn in_project_an_audited_hit_goes_ahead_and_is_logged() {
 }
 
 #[test]
-fn in_project_what_goes_ahead_needs_the_evidence_of_what_is_cleared() {
+fn in_project_an_audited_hit_needs_the_evidence_of_cleared() {
     let doubtful = || {
         let audited = || Verdict::new(Outcome::Flagged).scanner(Scanner::failed("keyword"));
         [
@@ -205,7 +205,7 @@ fn the_model_gets_the_masked_text_instead_of_the_output() {
 }
 
 #[test]
-fn what_the_service_or_codex_repeats_of_a_masked_text_is_masked_too() {
+fn what_others_repeat_of_a_masked_text_is_masked_too() {
     let project = |event: Event| {
         let text = format!("it is {KEY} here");
         let scanner = Scanner::failed(&format!("kind of {KEY}")).message(&format!("found {KEY}"));
@@ -354,7 +354,7 @@ fn an_audited_hit_next_to_an_unscanned_piece_follows_the_fail_mode() {
 }
 
 #[test]
-fn a_long_masked_output_keeps_head_and_tail_within_what_codex_passes_on() {
+fn a_long_masked_output_is_cut_to_what_codex_passes_on() {
     for letter in ["x", "é", "😀", "\""] {
         let text = format!("begin {MAIL} {}{KEY} {}{MAIL} end", letter.repeat(9_000), letter.repeat(9_000));
         let api = F5::answering(project_scanners());
@@ -383,6 +383,13 @@ fn a_masked_copy_does_not_show_what_base64_still_says() {
     let answer = under("project", Event::PostToolUse).payload(payload).against(&api).run().blocked();
     assert!(api.inputs().concat().contains(KEY), "the pattern of this test");
     assert!(!answer.codex().shown().contains(&blob[..20]), "{answer:?}");
+    // Nor where Codex cut the output for the hook.
+    let cut = format!("Warning: truncated output (original token count: 84448)\n{KEY} data:;base64,{blob} …");
+    let mut payload = Event::PostToolUse.payload(&cut);
+    payload["tool_use_id"] = json!("exec-336e8698-8ccc-443b-a377-c71e27220383");
+    let api = F5::answering(project_scanners());
+    let answer = under("project", Event::PostToolUse).payload(payload).against(&api).run().blocked();
+    assert!(!answer.codex().shown().contains(&blob[..20]), "{answer:?}");
 }
 
 #[test]
@@ -398,7 +405,7 @@ fn a_script_is_told_that_its_call_throws() {
 }
 
 #[test]
-fn a_masked_output_that_codex_cut_for_the_hook_shows_what_was_scanned() {
+fn output_that_codex_cut_is_masked_as_far_as_it_was_scanned() {
     let cut = format!(
         "Warning: truncated output (original token count: 84448)\nkey {KEY}\n…74448 tokens truncated…end\n"
     );
@@ -418,7 +425,7 @@ fn a_masked_output_that_codex_cut_for_the_hook_shows_what_was_scanned() {
 }
 
 #[test]
-fn observing_lets_everything_go_ahead_and_logs_what_would_have_been_done() {
+fn observing_logs_what_would_have_been_done() {
     let refusal = |event: Event| match event {
         Event::UserPromptSubmit => "block",
         Event::PreToolUse => "deny",
@@ -449,7 +456,7 @@ fn observing_lets_everything_go_ahead_and_logs_what_would_have_been_done() {
 }
 
 #[test]
-fn observing_lets_a_scan_error_go_ahead_without_a_word_to_the_model() {
+fn observing_lets_a_scan_error_pass_and_tells_no_model() {
     for event in Event::ALL {
         for (hook, cause) in [
             (
@@ -499,7 +506,7 @@ fn a_session_is_told_once_that_it_is_only_observed() {
 
 #[cfg(unix)]
 #[test]
-fn a_signal_while_observing_lets_the_call_go_ahead_and_under_project_blocks_it() {
+fn a_signal_blocks_unless_one_only_observes() {
     for event in Event::ALL {
         for enforcement in ["observe", "project"] {
             let api = F5::answering(Fault::HangAfterRequest);

@@ -64,7 +64,7 @@ fn records(stage: &Stage, event: &str) -> Vec<Value> {
 
 #[test]
 #[ignore = "needs the real Codex: set F5_GUARD_TEST_CODEX to its path and run with --ignored"]
-fn the_model_gets_a_redacted_output_masked_and_never_what_was_masked() {
+fn the_model_gets_a_redacted_output_masked() {
     for (kind, stage) in stages(TEST_RUN, "project") {
         let seen = stage.exec("Please run the tests");
         assert_eq!(seen.hook("PostToolUse"), "Blocked", "{kind}");
@@ -138,7 +138,7 @@ fn a_prompt_with_a_secret_is_refused_with_its_masked_form() {
 
 #[test]
 #[ignore = "needs the real Codex: set F5_GUARD_TEST_CODEX to its path and run with --ignored"]
-fn observing_changes_nothing_that_the_model_sees_and_the_report_says_what_would_have_been() {
+fn observing_changes_nothing_that_the_model_sees() {
     for (at, kind) in [(0, "classic"), (1, "code mode")] {
         let run = |enforcement: &str, closed: bool| {
             let mut stages = stages(TEST_RUN, enforcement).into_iter().map(|(_, stage)| stage);

@@ -6,6 +6,8 @@
 #[path = "../install_support/mod.rs"]
 mod home;
 #[cfg(unix)]
+#[path = "../support/terminal.rs"]
+mod screen;
 mod terminal;
 
 use std::fs;
@@ -113,7 +115,7 @@ fn a_hook_without_a_variable_scans_with_the_stored_token() {
     let user = User::of(&api).logged_in();
     let said = user.prompt(FLAGGED, &["--fail-mode", "closed"]);
     assert!(
-        said.stdout.contains("\"decision\":\"block\"") && said.stdout.contains("flagged"),
+        said.stdout.contains("\"decision\":\"block\"") && said.stdout.contains("F5 Guardrails found"),
         "{}",
         said.stdout
     );

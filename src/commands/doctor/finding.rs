@@ -53,6 +53,7 @@ macro_rules! finding_ids {
 finding_ids! {
     CodexMissing => "codex-missing",
     CodexUnusable => "codex-unusable",
+    CodexOld => "codex-old",
     CodexHome => "codex-home",
     AsRoot => "as-root",
     ConfigRefused => "config-refused",
@@ -99,6 +100,7 @@ finding_ids! {
     LogProblems => "log-problems",
     DesktopApps => "desktop-apps",
     BackgroundServer => "background-server",
+    OpenSessions => "open-sessions",
     Outage => "outage",
     Service => "service",
     ServiceNotTried => "service-not-tried",
@@ -350,6 +352,7 @@ impl FindingId {
             | Self::CodexHome
             | Self::CodexMissing
             | Self::CodexUnusable
+            | Self::CodexOld
             | Self::ConfigRefused
             | Self::HooksOff
             | Self::ManagedOnly => 0,

@@ -7,27 +7,27 @@ mod facts;
 pub mod finding;
 mod gather;
 mod judge;
-mod progress;
 mod proof;
 mod report;
+mod rows;
 mod sanitizer;
 
 use std::io::{self, Write};
 use std::process::ExitCode;
 
 use crate::cli::DoctorArgs;
+use crate::commands::progress::Progress;
 use crate::logging;
 use crate::system::Env;
 use crate::terminal::Paint;
 use finding::Severity;
 pub use finding::State;
 pub use gather::{Question, shown_settings};
-use progress::Progress;
 use report::text::Layout;
 
 #[cfg(test)]
-pub use facts::SettingProblem;
-pub use facts::SettingRow;
+pub use rows::SettingProblem;
+pub use rows::SettingRow;
 pub use sanitizer::Sanitizer;
 
 const PROCESS_ENV: Env<'static> = &|name| std::env::var_os(name);
@@ -35,8 +35,13 @@ const PROCESS_ENV: Env<'static> = &|name| std::env::var_os(name);
 /// Runs the doctor. Exit code 0: protected; 1: not protected; 2: it could not be found out.
 pub fn run(args: &DoctorArgs) -> ExitCode {
     logging::quiet_panics();
-    let question =
-        Question { codex: args.codex.clone(), folder: None, offline: args.offline, no_proof: args.no_proof };
+    let question = Question {
+        codex: args.codex.clone(),
+        offline: args.offline,
+        no_proof: args.no_proof,
+        profile: args.profile.clone(),
+        ..Question::default()
+    };
     let (facts, report) = examine(&question);
     let shown = if args.json {
         report::json::render(&facts, &report)
@@ -50,7 +55,7 @@ pub fn run(args: &DoctorArgs) -> ExitCode {
 
 /// Gathers and judges, and shows on a terminal what it waits for.
 fn examine(question: &Question) -> (facts::Facts, finding::Report) {
-    let progress = Progress::start();
+    let progress = Progress::start("doctor");
     let facts = gather::gather(question, PROCESS_ENV, &|what| progress.says(what));
     let report = judge::judge(&facts);
     (facts, report)

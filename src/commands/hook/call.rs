@@ -8,7 +8,7 @@ use super::memory::{Memory, Permit, tells_of_observing};
 use super::{PROCESS_ENV, abort, proof};
 use crate::event::Event;
 use crate::hook::payload::{self, MAX_PAYLOAD};
-use crate::hook::{Assessment, Failure, News, Payload, PayloadError, Policy};
+use crate::hook::{Assessment, Failure, Input, News, Payload, PayloadError, Policy};
 use crate::phase;
 use crate::scan::mask::Masked;
 use crate::scan::{Metadata, ScanClient, ScanDirection, ScanError, ScanJob, ScanReport};
@@ -25,6 +25,7 @@ use crate::transport::watch::Watch;
 pub struct Call {
     pub event: Event,
     pub tool_name: Option<String>,
+    pub input: Input,
     pub session_id: Option<String>,
     pub turn_id: Option<String>,
     pub tool_use_id: Option<String>,
@@ -34,14 +35,22 @@ pub struct Call {
 
 impl Call {
     pub fn unread(event: Event) -> Self {
-        Self { event, tool_name: None, session_id: None, turn_id: None, tool_use_id: None, text: None }
+        Self {
+            event,
+            tool_name: None,
+            input: Input::default(),
+            session_id: None,
+            turn_id: None,
+            tool_use_id: None,
+            text: None,
+        }
     }
 
     /// The same without what is hidden: names and ids come from the model and from servers.
     pub fn without(mut self, hidden: &Hidden) -> Self {
         let texts = [&mut self.tool_name, &mut self.session_id, &mut self.turn_id, &mut self.tool_use_id];
         texts.into_iter().flatten().for_each(|text| hidden.clean(text));
-        self
+        Self { input: self.input.without(hidden), ..self }
     }
 
     /// The same without what is masked of the text, in case a name or an id repeats it.
@@ -56,6 +65,7 @@ impl Call {
         Self {
             event: payload.event,
             tool_name: payload.tool_name.clone(),
+            input: payload.input.clone(),
             session_id: payload.session_id.clone(),
             turn_id: payload.turn_id.clone(),
             tool_use_id: payload.tool_use_id.clone(),
@@ -152,7 +162,7 @@ fn scan_unless_out_of_reach(
     let watch = Watch::default();
     let result = scan(&job, settings, started, watch.clone());
     let failed = result.as_ref().err().cloned();
-    let assessment = Assessment::of_scan(result, payload.extent);
+    let assessment = Assessment::of_scan(result, payload.coverage);
     let news = memory.conclude(&attempt, failed.as_ref(), &watch, &payload.content, &assessment);
     (assessment, news)
 }

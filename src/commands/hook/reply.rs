@@ -7,7 +7,7 @@ use super::abort;
 use super::call::Call;
 use crate::event::Event;
 use crate::hook::code_mode::is_from_script;
-use crate::hook::masked_message::{Shown, words};
+use crate::hook::masked_message::words;
 use crate::hook::message::Subject;
 use crate::hook::{Action, Assessment, News, Policy, answer, decide};
 use crate::secret::Hidden;
@@ -56,15 +56,14 @@ impl Reply {
         let subject = Subject {
             event,
             tool_name: call.tool_name.as_deref(),
+            input: &call.input,
+            text: call.text.as_deref().map_or("", String::as_str),
             fail_mode_problem: says.fail_mode_problem,
             contact: says.contact,
             origins: says.origins,
         };
-        let shown = Shown {
-            original: call.text.as_deref().map_or("", String::as_str),
-            from_script: call.tool_use_id.as_deref().is_some_and(is_from_script),
-        };
-        let mut words = words(subject, assessment, action, news, policy, shown);
+        let from_script = call.tool_use_id.as_deref().is_some_and(is_from_script);
+        let mut words = words(subject, assessment, action, news, policy, from_script);
         [&mut words.notice, &mut words.reason, &mut words.whole]
             .into_iter()
             .for_each(|text| hidden.clean(text));
@@ -185,11 +184,7 @@ mod tests {
         let failure = Assessment::NotScanned(Failure::CutOutput);
         let news = News::default();
         let reply = Reply::new(&call.without(&hidden), &failure, &news, policy, Says::default(), &hidden);
-        assert!(
-            reply.text.starts_with("F5 Guardrails could not scan this call of (redacted): "),
-            "{}",
-            reply.text
-        );
+        assert!(reply.text.starts_with("Stopped before it ran: (redacted). "), "{}", reply.text);
     }
 
     proptest! {

@@ -16,7 +16,7 @@ fn found(kind: &str, data: &str) -> Option<Vec<(usize, usize)>> {
 }
 
 #[test]
-fn what_the_service_masked_and_what_a_scanner_reports_are_both_masked() {
+fn the_services_mask_and_the_scanners_spans_both_count() {
     let text = "mail ann@example.com now";
     assert_eq!(shown(text, "mail *************** now", &[]).as_deref(), Some("mail *************** now"));
     // The vendor's own example is off by some characters.
@@ -111,7 +111,7 @@ fn what_may_be_a_position_and_can_not_be_read_is_not_passed_over() {
 }
 
 #[test]
-fn what_no_span_claims_is_counted_for_the_only_scanner_that_objects_and_says_no_place() {
+fn what_no_span_claims_is_counted_for_the_one_without_spans() {
     let text = "a@b.example and AKIA1234";
     let redacted = "*********** and ********";
     let by = |claims: &[Claim]| Mask::of_redacted(text, redacted, claims).unwrap().over(text).by_scanner;

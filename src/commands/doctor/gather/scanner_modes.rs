@@ -155,7 +155,7 @@ mod tests {
     }
 
     #[test]
-    fn a_project_is_found_by_its_friendly_id_or_where_there_is_no_other() {
+    fn a_project_is_found_by_its_friendly_id_or_as_the_only_one() {
         let (one, two) = ("018f2f24-eca0-70a6-9447-726525cb22b4", "018f2f24-eca0-70a6-9447-726525cb22b5");
         let both = json!({"projects": [{"id": one, "friendlyId": "a"}, {"id": two, "friendlyId": "b"}], "next": null});
         assert_eq!(id_of(&both, Some("b")).as_deref(), Some(two));
