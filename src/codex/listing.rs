@@ -7,7 +7,7 @@ use std::time::Duration;
 use serde::Deserialize;
 use serde_json::Value;
 
-use super::layers::Layer;
+use super::layer::Layer;
 use crate::event::Event;
 
 /// The event a hook is registered for.

@@ -7,6 +7,7 @@
 pub mod app_server;
 pub mod background;
 pub mod home;
+pub mod layer;
 pub mod layers;
 pub mod listing;
 pub mod locate;
