@@ -164,8 +164,8 @@ struct Answer {
 
 fn run(scene: &Scene, binary: &Path, api: &F5, ca: &Path, home: &Path) -> Result<Answer, Box<dyn Error>> {
     let mut payload: Value = serde_json::from_str(scene.payload)?;
-    if let Some((field, text)) = scene.change {
-        *payload.pointer_mut(field).ok_or("the sample has no such field")? = text.into();
+    for (field, text) in scene.changes {
+        *payload.pointer_mut(field).ok_or("the sample has no such field")? = (*text).into();
     }
     let mut command = Command::new(binary);
     command

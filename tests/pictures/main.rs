@@ -28,7 +28,9 @@ mod turn;
 
 /// Paths and exit codes on Windows differ from those that are shown.
 #[cfg(not(unix))]
-fn main() {}
+fn main() {
+    libtest_mimic::run(&libtest_mimic::Arguments::from_args(), vec![]).exit();
+}
 
 #[cfg(unix)]
 fn main() {
