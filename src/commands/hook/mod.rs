@@ -173,10 +173,16 @@ fn answer_call(subcommand: Event, enforced: &Enforced, usage: Option<String>, st
     };
     // A call that names no hook may have waited for its payload already.
     let late = usage.clone().map_or_else(|| Failure::Scan(budget.into()), Failure::Usage);
+    // What is known at the deadline, in case the words for it take longer: a hit must not be lost to the fail mode.
+    let known = Arc::new(OnceLock::new());
     let work = {
+        let known = Arc::clone(&known);
         let (seen, outcome, settings) = (Arc::clone(&seen), outcome.clone(), Arc::clone(&settings));
         let hidden = hidden.clone();
-        move || outcome(assess(subcommand, usage, &settings, started, &seen, &hidden))
+        move || {
+            let assessed = assess(subcommand, usage, &settings, started, &seen, &hidden);
+            outcome(known.get_or_init(|| assessed).clone())
+        }
     };
     // The work knows more about a scan that is late than this thread does: it gets the time to tell.
     let deadline = started + budget.limit;
@@ -185,6 +191,9 @@ fn answer_call(subcommand: Event, enforced: &Enforced, usage: Option<String>, st
     let found = supervise_then(deadline + ANSWER_TIME, work, move || watch.watch());
     let is_watched = found.is_ok();
     let found = found.unwrap_or_else(|interrupted| {
+        if let (Interrupted::TimedOut, Some(assessed)) = (&interrupted, known.get()) {
+            return outcome(assessed.clone());
+        }
         let assessment = match interrupted {
             Interrupted::TimedOut => Assessment::NotScanned(late),
             Interrupted::Panicked => not_scanned(ScanError::Internal),
