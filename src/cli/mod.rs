@@ -4,6 +4,7 @@ mod evidence;
 mod install;
 mod login;
 mod reference;
+mod transcript;
 
 use std::ffi::OsString;
 use std::path::PathBuf;
@@ -17,6 +18,7 @@ pub use evidence::{ReportArgs, WhyArgs};
 pub use install::{InstallArgs, Target, UninstallArgs};
 pub use login::{LoginArgs, LogoutArgs, TokenService};
 pub use reference::{CompletionsArgs, ManArgs};
+pub use transcript::AllowTextArgs;
 
 /// Puts F5 AI Guardrails between OpenAI Codex and your machine.
 #[derive(Debug, Parser)]
@@ -66,6 +68,9 @@ pub enum Command {
     /// Explains a refusal, a warning or a missing scan: which scanner, what to do, whom to ask
     #[command(after_help = evidence::WHY_HELP)]
     Why(WhyArgs),
+    /// Lets a text pass that a refusal names with its hash: the way out of a false alarm about AGENTS.md or the like
+    #[command(after_help = transcript::ALLOW_TEXT_HELP)]
+    AllowText(AllowTextArgs),
     /// Writes a shell's completion script to stdout
     Completions(CompletionsArgs),
     /// Writes the manual page to stdout
@@ -213,6 +218,8 @@ Environment:
   F5_GUARDRAILS_OUTAGE_MEMORY
                              on or off: whether an outage that one hook met
                              spares the next ones the wait [on]
+  F5_GUARDRAILS_TRANSCRIPT   on or off: whether what the session's file says the
+                             model is given is scanned, too [on]
   F5_GUARDRAILS_ALLOW_HTTP   true accepts http:// for hosts other than this
                              machine [false]
   F5_GUARDRAILS_CA_BUNDLE    PEM file with root certificates; then

@@ -1,5 +1,6 @@
 //! The subcommands, one file each, and the way from the command line to them.
 
+mod allow_text;
 pub mod doctor;
 mod dump_config;
 mod hook;
@@ -58,6 +59,7 @@ fn run(command: Command, started: Instant) -> ExitCode {
         Command::Smoketest(args) => smoketest::run(&args),
         Command::Report(args) => report::run(&args),
         Command::Why(args) => why::run(&args),
+        Command::AllowText(args) => allow_text::run(&args),
         Command::Completions(args) => reference::completions(&args),
         Command::Man(args) => reference::man(&args),
     }

@@ -10,6 +10,7 @@ use crate::outage::Cause;
 use crate::scan::{Outcome, ScanError, ScanReport};
 use crate::settings::Origins;
 use crate::settings::values::{FailMode, FlaggedOutput};
+use crate::transcript::Unread;
 
 /// What came of the attempt to scan one hook call.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -47,6 +48,9 @@ pub enum Failure {
     /// Another hook could not reach the service, and it is not yet time to try again.
     #[error("{0}")]
     Outage(Outage),
+    /// What the session's file says the model is given.
+    #[error("{0}")]
+    Transcript(#[from] Unread),
 }
 
 /// A service that can't be reached, as hooks say it that did not try themselves.
@@ -94,6 +98,7 @@ impl Failure {
             Self::Usage(_) => "Correct the command in the hook's registration (config.toml, hooks.json or requirements.toml), or register again with `f5-guard install`.".into(),
             Self::CutOutput => "Have the command print less than 40,000 bytes at a time, for example part of a file, without `max_output_tokens`.".into(),
             Self::Scan(error) => error.fix(origins),
+            Self::Transcript(unread) => unread.fix().into(),
             Self::Outage(_) => "Check the network and the state of the service; `f5-guard smoketest` tries at once.".into(),
         }
     }
@@ -108,6 +113,7 @@ impl Failure {
             Self::CutOutput => "cut_output",
             Self::Scan(error) => error.kind(),
             Self::Outage(_) => "outage",
+            Self::Transcript(unread) => unread.kind(),
         }
     }
 }

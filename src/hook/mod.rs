@@ -12,5 +12,6 @@ pub mod payload;
 mod readable;
 
 pub use decision::{Action, Assessment, Failure, Outage, Policy, Proof, decide};
-pub use message::News;
+pub use message::{News, Part};
 pub use payload::{Payload, PayloadError};
+pub use readable::with_readings;

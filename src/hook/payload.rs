@@ -56,6 +56,10 @@ pub struct Payload {
     pub content: Arc<String>,
     /// Whether the model may get more of the output than `content` has.
     pub is_cut: bool,
+    /// The session's own file; empty where something else is in its field, `None` where the session has none.
+    pub transcript_path: Option<String>,
+    /// Of a tool's output the texts as the model may be shown them, where that is not `content`.
+    pub shown: Vec<String>,
     /// Fields that Codex 0.169 does not send: their names, made printable and short, and not all of very many.
     pub unknown_fields: Vec<String>,
 }
@@ -104,7 +108,7 @@ pub fn parse(bytes: &[u8]) -> Result<Payload, PayloadError> {
         _ => None,
     };
     let field = content_field(event);
-    let [content, tool_use_id] = root.pick([field, "tool_use_id"]);
+    let [content, tool_use_id, transcript_path] = root.pick([field, "tool_use_id", "transcript_path"]);
     let value = content.once().ok_or(PayloadError::Field(field))?;
     let content = match event {
         Event::UserPromptSubmit => required_string(content, field)?,
@@ -122,6 +126,9 @@ pub fn parse(bytes: &[u8]) -> Result<Payload, PayloadError> {
         session_id: session_id.as_string().map(Cow::into_owned),
         turn_id: turn_id.as_string().map(Cow::into_owned),
         tool_use_id: tool_use_id.as_string().map(Cow::into_owned),
+        transcript_path: (!transcript_path.is_absent())
+            .then(|| transcript_path.as_string().unwrap_or_default().into_owned()),
+        shown: if event == Event::PostToolUse { readable::shown_texts(value) } else { Vec::new() },
         is_cut: event == Event::PostToolUse && value.is_string() && code_mode::is_cut(tool_use_id, &content),
         unknown_fields: unknown_fields(root),
         // The service is likely to refuse a NUL; the replacement keeps the number of characters.

@@ -8,7 +8,7 @@ mod request;
 #[doc(hidden)] // for examples/fuzz
 pub mod response;
 
-pub use client::{MAX_CHARACTERS, ScanClient, ScanJob};
+pub use client::{MAX_CHARACTERS, ScanClient, ScanJob, Scanned};
 pub use error::{ScanError, StatusError};
 pub use report::{Outcome, ScanReport};
 pub use request::{Metadata, ScanDirection};

@@ -89,6 +89,12 @@ enforced! {
     /// Whether an outage that one hook met spares the next ones the wait for the service: on or off
     #[arg(long, value_name = "on|off")]
     outage_memory: "--outage-memory", |values: &[_]| strictest(values, is_on, "off", "on");
+    /// Whether what the session's file says the model is given is scanned, too: on or off
+    #[arg(long, value_name = "on|off")]
+    transcript: "--transcript", |values: &[_]| strictest(values, is_off, "on", "off");
+    /// Whether texts that a user allowed with `allow-text` count as cleared: on or off
+    #[arg(long, value_name = "on|off")]
+    allowed_texts: "--allowed-texts", |values: &[_]| strictest(values, is_on, "off", "on");
     /// Whether calls are logged, whatever the environment says: on or off
     #[arg(long, value_name = "on|off")]
     log: "--log", |values: &[_]| strictest(values, is_off, "on", "off");

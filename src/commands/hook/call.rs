@@ -1,16 +1,18 @@
 //! The supervised work of a hook: read the payload, scan its text. Everything in here may block or panic.
 
+use std::borrow::Cow;
 use std::io::{self, Read};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 
 use super::memory::{Memory, Permit};
+use super::transcript::{Session, Verdict};
 use super::{PROCESS_ENV, abort, proof};
 use crate::event::Event;
 use crate::hook::payload::{self, MAX_PAYLOAD};
-use crate::hook::{Assessment, Failure, News, Payload, PayloadError};
+use crate::hook::{Assessment, Failure, News, Part, Payload, PayloadError, Policy, decide};
 use crate::phase;
-use crate::scan::{Metadata, ScanClient, ScanDirection, ScanError, ScanJob, ScanReport};
+use crate::scan::{Metadata, ScanClient, ScanDirection, ScanError, ScanJob, ScanReport, Scanned};
 use crate::secret::Hidden;
 use crate::settings::Settings;
 use crate::stdio;
@@ -29,11 +31,21 @@ pub struct Call {
     pub tool_use_id: Option<String>,
     /// The text to scan; `None` where the payload could not be read.
     pub text: Option<Arc<String>>,
+    /// Whether the session has a file of its own.
+    pub has_transcript: bool,
 }
 
 impl Call {
     pub fn unread(event: Event) -> Self {
-        Self { event, tool_name: None, session_id: None, turn_id: None, tool_use_id: None, text: None }
+        Self {
+            event,
+            tool_name: None,
+            session_id: None,
+            turn_id: None,
+            tool_use_id: None,
+            text: None,
+            has_transcript: false,
+        }
     }
 
     /// The same without what is hidden: names and ids come from the model and from servers.
@@ -51,6 +63,7 @@ impl Call {
             turn_id: payload.turn_id.clone(),
             tool_use_id: payload.tool_use_id.clone(),
             text: Some(Arc::clone(&payload.content)),
+            has_transcript: payload.transcript_path.is_some(),
         }
     }
 }
@@ -91,7 +104,9 @@ pub fn assess(
             payload.unknown_fields.join(", ")
         );
     }
-    if payload.is_blank() {
+    let reads_on =
+        *settings.transcript && payload.transcript_path.is_some() && payload.event.comes_before_an_act();
+    if payload.is_blank() && !reads_on {
         return (Assessment::NothingToScan, News::default());
     }
     if let Some(proof) = proof::answer(&payload, settings, started, hidden) {
@@ -112,6 +127,10 @@ fn scan_unless_out_of_reach(
     env: Env<'_>,
     started: Instant,
 ) -> (Assessment, News) {
+    let session = Session::open(payload, settings, env);
+    if payload.is_blank() && session.as_ref().is_none_or(Session::is_quiet) {
+        return (Assessment::NothingToScan, News::default());
+    }
     let mut memory = Memory::open(settings, env, payload.session_id.as_deref(), started);
     let attempt = match memory.permit() {
         Permit::Scan(attempt) => attempt,
@@ -129,11 +148,61 @@ fn scan_unless_out_of_reach(
         ),
     };
     let watch = Watch::default();
-    let result = scan(&job, settings, started, watch.clone());
-    let failed = result.as_ref().err().cloned();
-    let assessment = Assessment::of_scan(result, payload.is_cut);
-    let news = memory.conclude(&attempt, failed.as_ref(), &watch, &payload.content, &assessment);
-    (assessment, news)
+    let texts = session.as_ref().map(Session::texts).unwrap_or_default();
+    let (own, results) = scan_with(&job, payload.is_blank(), &texts, settings, started, watch.clone());
+    let failed = own.as_ref().and_then(|result| result.as_ref().err()).cloned();
+    let own = own.map_or(Assessment::NothingToScan, |result| Assessment::of_scan(result, payload.is_cut));
+    let policy = Policy { fail_mode: *settings.fail_mode, flagged_output: *settings.flagged_output };
+    let verdict = session.and_then(|session| session.conclude(&own, &results, policy));
+    let failed_part = results.iter().find_map(|result| result.as_ref().err()).filter(|_| failed.is_none());
+    let (error, content) = match (failed_part, &verdict) {
+        (Some(error), Some(verdict)) => (Some(error), Cow::Owned(verdict.text.clone())),
+        _ => (failed.as_ref(), Cow::Borrowed(payload.content.as_str())),
+    };
+    let (assessment, part) = stricter(payload.event, own, verdict, policy);
+    let news = memory.conclude(&attempt, error, &watch, &content, &assessment);
+    // What can't be read of a session is told with each prompt, and not with every call of a tool.
+    let is_known = news.is_known || part.is_some() && payload.event != Event::UserPromptSubmit;
+    (assessment, News { part, is_known, ..news })
+}
+
+/// The call's own hit before one of the session's, and both before what was not scanned.
+fn stricter(
+    event: Event,
+    own: Assessment,
+    verdict: Option<Verdict>,
+    policy: Policy,
+) -> (Assessment, Option<Part>) {
+    let Some(Verdict { assessment, part, .. }) = verdict else { return (own, None) };
+    let is_hit =
+        |assessment: &Assessment| matches!(assessment, Assessment::Scanned(report) if !report.is_cleared());
+    let rank = |assessment: &Assessment| (decide(event, assessment, policy), is_hit(assessment));
+    if rank(&own) >= rank(&assessment) { (own, None) } else { (assessment, Some(part)) }
+}
+
+/// Scans the call's own text, unless it is blank, and next to it those of the session.
+fn scan_with(
+    job: &ScanJob<'_>,
+    is_blank: bool,
+    texts: &[String],
+    settings: &Settings,
+    started: Instant,
+    watch: Watch,
+) -> (Option<Scanned>, Vec<Scanned>) {
+    if texts.is_empty() {
+        return ((!is_blank).then(|| scan(job, settings, started, watch)), Vec::new());
+    }
+    let own = (!is_blank).then_some(job);
+    let metadata = job.metadata.clone().of_the_transcript();
+    let found = ScanClient::new(settings, started, None, watch).and_then(|client| {
+        let found = client.scan_blocking_with(own, texts, &metadata);
+        // As for `scan`.
+        std::mem::forget(client);
+        found
+    });
+    found.unwrap_or_else(|error| {
+        (own.map(|_| Err(error.clone())), texts.iter().map(|_| Err(error.clone())).collect())
+    })
 }
 
 /// Scans within the time of this run of the hook.

@@ -23,7 +23,10 @@ const MOST_OUTAGES: usize = 50;
 const MOST_DAYS: usize = 4_000;
 
 /// Causes that lie in one call or in its settings. All others lie in the service or on the way to it.
-const OF_THE_CALL: [&str; 17] = [
+const OF_THE_CALL: [&str; 20] = [
+    "transcript_large",
+    "transcript_format",
+    "transcript_unreadable",
     "payload_too_large",
     "unknown_event",
     "unreadable_payload",
