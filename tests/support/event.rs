@@ -52,8 +52,6 @@ impl Event {
             Self::PostToolUse => payload["tool_response"] = json!(text),
             Self::Stop | Self::SubagentStop => payload["last_assistant_message"] = json!(text),
         }
-        // Of the machine that the samples were taken on.
-        payload["transcript_path"] = Value::Null;
         if self == Self::SubagentStop {
             payload["hook_event_name"] = json!(self.name());
             payload["agent_id"] = json!("01a201f1-aaaa-77f1-8b79-24bdeecda0eb");
