@@ -18,7 +18,7 @@ pub use evidence::{ReportArgs, WhyArgs};
 pub use install::{InstallArgs, Target, UninstallArgs};
 pub use login::{LoginArgs, LogoutArgs, TokenService};
 pub use reference::{CompletionsArgs, ManArgs};
-pub use transcript::AllowTextArgs;
+pub use transcript::{AllowTextArgs, CoverageArgs};
 
 /// Puts F5 AI Guardrails between OpenAI Codex and your machine.
 #[derive(Debug, Parser)]
@@ -68,6 +68,9 @@ pub enum Command {
     /// Explains a refusal, a warning or a missing scan: which scanner, what to do, whom to ask
     #[command(after_help = evidence::WHY_HELP)]
     Why(WhyArgs),
+    /// Counts how much of what the model was given was scanned, and when
+    #[command(after_help = transcript::COVERAGE_HELP)]
+    Coverage(CoverageArgs),
     /// Lets a text pass that a refusal names with its hash: the way out of a false alarm about AGENTS.md or the like
     #[command(after_help = transcript::ALLOW_TEXT_HELP)]
     AllowText(AllowTextArgs),

@@ -21,3 +21,32 @@ of yours. Any other text is scanned as before, and so is this one where an
 administrator registered the hooks without --allowed-texts on.
 
 Exit code: 0 done, 1 refused, or it could not be kept.";
+
+/// Options of `coverage`.
+#[derive(Debug, Clone, Args)]
+pub struct CoverageArgs {
+    /// One session only, by Codex's id, or the last one
+    #[arg(long, value_name = "ID|last")]
+    pub session: Option<String>,
+    /// Write one JSON object instead of text
+    #[arg(long)]
+    pub json: bool,
+    /// Exit with 1 where less than this was scanned before the model was given it
+    #[arg(long, value_name = "PERCENT", value_parser = percent)]
+    pub require: Option<f64>,
+}
+
+fn percent(text: &str) -> Result<f64, String> {
+    let number = text.trim_end_matches('%').trim().parse::<f64>().ok();
+    number
+        .filter(|number| (0.0..=100.0).contains(number))
+        .ok_or_else(|| "it is not a number from 0 to 100".to_owned())
+}
+
+pub const COVERAGE_HELP: &str = "\
+Counts the texts in the session files of this user's Codex ($CODEX_HOME/sessions)
+against what the hooks noted. Both are the user's own files, who can change them:
+it is no proof against the user.
+
+Exit code: 0 counted, 1 less than --require asks for, 2 it could not be found
+out.";

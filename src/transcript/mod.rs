@@ -10,7 +10,7 @@
 
 pub mod file;
 pub mod gather;
-mod lines;
+pub mod lines;
 pub mod own_words;
 pub mod source;
 pub mod state;
@@ -19,5 +19,6 @@ pub mod texts;
 
 pub use file::{Transcript, Unread};
 pub use gather::{Gathered, gather};
+pub use source::Source;
 pub use state::{How, Seal, State};
 pub use store::Store;

@@ -77,11 +77,6 @@ impl Source {
             Self::Other(_) => "other",
         }
     }
-
-    /// Whether a hook of Codex hands it over before the model gets it, as a rule.
-    pub fn has_hook(&self) -> bool {
-        matches!(self, Self::Prompt | Self::ToolOutput(_))
-    }
 }
 
 impl fmt::Display for Source {

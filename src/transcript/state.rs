@@ -1,10 +1,11 @@
 //! What one session has had cleared, line by line, so that parallel hooks only ever append.
 //!
-//! `c HASH SCOPE HOW TIME` is a text, `w HASH SCOPE LENGTH TIME` words of f5-guard's own, `o OFFSET FILE SCOPE SEAL` a place
+//! `c HASH SCOPE HOW TIME` is a text, `x` with the same fields one that was
+//! scanned and not cleared, `w HASH SCOPE LENGTH TIME` words of f5-guard's own, `o OFFSET FILE SCOPE SEAL` a place
 //! in the session's file before which every text is cleared. Hashes and seals are made with a key that only this user has,
 //! and of the session: a line from elsewhere says nothing. Of a line that is lost its texts are scanned once more.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashMap};
 
 use memchr::memmem;
 use ring::hmac;
@@ -112,6 +113,11 @@ impl Seal {
         format!("\nc {} {} {} {}", self.text(text), self.scope, cleared.how.letter(), cleared.at)
     }
 
+    /// A text of the session's file that was not cleared: it is scanned again each time, and was scanned.
+    pub fn note_refused(&self, text: &str, scanned: Cleared) -> String {
+        format!("\nx {} {} {} {}", self.text(text), self.scope, scanned.how.letter(), scanned.at)
+    }
+
     pub fn note_own_words(&self, words: &str, at: u64) -> String {
         let words = words.trim_ascii();
         format!("\nw {} {NO_SCOPE} {} {at}", self.in_scope(NO_SCOPE).text(words), words.len())
@@ -191,31 +197,33 @@ impl State {
         }
     }
 
-    /// How a text was cleared, in whatever scope: for counting.
-    pub fn how(&self, seal: &Seal, text: &str) -> Option<Cleared> {
-        self.scopes().into_iter().find_map(|scope| {
-            let line = format!("\nc {} {scope} ", seal.in_scope(scope).text(text));
-            let at = memmem::find(&self.0, line.as_bytes())? + line.len();
-            let rest = self.0.get(at..)?;
-            let end = memchr::memchr(b'\n', rest).unwrap_or(rest.len());
-            let (how, at) = std::str::from_utf8(rest.get(..end)?).ok()?.split_once(' ')?;
-            let how = How::ALL.into_iter().find(|known| how.chars().eq([known.letter()]))?;
-            Some(Cleared { how, at: at.parse().ok()? })
-        })
+    /// For counting: every text that was scanned, in whatever scope.
+    pub fn index(&self) -> Index<'_> {
+        let mut index = Index { scopes: self.scopes(), texts: HashMap::new() };
+        for line in self.lines() {
+            if let ["c" | "x", hash, _, how, at] = fields(line).as_slice() {
+                let how = How::ALL.into_iter().find(|known| how.chars().eq([known.letter()]));
+                if let (Some(how), Ok(at)) = (how, at.parse()) {
+                    index.texts.entry(hash).or_insert(Cleared { how, at });
+                }
+            }
+        }
+        index
     }
 
     /// Every scope that a text was cleared in.
-    pub fn scopes(&self) -> BTreeSet<&str> {
+    fn scopes(&self) -> BTreeSet<&str> {
         let mut scopes = BTreeSet::new();
         for line in self.lines() {
             match fields(line).as_slice() {
-                ["c", _, scope, ..] => scopes.insert(*scope),
+                ["c" | "x", _, scope, ..] => scopes.insert(*scope),
                 _ => false,
             };
         }
         scopes
     }
 
+    #[cfg(test)]
     pub fn is_grown(&self) -> bool {
         self.0.len() > GROWN
     }
@@ -230,6 +238,24 @@ impl State {
 
     fn lines(&self) -> impl DoubleEndedIterator<Item = &str> {
         self.0.split(|byte| *byte == b'\n').filter_map(|line| std::str::from_utf8(line).ok())
+    }
+}
+
+/// The texts of a state, by their hashes.
+#[derive(Debug)]
+pub struct Index<'a> {
+    scopes: BTreeSet<&'a str>,
+    texts: HashMap<&'a str, Cleared>,
+}
+
+impl Index<'_> {
+    pub fn is_empty(&self) -> bool {
+        self.texts.is_empty()
+    }
+
+    /// When and how a text was scanned first.
+    pub fn find(&self, seal: &Seal, text: &str) -> Option<Cleared> {
+        self.scopes.iter().find_map(|scope| self.texts.get(seal.in_scope(scope).text(text).as_str()).copied())
     }
 }
 
@@ -268,7 +294,14 @@ mod tests {
         assert!(!state.has(&seal("s").in_scope("another"), "text"));
         assert!(!state.has(&Seal::new(b"another key", "s", "scope"), "text"));
         assert!(!state.has_own_words(&seal("s"), "text"), "it is cleared, not ours");
-        assert_eq!(state.how(&Seal::new(b"a key of this user's", "s", ""), "text"), Some(NOW));
+        assert_eq!(state.index().find(&Seal::new(b"a key of this user's", "s", ""), "text"), Some(NOW));
+    }
+
+    #[test]
+    fn a_text_that_was_refused_was_scanned_and_is_not_cleared() {
+        let state = state(&[seal("s").note_refused("text", NOW)]);
+        assert!(!state.has(&seal("s"), "text"));
+        assert_eq!(state.index().find(&seal("s"), "text"), Some(NOW));
     }
 
     #[test]
@@ -325,7 +358,7 @@ mod tests {
             let state = State([HEAD, &bytes].concat());
             prop_assert!(!state.has(&seal("s"), &text));
             prop_assert_eq!(place(&state, &seal("s"), "1-2", 99, b"x"), None);
-            let _ = (state.lengths_of_own_words(), state.how(&seal("s"), &text), state.shortened());
+            let _ = (state.lengths_of_own_words(), state.index().find(&seal("s"), &text), state.shortened());
         }
 
         #[test]

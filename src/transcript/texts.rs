@@ -90,6 +90,15 @@ pub fn read(line: &[u8]) -> Option<Entry> {
     })
 }
 
+/// The id that hooks know a session by, from the first line of its file.
+pub fn session_id(line: &[u8]) -> Option<String> {
+    let root = Json::parse(std::str::from_utf8(line).ok()?)?;
+    let [kind, payload] = root.pick(["type", "payload"]);
+    let [session, own] = payload.once()?.pick(["session_id", "id"]);
+    let is_meta = kind.as_string()? == "session_meta";
+    is_meta.then(|| session.as_string().or(own.as_string()))?.map(Cow::into_owned)
+}
+
 fn of_session(meta: Json<'_>) -> Option<Record> {
     let [base, from, before] =
         meta.pick(["base_instructions", "forked_from_id", "forked_from_ordinal_exclusive"]);

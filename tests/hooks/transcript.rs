@@ -297,7 +297,9 @@ fn notes_that_somebody_made_up_or_copied_clear_nothing() {
     other["transcript_path"] = json!(session.file());
     session.hook(Event::UserPromptSubmit, "").payload(other.clone()).against(&api).run().blocked();
     let others = fs::read_dir(&states).expect("a folder").map(|entry| entry.expect("an entry").path());
-    others.filter(|path| *path != state).for_each(|path| drop(fs::copy(&state, path).expect("copied")));
+    for path in others.filter(|path| *path != state) {
+        fs::copy(&state, path).expect("copied");
+    }
     let before = parts(&api).len();
     session.hook(Event::UserPromptSubmit, "").payload(other).against(&api).run().blocked();
     assert!(parts(&api)[before..].concat().contains("harmless"), "it is scanned again");
@@ -445,5 +447,128 @@ mod allow_text {
         fs::set_permissions(&list, std::os::unix::fs::PermissionsExt::from_mode(0o666)).expect("the mode");
         #[cfg(unix)]
         session.prompt(&api).blocked();
+    }
+}
+
+mod coverage {
+    use super::*;
+    use crate::support::home::Run;
+    use crate::support::{FakeHome, program};
+
+    impl Session {
+        /// A session that is known by the id that the hooks' payloads have.
+        fn known() -> Self {
+            let session = Self::new();
+            let id = Event::UserPromptSubmit.payload("")["session_id"].clone();
+            fs::write(session.file(), "").expect("written");
+            session.append(&json!({"type": "session_meta", "payload": {"session_id": id}}));
+            session
+        }
+
+        fn at(&self, time: &str, payload: &Value) {
+            self.append(&json!({"timestamp": time, "type": "response_item", "payload": payload}));
+        }
+
+        /// The model answers, long after or long before anything was scanned.
+        fn answers(&self, time: &str) {
+            let content = json!([{"type": "output_text", "text": "x"}]);
+            self.at(time, &json!({"type": "message", "role": "assistant", "content": content}));
+        }
+
+        fn run(&self, arguments: &[&str]) -> Run {
+            let mut home = FakeHome::new();
+            home.set("CODEX_HOME", self.home.path());
+            Run::of(home.command(program()).args(arguments), b"")
+        }
+
+        fn coverage(&self) -> Value {
+            self.run(&["coverage", "--json", "--session", "last"]).json()
+        }
+    }
+
+    const LATER: &str = "2099-01-01T00:00:00.000Z";
+    const EARLIER: &str = "2001-01-01T00:00:00.000Z";
+
+    fn counts(coverage: &Value) -> [u64; 4] {
+        ["texts", "before", "later", "never"].map(|name| coverage[name].as_u64().expect("a number"))
+    }
+
+    #[test]
+    fn what_was_scanned_before_the_model_later_and_never_is_told_apart() {
+        let (session, api) = (Session::known(), F5::start());
+        session.agents_md("be nice");
+        session.prompt(&api).allowed();
+        session.answers(LATER);
+        session.tool_output(&api, "out").allowed();
+        session.output("call_1", "Wall time: 0.1 seconds\nOutput:\nout");
+        let poll =
+            json!({"type": "function_call", "name": "write_stdin", "call_id": "call_2", "arguments": "{}"});
+        session.at(EARLIER, &poll);
+        session.output("call_2", "polled");
+        session.answers(EARLIER);
+        session.tool(&api).allowed();
+        session.output("call_3", "nobody looked");
+        session.answers(LATER);
+        session.output("call_4", "the model was not given it yet");
+        let coverage = session.coverage();
+        assert_eq!(counts(&coverage), [4, 2, 1, 1], "{coverage:#}");
+        assert_eq!(coverage["percent"], 50.0);
+        let reasons: Vec<&str> = coverage["reasons"]
+            .as_array()
+            .expect("a list")
+            .iter()
+            .filter_map(|r| r["reason"].as_str())
+            .collect();
+        assert!(reasons.contains(&"write_stdin: Codex calls no hook"), "{reasons:?}");
+    }
+
+    #[test]
+    fn a_session_without_hooks_is_covered_by_nothing() {
+        let session = Session::known();
+        session.agents_md("be nice");
+        session.answers(LATER);
+        let coverage = session.coverage();
+        assert_eq!(counts(&coverage), [1, 0, 0, 1]);
+        assert!(
+            coverage["reasons"][0]["reason"].as_str().expect("words").contains("before the installation")
+        );
+    }
+
+    #[test]
+    fn less_than_what_is_required_is_an_error() {
+        let (session, api) = (Session::known(), F5::start());
+        session.agents_md("be nice");
+        session.prompt(&api).allowed();
+        session.answers(LATER);
+        assert_eq!(session.run(&["coverage", "--require", "100"]).code, Some(0));
+        session.output("call_1", "unseen");
+        session.answers(LATER);
+        assert_eq!(session.run(&["coverage", "--require", "50"]).code, Some(0));
+        assert_eq!(session.run(&["coverage", "--require", "50.1"]).code, Some(1));
+        assert_eq!(session.run(&["coverage", "--require", "101"]).code, Some(2));
+        assert_eq!(session.run(&["coverage", "--session", "unknown"]).code, Some(2));
+        let shown = session.run(&["report"]).succeeds("a report");
+        assert!(shown.contains("Of 2 texts that the model was given 50 % were scanned before"), "{shown}");
+    }
+
+    #[test]
+    fn a_file_that_can_not_be_read_whole_fails_what_is_required() {
+        let (session, api) = (Session::known(), F5::start());
+        session.prompt(&api).allowed();
+        session.agents_md("be nice");
+        session.answers(LATER);
+        fs::write(session.file(), fs::read_to_string(session.file()).expect("text") + "garbage\n")
+            .expect("written");
+        assert_eq!(session.coverage()["unreadable"], 1);
+        assert_eq!(session.run(&["coverage", "--require", "0"]).code, Some(2));
+    }
+
+    #[test]
+    fn what_was_refused_was_scanned() {
+        let (session, api) = (Session::known(), poison());
+        session.output("call_1", "POISON");
+        session.answers(EARLIER);
+        session.tool(&api).blocked();
+        assert_eq!(counts(&session.coverage()), [1, 0, 1, 0]);
     }
 }

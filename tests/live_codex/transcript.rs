@@ -23,6 +23,9 @@ fn stages(new: impl Fn() -> Stage) -> [(&'static str, Stage); 2] {
     [("classic", new()), ("code mode", new().in_code_mode())]
 }
 
+/// Where a file is on a stage.
+type Place = fn(&Stage) -> PathBuf;
+
 /// A command that prints a word that is not in it.
 const PRINTS: &str = "printf 'POI%s' SON";
 
@@ -30,7 +33,7 @@ const PRINTS: &str = "printf 'POI%s' SON";
 #[ignore = "needs the real Codex: set F5_GUARD_TEST_CODEX to its path and run with --ignored"]
 fn a_poisoned_file_of_instructions_never_reaches_the_model() {
     let skill = "---\nname: s\ndescription: POISON\n---\nbody\n";
-    let files: [(&str, fn(&Stage) -> PathBuf, &str); 5] = [
+    let files: [(&str, Place, &str); 5] = [
         ("the root's AGENTS.md", |stage| stage.file("AGENTS.md"), "POISON\n"),
         ("a sub-folder's AGENTS.md", |stage| stage.file("sub/AGENTS.md"), "POISON\n"),
         ("the home's AGENTS.md", |stage| stage.home().join("AGENTS.md"), "POISON\n"),

@@ -123,6 +123,8 @@ impl<'a> Session<'a> {
             let mut lines = self.about_this_call(seal, own, policy, now);
             let found = self.gathered.texts.iter().enumerate().filter(|(index, _)| passes(*index));
             lines.extend(found.map(|(_, found)| seal.note_text(&found.text, Cleared { how, at: now })));
+            let hits = self.gathered.texts.iter().zip(results).filter(|(_, result)| is_hit(result));
+            lines.extend(hits.map(|(found, _)| seal.note_refused(&found.text, Cleared { how, at: now })));
             lines.extend(self.place(seal, &passes));
             kept.note(&lines);
         }
@@ -194,6 +196,10 @@ impl<'a> Session<'a> {
             text: String::new(),
         })
     }
+}
+
+fn is_hit(result: &Scanned) -> bool {
+    result.as_ref().is_ok_and(|report| !report.is_cleared())
 }
 
 /// Notes the words of an answer that the model is given, so that they are not taken for somebody else's.

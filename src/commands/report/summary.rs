@@ -9,6 +9,7 @@ use time::OffsetDateTime;
 
 use super::latency::{Percentiles, Times};
 use crate::clock;
+use crate::commands::coverage::Coverage;
 use crate::logging::DecisionLine;
 use crate::logging::read::Entry;
 
@@ -85,6 +86,9 @@ pub struct Summary {
     pub more_outages: u64,
     pub latency: Latency,
     pub days: Vec<Day>,
+    /// How much of what the model was given was scanned; absent where Codex's home is not known.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub coverage: Option<Coverage>,
 }
 
 /// Something with a name.
@@ -385,6 +389,7 @@ impl Counter {
             outages,
             more_outages,
             latency: self.times.latency(),
+            coverage: None,
             days: self
                 .days
                 .into_iter()
