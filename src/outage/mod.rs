@@ -15,6 +15,7 @@
 //! [`record`] and [`ledger`] are pure: what is remembered, an event and the time in, what follows from it out. [`sign`] says
 //! which failures can't have been caused by what was scanned, [`store`] is the file.
 
+mod cause;
 pub mod key;
 pub mod ledger;
 pub mod record;
@@ -22,8 +23,9 @@ pub mod remembered;
 pub mod sign;
 pub mod store;
 
+pub use cause::Cause;
 pub use key::{Key, SessionKey, TextDigest};
 pub use ledger::Ledger;
-pub use record::{Advice, Cause, ClaimId, Moment, Record};
+pub use record::{Advice, ClaimId, Moment, Record};
 pub use sign::{Attempted, Sign, sign};
 pub use store::Store;

@@ -5,8 +5,8 @@
 
 use std::time::Duration;
 
+use super::cause::Cause;
 use super::key::TextDigest;
-use super::record::Cause;
 use crate::scan::ScanError;
 use crate::transport::fault::{Fault, Stage};
 use crate::transport::watch::Reached;

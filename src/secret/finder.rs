@@ -5,12 +5,10 @@
 //! is looked for in the text as it is and backwards; without percent, JSON and HTML escapes, three
 //! layers of them; and in what runs of hexadecimal digits and of base64 letters decode to, from each place where a byte
 //! can begin. A spelling that is made up to get past this is not found.
+//!
+//! Every answer and every line of the log is searched, so each layer is read once, and nothing is copied.
 
 use std::borrow::Cow;
-
-use base64::Engine as _;
-use base64::alphabet::STANDARD;
-use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
 
 use super::Secret;
 
@@ -27,41 +25,44 @@ const LAYERS: usize = 3;
 /// The letters of one group, by which most of a text is ruled out.
 const GROUP: usize = 4;
 
-/// Base64 as it comes out of the middle of a longer one.
-const LENIENT: GeneralPurpose = GeneralPurpose::new(
-    &STANDARD,
-    GeneralPurposeConfig::new()
-        .with_decode_padding_mode(DecodePaddingMode::Indifferent)
-        .with_decode_allow_trailing_bits(true),
-);
-
 /// Finds one secret in texts.
 #[derive(Debug, Clone)]
 pub struct SecretFinder {
     secret: Secret,
-    /// Its letters and digits, in lower case.
-    letters: Secret,
-    /// So many of them in a row are a hit.
+    /// Its letters and digits are so many,
+    letters: usize,
+    /// and so many of them in a row are a hit.
     run: usize,
-    groups: Groups,
+    runs: Runs,
 }
 
-/// The groups of letters that the secret has, as bits; other groups can share one.
+/// What is a hit: the secret's letters and digits in lower case.
 #[derive(Clone)]
-struct Groups([u64; 64]);
+struct Runs {
+    /// Each run of them, forwards and backwards, its last letter in the lowest byte.
+    all: Vec<u128>,
+    /// The groups of letters in them, as bits; other groups can share one.
+    groups: [u64; 64],
+}
+
+/// The letters that went by, as far as they matter.
+#[derive(Debug, Clone, Copy)]
+struct Reading {
+    last: u128,
+    /// How many of the last ones are in groups of the secret's.
+    row: usize,
+}
 
 impl SecretFinder {
     pub fn new(secret: &Secret) -> Self {
-        let letters = String::from_utf8_lossy(&letters(secret.expose().as_bytes())).into_owned();
-        let count = letters.len();
-        let run = (count / 2).clamp(SHORTEST_RUN, LONGEST_RUN).min(count);
-        let groups = Groups::of(letters.as_bytes());
-        Self { secret: secret.clone(), letters: Secret::new(letters), run, groups }
+        let letters: Vec<u8> = secret.expose().bytes().filter_map(letter).collect();
+        let run = (letters.len() / 2).clamp(SHORTEST_RUN, LONGEST_RUN).min(letters.len());
+        Self { secret: secret.clone(), letters: letters.len(), run, runs: Runs::of(&letters, run) }
     }
 
     /// For texts of ours: `None` where the secret has so few letters that ordinary words would be taken for it.
     pub fn for_our_words(secret: &Secret) -> Option<Self> {
-        Some(Self::new(secret)).filter(|finder| finder.letters.expose().len() >= SHORTEST_RUN)
+        Some(Self::new(secret)).filter(|finder| finder.letters >= SHORTEST_RUN)
     }
 
     /// `text` without the secret: that alone is taken out where it is enough, else nothing of the text is left.
@@ -75,7 +76,7 @@ impl SecretFinder {
 
     /// Whether the secret, or enough of it to be worth hiding, is in `text`.
     pub fn is_in(&self, text: &str) -> bool {
-        if self.letters.expose().len() < FEWEST {
+        if self.letters < FEWEST {
             return !self.secret.expose().is_empty() && text.contains(self.secret.expose());
         }
         let mut text = Cow::Borrowed(text.as_bytes());
@@ -96,113 +97,155 @@ impl SecretFinder {
         if text.len() < self.run {
             return false;
         }
-        let plain = letters(text);
-        let backwards: Vec<u8> = plain.iter().rev().copied().collect();
-        self.is_hit(&plain)
-            || self.is_hit(&backwards)
-            || self.is_in_some(decoded_hex(text, self.run))
-            || self.is_in_some(decoded_base64(text, self.run))
+        let mut plain = Reading::START;
+        text.iter().any(|byte| self.ends_a_hit(&mut plain, *byte))
+            || self.is_in_hex(text)
+            || self.is_in_base64(text)
     }
 
-    fn is_in_some(&self, texts: impl IntoIterator<Item = Vec<u8>>) -> bool {
-        texts.into_iter().any(|text| self.is_hit(&letters(&text)))
+    /// The bytes that runs of hexadecimal digits stand for, from either digit on. What is commonly written before or
+    /// between two digits (`\x`, `0x`, `:`, a blank) does not end a run.
+    fn is_in_hex(&self, text: &[u8]) -> bool {
+        let mut readings = [Reading::START; 2];
+        // The digits before, how many of them there are, and what was read before the last one.
+        let (mut pair, mut digits, mut undone) = (0u8, 0usize, readings);
+        let mut before = 0;
+        for byte in text {
+            let digit = char::from(*byte).to_digit(16).and_then(|digit| u8::try_from(digit).ok());
+            if let Some(digit) = digit {
+                undone = readings;
+                pair = (pair << 4) | digit;
+                digits += 1;
+                if let (true, Some(reading)) = (digits > 1, readings.get_mut(digits % 2)) {
+                    if self.ends_a_hit(reading, pair) {
+                        return true;
+                    }
+                }
+            } else if matches!(byte, b'x' | b'X') {
+                // The zero before an x is none of the digits.
+                if before == b'0' && digits > 0 {
+                    (readings, digits, pair) = (undone, digits - 1, pair >> 4);
+                }
+            } else if byte.is_ascii_alphanumeric() {
+                (readings, digits) = ([Reading::START; 2], 0);
+            }
+            before = *byte;
+        }
+        false
     }
 
-    /// Whether enough letters in a row are the secret's.
-    fn is_hit(&self, text: &[u8]) -> bool {
-        let mut row = GROUP - 1;
-        for (end, group) in text.windows(GROUP).enumerate().map(|(start, group)| (start + GROUP, group)) {
-            row = if self.groups.holds(group) { row + 1 } else { GROUP - 1 };
-            if row >= self.run {
-                let found = end.checked_sub(self.run).and_then(|start| text.get(start..end));
-                if self.letters.expose().as_bytes().windows(self.run).any(|part| Some(part) == found) {
+    /// The bytes that runs of base64 letters stand for, in both alphabets, from each of the four letters on that a group
+    /// has. Blanks, backslashes and what is not ASCII do not end a run.
+    fn is_in_base64(&self, text: &[u8]) -> bool {
+        let mut readings = [Reading::START; 4];
+        let (mut bits, mut letters) = (0u32, 0usize);
+        for byte in text {
+            let Some(value) = base64_value(*byte) else {
+                if byte.is_ascii_graphic() && *byte != b'\\' {
+                    if self.is_in_last_bits(readings, bits, letters) {
+                        return true;
+                    }
+                    (readings, letters) = ([Reading::START; 4], 0);
+                }
+                continue;
+            };
+            bits = (bits << 6) | u32::from(value);
+            letters += 1;
+            // The last four letters are a group of those that began with the first of them.
+            if let (true, Some(reading)) = (letters > 3, readings.get_mut(letters % 4)) {
+                let [_, bytes @ ..] = bits.to_be_bytes();
+                if bytes.into_iter().any(|byte| self.ends_a_hit(reading, byte)) {
                     return true;
                 }
             }
         }
-        false
+        self.is_in_last_bits(readings, bits, letters)
+    }
+
+    /// The one or two bytes at the end of a run whose length is no multiple of four.
+    fn is_in_last_bits(&self, mut readings: [Reading; 4], bits: u32, letters: usize) -> bool {
+        let ends = [(2, [bits >> 4, 0], 1), (3, [bits >> 10, bits >> 2], 2)];
+        ends.into_iter().filter(|(rest, ..)| letters >= *rest).any(|(rest, bytes, count)| {
+            let reading = readings.get_mut((letters - rest) % 4);
+            reading.is_some_and(|reading| {
+                bytes.into_iter().take(count).any(|byte| self.ends_a_hit(reading, byte.to_le_bytes()[0]))
+            })
+        })
+    }
+
+    /// Whether enough letters in a row are the secret's, now that this byte has come.
+    fn ends_a_hit(&self, reading: &mut Reading, byte: u8) -> bool {
+        let Some(letter) = letter(byte) else { return false };
+        reading.last = (reading.last << 8) | u128::from(letter);
+        reading.row = if self.runs.have_group(reading.last) { reading.row + 1 } else { GROUP - 1 };
+        reading.row >= self.run && self.runs.all.contains(&(reading.last & mask(self.run)))
     }
 }
 
-impl Groups {
-    fn of(letters: &[u8]) -> Self {
-        let mut groups = Self([0; 64]);
+impl Reading {
+    const START: Self = Self { last: 0, row: GROUP - 1 };
+}
+
+impl Runs {
+    fn of(letters: &[u8], run: usize) -> Self {
+        let mut runs = Self { all: Vec::new(), groups: [0; 64] };
+        if run < FEWEST {
+            return runs;
+        }
+        let number = |letters: &mut dyn Iterator<Item = &u8>| {
+            letters.fold(0, |number: u128, letter| (number << 8) | u128::from(*letter))
+        };
+        for part in letters.windows(run) {
+            runs.all.extend([number(&mut part.iter()), number(&mut part.iter().rev())]);
+        }
         for group in letters.windows(GROUP) {
-            let (word, bit) = Self::place(group);
-            if let Some(word) = groups.0.get_mut(word) {
-                *word |= bit;
+            for group in [number(&mut group.iter()), number(&mut group.iter().rev())] {
+                let (word, bit) = Self::place(group);
+                if let Some(word) = runs.groups.get_mut(word) {
+                    *word |= bit;
+                }
             }
         }
-        groups
+        runs
     }
 
-    fn holds(&self, group: &[u8]) -> bool {
-        let (word, bit) = Self::place(group);
-        self.0.get(word).is_some_and(|word| word & bit != 0)
+    fn have_group(&self, last: u128) -> bool {
+        let (word, bit) = Self::place(last);
+        self.groups.get(word).is_some_and(|word| word & bit != 0)
     }
 
-    fn place(group: &[u8]) -> (usize, u64) {
-        let number = group.iter().fold(0u32, |number, byte| (number << 8) | u32::from(*byte));
+    #[allow(clippy::cast_possible_truncation)] // the four letters of a group
+    fn place(last: u128) -> (usize, u64) {
         // Twelve bits that every bit of the group has a part in (the multiplier is Knuth's).
-        let hash = number.wrapping_mul(2_654_435_761) >> 20;
+        let hash = (last as u32).wrapping_mul(2_654_435_761) >> 20;
         ((hash >> 6) as usize, 1 << (hash & 63))
     }
 }
 
-impl std::fmt::Debug for Groups {
+impl std::fmt::Debug for Runs {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("Groups")
+        f.write_str("Runs")
     }
 }
 
-fn letters(text: &[u8]) -> Vec<u8> {
-    text.iter().filter(|byte| byte.is_ascii_alphanumeric()).map(u8::to_ascii_lowercase).collect()
+/// The bits of so many letters.
+fn mask(letters: usize) -> u128 {
+    u128::MAX >> (128 - 8 * letters.clamp(1, LONGEST_RUN))
 }
 
-/// The bytes that runs of hexadecimal digits stand for, from either digit on. What is commonly written before or
-/// between two digits (`\x`, `0x`, `:`, a blank) does not end a run.
-fn decoded_hex(text: &[u8], fewest: usize) -> Vec<Vec<u8>> {
-    let mut runs = vec![Vec::new()];
-    let mut before = 0;
-    for byte in text {
-        let digit = char::from(*byte).to_digit(16).and_then(|digit| u8::try_from(digit).ok());
-        match (digit, runs.last_mut()) {
-            (Some(digit), Some(run)) => run.push(digit),
-            // The zero before an x is none of the digits.
-            (None, Some(run)) if matches!(byte, b'x' | b'X') => {
-                run.truncate(run.len() - usize::from(before == b'0').min(run.len()));
-            }
-            _ if byte.is_ascii_alphanumeric() => runs.push(Vec::new()),
-            _ => {}
-        }
-        before = *byte;
-    }
-    let bytes = |digits: &[u8]| {
-        digits.chunks_exact(2).map(|pair| pair.iter().fold(0, |byte, digit| (byte << 4) | digit)).collect()
-    };
-    runs.retain(|run| run.len() >= fewest * 2);
-    runs.iter().flat_map(|run| [bytes(run), bytes(run.get(1..).unwrap_or_default())]).collect()
+fn letter(byte: u8) -> Option<u8> {
+    byte.is_ascii_alphanumeric().then(|| byte.to_ascii_lowercase())
 }
 
-/// The bytes that runs of base64 letters stand for, in both alphabets, from each of the four letters on that a group
-/// has. Blanks, backslashes and what is not ASCII do not end a run.
-fn decoded_base64(text: &[u8], fewest: usize) -> Vec<Vec<u8>> {
-    let kept = text.iter().filter(|byte| byte.is_ascii_graphic() && **byte != b'\\');
-    let standard: Vec<u8> = kept
-        .map(|byte| match byte {
-            b'-' => b'+',
-            b'_' => b'/',
-            byte => *byte,
-        })
-        .collect();
-    let is_letter = |byte: &u8| byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'/');
-    let runs = standard.split(|byte| !is_letter(byte)).filter(|run| run.len() > fewest);
-    let decoded = |rest: &[u8]| {
-        // One letter alone at the end is not even a byte.
-        let whole = if rest.len() % 4 == 1 { rest.split_last()?.1 } else { rest };
-        LENIENT.decode(whole).ok()
-    };
-    runs.flat_map(|run| (0..4).filter_map(move |from| decoded(run.get(from..)?))).collect()
+fn base64_value(byte: u8) -> Option<u8> {
+    Some(match byte {
+        b'A'..=b'Z' => byte - b'A',
+        b'a'..=b'z' => byte - b'a' + 26,
+        b'0'..=b'9' => byte - b'0' + 52,
+        b'+' | b'-' => 62,
+        b'/' | b'_' => 63,
+        _ => return None,
+    })
 }
 
 /// The text with one layer of escapes taken off; `None` where there was none.

@@ -9,7 +9,7 @@ use crate::settings::Origins;
 use crate::transport::fault::Fault;
 use crate::transport::proxy::Route;
 use crate::transport::watch::Attempt;
-use crate::transport::{Failure, Peer, TransportError};
+use crate::transport::{Failure, Peer, TransportError, TrustSource};
 
 /// Everything that is known.
 #[derive(Debug, Clone, Serialize)]
@@ -18,7 +18,7 @@ pub struct Facts {
     /// The local clock, seconds since the Unix epoch.
     #[serde(serialize_with = "as_utc")]
     pub clock: i64,
-    pub trust: Trust,
+    pub trust: RootsInForce,
     pub route: Option<Route>,
     /// The last attempt, which decided.
     #[serde(serialize_with = "super::steps::attempt_as_json", flatten)]
@@ -42,9 +42,10 @@ pub struct Facts {
 
 /// The roots in force.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Trust {
-    /// Where they come from, in words: "the system's certificate store".
-    pub source: String,
+pub struct RootsInForce {
+    /// In words in JSON: "the system's certificate store".
+    #[serde(serialize_with = "as_words")]
+    pub source: TrustSource,
     pub roots: usize,
 }
 
@@ -61,6 +62,10 @@ impl Facts {
     pub fn fault(&self) -> Option<&Fault> {
         self.failure().map(|failure| &failure.fault)
     }
+}
+
+fn as_words<S: Serializer>(source: &TrustSource, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.collect_str(source)
 }
 
 fn as_utc<S: Serializer>(seconds: &i64, serializer: S) -> Result<S::Ok, S::Error> {

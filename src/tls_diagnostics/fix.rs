@@ -205,8 +205,9 @@ mod tests {
     use super::*;
     use crate::scan::ScanError;
     use crate::settings::Origins;
-    use crate::tls_diagnostics::Trust;
+    use crate::tls_diagnostics::RootsInForce;
     use crate::transport::Peer;
+    use crate::transport::TrustSource;
     use crate::transport::certificate_problem::CertificateProblem;
     use crate::transport::failure::example;
     use crate::transport::watch::Attempt;
@@ -216,7 +217,7 @@ mod tests {
         Facts {
             target: Peer { host: "f5.example.com".to_owned(), port: 443 },
             clock: 1_780_272_000,
-            trust: Trust { source: "the test's roots".to_owned(), roots: 1 },
+            trust: RootsInForce { source: TrustSource::System, roots: 1 },
             route: None,
             attempt: Attempt::default(),
             earlier_attempts: 0,

@@ -20,5 +20,5 @@ mod verdict;
 pub use certificate::Certificate;
 pub use chain::Chain;
 pub use environment::{Environment, FileState, report as environment_report};
-pub use facts::{Facts, Trust, name_servers};
+pub use facts::{Facts, RootsInForce, name_servers};
 pub use render::Report;

@@ -113,7 +113,7 @@ impl Report {
         writeln!(
             out,
             "  Trust: {} ({} root{})",
-            printable(&trust.source, 300),
+            printable(&trust.source.to_string(), 300),
             trust.roots,
             if trust.roots == 1 { "" } else { "s" }
         )?;

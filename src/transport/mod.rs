@@ -36,4 +36,4 @@ pub use peer::{Peer, authority};
 pub use pem::Contents;
 pub use record::{Bodies, Exchange, ExchangeLog, ExchangeResult, Message};
 pub use retry::with_retries;
-pub use trust::{Trust, alternatives, contents_at, load_trust};
+pub use trust::{Trust, TrustSource, alternatives, contents_at, load_trust};

@@ -456,7 +456,8 @@ fn of_64_hooks_in_parallel_that_set_the_log_aside_no_line_is_torn_or_lost() {
     let path = home.path().join("shared.log");
     // Full after some of the lines, so that some hooks have opened the file that others set aside.
     let room = 16 * 1024;
-    std::fs::write(&path, "{}\n".repeat(((10 << 20) - room) / 3 + 1)).expect("a large log");
+    let line = format!("{{\"x\": \"{}\"}}\n", "x".repeat(4_000));
+    std::fs::write(&path, line.repeat(((10 << 20) - room) / line.len() + 1)).expect("a large log");
     let api = F5::answering(Verdict::flagged());
     std::thread::scope(|scope| {
         for run in 0..RUNS {

@@ -106,12 +106,11 @@ fn blank_text_goes_ahead_without_a_scan() {
 
 #[test]
 fn blanks_beyond_ascii_are_scanned() {
-    for event in Event::ALL {
-        for text in ["\u{a0}", " \u{3000}\n", "\u{200b}", "\u{feff}", "\u{85}", "\u{2028}", "\u{e0041}"] {
-            let api = F5::answering(Verdict::flagged());
-            Hook::of(event).strict().text(text).against(&api).run().blocked();
-            assert_eq!(api.inputs(), [text]);
-        }
+    let blanks = ["\u{a0}", " \u{3000}\n", "\u{200b}", "\u{feff}", "\u{85}", "\u{2028}", "\u{e0041}"];
+    for (text, event) in blanks.into_iter().zip(Event::ALL.into_iter().cycle()) {
+        let api = F5::answering(Verdict::flagged());
+        Hook::of(event).strict().text(text).against(&api).run().blocked();
+        assert_eq!(api.inputs(), [text]);
     }
 }
 
@@ -162,7 +161,8 @@ fn a_payload_over_32_mib_is_drained_and_a_scan_error() {
     let padding = "x".repeat(33 << 20);
     everywhere(|event, mode| {
         // Time enough for a busy machine: this is about what is read, not about how fast.
-        let hook = Hook::of(event).in_mode(mode).arguments(["--timeout", "100"]).text(&padding);
+        let payload = event.payload(MARKER).to_string().replace(MARKER, &padding);
+        let hook = Hook::of(event).in_mode(mode).arguments(["--timeout", "100"]).stdin(payload);
         unscanned(hook).failed_in(mode).says(&["32 mib"]);
     });
 }

@@ -12,11 +12,11 @@ use crate::scan::ScanError;
 use crate::settings::Settings;
 use crate::system::Env;
 use crate::system::System;
-use crate::tls_diagnostics::{Chain, Facts, Report, Trust, environment_report, name_servers};
+use crate::tls_diagnostics::{Chain, Facts, Report, RootsInForce, environment_report, name_servers};
 use crate::transport::fault::Fault;
 use crate::transport::proxy::route;
 use crate::transport::watch::Watch;
-use crate::transport::{Peer, Transport, alternatives, load_trust, unverified_probe, with_retries};
+use crate::transport::{Peer, Transport, Trust, alternatives, load_trust, unverified_probe, with_retries};
 
 /// What is said before the second look.
 pub const LOOK_ANNOUNCEMENT: &str = "Now an unverified look at the certificates: a second connection on which nothing \
@@ -62,7 +62,7 @@ pub fn run(
     let mut facts = Facts {
         target: Peer::of(&url),
         clock,
-        trust: Trust { source: trust.source.to_string(), roots: trust.roots.len() },
+        trust: RootsInForce { source: trust.source.clone(), roots: trust.roots.len() },
         route: route(&url, &settings.proxies).ok(),
         attempt,
         earlier_attempts,
@@ -87,7 +87,7 @@ fn describe(
     shown: &[CertificateDer<'static>],
     target: &Peer,
     settings: &Settings,
-    trust: &crate::transport::Trust,
+    trust: &Trust,
     clock: i64,
 ) -> Option<Chain> {
     let name = ServerName::try_from(target.host.clone()).ok()?;

@@ -1,7 +1,7 @@
 use proptest::prelude::*;
 
 use super::*;
-use crate::outage::record::Cause;
+use crate::outage::Cause;
 
 const START: u64 = 1_800_000_000_000;
 const DOWN: Sign = Sign::Down(Cause::NameServerSilent);

@@ -1,7 +1,9 @@
+use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD as BASE64, URL_SAFE_NO_PAD};
 use proptest::prelude::*;
 
 use super::*;
+use written_out::letters;
 
 fn finder(token: &str) -> SecretFinder {
     SecretFinder::new(&Secret::new(token))
@@ -59,6 +61,87 @@ fn spellings(token: &str) -> Vec<(&'static str, String)> {
         ("base64 after letters", format!("abc{}", BASE64.encode(token))),
         ("base64 in percent", each(&BASE64.encode(token), |c| format!("%{:02x}", u32::from(c)))),
     ]
+}
+
+/// The same search, with each text that it looks in written out.
+mod written_out {
+    use base64::Engine as _;
+    use base64::alphabet::STANDARD;
+    use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
+
+    const LENIENT: GeneralPurpose = GeneralPurpose::new(
+        &STANDARD,
+        GeneralPurposeConfig::new()
+            .with_decode_padding_mode(DecodePaddingMode::Indifferent)
+            .with_decode_allow_trailing_bits(true),
+    );
+
+    pub fn is_in_layer(secret: &str, run: usize, text: &[u8]) -> bool {
+        let secret = letters(secret.as_bytes());
+        let is_hit = |text: &[u8]| {
+            let text = letters(text);
+            let backwards: Vec<u8> = text.iter().rev().copied().collect();
+            secret
+                .windows(run)
+                .any(|part| [&text, &backwards].iter().any(|text| text.windows(run).any(|own| own == part)))
+        };
+        text.len() >= run
+            && (is_hit(text)
+                || decoded_hex(text, run).iter().chain(&decoded_base64(text, run)).any(|text| is_hit(text)))
+    }
+
+    pub fn letters(text: &[u8]) -> Vec<u8> {
+        text.iter().filter(|byte| byte.is_ascii_alphanumeric()).map(u8::to_ascii_lowercase).collect()
+    }
+
+    /// The bytes that runs of hexadecimal digits stand for, from either digit on. What is commonly written before or
+    /// between two digits (`\x`, `0x`, `:`, a blank) does not end a run.
+    fn decoded_hex(text: &[u8], fewest: usize) -> Vec<Vec<u8>> {
+        let mut runs = vec![Vec::new()];
+        let mut before = 0;
+        for byte in text {
+            let digit = char::from(*byte).to_digit(16).and_then(|digit| u8::try_from(digit).ok());
+            match (digit, runs.last_mut()) {
+                (Some(digit), Some(run)) => run.push(digit),
+                // The zero before an x is none of the digits.
+                (None, Some(run)) if matches!(byte, b'x' | b'X') => {
+                    run.truncate(run.len() - usize::from(before == b'0').min(run.len()));
+                }
+                _ if byte.is_ascii_alphanumeric() => runs.push(Vec::new()),
+                _ => {}
+            }
+            before = *byte;
+        }
+        let bytes = |digits: &[u8]| {
+            digits
+                .chunks_exact(2)
+                .map(|pair| pair.iter().fold(0, |byte, digit| (byte << 4) | digit))
+                .collect()
+        };
+        runs.retain(|run| run.len() >= fewest * 2);
+        runs.iter().flat_map(|run| [bytes(run), bytes(run.get(1..).unwrap_or_default())]).collect()
+    }
+
+    /// The bytes that runs of base64 letters stand for, in both alphabets, from each of the four letters on that a group
+    /// has. Blanks, backslashes and what is not ASCII do not end a run.
+    fn decoded_base64(text: &[u8], fewest: usize) -> Vec<Vec<u8>> {
+        let kept = text.iter().filter(|byte| byte.is_ascii_graphic() && **byte != b'\\');
+        let standard: Vec<u8> = kept
+            .map(|byte| match byte {
+                b'-' => b'+',
+                b'_' => b'/',
+                byte => *byte,
+            })
+            .collect();
+        let is_letter = |byte: &u8| byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'/');
+        let runs = standard.split(|byte| !is_letter(byte)).filter(|run| run.len() > fewest);
+        let decoded = |rest: &[u8]| {
+            // One letter alone at the end is not even a byte.
+            let whole = if rest.len() % 4 == 1 { rest.split_last()?.1 } else { rest };
+            LENIENT.decode(whole).ok()
+        };
+        runs.flat_map(|run| (0..4).filter_map(move |from| decoded(run.get(from..)?))).collect()
+    }
 }
 
 fn assert_hidden(token: &str, before: &str, after: &str) {
@@ -140,5 +223,24 @@ proptest! {
     #[test]
     fn words_are_not_taken_for_a_token(token in "[A-Z0-9]{20,60}", text in "([a-z]{1,9}[ ,.]){0,60}") {
         prop_assert_eq!(finder(&token).without(&text), text.as_str());
+    }
+
+    #[test]
+    fn one_reading_finds_what_is_found_where_everything_is_written_out(
+        token in "[a-c0-1]{8,24}",
+        parts in prop::collection::vec((0..40usize, 0..9usize, "[a-c0-1A-B=+/_ .x\\\\\n-]{0,3}"), 1..4),
+    ) {
+        let finder = finder(&token);
+        let mut text = String::new();
+        for (spelling, cut, between) in parts {
+            let all = spellings(&token);
+            let spelt = &all[spelling % all.len()].1;
+            text += &spelt.chars().skip(cut).collect::<String>();
+            text += &between;
+        }
+        // The zero of a `0x` counts until the x has come.
+        let found = finder.is_in_layer(text.as_bytes());
+        let expected = written_out::is_in_layer(&token, finder.run, text.as_bytes());
+        prop_assert!(found == expected || found && text.contains("0x"), "{}", text);
     }
 }

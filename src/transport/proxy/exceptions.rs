@@ -25,8 +25,33 @@ fn entries(list: &str) -> impl Iterator<Item = &str> {
     list.split(|c: char| c == ',' || c.is_whitespace()).filter(|entry| !entry.is_empty())
 }
 
-pub fn is_plausible(entry: &str) -> bool {
+fn is_plausible(entry: &str) -> bool {
     !entry.contains("//") && entry.chars().all(|c| c.is_alphanumeric() || "-_.:[]/%".contains(c))
+}
+
+/// The list for people. With a sign of a login anywhere only the entries are counted: a comma or a blank in a password
+/// parts it, and its pieces look like hosts.
+pub fn shown(list: &str) -> String {
+    let entries: Vec<&str> = list.split(',').map(str::trim).filter(|entry| !entry.is_empty()).collect();
+    let login = ["@", "%40", "//"].into_iter().any(|sign| list.contains(sign));
+    let (shown, hidden): (Vec<&str>, Vec<&str>) =
+        entries.into_iter().partition(|entry| !login && is_host(&entry.replace(['*', ' '], "")));
+    match (hidden.len(), shown.is_empty()) {
+        (0, _) => shown.join(", "),
+        (count, true) => format!("{count} not shown"),
+        (count, false) => format!("{} ({count} more not shown)", shown.join(", ")),
+    }
+}
+
+/// A name or an IPv4 address, with or without a port or a prefix length, or an IPv6 address in one of its forms.
+fn is_host(entry: &str) -> bool {
+    let is_number = |text: &str| text.chars().all(|c| c.is_ascii_digit());
+    let (host, bits) = entry.split_once('/').unwrap_or((entry, ""));
+    let is_address = |text: &str| text.trim_matches(['[', ']']).parse::<std::net::Ipv6Addr>().is_ok();
+    let (name, port) = host.rsplit_once(':').unwrap_or((host, ""));
+    let is_name = |text: &str| text.chars().all(|c| c.is_alphanumeric() || "-_.".contains(c));
+    is_number(bits)
+        && (is_address(host) || is_number(port) && (is_name(name) || name.ends_with(']') && is_address(name)))
 }
 
 /// The name itself and everything below it, with or without a dot in front.
@@ -111,6 +136,34 @@ mod tests {
             ("2001:db8::/32", "192.0.2.1", false),
         ] {
             assert_eq!(exempts(list, host, 443), exempt, "{list} {host}");
+        }
+    }
+
+    #[test]
+    fn a_list_that_could_hold_a_login_is_only_counted() {
+        for (list, expected) in [
+            ("a.example,*.b, [::1]:80,10.0.0.0/8", "a.example, *.b, [::1]:80, 10.0.0.0/8"),
+            ("a.example,user:password", "a.example (1 more not shown)"),
+            ("user::password,::1,fe80::/10", "::1, fe80::/10 (1 more not shown)"),
+            ("user:pass:80,user/password", "2 not shown"),
+            ("a.example,*.b, http://u:pw@h", "3 not shown"),
+            ("USER,:SECRET@127.0.0.1:9", "2 not shown"),
+            ("USER SECRET%40h", "1 not shown"),
+            ("", ""),
+        ] {
+            assert_eq!(shown(list), expected, "{list}");
+        }
+    }
+
+    proptest::proptest! {
+        /// Signs of a login around its two parts, as they are misspelt: neither part is shown, unless it is a name alone.
+        #[test]
+        fn no_part_of_a_login_is_shown(
+            before in "[#/?%,; a.*\\[\\]:]{0,3}", between in "[#/?%,; a.*\\[\\]:]{0,3}", after in "[#/?%,; a.*\\[\\]:]{0,3}",
+            at in proptest::sample::select(vec!["@", "%40", ""]),
+        ) {
+            let text = shown(&format!("{before}USER{between}:SECRET{after}{at}h.example:9"));
+            proptest::prop_assert!(!text.contains("SECRET"), "{}", text);
         }
     }
 
