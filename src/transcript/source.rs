@@ -44,9 +44,10 @@ impl Source {
             "shell.user_command" => Self::ShellCommand,
             "user.text" => Self::Prompt,
             "environments.environment_context" => Self::Environment,
-            "tools.deferred_namespaces" => Self::Tools,
             "hooks.additional_context" => Self::HookContext,
+            "compaction.summary" => Self::Summary,
             kind if kind.contains("skill") => Self::Skills,
+            kind if kind.starts_with("tools.") => Self::Tools,
             kind if kind.starts_with("permissions.")
                 || kind.starts_with("collaboration_mode.")
                 || kind.starts_with("multi_agent.") =>

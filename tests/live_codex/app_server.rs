@@ -80,6 +80,13 @@ impl Session<'_> {
         self.is_over();
     }
 
+    /// Goes on in a copy of the session.
+    #[cfg(unix)] // the test of it has a command for a Unix shell
+    pub fn fork(&mut self) {
+        let fork = self.app.ask("thread/fork", json!({ "threadId": self.id }));
+        self.id = fork["thread"]["id"].clone();
+    }
+
     fn is_over(&mut self) {
         // A sub-agent has a thread, and turns, of its own.
         let id = self.id.clone();

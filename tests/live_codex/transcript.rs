@@ -6,8 +6,11 @@ use f5_stand_in::f5::{F5, Verdict};
 use f5_stand_in::mcp::{Mcp, Offer};
 use f5_stand_in::model::{Item, Model};
 use serde_json::{Value, json};
+use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::time::Instant;
 
 fn poison() -> F5 {
     F5::builder().when("POISON", Verdict::flagged()).tls().start()
@@ -200,78 +203,160 @@ fn a_resumed_session_scans_what_was_added_and_nothing_twice() {
     }
 }
 
-/// Every text that the model was given, without what it wrote itself.
-fn given(model: &Model) -> Vec<String> {
-    let mut texts = Vec::new();
+#[test]
+#[ignore = "needs the real Codex: set F5_GUARD_TEST_CODEX to its path and run with --ignored"]
+fn a_fork_of_a_poisoned_session_is_refused_and_one_of_a_clean_session_is_not() {
+    for (command, status) in [(PRINTS, "blocked"), ("echo clean", "completed")] {
+        let stage = Stage::new(poison(), [vec![Item::message("One.")], vec![Item::message("Two.")]]).closed();
+        let hooks = stage.app_session(|session| {
+            session.turn("Please look");
+            session.shell_command(command);
+            session.fork();
+            session.turn("Go on");
+        });
+        let prompts: Vec<&str> = hooks
+            .iter()
+            .filter(|hook| hook.event == "userPromptSubmit")
+            .map(|hook| hook.status.as_str())
+            .collect();
+        assert_eq!(prompts, ["completed", status]);
+        assert!(!stage.model.was_given("POISON"));
+    }
+    report("a forked session", "what it was forked from was scanned with its first prompt");
+}
+
+/// Every text that the model was given, without what it wrote itself, and when it was given it first.
+fn given(model: &Model) -> Vec<(String, Instant)> {
+    let mut texts = BTreeMap::new();
     for request in model.requests() {
-        for item in request.body()["input"].as_array().into_iter().flatten() {
+        for (place, item) in request.body()["input"].as_array().into_iter().flatten().enumerate() {
             let kind = item["type"].as_str().unwrap_or_default();
             if item["role"] == "assistant" || kind.ends_with("_call") {
                 continue;
             }
-            match (&item["content"], &item["output"]) {
-                (Value::Array(parts), _) | (_, Value::Array(parts)) => {
-                    texts.extend(parts.iter().filter_map(|part| part["text"].as_str().map(str::to_owned)));
+            let content = if item["content"].is_null() { &item["output"] } else { &item["content"] };
+            let parts: Vec<&str> = match content {
+                Value::String(text) => vec![text],
+                parts => {
+                    parts.as_array().into_iter().flatten().filter_map(|part| part["text"].as_str()).collect()
                 }
-                (_, Value::String(output)) => texts.push(output.clone()),
-                _ => {}
+            };
+            for (index, text) in parts.into_iter().enumerate().filter(|(_, text)| !bare(text).is_empty()) {
+                let known = texts.entry((place, index, item["id"].to_string()));
+                known.or_insert_with(|| (bare(text).to_owned(), request.at()));
             }
         }
     }
-    texts
+    texts.into_values().collect()
 }
 
 /// Without the lines of numbers that Codex puts before an output.
 fn bare(text: &str) -> &str {
     let heading = ["Chunk ID: ", "Wall time", "Script completed"].iter().any(|start| text.starts_with(start));
-    let rest = text.split_once("Output:\n").map_or("", |(_, rest)| rest);
+    let rest = text.split_once("Output:").map_or("", |(_, rest)| rest);
     if heading { rest.trim() } else { text.trim() }
+}
+
+/// What `f5-guard coverage --json` says of the last session: all texts, and those scanned before, later, never.
+fn coverage(stage: &Stage) -> [usize; 4] {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_f5-guard"));
+    command.args(["coverage", "--json", "--session", "last"]).env("CODEX_HOME", stage.home());
+    let output = command.env_remove("F5_GUARDRAILS_LOG_FILE").output().expect("it runs");
+    let seen: Value = serde_json::from_slice(&output.stdout).expect("JSON");
+    ["texts", "before", "later", "never"]
+        .map(|name| usize::try_from(seen[name].as_u64().expect("a number")).expect("it fits"))
+}
+
+/// The same as scan API and model saw it.
+fn seen_from_outside(stage: &Stage) -> [usize; 4] {
+    let scans: Vec<_> =
+        stage.api.scans().into_iter().filter_map(|scan| Some((scan.input()?.to_owned(), scan.at))).collect();
+    let texts = given(&stage.model);
+    let [mut before, mut later, mut never] = [0; 3];
+    for (text, at) in &texts {
+        // Codex fills something in; in the file they are as they were before that.
+        let text = if text.starts_with("You are Codex") { &text[..100] } else { text };
+        let first = scans.iter().filter(|(scanned, _)| scanned.contains(text)).map(|(_, at)| at).min();
+        *match first {
+            Some(scanned) if scanned < at => &mut before,
+            Some(_) => &mut later,
+            None => &mut never,
+        } += 1;
+    }
+    [texts.len(), before, later, never]
 }
 
 #[test]
 #[ignore = "needs the real Codex: set F5_GUARD_TEST_CODEX to its path and run with --ignored"]
-fn all_that_a_clean_session_gives_the_model_is_scanned_once() {
-    let turns = || {
-        [
-            vec![Item::exec("echo one")],
-            vec![Item::function(
-                "exec_command",
-                json!({"cmd": "printf early; sleep 1; printf late", "yield_time_ms": 300}),
-            )],
-            vec![Item::exec("echo two; sleep 1")],
-            vec![Item::message("Done.")],
-            vec![Item::exec("echo three")],
-            vec![Item::message("Done.")],
-        ]
-    };
-    let stage = Stage::new(F5::builder().tls().start(), turns()).closed();
-    write(&stage.file("AGENTS.md"), "clean\n");
-    let hooks = stage.app_session(|session| {
-        session.turn("Please do it");
-        session.shell_command("echo banged");
-        session.turn("Go on");
-        session.turn("To the end");
-    });
-    assert!(hooks.iter().all(|hook| hook.status == "completed"), "{hooks:?}");
-    let scans: Vec<String> = stage.api.inputs();
-    let all = scans.join("\n");
-    let texts = given(&stage.model);
-    // The base instructions differ in what Codex fills in; they are in the file as they were before that.
-    let missed: Vec<&String> = texts
-        .iter()
-        .filter(|text| {
-            !bare(text).is_empty() && !all.contains(bare(text)) && !text.starts_with("You are Codex")
-        })
-        .collect();
-    assert!(missed.is_empty(), "{missed:?}");
-    let mut parts = stage.scanned_parts();
-    let count = parts.len();
-    parts.sort();
-    parts.dedup();
-    assert_eq!(parts.len(), count, "{parts:?}");
-    assert_eq!(all.matches("# AGENTS.md instructions").count(), 1);
-    report(
-        "a clean session, app server",
-        &format!("each of {} texts was scanned; {count} requests more than the hooks' own", texts.len()),
-    );
+fn coverage_is_what_scan_api_and_model_saw_text_by_text() {
+    let failed = json!({ "content": [{ "type": "text", "text": "mcp failed" }], "isError": true });
+    let offer = || Mcp::offering(Offer::default().tool("lookup", failed.clone()));
+    let early = json!({"cmd": "printf 'EAR%s' LY9; sleep 1; printf 'LA%s' TE9", "yield_time_ms": 300});
+    let classic = vec![
+        vec![Item::exec("printf ON%s E9")],
+        vec![Item::function("exec_command", early.clone())],
+        vec![Item::exec("printf TW%s O9; sleep 2")],
+        vec![Item::mcp("stand_in", "lookup", json!({}))],
+        vec![Item::message("Done.")],
+        vec![Item::exec("printf THR%s EE9")],
+        vec![Item::mcp("stand_in", "lookup", json!({"again": 1}))],
+        vec![Item::message("Done.")],
+    ];
+    let script =
+        format!("const r = await tools.exec_command({early}); text(r.output); text(['sa', 'id'].join(''));");
+    let code = vec![
+        vec![Item::script("const r = await tools.exec_command({cmd: 'printf ON%s E9'}); text(r.output);")],
+        vec![Item::script(script)],
+        vec![Item::script(
+            "const r = await tools.exec_command({cmd: 'printf TW%s O9; sleep 2'}); text(r.output);",
+        )],
+        vec![Item::message("Done.")],
+        vec![Item::script("text(['the last', 'words'].join(' '));")],
+        vec![Item::message("Done.")],
+    ];
+    let stages = [
+        ("classic", Stage::new(F5::builder().tls().start(), classic).mcp(offer())),
+        ("code mode", Stage::new(F5::builder().tls().start(), code).mcp(offer()).in_code_mode()),
+    ];
+    for (model, stage) in stages {
+        let stage = stage.closed();
+        write(&stage.file("AGENTS.md"), "clean\n");
+        let hooks = stage.app_session(|session| {
+            session.turn("Please do it");
+            session.shell_command("echo banged");
+            session.turn("Go on");
+        });
+        assert!(hooks.iter().all(|hook| hook.status == "completed"), "{model}: {hooks:?}");
+        let counted = coverage(&stage);
+        let mut seen = seen_from_outside(&stage);
+        if model == "code mode" {
+            // The base instructions are twice in the file, and the tools are in the request as no text.
+            seen[0] += 2;
+            seen[1] += 2;
+        }
+        assert_eq!(counted, seen, "{model}");
+        // What was sent twice would be a cost; each text but the hooks' own went out once.
+        let mut parts = stage.scanned_parts();
+        let count = parts.len();
+        parts.sort();
+        parts.dedup();
+        assert_eq!(parts.len(), count, "{parts:?}");
+        let [texts, before, later, never] = counted;
+        report(
+            &format!("coverage of a mixed session, {model}"),
+            &format!(
+                "{texts} texts: {before} scanned before, {later} later, {never} never; {count} requests more"
+            ),
+        );
+    }
+}
+
+#[test]
+#[ignore = "needs the real Codex: set F5_GUARD_TEST_CODEX to its path and run with --ignored"]
+fn a_session_without_a_file_goes_on_as_before() {
+    let stage = Stage::new(F5::builder().tls().start(), [vec![Item::message("Done.")]]).closed();
+    let seen = stage.exec_in(stage.work(), &["--ephemeral"], "Please look");
+    assert_eq!(seen.hook("UserPromptSubmit"), "Completed");
+    assert!(stage.scanned_parts().is_empty());
+    report("an ephemeral session", "only what hooks hand over was scanned");
 }
