@@ -44,9 +44,9 @@ fn percent(text: &str) -> Result<f64, String> {
 }
 
 pub const COVERAGE_HELP: &str = "\
-Counts the texts in the session files of this user's Codex ($CODEX_HOME/sessions)
-against what the hooks noted. Both are the user's own files, who can change them:
-it is no proof against the user.
+Counts the texts in the session files of this user ($CODEX_HOME/sessions)
+against what the hooks noted. Users can change both files: it is no proof
+against them.
 
 Exit code: 0 counted, 1 less than --require asks for, 2 it could not be found
 out.";

@@ -12,6 +12,7 @@ pub mod file;
 pub mod gather;
 pub mod lines;
 pub mod own_words;
+pub mod sessions;
 pub mod source;
 pub mod state;
 pub mod store;

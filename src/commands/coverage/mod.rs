@@ -6,7 +6,6 @@ mod log;
 mod text;
 
 use std::io::{self, Write};
-use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::SystemTime;
 
@@ -23,11 +22,9 @@ use crate::settings::LogSettings;
 use crate::system::Env;
 use crate::terminal::Paint;
 use crate::transcript::Store;
+use crate::transcript::sessions::session_files;
 
 const PROCESS_ENV: Env<'static> = &|name| std::env::var_os(name);
-
-/// Folders of Codex's home in which sessions are.
-const FOLDERS: [&str; 2] = ["sessions", "archived_sessions"];
 
 /// Runs the subcommand.
 pub fn run(args: &CoverageArgs) -> ExitCode {
@@ -70,12 +67,8 @@ fn show(args: &CoverageArgs) -> Result<ExitCode, String> {
 pub fn of_sessions(session: Option<&str>, since: Option<SystemTime>) -> Result<Coverage, String> {
     let store = Store::of_this_user(PROCESS_ENV)
         .ok_or("Codex's home folder is unknown: neither CODEX_HOME nor a home folder is set.")?;
-    let mut files: Vec<(SystemTime, PathBuf)> = Vec::new();
-    for folder in FOLDERS {
-        find(&store.home().join(folder), 0, &mut files);
-    }
+    let mut files = session_files(store.home());
     files.retain(|(changed, _)| since.is_none_or(|since| *changed >= since));
-    files.sort_unstable();
     let wanted = match session {
         None => Wanted::All,
         Some("last") => {
@@ -91,17 +84,4 @@ pub fn of_sessions(session: Option<&str>, since: Option<SystemTime>) -> Result<C
         return Err("There is no file of this session.".to_owned());
     }
     Ok(counter.finish())
-}
-
-/// The sessions' files below a folder: years, months, days.
-fn find(folder: &std::path::Path, depth: usize, files: &mut Vec<(SystemTime, PathBuf)>) {
-    for entry in std::fs::read_dir(folder).into_iter().flatten().flatten() {
-        let Ok(metadata) = entry.metadata() else { continue };
-        let path = entry.path();
-        if metadata.is_dir() && depth < 4 {
-            find(&path, depth + 1, files);
-        } else if metadata.is_file() && path.extension().is_some_and(|extension| extension == "jsonl") {
-            files.push((metadata.modified().unwrap_or(SystemTime::UNIX_EPOCH), path));
-        }
-    }
 }

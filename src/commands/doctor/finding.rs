@@ -96,6 +96,7 @@ finding_ids! {
     DesktopApps => "desktop-apps",
     BackgroundServer => "background-server",
     Outage => "outage",
+    Transcript => "transcript",
     Service => "service",
     ServiceNotTried => "service-not-tried",
     ServiceObjects => "service-objects",
