@@ -4,10 +4,10 @@
 Installs f5-guard for OpenAI Codex on Windows.
 
 .DESCRIPTION
-Takes the f5-guard.exe beside this script (release archive) or builds it with cargo (checkout), and runs
-`f5-guard install` with the options given. The scope is `system` where none is named: managed hooks for everybody on this
-machine, which needs an elevated PowerShell. Nothing secret is asked for, passed on or written down: every user sets
-F5_GUARDRAILS_API_TOKEN in their own environment.
+Takes the f5-guard.exe next to this script (release archive) or builds it with cargo (checkout), and runs
+`f5-guard install` with your options. The default scope is `system`: managed hooks for everybody on this machine, which
+needs an elevated PowerShell. This script neither asks for the token nor passes it on or writes it down: every user runs
+`f5-guard login`, or sets F5_GUARDRAILS_API_TOKEN in their own environment.
 
 .PARAMETER Scope
 system (everybody on this machine, default), user (only you) or project (one repository, see -Directory).
@@ -19,8 +19,8 @@ The repository of -Scope project. Default: the one around the current folder.
 Folder of the binary of -Scope system. Default: %ProgramData%\f5-guard.
 
 .PARAMETER InstallUserHooksJson
-With -Scope user: register although the machine has managed hooks. Everything is scanned twice then. With -Scope system it
-is refused, which touches no user's folder: run this script again with -Scope user.
+With -Scope user: register although the machine has managed hooks. Everything is then scanned twice. Refused with
+-Scope system, which touches no user's folder: run this script again with -Scope user.
 
 .PARAMETER SkipSmokeTest
 Do not try a scan at the end.
@@ -29,11 +29,11 @@ Do not try a scan at the end.
 Which tools are scanned, as a regular expression of Codex. Default: .* (all).
 
 .PARAMETER PreserveExistingLogFile
-Accepted for those who come from the Python integration. f5-guard never deletes a log file, so it changes nothing.
+Accepted for users of the Python integration. f5-guard never deletes a log file, so this changes nothing.
 
 .PARAMETER FailMode
-open or closed. Stands in the registered commands and wins over every user's environment, as do -BaseUrl, -ProjectId,
--PostStrict, -TimeoutSeconds, -CaBundle, -TokenFile and -OutageMemory.
+open or closed. Written into the registered commands, where it wins over every user's environment. So are -BaseUrl,
+-ProjectId, -PostStrict, -TimeoutSeconds, -CaBundle, -TokenFile and -OutageMemory.
 
 .PARAMETER HideToken
 Keep the variables that hold tokens from the commands that the model runs (scope user).
@@ -48,7 +48,7 @@ With -Scope project: keep the options that the repository's registration carries
 Show what would change in every file, and write nothing.
 
 .PARAMETER Binary
-The f5-guard.exe to install, instead of the one beside this script or a build.
+The f5-guard.exe to install, instead of the one next to this script or a build.
 
 .EXAMPLE
 .\install.ps1 -FailMode closed
@@ -94,9 +94,9 @@ function Test-Administrator {
 
 # Runs a program in this window. Its exit code is in $LASTEXITCODE afterwards.
 function Invoke-Program([string] $Program, [string[]] $Arguments) {
-    # What a program writes to stderr is no error of this script: some hosts (ISE, remoting) make error records of it.
+    # What a program writes to stderr is not an error of this script: some hosts (ISE, remoting) make error records of it.
     $ErrorActionPreference = 'Continue'
-    # Neither is an exit code other than 0, where a profile asks for that.
+    # Nor is an exit code other than 0, which a profile can ask for.
     $PSNativeCommandUseErrorActionPreference = $false
     try {
         & $Program @Arguments
@@ -107,7 +107,7 @@ function Invoke-Program([string] $Program, [string[]] $Arguments) {
     }
 }
 
-# The binary to install: the one named, the one beside this script, or a build of the checkout around it.
+# The binary to install: the one named, the one next to this script, or a build of the checkout around it.
 function Find-Binary {
     if ($Binary) {
         return (Resolve-Path -LiteralPath $Binary).ProviderPath
@@ -127,26 +127,26 @@ function Find-Binary {
     $target = Join-Path -Path $root -ChildPath 'target'
     Write-Host 'Building f5-guard (some minutes the first time)'
     $build = @('build', '--release', '--locked', '--bin', 'f5-guard', '--manifest-path', $manifest, '--target-dir', $target)
-    # Its output would else be part of what this function returns.
+    # Otherwise its output would be part of what this function returns.
     Invoke-Program 'cargo' $build | Out-Host
     if ($LASTEXITCODE -ne 0) {
         throw 'The build failed, see above.'
     }
     $built = Join-Path -Path $target -ChildPath 'release\f5-guard.exe'
     if (-not (Test-Path -LiteralPath $built -PathType Leaf)) {
-        throw "The build left no $built. Name the file that it made with -Binary."
+        throw "The build left no $built. Name the built file with -Binary."
     }
     return $built
 }
 
 # One argument, `NAME=VALUE`, as it arrives at the program. Windows PowerShell puts quotes around an argument with a
-# space in it and minds nothing else: a double quote inside is lost, and a backslash before the last one escapes that.
+# space in it and escapes nothing: a double quote inside is lost, and a backslash before the last quote escapes it.
 function ConvertTo-Argument([string] $Name, [string] $Value) {
     if ($Value.Contains('"')) {
         throw "The value of $Name holds a double quote, which Windows PowerShell can't pass on."
     }
     if ($Value -match '\s' -and $Value.EndsWith('\')) {
-        throw "The value of $Name holds a space and ends with a backslash, which Windows PowerShell can't pass on. Leave the backslash out."
+        throw "The value of $Name holds a space and ends with a backslash, which Windows PowerShell can't pass on. Omit the backslash."
     }
     return "$Name=$Value"
 }
@@ -171,7 +171,7 @@ if ($PreserveExistingLogFile) {
 
 # PowerShell takes -Scope User as well as -Scope user; the program does not.
 $arguments = @('install', "--scope=$($Scope.ToLowerInvariant())")
-# What was given is handed on, even where it is empty: the program says what it can't use.
+# Pass on what was given, even if it is empty: the program says what it can't use.
 if ($PSBoundParameters.ContainsKey('ManagedDir')) {
     $arguments += ConvertTo-Argument '--managed-dir' (Get-FolderName $ManagedDir)
 }

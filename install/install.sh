@@ -1,7 +1,7 @@
 #!/bin/sh
 # Installs f5-guard for OpenAI Codex on Linux and macOS.
 #
-# Finds the binary beside this script (a release archive) or builds it with cargo (a checkout), and hands all
+# Finds the binary next to this script (a release archive) or builds it with cargo (a checkout), and passes all
 # arguments to `f5-guard install`, which copies the binary to its place and registers the hooks.
 set -eu
 
@@ -9,8 +9,8 @@ usage() {
   cat <<'EOF'
 Usage: install.sh [OPTIONS]
 
-Installs f5-guard: takes the binary beside this script (release archive) or builds it with cargo (checkout), and
-runs `f5-guard install` with the options given. The usual ones:
+Installs f5-guard: takes the binary next to this script (release archive) or builds it with cargo (checkout), and
+runs `f5-guard install` with your options. The usual ones:
 
   --scope user|project|system  for you (default), for one repository, or for everybody on this machine (as root)
   --trust                      trust the hooks without asking
@@ -18,10 +18,11 @@ runs `f5-guard install` with the options given. The usual ones:
   --fail-mode closed           block what can't be scanned, whatever the environment says
   --skip-smoketest             don't try a scan at the end
 
-`f5-guard install --help` explains them all. Set F5_GUARDRAILS_API_TOKEN in the environment first; this script neither
-asks for the token nor writes it anywhere.
+`f5-guard install --help` explains all of them. Store the token first with `f5-guard login`, or set
+F5_GUARDRAILS_API_TOKEN; on a terminal, `f5-guard install` offers to store it. This script itself neither asks for the
+token nor writes it anywhere.
 
-Environment: F5_GUARD_BINARY  the binary to install, instead of the one beside this script or a build
+Environment: F5_GUARD_BINARY  the binary to install, instead of the one next to this script or a build
 EOF
 }
 
@@ -43,7 +44,7 @@ case $(uname -s) in
   MINGW* | MSYS* | CYGWIN*) fail 'on Windows run install/install.ps1 in PowerShell' ;;
 esac
 
-# Where this script is, also when it was called through a relative path.
+# The folder of this script, even if it was called by a relative path.
 here=$(CDPATH='' cd -- "$(dirname -- "$0")" && pwd -P) || fail "can't find my own folder"
 
 # Prints the path of the binary to install. Everything else goes to stderr.
@@ -76,7 +77,7 @@ find_binary() {
 }
 
 binary=$(find_binary)
-# A killed program can't say why.
+# A program that macOS kills can't say why.
 if [ "$(uname -s)" = Darwin ] && xattr -p com.apple.quarantine "$binary" >/dev/null 2>&1; then
   cat >&2 <<EOF
 install.sh: macOS has marked $binary as downloaded, and may refuse to run it ("Killed: 9", or a window about

@@ -36,7 +36,7 @@ pub mod codex {
 }
 
 pub mod doctor {
-    pub use crate::commands::doctor::finding::FindingId;
+    pub use crate::commands::doctor::finding::{FindingId, State};
 }
 
 pub mod event {

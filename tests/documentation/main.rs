@@ -1,17 +1,18 @@
 //! The documents can't rot: every snippet parses, every command is one that works here (`commands`), every variable is
-//! known, tables say what the program says (`tables`), every link leads somewhere, what is shown as generated is what is
-//! generated, and the quickstart's commands for Linux and macOS are run, word by word, against the stand-in
-//! (`walkthrough`).
+//! known, tables say what the program says (`tables`), every link leads somewhere, what is shown as output is that
+//! (`shown`), the README stays short and leads to every page (`readme`), and the quickstart's commands for Linux and macOS
+//! are run, word by word, against the stand-in (`walkthrough`).
 
 #![allow(clippy::restriction)] // a test may panic
 
 mod commands;
 mod markdown;
+mod readme;
+mod shown;
 mod tables;
 mod walkthrough;
 
 use std::collections::BTreeSet;
-use std::process::Command;
 
 use clap::CommandFactory;
 use commands::our_call;
@@ -127,11 +128,20 @@ fn every_variable_that_the_program_reads_is_in_the_help() {
 }
 
 #[test]
-fn every_variable_in_the_help_is_in_the_readmes_table_of_settings() {
-    let readme = Document::read("README.md");
-    let table = variables(readme.section("Settings"));
-    for variable in variables(&help()) {
-        assert!(table.contains(&variable), "{variable} is not under Settings");
+fn every_variable_in_the_help_is_in_a_table_of_its_page() {
+    let mut cli = Cli::command();
+    let settings = Document::read("docs/settings.md");
+    let settings = variables(settings.section("Variables and flags"));
+    let export = variables(&Document::read("docs/dump-config.md").text);
+    for command in cli.get_subcommands_mut() {
+        let name = command.get_name().to_owned();
+        for variable in variables(&command.render_long_help().to_string()) {
+            let known = settings.contains(&variable) || name == "dump-config" && export.contains(&variable);
+            assert!(known, "{variable}, of {name}, is in no table");
+        }
+    }
+    for variable in variables(&cli.render_long_help().to_string()) {
+        assert!(settings.contains(&variable), "{variable} is not in docs/settings.md");
     }
 }
 
@@ -153,33 +163,4 @@ fn every_link_leads_to_a_file_and_a_heading_of_the_repository_or_to_the_web() {
         }
     }
     assert!(count > 20, "{count}");
-}
-
-#[test]
-fn the_registrations_shown_are_those_that_install_prints() {
-    let readme = Document::read("README.md");
-    let shown: Vec<_> = readme.blocks().into_iter().filter(|block| block.language == "toml").collect();
-    let printed = [vec!["config-toml"], vec!["requirements-toml", "--fail-mode", "closed"]];
-    assert_eq!(shown.len(), printed.len());
-    if cfg!(windows) {
-        return; // its own paths stand in what it prints
-    }
-    for (shown, arguments) in shown.iter().zip(printed) {
-        let output = Command::new(env!("CARGO_BIN_EXE_f5-guard"))
-            .args(["install", "--print"])
-            .args(&arguments)
-            .env_clear()
-            .env("HOME", "/home/you")
-            .output()
-            .expect("the program starts");
-        assert_eq!(shown.text, String::from_utf8_lossy(&output.stdout), "{arguments:?}: {output:?}");
-    }
-}
-
-#[test]
-fn every_subcommand_is_named_in_the_readme() {
-    let readme = Document::read("README.md").text;
-    for command in Cli::command().get_subcommands() {
-        assert!(readme.contains(command.get_name()), "{}", command.get_name());
-    }
 }

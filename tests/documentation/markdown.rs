@@ -135,10 +135,13 @@ impl Document {
         self.headings().map(anchor).collect()
     }
 
-    /// The text below a second-level heading.
+    /// The text below a heading of the second or third level, up to the next one that is not below it.
     pub fn section(&self, heading: &str) -> &str {
-        let start = format!("\n## {heading}\n");
-        let (_, rest) = self.text.split_once(&start).unwrap_or_else(|| panic!("{}: no {heading}", self.name));
-        rest.split("\n## ").next().unwrap_or(rest)
+        let found = ["##", "###"].iter().find_map(|level| {
+            let (_, rest) = self.text.split_once(&format!("\n{level} {heading}\n"))?;
+            let ends = ["\n## ", "\n### "].iter().take(level.len() - 1).filter_map(|end| rest.find(end));
+            rest.get(..ends.min().unwrap_or(rest.len()))
+        });
+        found.unwrap_or_else(|| panic!("{}: no {heading}", self.name))
     }
 }

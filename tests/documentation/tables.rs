@@ -1,16 +1,17 @@
-//! The documents' tables say what the program says: defaults of settings, kinds of findings, modules.
+//! The documents' tables say what the program says: defaults of settings, options, states and findings of the doctor,
+//! modules.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use clap::CommandFactory;
 use f5_guard::internals::cli::Cli;
-use f5_guard::internals::doctor::FindingId;
+use f5_guard::internals::doctor::{FindingId, State};
 use f5_guard::internals::settings::{
-    DEFAULT_BASE_URL, DEFAULT_MAX_SCAN_LENGTH, DEFAULT_TIMEOUT, HOOK_TIMEOUT, LONGEST_UNREGISTERED_TIMEOUT,
-    STALL_ROOM,
+    DEFAULT_BASE_URL, DEFAULT_MAX_SCAN_LENGTH, DEFAULT_TIMEOUT, Enforced, HOOK_TIMEOUT,
+    LONGEST_UNREGISTERED_TIMEOUT, STALL_ROOM,
 };
 
-use crate::markdown::{Document, root};
+use crate::markdown::{Document, root, sources};
 
 /// The cells of each row of a section's tables, headings included.
 fn rows(section: &str) -> Vec<Vec<&str>> {
@@ -39,16 +40,22 @@ fn defaults_of_the_help() -> BTreeMap<String, String> {
     defaults
 }
 
+/// The variable, flag and default of each row of a table of settings that has a variable of ours.
+fn settings_of(section: &str) -> BTreeMap<String, [String; 2]> {
+    let first = |row: &[&str], cell: usize| {
+        row.get(cell).and_then(|cell| code(cell).first().map(ToString::to_string)).unwrap_or_default()
+    };
+    let rows = rows(section);
+    let settings = rows.iter().map(|row| (first(row, 0), [first(row, 1), first(row, 2)]));
+    settings.filter(|(name, _)| name.starts_with("F5_")).collect()
+}
+
 #[test]
-fn defaults_in_the_readme_and_in_the_help_are_those_of_the_program() {
-    let readme = Document::read("README.md");
-    let shown: BTreeMap<String, String> = rows(readme.section("Settings"))
-        .iter()
-        .filter_map(|row| {
-            Some((code(row.first()?).first()?.to_string(), code(row.get(2)?).first()?.to_string()))
-        })
-        .filter(|(name, _)| name.starts_with("F5_"))
-        .collect();
+fn defaults_in_the_documents_and_in_the_help_are_those_of_the_program() {
+    let document = Document::read("docs/settings.md");
+    let settings = settings_of(document.section("Variables and flags")).into_iter();
+    let shown: BTreeMap<String, String> =
+        settings.map(|(name, [_, default])| (name, default)).filter(|(_, d)| !d.is_empty()).collect();
     assert_eq!(shown, defaults_of_the_help());
     for (name, value) in [
         ("F5_GUARDRAILS_BASE_URL", DEFAULT_BASE_URL.to_owned()),
@@ -59,17 +66,91 @@ fn defaults_in_the_readme_and_in_the_help_are_those_of_the_program() {
     }
     for time in [HOOK_TIMEOUT, LONGEST_UNREGISTERED_TIMEOUT, STALL_ROOM] {
         let seconds = format!("{} s", time.as_secs());
-        assert!(readme.section("Settings").contains(&seconds), "{seconds}");
+        assert!(document.section("Timeouts and retries").contains(&seconds), "{seconds}");
     }
 }
 
 #[test]
-fn every_kind_of_finding_is_in_the_readmes_table_and_no_other() {
+fn the_readmes_settings_are_those_of_the_settings_page() {
+    let page = Document::read("docs/settings.md");
+    let all = settings_of(page.section("Variables and flags"));
     let readme = Document::read("README.md");
-    let section = readme.section("Troubleshooting: `f5-guard doctor`");
-    let shown: BTreeSet<&str> = rows(section).iter().skip(1).flat_map(|row| code(row[0])).collect();
+    let some = settings_of(readme.section("Settings"));
+    assert!(!some.is_empty());
+    for (name, setting) in some {
+        assert_eq!(all.get(&name), Some(&setting), "{name}");
+    }
+}
+
+#[test]
+fn every_option_of_install_is_in_the_table_of_options() {
+    let page = Document::read("docs/deployment.md");
+    let options = page.section("Options");
+    let install = Cli::command().find_subcommand("install").expect("install").clone();
+    let known: BTreeSet<String> = install
+        .get_arguments()
+        .filter(|argument| !argument.is_hide_set() && argument.get_long() != Some("help"))
+        .filter_map(|argument| Some(format!("--{}", argument.get_long()?)))
+        .collect();
+    let words = rows(options);
+    let words = words.iter().skip(1).flat_map(|row| code(row[0]));
+    let mut shown: BTreeSet<String> =
+        words.filter_map(|code| code.split(' ').next()).map(str::to_owned).collect();
+    assert!(options.contains("`--for-windows`"), "named with --print");
+    shown.insert("--for-windows".to_owned());
+    assert_eq!(shown, known);
+}
+
+#[test]
+fn every_flag_that_is_enforced_is_named_where_enforcement_is_explained() {
+    for (page, section) in
+        [("docs/deployment.md", "Rolling it out"), ("SECURITY.md", "What an attacker can do")]
+    {
+        let page = Document::read(page);
+        for flag in Enforced::FLAGS {
+            assert!(page.section(section).contains(&format!("`{flag}`")), "{}: {flag}", page.name);
+        }
+    }
+}
+
+#[test]
+fn every_kind_of_finding_is_in_the_table_of_findings_and_no_other() {
+    let page = Document::read("docs/troubleshooting.md");
+    let shown: BTreeSet<&str> =
+        rows(page.section("Findings")).iter().skip(1).flat_map(|row| code(row[0])).collect();
     let known: BTreeSet<&str> = FindingId::ALL.iter().map(|id| id.as_str()).collect();
     assert_eq!(shown, known);
+}
+
+#[test]
+fn every_state_of_the_doctor_is_in_the_tables_of_verdicts_and_of_json() {
+    let page = Document::read("docs/troubleshooting.md");
+    let shown: BTreeSet<&str> =
+        rows(page.section("The verdict")).iter().skip(1).flat_map(|row| code(row[0])).collect();
+    assert_eq!(shown, State::ALL.iter().map(|state| state.heading()).collect());
+    let json = rows(page.section("Output for programs"));
+    let states = json.iter().find(|row| row[0] == "`state`").expect("a row for the state");
+    let shown: BTreeSet<&str> = code(states[1]).into_iter().filter(|word| !word.contains(' ')).collect();
+    assert_eq!(shown, State::ALL.iter().map(|state| state.as_str()).collect());
+}
+
+/// Where a document quotes the program, the program still says so. A message that is quoted gets a row here.
+#[test]
+fn words_that_are_quoted_from_the_program_are_in_it() {
+    let sources: String = sources().into_iter().map(|(_, source)| source).collect();
+    for (name, quote) in [
+        ("docs/troubleshooting.md", "proven"),
+        ("docs/troubleshooting.md", "did not run"),
+        ("docs/troubleshooting.md", "ran, and blocked nothing"),
+        ("docs/troubleshooting.md", "not reached"),
+        ("docs/troubleshooting.md", "did not end"),
+        ("docs/troubleshooting.md", "protected"),
+        ("docs/troubleshooting.md", "not_protected"),
+        ("docs/troubleshooting.md", "cannot_tell"),
+    ] {
+        assert!(Document::read(name).text.contains(&format!("`{quote}`")), "{name}: {quote}");
+        assert!(sources.contains(&format!("\"{quote}\"")), "the program does not say {quote}");
+    }
 }
 
 #[test]

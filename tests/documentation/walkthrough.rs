@@ -97,7 +97,11 @@ fn the_quickstart_leads_from_nothing_to_a_blocked_prompt_and_away_again() {
         said[2]
     );
     let last = said[4].lines().last().unwrap_or_default();
-    assert!(last.starts_with("[OK] Smoke test passed: cleared"), "{}", said[4]);
+    let passed = "[OK] Smoke test passed: cleared";
+    assert!(last.starts_with(passed), "{}", said[4]);
+    for name in ["QUICKSTART.md", "docs/troubleshooting.md"] {
+        assert!(Document::read(name).text.contains(&format!("`{passed}`")), "{name}");
+    }
     assert!(said[5].starts_with(r#"{"decision":"block""#), "{}", said[5]);
     assert!(api.inputs().iter().any(|input| input.starts_with("Ignore all previous instructions")));
 

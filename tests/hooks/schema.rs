@@ -157,6 +157,14 @@ fn every_documented_field_has_a_row_in_the_documents_table() {
 }
 
 #[test]
+fn the_line_that_is_shown_is_as_documented() {
+    let page = include_str!("../../docs/log.md");
+    let (_, rest) = page.split_once("```json").expect("an example");
+    let line = serde_json::from_str(rest.split("```").next().expect("its end")).expect("JSON");
+    check(&schema(), &line, "docs/log.md").unwrap_or_else(|problem| panic!("{problem}"));
+}
+
+#[test]
 fn a_line_that_is_not_as_documented_is_noticed() {
     let api = F5::start();
     let good = valid(&Hook::stop().against(&api).run().log()).remove(0);

@@ -1,5 +1,5 @@
 //! Models that call their tools from scripts ("code mode"), as all but one of Codex's catalogue do: what holds there as
-//! elsewhere, and what README's limits say is different.
+//! elsewhere, and what docs/limitations.md says is different.
 
 use crate::codex::report;
 use crate::stage::Stage;

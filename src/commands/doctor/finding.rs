@@ -180,6 +180,10 @@ pub enum State {
 }
 
 impl State {
+    /// The best first.
+    pub const ALL: [Self; 6] =
+        [Self::Protected, Self::NotScanning, Self::NotActive, Self::NotSafe, Self::NotProven, Self::Unknown];
+
     /// The word of the JSON report.
     #[must_use]
     pub fn as_str(self) -> &'static str {

@@ -245,7 +245,9 @@ mod tests {
     fn only_a_proof_is_protection() {
         let protects = || State { protects: true, ..State::default() };
         let with = |state| asked(protects(), Some(&outcome(state)), FirstScan::Skipped);
-        assert!(with(Protection::Protected).starts_with("PROTECTED: Codex 0.169.0"));
+        let protected = with(Protection::Protected);
+        assert!(protected.starts_with("PROTECTED: Codex 0.169.0"));
+        assert!(include_str!("../../../README.md").replace("\r\n", "\n").contains(&protected), "{protected}");
         assert_eq!(with(Protection::NotScanning), "REGISTERED, NOT SCANNING: do this\n  - Do that.\n");
         assert!(with(Protection::NotActive).starts_with("NOT ACTIVE: do this\n"));
         assert!(with(Protection::NotProven).starts_with("REGISTERED, NOT PROVEN: do this\n"));
