@@ -32,6 +32,8 @@ const ANSWER_BASE: usize = 256 * 1024;
 /// what scanners matched.
 const ANSWER_FACTOR: usize = 12;
 
+/// Of several texts so many requests are under way; each may be cut into pieces.
+const BATCHES_AT_ONCE: usize = 4;
 /// Between texts that are scanned in one request.
 const BETWEEN: &str = "\n\n";
 
@@ -228,7 +230,7 @@ impl ScanClient {
         let mut results: Vec<Scanned> = texts.iter().map(|_| Err(ScanError::Internal)).collect();
         let mut running = JoinSet::new();
         loop {
-            while running.len() < MAX_PARALLEL {
+            while running.len() < BATCHES_AT_ONCE {
                 let Some(batch) = waiting.next() else { break };
                 let texts: Vec<String> = texts.get(batch.clone()).unwrap_or_default().to_vec();
                 let (client, metadata) = (self.clone(), metadata.clone());

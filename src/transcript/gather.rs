@@ -2,6 +2,7 @@
 
 use std::collections::{HashMap, HashSet};
 use std::fs;
+use std::io;
 use std::path::{Path, PathBuf};
 
 use super::file::{Transcript, Unread, unread};
@@ -21,10 +22,6 @@ const MOST_FORKS: usize = 16;
 pub struct Found {
     pub text: String,
     pub source: Source,
-    /// Where its line begins: everything before is cleared once the texts before it are.
-    line: u64,
-    /// Its session was forked from the one that this is of.
-    of_a_fork: bool,
 }
 
 /// What there is to scan.
@@ -35,23 +32,9 @@ pub struct Gathered {
     pub allowed: usize,
     /// Why there may be more.
     pub unread: Option<Unread>,
-    /// Where the file was read from, and to.
-    from: u64,
-    end: u64,
-}
-
-impl Gathered {
-    /// How far the file is cleared, given which of the texts are. `None`: no further than before.
-    pub fn cleared_up_to(&self, is_cleared: impl Fn(usize) -> bool) -> Option<u64> {
-        let open =
-            self.texts.iter().enumerate().find(|(index, _)| !is_cleared(*index)).map(|(_, found)| found);
-        let end = match open {
-            Some(found) if found.of_a_fork => 0,
-            Some(found) => found.line,
-            None => self.end,
-        };
-        (end > self.from).then_some(end)
-    }
+    /// The note that all is cleared as far as the file was read: true once all of the texts are. `None` where that is no
+    /// further than it was. It is made of what was read, so that a file which is changed during the scan is none of it.
+    pub place: Option<String>,
 }
 
 /// What is known of the session.
@@ -60,6 +43,15 @@ pub struct Known<'a> {
     pub seal: &'a Seal,
     /// The hashes of texts that the user allowed.
     pub allowed: &'a [String],
+}
+
+impl Known<'_> {
+    /// What a place is sealed with: what is in the file before it, and what was allowed, so that a text which no longer is
+    /// comes again.
+    fn sealed(&self, mut window: Vec<u8>) -> Vec<u8> {
+        self.allowed.iter().for_each(|hash| window.extend_from_slice(hash.as_bytes()));
+        window
+    }
 }
 
 /// Reads on from where everything is cleared, until there are `limit` characters to scan.
@@ -71,11 +63,19 @@ pub fn gather(transcript: &mut Transcript, known: &Known<'_>, limit: usize) -> G
         seen: HashSet::new(),
         calls: HashMap::new(),
         gathered: Gathered::default(),
+        from: 0,
+        end: 0,
     };
     if let Err(unread) = reading.read(transcript) {
         reading.gathered.unread.get_or_insert(unread);
     }
-    reading.gathered
+    let Reading { from, end, mut gathered, .. } = reading;
+    gathered.place = transcript
+        .window(end)
+        .ok()
+        .filter(|_| end > from)
+        .map(|window| known.seal.note_place(&transcript.identity, end, &known.sealed(window)));
+    gathered
 }
 
 struct Reading<'a> {
@@ -85,16 +85,18 @@ struct Reading<'a> {
     seen: HashSet<String>,
     calls: HashMap<String, String>,
     gathered: Gathered,
+    /// Where the file is read from, and up to where all that is in it was gathered.
+    from: u64,
+    end: u64,
 }
 
 impl Reading<'_> {
     fn read(&mut self, transcript: &mut Transcript) -> Result<(), Unread> {
         let (identity, length) = (transcript.identity.clone(), transcript.length);
-        let place =
-            self.known.state.place(self.known.seal, &identity, length, |offset| transcript.window(offset));
-        let from = place.map_err(|error| unread(&error))?.unwrap_or_default();
-        self.gathered.from = from;
-        self.gathered.end = from;
+        let window = |offset| Ok(self.known.sealed(transcript.window(offset)?));
+        let place = self.known.state.place(self.known.seal, &identity, length, window);
+        let from = place.map_err(|error: io::Error| unread(&error))?.unwrap_or_default();
+        (self.from, self.end) = (from, from);
         if !transcript.wait_for_whole_line() {
             self.gathered.unread = Some(Unread::Unfinished);
         }
@@ -104,7 +106,6 @@ impl Reading<'_> {
         let mut lines = transcript.lines(from).map_err(|error| unread(&error))?;
         let mut number = 0;
         loop {
-            let begins = lines.at();
             number += 1;
             let entry = match lines.next_line().map_err(|error| unread(&error))? {
                 None | Some(Line::Unfinished) => return Ok(()),
@@ -117,14 +118,14 @@ impl Reading<'_> {
                 self.gathered.unread.get_or_insert(Unread::Format { line: number });
                 continue;
             };
-            self.take(entry.record, begins, false)?;
+            self.take(entry.record)?;
             if self.gathered.unread.is_none() {
-                self.gathered.end = lines.at();
+                self.end = lines.at();
             }
         }
     }
 
-    fn take(&mut self, record: Record, line: u64, of_a_fork: bool) -> Result<(), Unread> {
+    fn take(&mut self, record: Record) -> Result<(), Unread> {
         match record {
             Record::Nothing | Record::Model { call: None } => {}
             Record::Model { call: Some((call, tool)) } => {
@@ -135,14 +136,14 @@ impl Reading<'_> {
             }
             Record::Texts(texts) | Record::Session { texts, .. } => {
                 for text in texts {
-                    self.add(text, line, of_a_fork)?;
+                    self.add(text)?;
                 }
             }
         }
         Ok(())
     }
 
-    fn add(&mut self, text: Text, line: u64, of_a_fork: bool) -> Result<(), Unread> {
+    fn add(&mut self, text: Text) -> Result<(), Unread> {
         let Known { state, seal, allowed } = self.known;
         let left = own_words::without(&text.text, state, seal);
         if left.is_empty() || state.has(seal, &left) {
@@ -167,7 +168,7 @@ impl Reading<'_> {
             }
             source => source,
         };
-        self.gathered.texts.push(Found { text: left.into_owned(), source, line, of_a_fork });
+        self.gathered.texts.push(Found { text: left.into_owned(), source });
         Ok(())
     }
 
@@ -196,7 +197,7 @@ impl Reading<'_> {
                 if before.zip(entry.ordinal).is_some_and(|(before, ordinal)| ordinal >= before) {
                     break;
                 }
-                self.take(entry.record, 0, true)?;
+                self.take(entry.record)?;
             }
         }
         Err(Unread::Fork("too many sessions were forked from each other".to_owned()))

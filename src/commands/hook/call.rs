@@ -154,13 +154,14 @@ fn scan_unless_out_of_reach(
     let own = own.map_or(Assessment::NothingToScan, |result| Assessment::of_scan(result, payload.is_cut));
     let policy = Policy { fail_mode: *settings.fail_mode, flagged_output: *settings.flagged_output };
     let verdict = session.and_then(|session| session.conclude(&own, &results, policy));
-    let failed_part = results.iter().find_map(|result| result.as_ref().err()).filter(|_| failed.is_none());
-    let (error, content) = match (failed_part, &verdict) {
-        (Some(error), Some(verdict)) => (Some(error), Cow::Owned(verdict.text.clone())),
-        _ => (failed.as_ref(), Cow::Borrowed(payload.content.as_str())),
+    // What was sent counts as one text: the service took as long as it had to for all of it.
+    let error = failed.as_ref().or_else(|| results.iter().find_map(|result| result.as_ref().err()));
+    let sent = match texts.is_empty() {
+        true => Cow::Borrowed(payload.content.as_str()),
+        false => Cow::Owned(format!("{}\n{}", payload.content, texts.join("\n"))),
     };
     let (assessment, part) = stricter(payload.event, own, verdict, policy);
-    let news = memory.conclude(&attempt, error, &watch, &content, &assessment);
+    let news = memory.conclude(&attempt, error, &watch, &sent, &assessment);
     // What can't be read of a session is told with each prompt, and not with every call of a tool.
     let is_known = news.is_known || part.is_some() && payload.event != Event::UserPromptSubmit;
     (assessment, News { part, is_known, ..news })

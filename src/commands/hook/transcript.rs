@@ -21,7 +21,8 @@ pub struct Session<'a> {
     /// Whether `f5-guard allow-text` has an effect here.
     may_allow: bool,
     kept: Option<Kept>,
-    file: Result<Option<Transcript>, Unread>,
+    /// Why the file could not even be opened.
+    unopened: Option<Unread>,
     gathered: Gathered,
 }
 
@@ -52,8 +53,6 @@ impl Kept {
 pub struct Verdict {
     pub assessment: Assessment,
     pub part: Part,
-    /// The text that it is about, where it was sent.
-    pub text: String,
 }
 
 impl<'a> Session<'a> {
@@ -71,7 +70,7 @@ impl<'a> Session<'a> {
             Some(Kept { store, session: session.to_owned(), seal })
         });
         let may_allow = settings.allowed_texts.unwrap_or_else(|| !installation::is_managed_program(env));
-        let mut session = Self { payload, may_allow, kept, file: Ok(None), gathered: Gathered::default() };
+        let mut session = Self { payload, may_allow, kept, unopened: None, gathered: Gathered::default() };
         if payload.event != Event::PostToolUse {
             session.read(Path::new(path), store.as_ref());
         }
@@ -80,7 +79,7 @@ impl<'a> Session<'a> {
 
     fn read(&mut self, path: &Path, store: Option<&Store>) {
         match Transcript::open(path, store.map(Store::home)) {
-            Err(unread) => self.file = Err(unread),
+            Err(unread) => self.unopened = Some(unread),
             Ok(mut file) => {
                 let allowed = match &self.kept {
                     Some(kept) if self.may_allow => kept.store.allowed(),
@@ -92,7 +91,6 @@ impl<'a> Session<'a> {
                 let seal = self.kept.as_ref().map_or(&unsealed, |kept| &kept.seal);
                 let known = Known { state: &state, seal, allowed: &allowed };
                 self.gathered = gather(&mut file, &known, MAX_CHARACTERS);
-                self.file = Ok(Some(file));
             }
         }
     }
@@ -108,7 +106,7 @@ impl<'a> Session<'a> {
     }
 
     fn unread(&self) -> Option<&Unread> {
-        self.file.as_ref().err().or(self.gathered.unread.as_ref())
+        self.unopened.as_ref().or(self.gathered.unread.as_ref())
     }
 
     /// Notes what was cleared, and says what stands against this call; `None` for nothing.
@@ -125,16 +123,11 @@ impl<'a> Session<'a> {
             lines.extend(found.map(|(_, found)| seal.note_text(&found.text, Cleared { how, at: now })));
             let hits = self.gathered.texts.iter().zip(results).filter(|(_, result)| is_hit(result));
             lines.extend(hits.map(|(found, _)| seal.note_refused(&found.text, Cleared { how, at: now })));
-            lines.extend(self.place(seal, &passes));
+            let all_pass = (0..self.gathered.texts.len()).all(passes);
+            lines.extend(self.gathered.place.clone().filter(|_| all_pass));
             kept.note(&lines);
         }
         self.verdict(results)
-    }
-
-    fn place(&self, seal: &Seal, passes: &dyn Fn(usize) -> bool) -> Option<String> {
-        let file = self.file.as_ref().ok()?.as_ref()?;
-        let end = self.gathered.cleared_up_to(passes)?;
-        Some(seal.note_place(&file.identity, end, &file.window(end).ok()?))
     }
 
     /// The call's own text, which will be in the file, too.
@@ -175,7 +168,6 @@ impl<'a> Session<'a> {
                     kind: found.source.kind(),
                     allow: allow.map(|kept| kept.seal.allowing(&found.text)),
                 },
-                text: found.text.clone(),
             });
         }
         let failed: Vec<_> =
@@ -186,14 +178,12 @@ impl<'a> Session<'a> {
             return Some(Verdict {
                 assessment: Assessment::NotScanned(Failure::Scan((*error).clone())),
                 part: Part { source, kind: found.source.kind(), allow: None },
-                text: found.text.clone(),
             });
         }
         let unread = self.unread()?.clone();
         Some(Verdict {
             assessment: Assessment::NotScanned(Failure::Transcript(unread)),
             part: Part { kind: "transcript", ..Part::default() },
-            text: String::new(),
         })
     }
 }

@@ -61,9 +61,8 @@ impl Session {
         for found in gathered.texts.iter().filter(|found| is_cleared(&found.text)) {
             self.lines += &self.seal.note_text(&found.text, cleared);
         }
-        if let Some(end) = gathered.cleared_up_to(|at| is_cleared(&gathered.texts[at].text)) {
-            let open = Transcript::open(&self.path(), None).unwrap();
-            self.lines += &self.seal.note_place(&open.identity, end, &open.window(end).unwrap());
+        if gathered.texts.iter().all(|found| is_cleared(&found.text)) {
+            self.lines += &gathered.place.unwrap_or_default();
         }
     }
 }
@@ -84,7 +83,9 @@ fn what_was_cleared_is_not_gathered_again_and_what_is_new_is() {
     session.says("two");
     session.says("one");
     assert_eq!(session.new_texts(), ["two"], "one was cleared, wherever it is");
-    assert!(session.gather().from > 0, "only the new part is read");
+    session.clear(|_| true);
+    session.append("garbage\n");
+    assert_eq!(session.gather().unread, Some(Unread::Format { line: 1 }), "only the new part is read");
 }
 
 #[test]
@@ -123,6 +124,17 @@ fn a_file_that_was_cut_replaced_or_rewritten_is_read_from_the_start() {
 }
 
 #[test]
+fn a_file_that_is_changed_during_the_scan_is_not_cleared() {
+    let mut session = Session::new();
+    session.says("one");
+    let gathered = session.gather();
+    let bytes = std::fs::read_to_string(session.path()).unwrap();
+    std::fs::write(session.path(), bytes.replace("one", "bad")).unwrap();
+    session.lines += &gathered.place.unwrap();
+    assert_eq!(session.new_texts(), ["bad"]);
+}
+
+#[test]
 fn a_line_that_can_not_be_understood_is_unread_and_hides_nothing_behind_it() {
     let mut session = Session::new();
     session.says("one");
@@ -158,10 +170,7 @@ fn a_large_session_comes_in_parts() {
         session.clear(|_| true);
     }
     assert_eq!(seen, texts);
-    assert_eq!(
-        session.gather_up_to(10),
-        Gathered { from: session.gather().from, end: session.gather().from, ..Gathered::default() }
-    );
+    assert_eq!(session.gather_up_to(10), Gathered::default());
 }
 
 #[test]
@@ -173,6 +182,14 @@ fn an_allowed_text_is_passed_over() {
     let known = Known { state: &State::default(), seal: &session.seal, allowed: &allowed };
     let gathered = gather(&mut Transcript::open(&session.path(), None).unwrap(), &known, 1000);
     assert_eq!((gathered.texts.len(), gathered.allowed), (1, 1));
+    let place = gathered.place.unwrap();
+    let state = State::parse([State::head(), place.as_bytes()].concat()).unwrap();
+    let texts = |allowed: &[String]| {
+        let known = Known { state: &state, seal: &session.seal, allowed };
+        gather(&mut Transcript::open(&session.path(), None).unwrap(), &known, 1000).texts.len()
+    };
+    assert_eq!(texts(&allowed), 0, "all is cleared");
+    assert_eq!(texts(&[]), 2, "nothing is allowed any more");
 }
 
 #[test]
@@ -201,7 +218,6 @@ fn a_forked_session_goes_on_with_the_other_ones_texts() {
     let gathered = gather(&mut Transcript::open(&fork, None).unwrap(), &known, 1000);
     let texts: Vec<&str> = gathered.texts.iter().map(|found| found.text.as_str()).collect();
     assert_eq!((texts, &gathered.unread), (vec!["before", "own"], &None));
-    assert_eq!(gathered.cleared_up_to(|at| at == 1), None);
     for missing in ["01a217c8-e70d-7262-8dd5-000000000000", "../../x", ""] {
         std::fs::write(&fork, meta(missing)).unwrap();
         let gathered = gather(&mut Transcript::open(&fork, None).unwrap(), &known, 1000);
