@@ -50,7 +50,7 @@ pub mod file_edit {
 }
 
 pub mod hook {
-    pub use crate::hook::{Action, Assessment, Policy, answer, decide, payload};
+    pub use crate::hook::{Action, Assessment, Input, Policy, answer, decide, payload};
     pub mod message {
         pub use crate::hook::message::{News, Subject, words};
     }

@@ -78,6 +78,11 @@ impl<'a> Json<'a> {
         self.0
     }
 
+    /// How long it is, in bytes as it is written.
+    pub fn length(self) -> usize {
+        self.0.len()
+    }
+
     pub fn is_string(self) -> bool {
         self.0.starts_with('"')
     }

@@ -1,6 +1,7 @@
 //! Text from elsewhere (a server, a tool's name) made safe to show on a terminal and to the model; durations as people
 //! read them.
 
+use std::fmt;
 use std::time::Duration;
 
 /// Removes control characters and the invisible ones that reorder text, folds white space to single
@@ -74,6 +75,12 @@ fn is_invisible_format(character: char) -> bool {
     matches!(character,
         '\u{00AD}' | '\u{061C}' | '\u{180E}' | '\u{200B}'..='\u{200F}' | '\u{202A}'..='\u{202E}'
         | '\u{115F}' | '\u{1160}' | '\u{2060}'..='\u{206F}' | '\u{3164}' | '\u{FE00}'..='\u{FE0F}' | '\u{FEFF}' | '\u{FFA0}' | '\u{FFF9}'..='\u{FFFB}' | '\u{E0000}'..='\u{E01EF}')
+}
+
+/// `1 character`, `2 characters`.
+pub fn counted<N: fmt::Display + PartialEq + From<u8>>(number: N, one: &str) -> String {
+    let end = if number == N::from(1) { "" } else { "s" };
+    format!("{number} {one}{end}")
 }
 
 /// A duration for people: whole or decimal seconds.

@@ -52,7 +52,7 @@ fn answered(command: &mut Command) -> Output {
 fn assert_denied(output: &Output) {
     let stderr = String::from_utf8_lossy(&output.stderr);
     assert_eq!(output.status.code(), Some(2), "{:?}: {stderr}", output.status);
-    assert!(stderr.starts_with("F5 Guardrails ") && stderr.lines().count() == 1, "{stderr}");
+    assert!(stderr.starts_with("Stopped before it ran: ") && stderr.lines().count() == 1, "{stderr}");
     assert_denied_by_json(&output.stdout);
 }
 
@@ -368,7 +368,8 @@ fn every_signal_blocks_or_is_survived() {
         let stderr = String::from_utf8_lossy(&output.stderr);
         assert_eq!(output.status.code(), Some(2), "signal {signal}: {:?}, {stderr}", output.status);
         assert!(
-            stderr.starts_with("F5 Guardrails could not scan") && stderr.lines().count() == 1,
+            stderr.starts_with("Stopped before it ran: a tool call. F5 Guardrails could not scan it")
+                && stderr.lines().count() == 1,
             "{stderr}"
         );
         // A start-up file's `trap 'exit 0' EXIT` takes the exit code away.
@@ -390,7 +391,7 @@ fn every_signal_is_told_in_open_mode_and_blocks_nothing() {
         let answer: Value = serde_json::from_str(&stdout).unwrap_or_else(|error| panic!("{error}: {stdout}"));
         let notice = answer["systemMessage"].as_str().unwrap_or_default();
         assert_eq!(output.status.code(), Some(0), "signal {signal}: {:?}", output.status);
-        assert!(notice.contains("did NOT scan this call of a tool"), "{stdout}");
+        assert!(notice.contains("did NOT scan a tool call"), "{stdout}");
     });
 }
 

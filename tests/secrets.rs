@@ -96,7 +96,11 @@ fn read_files(folder: &Path, texts: &mut Vec<(String, Vec<u8>)>) {
 fn payload(event: &str) -> String {
     let fields = match event {
         "UserPromptSubmit" => serde_json::json!({"prompt": CONTENT}),
-        "PreToolUse" => serde_json::json!({"tool_name": "Bash", "tool_input": {"command": CONTENT}}),
+        // The first 60 characters of a command that was not scanned may be shown.
+        "PreToolUse" => {
+            let command = format!("echo {} {CONTENT}", "some ordinary words ".repeat(4));
+            serde_json::json!({"tool_name": "Bash", "tool_input": {"command": command}})
+        }
         "PostToolUse" => serde_json::json!({"tool_name": "Bash", "tool_input": {}, "tool_response": CONTENT}),
         _ => serde_json::json!({"last_assistant_message": CONTENT}),
     };

@@ -45,7 +45,10 @@ fn agree(what: &str, machine: &Machine, cause: &str) -> Value {
         assert!(!said.stdout.contains(claim), "{what}: {claim} in {}", said.stdout);
     }
     let fix = scan["fix"].as_str().unwrap();
-    assert!(hook_said.contains(fix.trim_end_matches('.')), "{what}: {fix} | {hook:?}");
+    // A hook has less room.
+    let first = fix.split("; ").next().unwrap().split(". ").next().unwrap().trim_end_matches('.');
+    let advises = hook_said.contains(first) || hook_said.contains("`f5-guard why` says what to do.");
+    assert!(advises, "{what}: {fix} | {hook:?}");
     assert!(!texts(&verdict["fix"]).is_empty(), "{what}");
     // What is set as advised is not advised again.
     assert!(!diagnosed.contains("set F5_GUARDRAILS_CA_BUNDLE to"), "{what}");

@@ -7,6 +7,7 @@ use std::time::Duration;
 use f5_guard::internals::cli::hook_line;
 use f5_guard::internals::codex::layers::ConfigFormat;
 use f5_guard::internals::event::Event;
+use f5_guard::internals::hook::Input;
 use f5_guard::internals::hook::message::{News, Subject, words};
 use f5_guard::internals::hook::{Action, Assessment, Policy, answer, decide, payload};
 use f5_guard::internals::registration::{
@@ -169,6 +170,8 @@ fn body(input: &[u8]) -> Result<bool, String> {
             let subject = Subject {
                 event,
                 tool_name: Some("Bash"),
+                input: &Input::default(),
+                text: "",
                 fail_mode_problem: "",
                 contact: None,
                 origins: Default::default(),

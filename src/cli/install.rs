@@ -6,12 +6,12 @@ use clap::Args;
 
 use crate::installation::{Format, Scope};
 use crate::registration::PrintFormat;
-use crate::settings::Enforced;
+use crate::settings::{Enforced, Words};
 
 /// Which installation.
 #[derive(Debug, Clone, Default, Args)]
 pub struct Target {
-    /// For whom [default: user; on Windows system]
+    /// Who to install for [default: user; on Windows system]
     #[arg(long, value_enum)]
     pub scope: Option<Scope>,
     /// The repository of `--scope project` [default: the one around the current folder]
@@ -27,11 +27,16 @@ pub struct Target {
 
 /// Options of `install`. A bare `--post-strict` in front of DIR must not take it for its value.
 #[derive(Debug, Clone, Default, Args)]
-#[command(mut_arg("post_strict", |arg| arg.require_equals(true)))]
+#[command(
+    mut_arg("post_strict", |arg| Words::TRUE_FALSE.strict()(arg).require_equals(true)),
+    mut_arg("fail_mode", Words::FAIL_MODE.strict()),
+    mut_arg("outage_memory", Words::ON_OFF.strict()),
+    mut_arg("log", Words::ON_OFF.strict())
+)]
 pub struct InstallArgs {
     #[command(flatten)]
     pub target: Target,
-    /// The Codex to ask about trust [default: CODEX_CLI_PATH, else the one on PATH or in a usual place]
+    /// The Codex to ask about trust [default: CODEX_CLI_PATH, else the one on PATH or in a common place]
     #[arg(long, value_name = "FILE")]
     pub codex: Option<PathBuf>,
     /// Trust the five hooks without asking
@@ -56,16 +61,16 @@ pub struct InstallArgs {
     /// Exit with 1 unless the last lines say PROTECTED
     #[arg(long)]
     pub require_protected: bool,
-    /// Stop Codex's server in the background without asking: its sessions end, and later ones get these hooks
+    /// Stop Codex's background server without asking: its sessions end, and later ones get these hooks
     #[arg(long)]
     pub restart_codex: bool,
-    /// With `--scope user`: register although the machine has managed hooks. Everything is scanned twice then
+    /// With `--scope user`: register even if the machine has managed hooks; everything is then scanned twice
     #[arg(long)]
     pub also_user: bool,
     /// With `--scope project`: keep the options that the repository's registration carries
     #[arg(long, help_heading = "Registration")]
     pub keep_options: bool,
-    /// Which tools are scanned, a regular expression of Codex [default: .*]
+    /// Which tools are scanned: a regular expression, as Codex reads it [default: .*]
     #[arg(long, value_name = "REGEX", help_heading = "Registration")]
     pub matcher: Option<String>,
     /// The file to register in [default: where the folder already keeps hooks, else config.toml]
@@ -80,7 +85,7 @@ pub struct InstallArgs {
     /// What the registered commands carry.
     #[command(
         flatten,
-        next_help_heading = "Enforcement (stands in the registered commands, wins over the environment)"
+        next_help_heading = "Enforcement (part of the registered commands; wins over the environment)"
     )]
     pub enforced: Enforced,
 }

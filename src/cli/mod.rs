@@ -3,6 +3,7 @@
 mod evidence;
 mod install;
 mod login;
+mod overview;
 mod reference;
 mod transcript;
 
@@ -17,12 +18,19 @@ use crate::settings::Enforced;
 pub use evidence::{ReportArgs, WhyArgs};
 pub use install::{InstallArgs, Target, UninstallArgs};
 pub use login::{LoginArgs, LogoutArgs, TokenService};
+pub use overview::{parse, short_help};
 pub use reference::{CompletionsArgs, ManArgs};
 pub use transcript::{AllowTextArgs, CoverageArgs};
 
 /// Puts F5 AI Guardrails between OpenAI Codex and your machine.
 #[derive(Debug, Parser)]
-#[command(name = "f5-guard", version, about, after_help = ENVIRONMENT, disable_help_subcommand = true)]
+#[command(
+    name = "f5-guard",
+    version,
+    about,
+    after_help = ENVIRONMENT,
+    disable_help_subcommand = true
+)]
 pub struct Cli {
     #[command(subcommand)]
     pub command: Command,
@@ -31,53 +39,53 @@ pub struct Cli {
 /// What to do.
 #[derive(Debug, Subcommand)]
 pub enum Command {
-    /// Hook for the user's prompt: reads Codex's payload on stdin and answers it
-    #[command(after_help = ENVIRONMENT)]
-    UserPromptSubmit(Enforced),
-    /// Hook for a tool's input
-    #[command(after_help = ENVIRONMENT)]
-    PreToolUse(Enforced),
-    /// Hook for a tool's output
-    #[command(after_help = ENVIRONMENT)]
-    PostToolUse(Enforced),
-    /// Hook for the final assistant message, of the agent and of its sub-agents
-    #[command(after_help = ENVIRONMENT)]
-    Stop(Enforced),
-    /// Installs this binary and registers the five hooks with Codex; at the end it says whether you are protected
-    #[command(after_help = INSTALL_HELP)]
-    Install(InstallArgs),
-    /// Takes the hooks, their trust and the binary out again
-    Uninstall(UninstallArgs),
-    /// Stores the API token where every Codex of yours finds it, and says whether it works
+    /// Store your API token, and check that it works
     #[command(after_help = login::LOGIN_HELP)]
     Login(LoginArgs),
-    /// Removes a token that `login` stored
-    Logout(LogoutArgs),
-    /// Writes the service's configuration, without its secrets, to a file for support
-    #[command(after_help = DUMP_ENVIRONMENT)]
-    DumpConfig(DumpConfigArgs),
-    /// Proves that Codex runs the hooks and obeys them, or says what is wrong and how to fix it
+    /// Install f5-guard, register it with Codex, and check that you are protected
+    #[command(after_help = INSTALL_HELP)]
+    Install(InstallArgs),
+    /// Prove that Codex runs the hooks and obeys them, or show what to fix
     #[command(after_help = DOCTOR_HELP)]
     Doctor(DoctorArgs),
-    /// Scans a greeting with the settings that the hooks would use, and says step by step what works
-    #[command(after_help = ENVIRONMENT)]
-    Smoketest(SmoketestArgs),
-    /// Counts what the hooks decided, what it cost, and what was not scanned
+    /// Count what was refused, what was not scanned, and what it cost
     #[command(after_help = evidence::REPORT_HELP)]
     Report(ReportArgs),
-    /// Explains a refusal, a warning or a missing scan: which scanner, what to do, whom to ask
+    /// Explain the last refusal, warning or missing scan
     #[command(after_help = evidence::WHY_HELP)]
     Why(WhyArgs),
-    /// Counts how much of what the model was given was scanned, and when
+    /// Count how much of what the model got was scanned, and when
     #[command(after_help = transcript::COVERAGE_HELP)]
     Coverage(CoverageArgs),
-    /// Lets a text pass that a refusal names with its hash: the way out of a false alarm about AGENTS.md or the like
+    /// Allow a text that was refused by mistake, by the hash that the refusal names
     #[command(after_help = transcript::ALLOW_TEXT_HELP)]
     AllowText(AllowTextArgs),
-    /// Writes a shell's completion script to stdout
+    /// Scan a greeting with the hooks' settings, and show step by step what works
+    #[command(after_help = SMOKETEST_HELP)]
+    Smoketest(SmoketestArgs),
+    /// Remove the hooks, their trust and the binary
+    Uninstall(UninstallArgs),
+    /// Remove a stored token
+    Logout(LogoutArgs),
+    /// Export the service's configuration for support, without its secrets
+    #[command(after_help = DUMP_HELP)]
+    DumpConfig(DumpConfigArgs),
+    /// Print a shell's completion script
     Completions(CompletionsArgs),
-    /// Writes the manual page to stdout
+    /// Print the manual page, or write all pages to a folder
     Man(ManArgs),
+    /// Scan the user's prompt
+    #[command(after_help = HOOK_HELP)]
+    UserPromptSubmit(Enforced),
+    /// Scan a tool's input before it runs
+    #[command(after_help = HOOK_HELP)]
+    PreToolUse(Enforced),
+    /// Scan a tool's output
+    #[command(after_help = HOOK_HELP)]
+    PostToolUse(Enforced),
+    /// Scan the final answer of the agent or of a sub-agent
+    #[command(after_help = HOOK_HELP)]
+    Stop(Enforced),
 }
 
 /// Options of `dump-config`.
@@ -170,18 +178,22 @@ pub fn hook_event(subcommand: &str) -> Option<Event> {
 
 // The texts below are laid out by hand for terminals of 80 columns.
 
-const DUMP_ENVIRONMENT: &str = "\
-Environment:
-  F5_GLOBAL_API_TOKEN        global token; else the one that `f5-guard login
-                             --global` stored, else F5_GUARDRAILS_API_TOKEN,
-                             else CALYPSOAI_TOKEN
-  F5_GUARDRAILS_BASE_URL     address of the service [https://us1.calypsoai.app]
+const HOOK_HELP: &str = "\
+Codex runs this with a payload on stdin; `f5-guard install` registers it, and
+`f5-guard uninstall` removes it. A value that can't be used is no error here: it
+is treated as the safe one. For the variables see `f5-guard --help`.";
 
-The variables for TLS, proxies and the log are those of the hooks: see
-`f5-guard --help`.
+const SMOKETEST_HELP: &str = "\
+Exit code: 0 everything works, 1 something does not. For the variables see
+`f5-guard --help`.";
+
+const DUMP_HELP: &str = "\
+The token is the first of: F5_GLOBAL_API_TOKEN, the one that `f5-guard login
+--global` stored, F5_GUARDRAILS_API_TOKEN, CALYPSOAI_TOKEN. Without --base-url
+and F5_GUARDRAILS_BASE_URL the service is https://us1.calypsoai.app.
 
 Exit code: 0 complete, 1 nothing written, 2 something could not be read (the
-file says what).";
+file says what). For the variables see `f5-guard --help`.";
 
 const INSTALL_HELP: &str = "\
 Run again, it keeps what the registered commands enforce, unless the option is
@@ -199,8 +211,7 @@ to block it, and has the hook scan one greeting. It changes no file of yours.
 
 Exit code: 0 protected, 1 not protected, 2 it could not be found out.
 
-NO_COLOR is honoured. The variables are those of the hooks: see
-`f5-guard --help`.";
+NO_COLOR is honoured. For the variables see `f5-guard --help`.";
 
 const ENVIRONMENT: &str = "\
 Environment:
@@ -217,7 +228,7 @@ Environment:
   F5_GUARDRAILS_POST_STRICT  true withholds flagged tool output [false]
   F5_GUARDRAILS_MAX_SCAN_LENGTH
                              characters in one request, 1000 to 2000000; longer
-                             content goes in pieces [50000]
+                             content is sent in pieces [50000]
   F5_GUARDRAILS_OUTAGE_MEMORY
                              on or off: whether an outage that one hook met
                              spares the next ones the wait [on]
@@ -241,7 +252,7 @@ Environment:
   SSL_CERT_DIR, SSLKEYLOGFILE, CODEX_HOME
                              as usual
 
-Defaults stand in brackets. An empty variable counts as not set.";
+Defaults are in brackets. An empty variable is treated as unset.";
 
 #[cfg(test)]
 mod tests;

@@ -60,10 +60,19 @@ proptest! {
 
 #[test]
 fn texts_laid_out_by_hand_fit_a_terminal_of_80_columns() {
-    for line in
-        [ENVIRONMENT, DUMP_ENVIRONMENT, INSTALL_HELP, DOCTOR_HELP, evidence::REPORT_HELP, evidence::WHY_HELP]
-            .iter()
-            .flat_map(|text| text.lines())
+    for line in [
+        ENVIRONMENT,
+        HOOK_HELP,
+        SMOKETEST_HELP,
+        DUMP_HELP,
+        INSTALL_HELP,
+        DOCTOR_HELP,
+        login::LOGIN_HELP,
+        evidence::REPORT_HELP,
+        evidence::WHY_HELP,
+    ]
+    .iter()
+    .flat_map(|text| text.lines())
     {
         assert!(line.chars().count() <= 80, "{line}");
     }

@@ -7,6 +7,7 @@ mod dump_config;
 mod hook;
 pub mod install;
 mod login;
+mod progress;
 mod reference;
 mod registered;
 mod report;
@@ -14,12 +15,13 @@ mod smoketest;
 mod why;
 
 use std::ffi::OsString;
+use std::io::Write as _;
 use std::process::ExitCode;
 use std::time::Instant;
 
-use clap::Parser;
+use clap::error::ErrorKind;
 
-use crate::cli::{Cli, Command, hook_line};
+use crate::cli::{self, Command, hook_line};
 use crate::event::Event;
 use crate::settings::Enforced;
 
@@ -29,7 +31,7 @@ pub fn main(started: Instant, args: impl IntoIterator<Item = OsString>) -> ExitC
     if let Some((event, args)) = hook_line(&args) {
         return hook::run(event, &args, started);
     }
-    match Cli::try_parse_from(&args) {
+    match cli::parse(&args) {
         Ok(cli) => run(cli.command, started),
         Err(error) => refused(&args, &error, started),
     }
@@ -39,7 +41,12 @@ pub fn main(started: Instant, args: impl IntoIterator<Item = OsString>) -> ExitC
 fn refused(args: &[OsString], error: &clap::Error, started: Instant) -> ExitCode {
     hook::run_unusable(args, error, started).unwrap_or_else(|| {
         // Nothing can be done about a closed terminal.
-        let _ = error.print();
+        let _ = match error.kind() {
+            ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand => {
+                write!(anstream::stderr(), "{}", cli::short_help().ansi())
+            }
+            _ => error.print(),
+        };
         ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(2))
     })
 }

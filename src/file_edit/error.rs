@@ -30,12 +30,12 @@ pub enum FileEditError {
     #[error("{path} is a symbolic link that leads nowhere or in a circle")]
     BrokenLink { path: PathBuf },
     #[error(
-        "{path} was changed by another program in this moment and was left as that program wrote it; try again"
+        "{path} was changed by another program meanwhile and was left as that program wrote it; try again"
     )]
     ChangedMeanwhile { path: PathBuf },
     #[error("another installation is at work (it holds {path}); try again when it has finished")]
     Busy { path: PathBuf },
-    #[error("{path} is of a newer f5-guard, so nothing was changed; update f5-guard and run that one")]
+    #[error("{path} was written by a newer f5-guard, so nothing was changed; update f5-guard first")]
     NewerRecord { path: PathBuf },
     /// The document in the file could not be edited.
     #[error("{path}: {source}")]

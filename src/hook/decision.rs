@@ -41,7 +41,7 @@ pub enum Failure {
     #[error("The registered hook command can't be used: {0}.")]
     Usage(String),
     /// The model can get more of a tool's output than Codex handed over.
-    #[error("Codex cut this output before it handed it over; the part that it left out was not scanned.")]
+    #[error("Codex cut this output before the hook got it; what it left out was not scanned.")]
     CutOutput,
     #[error("{0}")]
     Scan(#[from] ScanError),
@@ -73,7 +73,7 @@ pub fn until_it_answers(next_try: Option<Duration>) -> String {
 }
 
 /// Rounded up, so that nobody comes too early.
-fn whole_seconds(time: Duration) -> u128 {
+pub fn whole_seconds(time: Duration) -> u128 {
     time.as_millis().div_ceil(1000).max(1)
 }
 
@@ -93,13 +93,21 @@ impl Failure {
     pub fn fix(&self, origins: Origins) -> String {
         match self {
             Self::Payload(PayloadError::TooLarge) => "Work on a smaller part at a time.".into(),
-            Self::Payload(PayloadError::UnknownEvent) => "Register f5-guard for UserPromptSubmit, PreToolUse, PostToolUse, Stop and SubagentStop only.".into(),
-            Self::Payload(_) => "Check that Codex and f5-guard are both up to date; report this with both versions if they are.".into(),
-            Self::Usage(_) => "Correct the command in the hook's registration (config.toml, hooks.json or requirements.toml), or register again with `f5-guard install`.".into(),
-            Self::CutOutput => "Have the command print less than 40,000 bytes at a time, for example part of a file, without `max_output_tokens`.".into(),
+            Self::Payload(PayloadError::UnknownEvent) => {
+                "Register f5-guard for UserPromptSubmit, PreToolUse, PostToolUse, Stop and SubagentStop only."
+                    .into()
+            }
+            Self::Payload(_) => {
+                "Update Codex and f5-guard; if that does not help, report this with both versions.".into()
+            }
+            Self::Usage(_) => {
+                "Correct it in config.toml, hooks.json or requirements.toml, or run `f5-guard install` again."
+                    .into()
+            }
+            Self::CutOutput => "Print less than 40,000 bytes at a time, without `max_output_tokens`.".into(),
             Self::Scan(error) => error.fix(origins),
             Self::Transcript(unread) => unread.fix().into(),
-            Self::Outage(_) => "Check the network and the state of the service; `f5-guard smoketest` tries at once.".into(),
+            Self::Outage(_) => "Check the network; `f5-guard smoketest` tries at once.".into(),
         }
     }
 

@@ -7,11 +7,13 @@
 pub mod answer;
 mod code_mode;
 pub mod decision;
+mod input;
 pub mod message;
 pub mod payload;
 mod readable;
 
 pub use decision::{Action, Assessment, Failure, Outage, Policy, Proof, decide};
+pub use input::Input;
 pub use message::{News, Part};
 pub use payload::{Payload, PayloadError};
 pub use readable::with_readings;

@@ -12,6 +12,7 @@ use serde::de::{Deserialize, DeserializeSeed, Deserializer, IgnoredAny, MapAcces
 use serde_json::Value;
 use thiserror::Error;
 
+use super::input::Input;
 use super::{code_mode, readable};
 use crate::event::Event;
 use crate::json::{Field, Json};
@@ -52,6 +53,8 @@ pub struct Payload {
     pub session_id: Option<String>,
     pub turn_id: Option<String>,
     pub tool_use_id: Option<String>,
+    /// What the tool was called with.
+    pub input: Input,
     /// The text to scan, NUL characters replaced.
     pub content: Arc<String>,
     /// Whether the model may get more of the output than `content` has.
@@ -81,7 +84,7 @@ pub enum PayloadError {
     TooLarge,
     #[error("The payload is not a readable JSON object.")]
     NotJson,
-    #[error("The payload's field `{0}` is missing, of the wrong type, or there twice.")]
+    #[error("The payload's field `{0}` is missing, of the wrong type, or repeated.")]
     Field(&'static str),
     #[error("The payload's event is not one that f5-guard scans.")]
     UnknownEvent,
@@ -108,7 +111,9 @@ pub fn parse(bytes: &[u8]) -> Result<Payload, PayloadError> {
         _ => None,
     };
     let field = content_field(event);
-    let [content, tool_use_id, transcript_path] = root.pick([field, "tool_use_id", "transcript_path"]);
+    let [content, tool_use_id, tool_input, transcript_path] =
+        root.pick([field, "tool_use_id", "tool_input", "transcript_path"]);
+    let tool_input = if field == "tool_input" { content } else { tool_input };
     let value = content.once().ok_or(PayloadError::Field(field))?;
     let content = match event {
         Event::UserPromptSubmit => required_string(content, field)?,
@@ -120,8 +125,10 @@ pub fn parse(bytes: &[u8]) -> Result<Payload, PayloadError> {
         Event::Stop | Event::SubagentStop if value.is_null() => String::new(),
         Event::Stop | Event::SubagentStop => required_string(content, field)?,
     };
+    let input = tool_name.as_deref().zip(tool_input.once());
     Ok(Payload {
         event,
+        input: input.map(|(tool, input)| Input::of(tool, input)).unwrap_or_default(),
         tool_name,
         session_id: session_id.as_string().map(Cow::into_owned),
         turn_id: turn_id.as_string().map(Cow::into_owned),

@@ -71,7 +71,7 @@ pub enum StateFileError {
     Read { path: PathBuf, source: io::Error },
     #[error("{} is damaged ({problem})", path.display())]
     Damaged { path: PathBuf, problem: String },
-    #[error("{} is of a newer f5-guard", path.display())]
+    #[error("{} was written by a newer f5-guard", path.display())]
     Newer { path: PathBuf },
     /// What it says of other files was dropped.
     #[error("{} names files that no installation could have made ({})", path.display(), printable(named, 200))]

@@ -41,7 +41,7 @@ pub enum CommandError {
     #[error("the value of {flag} is empty or holds a control character")]
     Unprintable { flag: &'static str },
     /// The program's path is relative, so that it would depend on the session's folder.
-    #[error("`{path}` can't be registered because it is no absolute path")]
+    #[error("`{path}` can't be registered because it is not an absolute path")]
     NotAbsolute { path: String },
 }
 

@@ -18,9 +18,7 @@ pub enum ScanError {
     NoToken,
     #[error("{0}")]
     Token(#[from] TokenError),
-    #[error(
-        "The API token holds characters that no token can have (a line break, blank or non-ASCII character)."
-    )]
+    #[error("The API token holds a line break, a blank or a non-ASCII character.")]
     UnusableToken { from: Source },
     #[error("{0}")]
     BaseUrl(#[from] BaseUrlError),
@@ -47,7 +45,7 @@ pub enum ScanError {
     #[error("The scan did not finish within {}{}.", seconds(&.budget.limit), pending_clause(.pending))]
     Deadline { budget: Budget, pending: Option<Box<Failure>> },
     /// Another error, whose own words hold the token.
-    #[error("The scan failed, and what was said about it is not shown, because it repeats the API token.")]
+    #[error("The scan failed, and the reason is not shown, because it repeats the API token.")]
     RepeatsToken { kind: &'static str },
     #[error("f5-guard failed internally.")]
     Internal,
@@ -83,7 +81,7 @@ impl StatusError {
     fn explanation(&self) -> String {
         let text = match self.code {
             401 => " (the token was not accepted)",
-            403 => " (access denied, by the service or by a firewall in front of it)",
+            403 => " (access denied by the service or a firewall in front of it)",
             404 => " (no scan service at this address, or no such project)",
             407 => " (the proxy wants a login)",
             413 => " (the request was too large)",
@@ -119,7 +117,7 @@ impl ScanError {
     pub fn fix(&self, origins: Origins) -> String {
         let base_url = origins.base_url();
         match self {
-            Self::NoToken => "Run `f5-guard login`, or set F5_GUARDRAILS_API_TOKEN in the environment that Codex is started from (a desktop app does not read your shell's start-up files; a Codex that still runs in the background keeps the old environment).".into(),
+            Self::NoToken => "Run `f5-guard login`, or set F5_GUARDRAILS_API_TOKEN where Codex is started, and restart Codex.".into(),
             Self::Token(error) => error.fix(),
             Self::UnusableToken { from } => match from {
                 Source::Stored(_) => "Copy the token again from the F5 console, and run `f5-guard login`.".into(),
@@ -127,20 +125,20 @@ impl ScanError {
                 _ => "Copy the token again from the F5 console into F5_GUARDRAILS_API_TOKEN.".into(),
             },
             Self::BaseUrl(BaseUrlError::PlainHttp) => format!("Use https in {base_url} (or set F5_GUARDRAILS_ALLOW_HTTP=true if you accept the risk)."),
-            Self::BaseUrl(BaseUrlError::PlainHttpProxy) => format!("Exempt this machine from the proxy (add localhost and 127.0.0.1 to {}), or use https in {base_url}.", origins.exceptions),
+            Self::BaseUrl(BaseUrlError::PlainHttpProxy) => format!("Add localhost and 127.0.0.1 to {}, or use https in {base_url}.", origins.exceptions),
             Self::BaseUrl(_) => format!("Set {base_url} to an address such as https://www.us1.calypsoai.app."),
             Self::RelativePath(error) => error.fix(),
             Self::TlsMaterial(error) => error.fix(),
             Self::Transport(error) => error.fix(origins),
             Self::Status(status) => status.fix(origins),
             Self::BadBody(_) => format!("Check that {base_url} points to the F5 service itself and not to a login or proxy page."),
-            Self::ScannerFailed { .. } | Self::ScannerUnclear { .. } | Self::NoScannerRan => "Try again; if it stays, ask whoever runs the F5 project to check its scanners.".into(),
+            Self::ScannerFailed { .. } | Self::ScannerUnclear { .. } | Self::NoScannerRan => "Try again; if it stays, ask those who run the F5 project to check its scanners.".into(),
             Self::TooLong { .. } => "Work on a smaller part at a time.".into(),
             Self::Deadline { pending: Some(pending), .. } if !pending.answered => pending.fix(origins),
             // Nobody can say what took the time.
             Self::Deadline { pending: None, .. } => "Try again; `f5-guard smoketest --tls-diagnostics` shows which step takes the time.".into(),
             Self::Deadline { budget, .. } => format!("Check the network or proxy, or {}.", budget.more_time()),
-            Self::RepeatsToken { .. } => format!("Check that {base_url} leads to the F5 service, and that neither it nor a path or proxy in the settings holds the token; if all is right, revoke the token and report this to whoever runs the service."),
+            Self::RepeatsToken { .. } => format!("Check that {base_url} leads to the F5 service. No address or path in the settings may hold the token. If all is right, revoke the token and report this to those who run the service."),
             Self::Internal => "Report this with the version of f5-guard and the last lines of its log.".into(),
         }
     }
@@ -196,10 +194,10 @@ impl StatusError {
         match self.code {
             401 => match self.token {
                 Source::Stored(_) => "Run `f5-guard login`: the stored token may be expired or revoked.".into(),
-                from if from.is_file() => format!("Put a new token into the file that {} names: the one in it may be expired, revoked, or of another F5 region than {base_url}.", from.or_variable("")),
+                from if from.is_file() => format!("Put a new token into the file that {} names. The old one may be expired, revoked, or of another F5 region than {base_url}.", from.or_variable("")),
                 _ => format!("Check F5_GUARDRAILS_API_TOKEN: it may be expired, revoked, or of another F5 region than {base_url}."),
             },
-            403 => "Check that the token may use this project, and that no firewall or proxy in between blocks the request.".into(),
+            403 => "Check that the token may use this project. No firewall or proxy in between may block the request.".into(),
             404 => format!("Check {base_url} and {project_id}."),
             407 => format!("Give the proxy's user and password in {} (http://user:password@proxy:port).", origins.proxy.unwrap_or("the proxy's address")),
             413 => "Lower F5_GUARDRAILS_MAX_SCAN_LENGTH, so that less is sent in one request.".into(),
@@ -227,6 +225,59 @@ pub fn refused_fields(body: &[u8]) -> Vec<String> {
         }
     }
     fields
+}
+
+/// One of each kind, and more where their sentences differ.
+#[cfg(test)]
+pub fn examples(budget: Budget) -> Vec<ScanError> {
+    use crate::transport::certificate_problem::{CertificateProblem as Problem, Obstacle};
+    use crate::transport::failure::example;
+    use crate::transport::fault::Fault;
+    let codes = [300, 401, 403, 404, 407, 413, 422, 429, 500, 511];
+    let token = Source::Flag("--token-file");
+    let status = |code| ScanError::Status(StatusError::new(code, None, b"").with_token_from(token));
+    let mut all: Vec<ScanError> = codes.map(status).into();
+    for url in [BaseUrlError::Invalid, BaseUrlError::PlainHttp, BaseUrlError::PlainHttpProxy] {
+        all.push(url.into());
+    }
+    for fault in [
+        Fault::NoSuchName,
+        Fault::Refused,
+        Fault::NotTls,
+        Fault::UnknownServerName,
+        Fault::NotHttp,
+        Fault::TimedOut,
+        Fault::SocksRefused { why: "", passing: true },
+        Fault::Certificate(Problem::UnknownIssuer),
+        Fault::Certificate(Problem::CaAsServer),
+        Fault::Certificate(Problem::WrongName),
+        Fault::Certificate(Problem::OnlyCommonName),
+        Fault::Certificate(Problem::RootMayNotIssue(Obstacle::NotCa)),
+    ] {
+        all.push(example(fault.clone()).into());
+        let TransportError::Failed(mut failure) = example(fault) else { continue };
+        for answered in [false, true] {
+            failure.answered = answered;
+            all.push(ScanError::from(budget).while_pending(Some(failure.clone())));
+        }
+    }
+    all.extend([
+        ScanError::NoToken,
+        ScanError::NoScannerRan,
+        ScanError::ScannerFailed { failed: 1, of: 4 },
+        ScanError::ScannerUnclear { unclear: 1, of: 4 },
+        ScanError::TooLong { limit: 2_000_000 },
+        ScanError::Internal,
+        ScanError::UnusableToken { from: token },
+        ScanError::BadBody("x"),
+        ScanError::RepeatsToken { kind: "x" },
+        ScanError::from(budget),
+        ScanError::from(TlsMaterialError::CaBundleExpired {
+            path: "/ca.pem".into(),
+            from: Source::Flag("--ca-bundle"),
+        }),
+    ]);
+    all
 }
 
 #[cfg(test)]
@@ -265,55 +316,11 @@ mod tests {
         })
     }
 
-    fn errors(budget: Budget) -> Vec<ScanError> {
-        use crate::transport::certificate_problem::{CertificateProblem as Problem, Obstacle};
-        use crate::transport::failure::example;
-        use crate::transport::fault::Fault;
-        let codes = [300, 401, 403, 404, 407, 413, 422, 429, 500, 511];
-        let token = Source::Flag("--token-file");
-        let status = |code| ScanError::Status(StatusError::new(code, None, b"").with_token_from(token));
-        let mut all: Vec<ScanError> = codes.map(status).into();
-        for url in [BaseUrlError::Invalid, BaseUrlError::PlainHttp, BaseUrlError::PlainHttpProxy] {
-            all.push(url.into());
-        }
-        for fault in [
-            Fault::NoSuchName,
-            Fault::Refused,
-            Fault::NotTls,
-            Fault::UnknownServerName,
-            Fault::NotHttp,
-            Fault::TimedOut,
-            Fault::SocksRefused { why: "", passing: true },
-            Fault::Certificate(Problem::UnknownIssuer),
-            Fault::Certificate(Problem::CaAsServer),
-            Fault::Certificate(Problem::WrongName),
-            Fault::Certificate(Problem::OnlyCommonName),
-            Fault::Certificate(Problem::RootMayNotIssue(Obstacle::NotCa)),
-        ] {
-            all.push(example(fault.clone()).into());
-            let TransportError::Failed(mut failure) = example(fault) else { continue };
-            for answered in [false, true] {
-                failure.answered = answered;
-                all.push(ScanError::from(budget).while_pending(Some(failure.clone())));
-            }
-        }
-        all.extend([
-            ScanError::UnusableToken { from: token },
-            ScanError::BadBody("x"),
-            ScanError::RepeatsToken { kind: "x" },
-            ScanError::from(budget),
-            ScanError::from(TlsMaterialError::CaBundleExpired {
-                path: "/ca.pem".into(),
-                from: Source::Flag("--ca-bundle"),
-            }),
-        ]);
-        all
-    }
-
     #[test]
     fn advice_names_no_variable_that_a_registered_flag_overrides() {
         let settings = registered();
-        for error in errors(settings.budget()) {
+        let with_token = |error: &ScanError| *error != ScanError::NoToken;
+        for error in examples(settings.budget()).into_iter().filter(with_token) {
             let fix = error.fix(settings.origins());
             for variable in ["BASE_URL", "PROJECT_ID", "TIMEOUT", "CA_BUNDLE", "API_TOKEN"] {
                 assert!(!fix.contains(&format!("F5_GUARDRAILS_{variable}")), "{error:?}: {fix}");
@@ -326,7 +333,7 @@ mod tests {
     #[test]
     fn more_time_is_advised_only_where_the_service_answers_slowly() {
         let settings = crate::settings::Settings::read(&Default::default(), &|_| None);
-        for error in errors(settings.budget()) {
+        for error in examples(settings.budget()) {
             let slow =
                 matches!(&error, ScanError::Deadline { pending: Some(failure), .. } if failure.answered);
             let fix = error.fix(settings.origins());

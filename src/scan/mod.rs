@@ -9,6 +9,8 @@ mod request;
 pub mod response;
 
 pub use client::{MAX_CHARACTERS, ScanClient, ScanJob, Scanned};
+#[cfg(test)]
+pub use error::examples as error_examples;
 pub use error::{ScanError, StatusError};
 pub use report::{Outcome, ScanReport};
 pub use request::{Metadata, ScanDirection};

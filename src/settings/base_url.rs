@@ -17,9 +17,7 @@ pub enum BaseUrlError {
     Invalid,
     #[error("The base URL's scheme is neither https nor http.")]
     Scheme,
-    #[error(
-        "The base URL uses plain http to a host that is not this machine, which would send the token unencrypted."
-    )]
+    #[error("The base URL uses plain http to another machine, which would send the token unencrypted.")]
     PlainHttp,
     #[error(
         "The base URL uses plain http through a proxy on another machine, which would send the token unencrypted."

@@ -3,7 +3,7 @@
 use std::ffi::{OsStr, OsString};
 
 use super::values::{FailMode, switch};
-use super::{Given, Source};
+use super::{Given, Source, Words};
 
 /// Older versions wrote the timeout that the hook is registered with. It is read, and never written any more.
 pub const HOOK_TIMEOUT_FLAG: &str = "--hook-timeout";
@@ -65,8 +65,8 @@ macro_rules! enforced {
 
 enforced! {
     once {
-    /// What happens to content that could not be scanned: open (it goes ahead) or closed (it is blocked)
-    #[arg(long, value_name = "MODE")]
+    /// What happens to content that could not be scanned: open lets it go ahead, closed blocks it [default: F5_GUARDRAILS_FAIL_MODE, else open]
+    #[arg(long, value_name = "MODE", value_parser = Words::FAIL_MODE)]
     fail_mode: "--fail-mode", |values: &[_]| strictest(values, is_open, "closed", "open");
     /// Address of the F5 service, with or without /backend/v1
     #[arg(long, value_name = "URL")]
@@ -74,10 +74,10 @@ enforced! {
     /// F5 project: uuid or friendly id
     #[arg(long, value_name = "ID")]
     project_id: "--project-id", first;
-    /// Withhold flagged tool output instead of warning about it
-    #[arg(long, value_name = "BOOL", num_args = 0..=1, default_missing_value = "true")]
+    /// Withhold flagged tool output instead of warning about it [default: F5_GUARDRAILS_POST_STRICT, else false]
+    #[arg(long, value_name = "BOOL", value_parser = Words::TRUE_FALSE, num_args = 0..=1, default_missing_value = "true")]
     post_strict: "--post-strict", |values: &[_]| strictest(values, is_lenient, "true", "false");
-    /// Seconds for one whole scan, retries included
+    /// Seconds for one whole scan, retries included [default: F5_GUARDRAILS_TIMEOUT, else 10]
     #[arg(long, value_name = "SECONDS")]
     timeout: "--timeout", first;
     /// PEM file with the only root certificates to trust
@@ -86,19 +86,19 @@ enforced! {
     /// File with the API token, instead of every other source of it
     #[arg(long, value_name = "FILE")]
     token_file: "--token-file", first;
-    /// Whether an outage that one hook met spares the next ones the wait for the service: on or off
-    #[arg(long, value_name = "on|off")]
+    /// Whether an outage that one hook met spares the next ones the wait for the service [default: F5_GUARDRAILS_OUTAGE_MEMORY, else on]
+    #[arg(long, value_name = "SWITCH", value_parser = Words::ON_OFF)]
     outage_memory: "--outage-memory", |values: &[_]| strictest(values, is_on, "off", "on");
-    /// Whether what the session's file says the model is given is scanned, too: on or off
-    #[arg(long, value_name = "on|off")]
+    /// Whether what the model gets without a hook is scanned, too [default: F5_GUARDRAILS_TRANSCRIPT, else on]
+    #[arg(long, value_name = "SWITCH", value_parser = Words::ON_OFF)]
     transcript: "--transcript", |values: &[_]| strictest(values, is_off, "on", "off");
-    /// Whether texts that a user allowed with `allow-text` count as cleared: on or off
-    #[arg(long, value_name = "on|off")]
+    /// Whether texts that a user allowed with `allow-text` count as cleared
+    #[arg(long, value_name = "SWITCH", value_parser = Words::ON_OFF)]
     allowed_texts: "--allowed-texts", |values: &[_]| strictest(values, is_on, "off", "on");
-    /// Whether calls are logged, whatever the environment says: on or off
-    #[arg(long, value_name = "on|off")]
+    /// Whether calls are logged, whatever the environment says
+    #[arg(long, value_name = "SWITCH", value_parser = Words::ON_OFF)]
     log: "--log", |values: &[_]| strictest(values, is_off, "on", "off");
-    /// Whom to ask about a refusal: a name, an address or a URL, at most 200 characters
+    /// Who answers questions about a refusal: a name, an address or a URL, at most 200 characters
     #[arg(long, value_name = "TEXT")]
     contact: "--contact", first;
     }

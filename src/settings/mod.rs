@@ -12,6 +12,7 @@ mod origins;
 mod proxies;
 mod setting;
 pub mod values;
+mod words;
 
 use std::ffi::OsString;
 use std::path::PathBuf;
@@ -26,6 +27,7 @@ pub use proxies::ProxySettings;
 pub(crate) use setting::home_relative;
 pub use setting::{Given, RelativePath, Setting, Source};
 use values::{FailMode, FlaggedOutput, LogLevel, SystemStore};
+pub use words::Words;
 
 use crate::codex::home::{CodexHome, NoHome};
 use crate::secret::Secret;
@@ -121,7 +123,7 @@ impl Settings {
             values::switch,
             false,
             "a switch (true or false)",
-            "it counts as false",
+            "it is treated as false",
         )
         .map(PlainHttp::from_switch);
         let mut relative_paths = Vec::new();
@@ -150,7 +152,7 @@ impl Settings {
                 env,
             ) {
                 Some(given) => given
-                    .parse(values::switch, true, "a switch (true or false)", "it counts as true")
+                    .parse(values::switch, true, "a switch (true or false)", "it is treated as true")
                     .map(FlaggedOutput::from_strict),
                 None => Setting::default_value(FlaggedOutput::Warn),
             },
@@ -168,7 +170,7 @@ impl Settings {
                 "F5_GUARDRAILS_OUTAGE_MEMORY",
                 env,
             ) {
-                Some(given) => given.parse(values::switch, false, "on or off", "it counts as off"),
+                Some(given) => given.parse(values::switch, false, "on or off", "it is treated as off"),
                 None => Setting::default_value(true),
             },
             transcript: match Given::find(
@@ -251,7 +253,7 @@ pub fn fail_mode(flag: Option<&OsString>, env: Env<'_>) -> Setting<FailMode> {
     let flag = flag.map(|text| Given { text: text.clone(), source: Source::Flag("--fail-mode") });
     match Given::find(flag, "F5_GUARDRAILS_FAIL_MODE", env) {
         Some(given) => {
-            given.parse(FailMode::parse, FailMode::Closed, "open or closed", "it counts as closed")
+            given.parse(FailMode::parse, FailMode::Closed, "open or closed", "it is treated as closed")
         }
         None => Setting::default_value(FailMode::Open),
     }
@@ -330,7 +332,7 @@ impl LogSettings {
         let says_off = |given: &Given| given.trimmed().and_then(values::switch) == Some(false);
         let flag = flag.map(|text| {
             let given = Given { text: text.clone(), source: Source::Flag("--log") };
-            given.parse(values::switch, true, "on or off", "it counts as on")
+            given.parse(values::switch, true, "on or off", "it is treated as on")
         });
         let file = match (flag, variable) {
             (Some(Setting { value: false, source, .. }), _) => Setting { value: None, source, problem: None },

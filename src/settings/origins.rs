@@ -69,7 +69,7 @@ impl Origins {
                 let by = self.ca_bundle.or_variable("F5_GUARDRAILS_CA_BUNDLE");
                 format!("add its root certificate to the file that {by} names")
             }
-            _ => "set F5_GUARDRAILS_CA_BUNDLE to a PEM file with its root certificate".to_owned(),
+            _ => "set F5_GUARDRAILS_CA_BUNDLE to its root certificate (PEM)".to_owned(),
         }
     }
 

@@ -39,8 +39,8 @@ fn an_unreadable_fail_mode_counts_as_closed_and_an_unreadable_strictness_as_stri
     assert_eq!(
         problems,
         [
-            "F5_GUARDRAILS_FAIL_MODE is not open or closed; it counts as closed.",
-            "F5_GUARDRAILS_POST_STRICT is not a switch (true or false); it counts as true.",
+            "F5_GUARDRAILS_FAIL_MODE is not open or closed; it is treated as closed.",
+            "F5_GUARDRAILS_POST_STRICT is not a switch (true or false); it is treated as true.",
         ]
     );
 }

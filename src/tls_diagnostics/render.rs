@@ -11,7 +11,7 @@ use super::fix::fix;
 use super::steps::{done, names, peer};
 use super::text::{milliseconds, utc};
 use super::verdict::{Verdict, also, judge};
-use crate::printable::printable;
+use crate::printable::{counted, printable};
 use crate::system::System;
 
 /// A whole diagnosis.
@@ -177,7 +177,7 @@ fn write_certificate(
     match &certificate.content {
         Content::Readable(details) => write_details(out, index, details, aside)?,
         Content::Unreadable { bytes, why } => {
-            writeln!(out, "  {} unreadable certificate of {bytes} bytes: {why}", index + 1)?;
+            writeln!(out, "  {} unreadable certificate of {}: {why}", index + 1, counted(*bytes, "byte"))?;
         }
     }
     writeln!(out, "    SHA-256 {}", certificate.sha256)
@@ -195,8 +195,8 @@ fn write_details(out: &mut String, index: usize, details: &Details, aside: &str)
         writeln!(out, "    for {}{more}", details.names.join(", "))?;
     }
     let left = match details.days_left {
-        days @ 0.. => format!("{days} days left"),
-        days => format!("EXPIRED {} days ago", days.saturating_neg()),
+        days @ 0.. => format!("{} left", counted(days.unsigned_abs(), "day")),
+        days => format!("EXPIRED {} ago", counted(days.unsigned_abs(), "day")),
     };
     writeln!(out, "    valid {} to {} ({left})", details.not_before, details.not_after)?;
     writeln!(out, "    key {}, signed with {}", details.key, details.signature_algorithm)

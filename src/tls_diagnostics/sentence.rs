@@ -3,6 +3,7 @@
 use super::facts::Facts;
 use super::text::utc;
 use super::verdict::Verdict;
+use crate::printable::counted;
 use crate::transport::certificate_problem::CertificateProblem;
 use crate::transport::fault::{Fault, Stage};
 
@@ -60,7 +61,8 @@ impl Verdict {
                 format!("It is self-signed, and not among the trusted certificates ({trust}).")
             }
             Self::Expired { subject, not_after, days_ago } => format!(
-                "“{subject}” expired on {not_after}, {days_ago} days ago by the local clock ({}).",
+                "“{subject}” expired on {not_after}, {} ago by the local clock ({}).",
+                counted(days_ago.unsigned_abs(), "day"),
                 utc(facts.clock)
             ),
             Self::NotYetValid { subject, not_before } => {

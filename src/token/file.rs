@@ -52,7 +52,7 @@ impl FileProblem {
                 "Name a text file that holds nothing but the token, in one line.".to_owned()
             }
             Self::ForeignOwner => format!(
-                "Make it the file of the user who runs Codex, or of root: whoever owns {path} decides which token is sent."
+                "Make it the file of the user who runs Codex, or of root: the owner of {path} decides which token is sent."
             ),
             Self::Writable(_) if cfg!(windows) => {
                 format!("Take the right to change {path}, and its folders, from everybody else.")

@@ -17,7 +17,7 @@ pub const GROWN: usize = 2 * 1024 * 1024;
 /// So much of it is kept then.
 const KEPT: usize = 1024 * 1024;
 /// So many lengths of our own words are tried.
-const MOST_LENGTHS: usize = 64;
+const MOST_LENGTHS: usize = 16;
 
 /// Our own words are nobody's verdict.
 const NO_SCOPE: &str = "-";

@@ -19,7 +19,7 @@ pub enum CertificateProblem {
     WrongName,
     #[error("names the IP address as a DNS name, which does not count for an address")]
     AddressAsName,
-    #[error("has the name only as its common name (CN), which does not count any more")]
+    #[error("names it only as common name (CN), which no longer counts")]
     OnlyCommonName,
     #[error("has a signature in its chain that does not fit the issuer's key")]
     BadSignature,
@@ -45,9 +45,7 @@ pub enum CertificateProblem {
     UnknownConstraint,
     #[error("has a critical extension in its chain that f5-guard does not know (such as policyConstraints)")]
     CriticalExtension,
-    #[error(
-        "is a CA's, and those do not serve as a server's certificate unless it is itself in the CA bundle"
-    )]
+    #[error("is a CA's, and not in the CA bundle")]
     CaAsServer,
     #[error("is of X.509 version 1, which names no hosts")]
     Version1,

@@ -183,15 +183,15 @@ impl Failure {
                 "Check that the certificate in F5_GUARDRAILS_CLIENT_CERT is of a kind that the server takes: it asked for one with another kind of key.".to_owned()
             }
             (Fault::ClientCertificate { shown: false }, _) => "Set F5_GUARDRAILS_CLIENT_CERT (and F5_GUARDRAILS_CLIENT_KEY) to a certificate that the server accepts.".to_owned(),
-            (Fault::ClientCertificate { shown: true }, _) => "Check that the certificate in F5_GUARDRAILS_CLIENT_CERT is for this server, complete with its intermediates, and not expired.".to_owned(),
+            (Fault::ClientCertificate { shown: true }, _) => "Check the certificate in F5_GUARDRAILS_CLIENT_CERT. It must be for this server, complete with its intermediates, and not expired.".to_owned(),
             (Fault::PlainHttp | Fault::NotTls, _) => format!("Check scheme and port of {base_url}."),
             (Fault::UnknownServerName, _) => format!("Check the host in {base_url}."),
             (Fault::SignIn, _) => "Sign in to this network in a browser, then try again.".to_owned(),
             (Fault::OldTls, _) => "Have TLS 1.2 or 1.3 switched on at the server, or at the gateway in front of it.".to_owned(),
-            (Fault::NothingInCommon | Fault::Alert(_) | Fault::BrokenTls | Fault::TlsSetup, _) => "Run `f5-guard smoketest --tls-diagnostics`, and show what it says to those who run the server or the gateway in front of it.".to_owned(),
+            (Fault::NothingInCommon | Fault::Alert(_) | Fault::BrokenTls | Fault::TlsSetup, _) => "Run `f5-guard smoketest --tls-diagnostics`. The operator of the server, or of the gateway in front of it, needs the result.".to_owned(),
             (Fault::NotHttp | Fault::TooLarge { .. } | Fault::Truncated | Fault::Encoded(_), _) => format!("Check that {base_url} and the proxy settings lead to the F5 service itself; a gateway in front of it may change answers."),
             (Fault::TimedOut, _) if self.stage == Stage::Request => format!("Try again; if it stays, check the state of the F5 service and {base_url}."),
-            (Fault::Reset | Fault::Closed, _) => "Try again; if it stays, a firewall or proxy on the way may cut the connection: run `f5-guard smoketest --tls-diagnostics`.".to_owned(),
+            (Fault::Reset | Fault::Closed, _) => "Try again. A firewall or proxy on the way may cut the connection: run `f5-guard smoketest --tls-diagnostics`.".to_owned(),
             (_, None) => format!("Check the network, the firewall and {base_url}; {}.", origins.other_way()),
             (_, Some(proxy)) => format!("Check the network, {base_url} and {}.", named(proxy)),
         }
@@ -211,8 +211,8 @@ impl Failure {
             }
             Fault::NameServerSilent => "Check the network, the VPN and this machine's DNS server.".to_owned(),
             Fault::ProxyLogin { offers, .. } if !offers.is_empty() && !offers.contains(&"Basic") => format!(
-                "f5-guard can log in at a proxy by name and password only (Basic). Run a local helper proxy that \
-                 speaks {} (Px, cntlm) and point {from} at it, or ask for an exception.",
+                "f5-guard logs in by name and password only (Basic). Run a local helper proxy that speaks {} (Px, \
+                 cntlm) and point {from} at it, or ask for an exception.",
                 offers.join(" or ")
             ),
             Fault::ProxyLogin { sent: false, .. } => {
@@ -257,22 +257,21 @@ fn named(proxy: &Proxy) -> String {
 }
 
 pub fn certificate_fix(problem: &CertificateProblem, origins: Origins) -> String {
-    const OPERATOR: &str = "The server's operator has to replace the certificate, or the chain above it; if your company inspects TLS, that is the administrator of the inspecting product.";
+    const OPERATOR: &str = "The server's operator has to replace the certificate or its chain. Where TLS is inspected, that is the inspecting product's administrator.";
     match (problem, problem.party()) {
         (CertificateProblem::RootMayNotIssue(_), _) => {
-            "Trust the CA that issued it, and not another certificate: its administrator has the right one."
-                .to_owned()
+            "Trust the CA that issued it. Its administrator has the right certificate.".to_owned()
         }
         (CertificateProblem::BundleExpired, _) => {
             "Check this machine's clock; if it is right, put current CA certificates into the bundle."
                 .to_owned()
         }
         (CertificateProblem::CaAsServer, _) => format!(
-            "If this is your own server, and only then: {}.",
+            "Only if the server is yours: {}.",
             origins.add_root().replace("its root certificate", "that very certificate")
         ),
         (_, Party::User) => format!(
-            "If your company inspects TLS, {}; `f5-guard smoketest --tls-diagnostics` shows the issuer.",
+            "Where TLS is inspected, {}. `f5-guard smoketest --tls-diagnostics` shows the issuer.",
             origins.add_root()
         ),
         (_, Party::Clock) => {
@@ -283,7 +282,7 @@ pub fn certificate_fix(problem: &CertificateProblem, origins: Origins) -> String
             origins.base_url()
         ),
         (_, Party::Name) => format!(
-            "The server's operator has to issue the certificate with this name in its subject alternative names; until then use a host that it names in {}.",
+            "Its operator must add the subject alternative name. Until then, set {} to a host that the certificate names.",
             origins.base_url()
         ),
         (_, Party::Issuer) => OPERATOR.to_owned(),

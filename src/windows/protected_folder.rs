@@ -25,7 +25,7 @@ pub enum ProtectedFolderError {
     #[error("`{}` can't be used because it is a link to another place; remove the link", .0.display())]
     Link(PathBuf),
     /// A file is in its place.
-    #[error("`{}` can't be used because it is no folder", .0.display())]
+    #[error("`{}` can't be used because it is not a folder", .0.display())]
     NoFolder(PathBuf),
     /// The folder can't be created or looked at.
     #[error("`{path}` can't be created with its permissions: {source}", path = .path.display())]

@@ -163,7 +163,7 @@ fn why_explains_the_last_refusal_and_one_by_its_scan() {
     }
     let scan = user.says(&["why", "scan-4711"]);
     for words in [
-        "prompt_injection: \"Company policy forbids this\"",
+        "a prompt injection: \"Company policy forbids this\"",
         "Tell the SOC: scan scan-4711",
         "A prompt was blocked",
     ] {

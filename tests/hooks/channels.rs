@@ -104,7 +104,7 @@ fn a_warning_about_flagged_output_that_cannot_be_given_withholds_it() {
     shell.args(["-c", "\"$f5_guard\" post-tool-use >/dev/null"]);
     let answer = Hook::post_tool_use().env("f5_guard", program()).through(shell).against(&api).run();
     let read = codex_answer::read(Event::PostToolUse, answer.code, &answer.stdout, &answer.stderr);
-    assert!(read.is_ok_and(|read| read.shown().contains("prompt_injection")), "{answer:?}");
+    assert!(read.is_ok_and(|read| read.shown().contains("prompt injection")), "{answer:?}");
 }
 
 /// With neither stream nothing reaches Codex, whatever the exit code. What is left is not to hang.
@@ -118,6 +118,10 @@ fn without_any_stream_the_exit_code_still_says_no() {
     assert_eq!(closed(Event::Stop, "hook >&- 2>&-").code, Some(1));
 }
 
+/// What the answers to events that are blocked by exit code begin with.
+const FIRST_WORDS: [&str; 3] =
+    ["Your prompt was not sent.", "Stopped before it ran: ", "Withheld from the agent: "];
+
 #[test]
 fn stderr_holds_one_line_and_no_log_next_to_exit_code_2() {
     for event in BY_EXIT_CODE {
@@ -128,7 +132,8 @@ fn stderr_holds_one_line_and_no_log_next_to_exit_code_2() {
             .env("F5_GUARDRAILS_TIMEOUT", "ten");
         let answer = hook.against(&api).run().blocked();
         assert!(
-            answer.stderr.starts_with("F5 Guardrails ") && !answer.stderr.contains('\u{1b}'),
+            FIRST_WORDS.iter().any(|words| answer.stderr.starts_with(words))
+                && !answer.stderr.contains('\u{1b}'),
             "{answer:?}"
         );
         assert!(

@@ -62,7 +62,12 @@ fn a_scanner_that_failed_the_text_is_a_hit_whatever_the_outcome_says() {
         let body = cleared_with(&failed);
         for mode in FailMode::ALL {
             for event in [Event::UserPromptSubmit, Event::PreToolUse, Event::Stop, Event::SubagentStop] {
-                Hook::of(event).in_mode(mode).against(&answering(&body)).run().blocked().says(&["failed"]);
+                Hook::of(event)
+                    .in_mode(mode)
+                    .against(&answering(&body))
+                    .run()
+                    .blocked()
+                    .says(&["yet its verdict is \"cleared\""]);
             }
             Hook::post_tool_use().in_mode(mode).strict().against(&answering(&body)).run().blocked();
         }

@@ -50,16 +50,16 @@ fn a_hit_in_what_is_left_of_cut_output_counts() {
         .against(&api)
         .run()
         .blocked()
-        .says(&["flagged"]);
+        .says(&["prompt injection"]);
     let answer = hook(payload(in_code_mode(), json!(CUT)), FailMode::Open).against(&api).run().warned();
-    assert!(answer.codex().shown().contains("prompt_injection"), "{answer:?}");
+    assert!(answer.codex().shown().contains("prompt injection"), "{answer:?}");
 }
 
 #[test]
 fn a_hit_in_cut_output_is_withheld_in_closed_mode() {
     let api = F5::answering(Verdict::flagged());
     let answer = hook(payload(in_code_mode(), json!(CUT)), FailMode::Closed).against(&api).run().blocked();
-    answer.says(&["flagged"]).says(&["was not scanned"]);
+    answer.says(&["prompt injection"]).says(&["was not scanned"]);
 }
 
 #[test]

@@ -130,7 +130,7 @@ fn a_hit_answers_without_waiting_for_the_rest() {
     // Everything else hangs: whoever waited for it would say "deadline", and in fail mode open let it pass.
     let api = F5::builder().when("EVIL", Verdict::flagged()).always(Fault::HangAfterRequest).start();
     let answer = hook(Event::PreToolUse).open().text(&text(&whole)).against(&api).run().blocked();
-    assert!(answer.codex().shown().contains("flagged"), "{answer:?}");
+    assert!(answer.codex().shown().contains("F5 Guardrails found"), "{answer:?}");
 }
 
 #[test]
@@ -195,7 +195,7 @@ fn a_hit_within_the_first_two_million_characters_counts() {
 fn a_hit_next_to_an_unscanned_rest_withholds_an_output_in_closed_mode() {
     let api = F5::builder().when("EVIL", Verdict::flagged()).start();
     let whole = format!("{}EVIL{}", "x".repeat(CAP - 4), "y".repeat(1000));
-    Hook::post_tool_use().closed().text(&whole).against(&api).run().blocked().says(&["flagged"]);
+    Hook::post_tool_use().closed().text(&whole).against(&api).run().blocked().says(&["F5 Guardrails found"]);
     Hook::post_tool_use().open().text(&whole).against(&api).run().warned();
 }
 
@@ -213,7 +213,7 @@ fn a_hit_next_to_a_failed_piece_withholds_an_output_in_closed_mode() {
             .against(&api)
             .run()
             .blocked()
-            .says(&["flagged"]);
+            .says(&["F5 Guardrails found"]);
         hook(Event::PostToolUse).open().text(&text(&whole)).against(&api).run().warned();
     }
 }
@@ -223,7 +223,13 @@ fn a_hit_that_leaves_pieces_unsent_withholds_an_output_in_closed_mode() {
     let mut whole = unique_text(9000);
     whole.splice(0..4, "EVIL".chars());
     let api = F5::builder().when("EVIL", Verdict::flagged()).always(Fault::HangAfterRequest).start();
-    hook(Event::PostToolUse).closed().text(&text(&whole)).against(&api).run().blocked().says(&["flagged"]);
+    hook(Event::PostToolUse)
+        .closed()
+        .text(&text(&whole))
+        .against(&api)
+        .run()
+        .blocked()
+        .says(&["F5 Guardrails found"]);
 }
 
 #[test]

@@ -36,10 +36,7 @@ fn what_is_not_cleared_is_stopped_before_it_happens() {
         for (word, verdict) in not_cleared() {
             let api = F5::answering(verdict);
             let answer = Hook::of(event).in_mode(mode).against(&api).run().blocked();
-            assert!(
-                word == "unknown" || word == "bare" || answer.codex().shown().contains(word),
-                "{answer:?}"
-            );
+            assert!(answer.codex().shown().contains("F5 Guardrails"), "{word}: {answer:?}");
         }
     });
 }

@@ -212,7 +212,7 @@ fn what_can_not_be_read_is_not_scanned() {
             let open = Hook::of(event).open().payload(payload).against(&api).run();
             match event {
                 Event::UserPromptSubmit => {
-                    drop(open.warned().says(&["did NOT scan all that the model is given"]))
+                    drop(open.warned().says(&["did NOT scan all that the agent gets"]))
                 }
                 _ => drop(open.allowed()),
             }
@@ -326,7 +326,7 @@ fn a_service_that_fails_on_a_part_is_not_scanned() {
     let (session, api) = (Session::new(), F5::builder().when("SICK", Fault::status(500)).start());
     session.prompt(&api).allowed();
     session.agents_md("SICK");
-    session.prompt(&api).blocked().says(&["AGENTS.md (for /w, or your own), which the model is given"]);
+    session.prompt(&api).blocked().says(&["AGENTS.md (for /w, or your own) (fail mode closed)"]);
 }
 
 #[test]

@@ -405,7 +405,10 @@ fn a_program_that_no_installation_put_there_is_not_uninstalled() {
     let said = home.run(&["uninstall", "--scope", "user", "--dry-run"]).succeeds("dry run");
     assert!(!said.contains("would be deleted"), "{said}");
     let said = home.run(&["uninstall", "--scope", "user"]).succeeds("uninstall");
-    assert!(said.contains("nothing of this user's registration") && said.contains("stays"), "{said}");
+    assert!(
+        said.contains("nothing to remove of this user's registration") && said.contains("stays"),
+        "{said}"
+    );
     assert_eq!(fs::read_to_string(home.binary()).unwrap(), WRAPPER);
     assert_eq!(snapshot(&ours(&home)).len(), 2, "the folder and the file");
 }

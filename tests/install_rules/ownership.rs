@@ -144,7 +144,7 @@ fn options_that_a_repository_carries_are_kept_only_where_somebody_agrees() {
 
         project.write("config.toml", &registration);
         let said = project.install(&["--keep-options"]).succeeds("agreed");
-        assert!(said.contains("Kept from the registration") && said.contains("elsewhere"), "{said}");
+        assert!(said.contains("Kept from the existing registration") && said.contains("elsewhere"), "{said}");
         // For both families of systems.
         assert_eq!(project.read("config.toml").matches("elsewhere").count(), 2 * Event::ALL.len());
     }
@@ -205,7 +205,7 @@ fn a_registration_of_version_0_1_0_is_upgraded_in_place_and_can_be_uninstalled()
 
     home.write("config.toml", old.as_bytes());
     let said = home.run(&INSTALL).succeeds("upgrade");
-    assert!(said.contains("Kept from the registration") && !said.contains("LOOKS LIKE"), "{said}");
+    assert!(said.contains("Kept from the existing registration") && !said.contains("LOOKS LIKE"), "{said}");
     let text = home.read("config.toml");
     assert_eq!(
         (text.matches("timeout = 60").count(), text.matches("timeout = 15").count()),

@@ -148,7 +148,7 @@ fn the_installed_program_removes_its_own_installation() {
     let said = home.run_of(&home.binary(), &["uninstall", "--scope", "user"]).succeeds("uninstall");
     assert_eq!(home.read("config.toml"), "model = \"x\"\r\n");
     assert!(!home.binary().exists());
-    assert!(said.contains("it runs just now"), "{said}");
+    assert!(said.contains("it is running"), "{said}");
     assert_eq!((set_aside(&home), beside_the_binary(&home).len()), (1, 1), "{:?}", beside_the_binary(&home));
     home.run(&INSTALL).succeeds("install again");
     assert_eq!(set_aside(&home), 0, "the next installation clears it away");

@@ -42,7 +42,10 @@ fn in_closed_mode_output_that_codex_cut_for_the_hook_is_withheld() {
     assert!(scanned.starts_with(MARK), "Codex marks it in another way: {:?}", scanned.get(..200));
     assert!(!scanned.contains("IN-THE-MIDDLE"), "Codex cuts it in another place");
     assert!(!stage.model.was_given("IN-THE-MIDDLE"), "the model must not get what was not scanned");
-    assert!(stage.model.was_given("caught F5 ") && stage.model.was_given("Codex cut this output"));
+    assert!(
+        stage.model.was_given("caught Withheld from the agent: ")
+            && stage.model.was_given("Codex cut this output")
+    );
     report(
         "post-tool-use, closed, output cut in code mode",
         "withheld: the script got the reason as an error",
@@ -126,7 +129,7 @@ fn a_flagged_command_of_a_script_does_not_run() {
 
     assert_eq!(seen.hook("PreToolUse"), "Blocked");
     assert!(!stage.file("marker").exists(), "the command must not run");
-    assert!(stage.model.was_given("prompt_injection"), "the reason names the scanner");
+    assert!(stage.model.was_given("prompt injection"), "the reason names the scanner");
     report(
         "pre-tool-use (shell), not cleared, code mode",
         "the command did not run; the script got the reason as an error",
@@ -149,7 +152,10 @@ fn a_flagged_mcp_answer_is_withheld_from_a_script_with_post_strict() {
 
     assert_eq!(seen.hook("PostToolUse"), "Blocked");
     assert!(!stage.model.was_given("POISON"), "the model must not get the end of the answer");
-    assert!(stage.model.was_given("caught F5 ") && stage.model.was_given("utcome flagged"));
+    assert!(
+        stage.model.was_given("caught Withheld from the agent: ")
+            && stage.model.was_given("a prompt injection")
+    );
     report(
         "post-tool-use (MCP), not cleared, strict, code mode",
         "a long answer was scanned whole, and withheld",

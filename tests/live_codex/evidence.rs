@@ -93,7 +93,7 @@ fn the_reports_figures_are_what_api_model_and_codex_saw() {
     assert_eq!((count(&seen, "/outages/0/calls"), count(&seen, "/not_scanned/0/calls")), (2, 3));
     // And single decisions, by what the user was shown.
     let prompt = says(&stage, &["why", "scan-of-the-prompt"]);
-    assert!(prompt.contains("A prompt was blocked") && prompt.contains("prompt_injection"), "{prompt}");
+    assert!(prompt.contains("A prompt was blocked") && prompt.contains("a prompt injection"), "{prompt}");
     let log = std::fs::read_to_string(stage.home().join("logs/f5_guardrails.log")).expect("the log");
     for content in ["FORBIDDEN", "OUTAGE", "patched.txt", "Please", "All done"] {
         assert!(!log.contains(content), "{content} is in the log");

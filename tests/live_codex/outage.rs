@@ -65,10 +65,7 @@ fn a_session_of_twenty_tool_calls_costs_one_wait_or_two() {
         let took = begun.elapsed();
         let told = shown(&hooks);
         assert_eq!(told.len(), waits, "{told:?}");
-        assert!(
-            told[waits - 1].contains("Nothing is scanned until it answers; next try in 15 s."),
-            "{told:?}"
-        );
+        assert!(told[waits - 1].to_lowercase().ends_with("next try in 15 s."), "{told:?}");
         assert!(stage.api.connections() <= 2, "{fault:?}: {} connections", stage.api.connections());
         assert_eq!(stage.model.function_outputs().len(), CALLS, "each tool ran");
         let to_the_model = stage.model.developer_texts();

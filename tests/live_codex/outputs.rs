@@ -49,7 +49,7 @@ fn a_flagged_output_is_withheld_from_the_model_with_post_strict() {
     assert_eq!(seen.hook("PostToolUse"), "Blocked");
     assert!(!stage.model.was_given("POISONED-OUTPUT"), "the model must not get the output");
     let told = stage.model.function_outputs().join("\n");
-    assert!(told.contains("prompt_injection"), "the reason names the scanner: {told}");
+    assert!(told.contains("prompt injection"), "the reason names the scanner: {told}");
     assert_eq!(stage.model.calls(), 2);
     report("post-tool-use, not cleared, strict", &format!("output withheld; the model got instead: {told}"));
 }

@@ -83,7 +83,7 @@ fn everything_is_blocked(shell: Shell, start_up: &str) {
     assert!(!worked.file("marker").exists(), "{row}: the command must not run: {told}");
     assert!(seen.hook("PreToolUse").starts_with("Blocked,"), "{row}: {:?}", seen.hooks());
     assert!(
-        told.contains("blocked by PreToolUse hook") && told.contains("prompt_injection"),
+        told.contains("blocked by PreToolUse hook") && told.contains("prompt injection"),
         "{row}: {told}"
     );
     assert_eq!(seen.hook("PostToolUse"), "Blocked", "{row}: {:?}", seen.hooks());

@@ -57,7 +57,7 @@ fn a_flagged_command_does_not_run_and_the_model_is_told_why() {
     assert!(!stage.file("marker").exists(), "the command must not run");
     let told = stage.model.function_outputs().join("\n");
     assert!(told.contains("blocked by PreToolUse hook"), "{told}");
-    assert!(told.contains("prompt_injection"), "the reason names the scanner: {told}");
+    assert!(told.contains("prompt injection"), "the reason names the scanner: {told}");
     assert_eq!(stage.model.calls(), 2);
     report("pre-tool-use (shell), not cleared", &format!("command did not run; the model got: {told}"));
 }

@@ -113,7 +113,7 @@ fn a_hook_without_a_variable_scans_with_the_stored_token() {
     let user = User::of(&api).logged_in();
     let said = user.prompt(FLAGGED, &["--fail-mode", "closed"]);
     assert!(
-        said.stdout.contains("\"decision\":\"block\"") && said.stdout.contains("flagged"),
+        said.stdout.contains("\"decision\":\"block\"") && said.stdout.contains("F5 Guardrails found"),
         "{}",
         said.stdout
     );

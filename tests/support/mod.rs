@@ -27,6 +27,9 @@ pub use answer::Answer;
 pub use event::Event;
 pub use home::{FakeHome, program};
 
+/// What a text begins with. As a command that was not scanned, it may be shown.
+pub const WORDS: &str = "please look after the garden, the cat and the post while we are away";
+
 /// Stands in every text that is scanned, and must stand in nothing that the program says.
 pub const MARKER: &str = "MARKER-c5d41e";
 
@@ -81,7 +84,7 @@ impl Hook {
         let hook = Self {
             event,
             subcommand: event.subcommand().to_owned(),
-            stdin: event.payload(&format!("please look after {MARKER}")).to_string().into_bytes(),
+            stdin: event.payload(&format!("{WORDS} {MARKER}")).to_string().into_bytes(),
             arguments: Vec::new(),
             stdout: Target::Pipe,
             shell: None,

@@ -69,7 +69,7 @@ pub enum LocateError {
         source: std::io::Error,
     },
     /// It hangs.
-    #[error("{} did not tell its version within {} s", program.display(), limit.as_secs_f32())]
+    #[error("{} did not report its version within {} s", program.display(), limit.as_secs_f32())]
     Hangs {
         /// The program.
         program: PathBuf,
@@ -77,7 +77,7 @@ pub enum LocateError {
         limit: Duration,
     },
     /// It says no version.
-    #[error("{} tells no version; it says: {said}", program.display())]
+    #[error("{} reports no version; it says: {said}", program.display())]
     NoVersion {
         /// The program.
         program: PathBuf,

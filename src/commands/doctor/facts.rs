@@ -127,7 +127,7 @@ impl Layer {
             Self::Administrator(word) if word == "system" => {
                 "Run `f5-guard install --scope system` as an administrator".to_owned()
             }
-            Self::Administrator(word) => format!("Ask whoever manages the {word} policy to renew it"),
+            Self::Administrator(word) => format!("Ask those who manage the {word} policy to renew it"),
             Self::User => "Run `f5-guard install`".to_owned(),
             Self::Other(word) => format!("Correct the hook in the layer `{word}`"),
         }

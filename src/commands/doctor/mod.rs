@@ -7,7 +7,6 @@ mod facts;
 pub mod finding;
 mod gather;
 mod judge;
-mod progress;
 mod proof;
 mod report;
 mod sanitizer;
@@ -16,13 +15,13 @@ use std::io::{self, Write};
 use std::process::ExitCode;
 
 use crate::cli::DoctorArgs;
+use crate::commands::progress::Progress;
 use crate::logging;
 use crate::system::Env;
 use crate::terminal::Paint;
 use finding::Severity;
 pub use finding::State;
 pub use gather::{Question, shown_settings};
-use progress::Progress;
 use report::text::Layout;
 
 #[cfg(test)]
@@ -50,7 +49,7 @@ pub fn run(args: &DoctorArgs) -> ExitCode {
 
 /// Gathers and judges, and shows on a terminal what it waits for.
 fn examine(question: &Question) -> (facts::Facts, finding::Report) {
-    let progress = Progress::start();
+    let progress = Progress::start("doctor");
     let facts = gather::gather(question, PROCESS_ENV, &|what| progress.says(what));
     let report = judge::judge(&facts);
     (facts, report)

@@ -28,7 +28,7 @@ pub(super) use self::service::Service;
 pub(super) use self::source::PageSource;
 use crate::cli::DumpConfigArgs;
 use crate::logging;
-use crate::printable::printable;
+use crate::printable::{counted, printable};
 use crate::redact::Redactor;
 use crate::secret::{Hidden, Secret};
 use crate::settings::{BaseUrl, Enforced, PlainHttp, Settings, Source};
@@ -206,13 +206,11 @@ fn read(service: &Service, redactor: &Redactor, started: Instant) -> Result<Cont
 }
 
 fn progress_line(progress: Progress) -> String {
-    let requests = progress.requests;
+    let requests = counted(progress.requests, "request");
     match progress.projects {
-        None => format!("[INFO] Reading providers, projects and tokens: {requests} requests so far."),
+        None => format!("[INFO] Reading providers, projects and tokens: {requests} so far."),
         Some((done, total)) => {
-            format!(
-                "[INFO] Reading the projects' providers: {done} of {total} projects, {requests} requests so far."
-            )
+            format!("[INFO] Reading the projects' providers: {done} of {total} projects, {requests} so far.")
         }
     }
 }

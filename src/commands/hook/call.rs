@@ -10,7 +10,7 @@ use super::transcript::{Session, Verdict};
 use super::{PROCESS_ENV, abort, proof};
 use crate::event::Event;
 use crate::hook::payload::{self, MAX_PAYLOAD};
-use crate::hook::{Assessment, Failure, News, Part, Payload, PayloadError, Policy, decide};
+use crate::hook::{Assessment, Failure, Input, News, Part, Payload, PayloadError, Policy, decide};
 use crate::phase;
 use crate::scan::{Metadata, ScanClient, ScanDirection, ScanError, ScanJob, ScanReport, Scanned};
 use crate::secret::Hidden;
@@ -26,6 +26,7 @@ use crate::transport::watch::Watch;
 pub struct Call {
     pub event: Event,
     pub tool_name: Option<String>,
+    pub input: Input,
     pub session_id: Option<String>,
     pub turn_id: Option<String>,
     pub tool_use_id: Option<String>,
@@ -40,6 +41,7 @@ impl Call {
         Self {
             event,
             tool_name: None,
+            input: Input::default(),
             session_id: None,
             turn_id: None,
             tool_use_id: None,
@@ -52,13 +54,14 @@ impl Call {
     pub fn without(mut self, hidden: &Hidden) -> Self {
         let texts = [&mut self.tool_name, &mut self.session_id, &mut self.turn_id, &mut self.tool_use_id];
         texts.into_iter().flatten().for_each(|text| hidden.clean(text));
-        self
+        Self { input: self.input.without(hidden), ..self }
     }
 
     fn of(payload: &Payload) -> Self {
         Self {
             event: payload.event,
             tool_name: payload.tool_name.clone(),
+            input: payload.input.clone(),
             session_id: payload.session_id.clone(),
             turn_id: payload.turn_id.clone(),
             tool_use_id: payload.tool_use_id.clone(),

@@ -4,6 +4,7 @@
 //! file is written after the answer.
 
 mod abort;
+mod by_hand;
 mod call;
 mod decision_line;
 mod memory;
@@ -48,6 +49,9 @@ const PAYLOAD_COMES_WITHIN: Duration = Duration::from_secs(2);
 
 /// Runs a hook with a command line that clap accepted.
 pub fn run(event: Event, enforced: &Enforced, started: Instant) -> ExitCode {
+    if io::stdin().is_terminal() {
+        return by_hand::explain(event);
+    }
     guarded(event, enforced.fail_mode.clone(), || answer_call(event, enforced, None, started))
 }
 

@@ -56,6 +56,8 @@ impl Reply {
         let subject = Subject {
             event,
             tool_name: call.tool_name.as_deref(),
+            input: &call.input,
+            text: call.text.as_deref().map_or("", String::as_str),
             fail_mode_problem: says.fail_mode_problem,
             contact: says.contact,
             origins: says.origins,
@@ -178,11 +180,7 @@ mod tests {
         let failure = Assessment::NotScanned(Failure::CutOutput);
         let news = News::default();
         let reply = Reply::new(&call.without(&hidden), &failure, &news, policy, Says::default(), &hidden);
-        assert!(
-            reply.text.starts_with("F5 Guardrails could not scan this call of (redacted): "),
-            "{}",
-            reply.text
-        );
+        assert!(reply.text.starts_with("Stopped before it ran: (redacted). "), "{}", reply.text);
     }
 
     proptest! {

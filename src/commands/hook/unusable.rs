@@ -75,7 +75,7 @@ mod tests {
         assert_eq!(
             strictest("x stop --fail-mode").as_deref(),
             Some(""),
-            "unreadable, so it counts as closed"
+            "unreadable, so it is treated as closed"
         );
         assert_eq!(strictest("x stop --fail-mod Closed").as_deref(), Some("closed"));
         assert_eq!(strictest("x stop --fail-mod=closed").as_deref(), Some("closed"));

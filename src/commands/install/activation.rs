@@ -12,6 +12,7 @@ use crate::codex::layers::{self, HooksFeature, OnlyManaged};
 use crate::codex::listing::{EventName, FolderHooks, HookListing, Waiting};
 use crate::codex::locate::Codex;
 use crate::codex::trust::{self, HookStatus, Review, SwitchedOff};
+use crate::commands::progress::Progress;
 use crate::event::Event;
 use crate::installation::PATIENCE;
 use crate::installation::{
@@ -79,16 +80,20 @@ pub struct TrustPrompt<'a> {
 impl TrustPrompt<'_> {
     /// Asks Codex, trusts what may be trusted, and asks again.
     pub fn run(&self) -> Activation {
+        let progress = Progress::start("install");
+        progress.says("asks Codex about its hooks");
         let started = AppServer::start(&self.codex.program, &self.context.home, self.cwd, CODEX_TIME);
-        let result = started.and_then(|mut server| self.ask_codex(&mut server));
+        let result = started.and_then(|mut server| self.ask_codex(&mut server, progress));
         match result {
             Ok(state) => Activation::Asked(state),
             Err(error) => Activation::NotAsked { why: error.to_string() },
         }
     }
 
-    fn ask_codex(&self, server: &mut AppServer) -> Result<State, AppServerError> {
+    fn ask_codex(&self, server: &mut AppServer, progress: Progress) -> Result<State, AppServerError> {
         let mut folder = server.list_hooks_in(self.cwd)?;
+        // The user may be asked now.
+        drop(progress);
         let mut state = State::default();
         let waiting = self.review(&folder).to_trust();
         let agreed = match self.choice {

@@ -44,7 +44,7 @@ impl CarriedOptions {
     pub fn note(&self) -> Option<String> {
         self.options().map(|options| {
             format!(
-                "Kept from the registration that was there: {options}. Give an option again to change it; uninstall \
+                "Kept from the existing registration: {options}. Give an option again to change it; uninstall \
                  first to be without it."
             )
         })

@@ -16,7 +16,7 @@ pub enum InstallError {
     InstallContext(#[from] ContextError),
     #[error(transparent)]
     Option(#[from] OptionError),
-    #[error("{0} It stands in the registration that is there and was kept; give {flag} another value", flag = .0.flag())]
+    #[error("{0}. It comes from the existing registration; give {flag} another value", flag = .0.flag())]
     KeptOption(OptionError),
     #[error(transparent)]
     Command(#[from] CommandError),
@@ -52,7 +52,7 @@ pub enum InstallError {
         file: String,
     },
     #[error(
-        "where a Windows user's f5-guard is can only be told on that machine; use --scope project, or \
+        "where a Windows user's f5-guard is can only be found out on that machine; use --scope project, or \
          --print requirements-toml"
     )]
     NoWindowsUser,

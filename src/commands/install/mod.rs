@@ -41,7 +41,7 @@ use crate::installation::{
     Edit, InstallContext, InstallState, PATIENCE, Scope, carry_out, managed_folder, prepare,
     protected_folder, python_scripts, stamp, state_keys_in,
 };
-use crate::printable::printable;
+use crate::printable::{counted, printable};
 use crate::registration::{RegistrationOptions, trusts_any};
 use crate::stdio::{say, say_error};
 use crate::system::Env;
@@ -157,8 +157,8 @@ fn install(args: &InstallArgs) -> Result<Protected, InstallError> {
         if state.trusted_now > 0 {
             let config = context.home.config_toml();
             report.notes.push(format!(
-                "Codex noted your trust in {} hooks in {}.",
-                state.trusted_now,
+                "Codex noted your trust in {} in {}.",
+                counted(state.trusted_now, "hook"),
                 config.display()
             ));
         }
@@ -250,7 +250,7 @@ fn write(plan: &mut Plan<'_>, report: &mut Report) -> Result<(), InstallError> {
     let mut state = InstallState::open(&plan.folder, plan.new_file)?;
     if let Some(trouble) = &state.trouble {
         report.notes.push(format!(
-            "What was remembered of an earlier installation is lost: {trouble}. An uninstallation will take out \
+            "The record of an earlier installation is lost: {trouble}. Uninstalling will remove \
              exactly our entries."
         ));
     }

@@ -167,7 +167,7 @@ fn named_file(flag: &'static str, file: &OsString, audience: For) -> Result<Path
 /// [`OptionError`] for a CA bundle or token file that others than administrators can change.
 pub fn refuse_shared_files(options: &RegistrationOptions, privilege: Privilege) -> Result<(), OptionError> {
     let files = [
-        ("--ca-bundle", &options.enforced.ca_bundle, "it says for everybody whom to trust"),
+        ("--ca-bundle", &options.enforced.ca_bundle, "it decides for everybody which servers to trust"),
         ("--token-file", &options.enforced.token_file, "it says for everybody which token is sent"),
     ];
     for (flag, file, why) in files {

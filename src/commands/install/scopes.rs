@@ -115,7 +115,7 @@ impl<'a> Plan<'a> {
             }
         }
         notes.push(
-            "Everybody who works here needs f5-guard on PATH or in their Codex home; without it Codex is told to \
+            "Everybody who works here needs f5-guard on PATH or in their Codex home; without it Codex has to \
              block (but for Stop)."
                 .into(),
         );

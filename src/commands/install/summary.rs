@@ -90,7 +90,7 @@ impl Report {
     #[must_use]
     pub fn text_of_binary(&self) -> String {
         let version = env!("CARGO_PKG_VERSION");
-        self.below(format!("f5-guard {version} is in its place, and registered nowhere by this.\n"))
+        self.below(format!("f5-guard {version} is installed, but not registered by this command.\n"))
     }
 
     fn below(&self, mut out: String) -> String {
@@ -137,7 +137,12 @@ pub fn question(hooks: &[HookListing]) -> String {
             if HookStatus::of(hook) == HookStatus::Modified { ", changed since you trusted it" } else { "" };
         let _ = writeln!(out, "  {}{}{again}\n    {command}", hook.event.as_str(), tools.unwrap_or_default());
     }
-    let _ = write!(out, "Trust these {} hooks now? [y/N] ", number(hooks.len()));
+    let what = if hooks.len() == 1 {
+        "this hook".to_owned()
+    } else {
+        format!("these {} hooks", number(hooks.len()))
+    };
+    let _ = write!(out, "Trust {what} now? [y/N] ");
     out
 }
 

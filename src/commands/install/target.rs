@@ -19,7 +19,7 @@ pub enum TargetError {
          {who}, or use --scope user for yourself alone"
     )]
     NeedsAdministrator { who: &'static str },
-    #[error("{} is no folder", .0.display())]
+    #[error("{} is not a folder", .0.display())]
     NoProject(PathBuf),
     #[error("a folder can only be given with --scope project")]
     StrayFolder,

@@ -35,7 +35,7 @@ pub fn from_stdin() -> Result<Secret, String> {
     let mut bytes = Vec::new();
     let read = io::stdin().lock().take(MOST_BYTES).read_to_end(&mut bytes);
     read.map_err(|_| "stdin can't be read; nothing was stored.".to_owned())?;
-    let text = String::from_utf8(bytes).map_err(|_| "stdin holds no text; nothing was stored.".to_owned())?;
+    let text = String::from_utf8(bytes).map_err(|_| "stdin is not text; nothing was stored.".to_owned())?;
     Ok(token_in(&text))
 }
 

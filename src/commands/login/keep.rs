@@ -23,8 +23,8 @@ impl<'a> Keeper<'a> {
     /// The file where it is wanted, else the system's store if one answers; or why none does.
     pub fn choose(file: bool, env: Env<'a>) -> Result<Self, String> {
         if file {
-            let saved = SavedTokens::of_this_user(env)
-                .ok_or("which folder is yours is not known: HOME is not set.")?;
+            let saved =
+                SavedTokens::of_this_user(env).ok_or("your home folder is unknown: HOME is not set.")?;
             return Ok(Self::File(saved, env));
         }
         let store = store::system(env);

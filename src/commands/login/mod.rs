@@ -138,7 +138,7 @@ fn is_worth_keeping(verified: &Verified, asks: bool) -> bool {
         }
         Verified::Unknown(words) => {
             say_line(&format!("[FAIL]   {words}"));
-            asks && ask::yes("The token could not be tried. Store it all the same? [y/N] ")
+            asks && ask::yes("The token could not be tried. Store it anyway? [y/N] ")
         }
     }
 }

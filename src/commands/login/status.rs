@@ -6,6 +6,7 @@ use super::address::Service;
 use super::verify::{self, Verified};
 use super::{PATIENCE, may_ask};
 use crate::commands::dump_config::global_token;
+use crate::printable::counted;
 use crate::scan::ScanError;
 use crate::secret::{Hidden, Secret};
 use crate::settings::Source;
@@ -35,7 +36,7 @@ pub fn report(service: &Service, env: Env<'_>) -> Result<bool, String> {
         }
     };
     hidden.learn(&token);
-    say(format!("Token    {from} ({} characters)", token.length()));
+    say(format!("Token    {from} ({})", counted(token.length(), "character")));
     let (mark, words, works) = match verify::verify(service, &token) {
         Verified::Works(words) => ("[ok]  ", words, true),
         Verified::Objected(words) => ("[warn]", words, true),

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use super::address::Service;
 use crate::commands::dump_config::{PageSource, Service as ConfigService};
+use crate::commands::progress::Progress;
 use crate::commands::smoketest::{Checks, PROMPT, Scan};
 use crate::printable::printable;
 use crate::scan::ScanError;
@@ -32,6 +33,8 @@ pub enum Verified {
 
 /// Tries `token` with the service.
 pub fn verify(service: &Service, token: &Secret) -> Verified {
+    let progress = Progress::start("login");
+    progress.says("tries the token");
     match service.entry.kind {
         Kind::Scan => {
             let mut settings = service.settings.clone();

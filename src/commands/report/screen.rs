@@ -218,6 +218,7 @@ impl Screen<'_> {
         }
         match first {
             0 => Ok(()),
+            1 => writeln!(self.out, "  and 1 day before"),
             more => writeln!(self.out, "  and {more} days before"),
         }
     }

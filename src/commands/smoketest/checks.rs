@@ -9,7 +9,7 @@ use crate::commands::registered::Registered;
 use crate::installation::version_of;
 use crate::installation::{ContextError, InstallContext, managed_folder};
 use crate::outage::remembered;
-use crate::printable::printable;
+use crate::printable::{counted, printable};
 use crate::scan::{Metadata, ScanClient, ScanDirection, ScanError, ScanJob, ScanReport};
 use crate::settings::{BaseUrl, Origins, Settings, Source};
 use crate::system::Env;
@@ -74,8 +74,8 @@ impl<'a> Checks<'a> {
         let api_token = &self.settings.api_token;
         let result = match (api_token.as_ref(), problem) {
             (Some(token), _) => Ok(match api_token.source {
-                Source::Stored(place) => format!("from {place} ({} characters)", token.length()),
-                source => format!("{source} is set ({} characters)", token.length()),
+                Source::Stored(place) => format!("from {place} ({})", counted(token.length(), "character")),
+                source => format!("{source} is set ({})", counted(token.length(), "character")),
             }),
             (None, Some(problem)) => Err(self.impossible(&problem.into())),
             (None, None) => Err(self.impossible(&ScanError::NoToken)),
@@ -86,7 +86,7 @@ impl<'a> Checks<'a> {
     /// The binary that `f5-guard install` puts into Codex's home folder.
     pub fn hook_binary(&self) -> Step {
         let result = match installed_binary(self.env) {
-            Err(why) => Err(install(format!("It can't be told where the hook binary is: {why}"))),
+            Err(why) => Err(install(format!("The hook binary's place can't be found out: {why}"))),
             Ok(path) if !path.exists() => {
                 Err(install(format!("The hook binary is not installed: {} does not exist.", path.display())))
             }

@@ -15,6 +15,7 @@ pub(super) use checks::{Checks, Scan};
 use report::{Format, Report};
 
 use crate::cli::{SmoketestArgs, VerboseHttp};
+use crate::commands::progress::Progress;
 use crate::commands::registered::Registered;
 use crate::logging;
 use crate::secret::Hidden;
@@ -65,7 +66,10 @@ pub fn run(args: &SmoketestArgs) -> ExitCode {
         report.warn(&format!("{outage} This test tries at once; if it succeeds, they scan again."));
     }
     let watch = Watch::default();
+    let progress = Progress::start("smoketest");
+    progress.says("waits for the scan of a greeting");
     let scan = checks.scan(PROMPT, record.clone(), watch.clone());
+    drop(progress);
     if args.tls_diagnostics {
         let asked = diagnosis::Asked { host: args.tls_host.as_deref(), port: args.tls_port };
         match diagnosis::run(&settings, &asked, &scan, &watch, PROCESS_ENV, &mut |words| {

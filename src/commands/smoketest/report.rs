@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use super::checks::{Problem, Scan, Step};
 use anstyle::Style;
 
-use crate::printable::printable;
+use crate::printable::{counted, printable};
 use crate::scan::ScanReport;
 use crate::secret::Hidden;
 use crate::settings::Origins;
@@ -190,7 +190,7 @@ impl Report {
             "warnings": self.warnings,
         });
         let took = match self.ending {
-            Ending::Cleared { took } => Some(json!(u64::try_from(took.as_millis()).unwrap_or(u64::MAX))),
+            Ending::Cleared { took } => Some(json!(took.as_millis())),
             _ => None,
         };
         let further = [
@@ -283,7 +283,7 @@ fn message_text(out: &mut String, mark: char, message: &Message, times: &str) {
     for (name, value) in &message.headers {
         out.push_str(&format!("{mark} {name}: {value}\n"));
     }
-    out.push_str(&format!("{mark} ({} bytes of body)\n", message.body_bytes));
+    out.push_str(&format!("{mark} ({} of body)\n", counted(message.body_bytes, "byte")));
     if let Some(body) = &message.body {
         out.push_str(&format!("{mark} {body}\n"));
     }

@@ -54,11 +54,9 @@ impl Which {
 
     fn nothing(&self) -> String {
         match self {
-            Self::Last(_) => {
-                "The log knows of no call that was refused, warned about or not scanned.".to_owned()
-            }
+            Self::Last(_) => "The log has no call that was refused, warned about or not scanned.".to_owned(),
             Self::Scan(id) => format!(
-                "The log knows no scan {id}. It lists the scans that decided, of this user's hooks, as far back as it \
+                "The log has no scan {id}. It lists the scans that decided, of this user's hooks, as far back as it \
                  goes; `f5-guard why -n 5` shows the last refusals."
             ),
         }

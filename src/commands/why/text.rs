@@ -3,9 +3,10 @@
 use time::{Duration, OffsetDateTime};
 
 use crate::event::Event;
-use crate::hook::message::{mistake, next_step};
+use crate::hook::message::{mistake, next_step, plain_name};
 use crate::logging::DecisionLine;
 use crate::logging::read::Entry;
+use crate::printable::counted;
 
 /// Columns of a label.
 const LABEL: usize = 13;
@@ -41,7 +42,8 @@ pub fn explain(entry: &Entry, now: OffsetDateTime) -> String {
             row("Outcome", line.outcome_word.as_deref().unwrap_or(outcome));
             for scanner in &line.scanners {
                 let message = scanner.message.as_ref().map(|message| format!(": \"{message}\""));
-                row("Scanner", &format!("{}{}", scanner.scanner_type, message.unwrap_or_default()));
+                let name = plain_name(&scanner.scanner_type);
+                row("Found", &format!("{name}{}", message.unwrap_or_default()));
             }
             if line.more_scanners > 0 {
                 row("", &format!("and {} more", line.more_scanners));
@@ -55,7 +57,7 @@ pub fn explain(entry: &Entry, now: OffsetDateTime) -> String {
                     row("False alarm?", &format!("f5-guard allow-text {hash}"));
                 }
             } else if let (Some(event), true) = (event, is_refusal(line)) {
-                row("What to do", next_step(event, line.contact.is_some()));
+                row("What to do", next_step(event));
             }
         }
     }
@@ -63,9 +65,11 @@ pub fn explain(entry: &Entry, now: OffsetDateTime) -> String {
         row("Scan id", &scan_ids(line));
     }
     match &line.contact {
-        Some(contact) => row("Whom to ask", &mistake(contact, line.scan_ids.first().map(String::as_str))),
+        Some(contact) => {
+            row("Who to ask", &mistake(Some(contact), line.scan_ids.first().map(String::as_str)))
+        }
         None if line.outcome != "not_scanned" => {
-            row("Whom to ask", "Your security team; `f5-guard why --report` writes a text for it.")
+            row("Who to ask", "Your security team; `f5-guard why --report` writes a text for it.")
         }
         None => {}
     }
@@ -102,9 +106,9 @@ pub fn report(entry: &Entry) -> String {
         "Enforced",
         Some(&line.enforced.join(", ")).filter(|enforced| !enforced.is_empty()).map(String::as_str),
     );
-    let length = line
-        .characters
-        .map(|number| format!("{number} characters in {} request(s)", line.pieces.unwrap_or(0)));
+    let length = line.characters.map(|number| {
+        format!("{} in {}", counted(number, "character"), counted(line.pieces.unwrap_or(0), "request"))
+    });
     row("Length", length.as_deref());
     row("HMAC-SHA-256", line.hmac_sha256.as_deref());
     let service =
@@ -157,7 +161,7 @@ fn ago(time: Duration) -> String {
         seconds @ 7_200..172_800 => (seconds / 3_600, "hour"),
         seconds => (seconds / 86_400, "day"),
     };
-    format!("{number} {unit}{} ago", if number == 1 { "" } else { "s" })
+    format!("{} ago", counted(number.unsigned_abs(), unit))
 }
 
 fn scan_ids(line: &DecisionLine) -> String {
@@ -234,10 +238,11 @@ A call of Bash was denied
   When         2026-11-26 09:12:33 UTC (2 hours ago)
   Session      01a201f1
   Outcome      flagged
-  Scanner      prompt_injection: \"Company policy forbids this\"
-  What to do   Do not repeat it in another form; tell the user what was refused.
+  Found        a prompt injection: \"Company policy forbids this\"
+  What to do   Agent: do not retry it in another form; tell the user what was
+               refused.
   Scan id      019fb483
-  Whom to ask  A mistake? Tell the SOC: scan 019fb483.
+  Who to ask   A mistake? Tell the SOC: scan 019fb483.
 "
         );
     }

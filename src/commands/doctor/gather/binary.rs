@@ -131,7 +131,7 @@ fn expanded(name: &str, env: Env<'_>) -> Option<PathBuf> {
 fn compare(path: PathBuf, may_be_run: bool, sanitizer: &Sanitizer) -> BinaryFacts {
     match fs::metadata(&path) {
         Ok(data) if data.is_file() => {}
-        Ok(_) => return BinaryFacts::Unusable { path, why: "is no file".to_owned() },
+        Ok(_) => return BinaryFacts::Unusable { path, why: "is not a file".to_owned() },
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => return BinaryFacts::Missing { path },
         Err(error) => return BinaryFacts::Unusable { path, why: format!("can't be looked at ({error})") },
     }

@@ -195,7 +195,7 @@ fn bounded(path: &Path) -> Result<Option<Vec<u8>>, String> {
     match std::fs::metadata(path) {
         Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => Ok(None),
         Err(error) => Err(error.to_string()),
-        Ok(data) if !data.is_file() => Err("it is no regular file".to_owned()),
+        Ok(data) if !data.is_file() => Err("it is not a regular file".to_owned()),
         Ok(data) if data.len() > LARGEST => Err("it is too large for a configuration file".to_owned()),
         Ok(_) => std::fs::read(path).map(Some).map_err(|error| error.to_string()),
     }

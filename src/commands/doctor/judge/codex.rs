@@ -41,7 +41,7 @@ pub(super) fn judge(facts: &Facts, findings: &mut Vec<Finding>) {
         (Ok(_), Err(why)) => add(
             FindingId::CodexUnusable,
             Severity::Warning,
-            format!("Codex does not tell its version: {why}"),
+            format!("Codex does not report its version: {why}"),
             "Run `codex --version` yourself; if it fails, install Codex again.",
         ),
         (Ok(_), Ok(_)) => {}
@@ -66,7 +66,7 @@ pub(super) fn judge(facts: &Facts, findings: &mut Vec<Finding>) {
                 FindingId::ConfigRefused,
                 Severity::Problem,
                 format!("Codex refuses its configuration{place}: {message}"),
-                "Correct the file at that place; a backup may lie beside it.",
+                "Correct the file at that place; a backup may be next to it.",
             );
         }
         Some(ConfigVerdict::CannotTell { reason }) => add(

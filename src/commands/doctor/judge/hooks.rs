@@ -33,7 +33,7 @@ pub(super) fn judge(facts: &Facts, findings: &mut Vec<Finding>) {
                 "Whether Codex runs the hooks and obeys them was not tried: {}.",
                 why.trim_end_matches('.')
             ),
-            "See to that, and run `f5-guard doctor` again, as the user whose Codex is meant.",
+            "Fix that, and run `f5-guard doctor` again, as the user whose Codex is meant.",
         ));
     }
     lookalikes(facts, findings);
@@ -54,7 +54,7 @@ fn foreign(facts: &Facts, findings: &mut Vec<Finding>) {
         FindingId::ForeignHook,
         Severity::Note,
         format!(
-            "Another hook for tools' input runs beside f5-guard's ({}): what it rewrites is not scanned again.",
+            "Another hook for tool inputs runs next to f5-guard's ({}): what it rewrites is not scanned again.",
             places.join(", ")
         ),
         "Make sure that it is one that you trust; /hooks in `codex` shows it.",
@@ -139,7 +139,7 @@ fn not_proven(facts: &Facts, event: Event, proof: &EventProof, is_explained: boo
                     FindingId::NotProven,
                     Severity::Problem,
                     format!("The hook blocked the message, and not as this f5-guard does{said}"),
-                    "See to what it says, or run `f5-guard install`, if it is an older f5-guard.",
+                    "Do what it says, or run `f5-guard install`, if it is an older f5-guard.",
                 );
             }
             if is_explained {
@@ -166,7 +166,7 @@ fn not_proven(facts: &Facts, event: Event, proof: &EventProof, is_explained: boo
             FindingId::NotProven,
             Severity::Unknown,
             format!("Whether Codex runs the hook could not be tried: {}.", why.trim_end_matches('.')),
-            "See to that, and run `f5-guard doctor` again.",
+            "Fix that, and run `f5-guard doctor` again.",
         ),
         EventProof::Hung => finding(
             FindingId::BlockLost,
@@ -260,9 +260,7 @@ fn lookalikes(facts: &Facts, findings: &mut Vec<Finding>) {
             (None, Listed::Yes) => (Severity::Problem, "whether Codex runs it could not be asked"),
             (Some(status), Listed::Yes) if status.protects() => (Severity::Problem, "Codex runs it"),
             (Some(HookStatus::Asynchronous), Listed::Yes) => (Severity::Problem, "Codex runs it"),
-            (Some(_), Listed::Yes) => {
-                (Severity::Problem, "Codex does not run it as long as you do not trust it")
-            }
+            (Some(_), Listed::Yes) => (Severity::Problem, "Codex does not run it until you trust it"),
         };
         findings.push(Finding::new(
             FindingId::Lookalike,
@@ -292,7 +290,7 @@ fn not_listed(facts: &Facts, event: Event, findings: &mut Vec<Finding>) {
         }
         let fix = match file.layer {
             Layer::Project => {
-                "Trust the project when Codex asks at its start in that folder; its hooks count only then."
+                "Trust the project when Codex asks at its start in that folder; its hooks run only then."
             }
             _ => {
                 "See the other findings (hooks off, managed hooks only, a file that Codex refuses), or look at /hooks in Codex."
@@ -325,7 +323,7 @@ fn doubles(event: Event, hooks: &[&HookFacts], findings: &mut Vec<Finding>) {
         let spare = ours.iter().find(|hook| !matches!(hook.layer, Layer::Administrator(_)));
         let fix = match spare {
             Some(spare) if places.len() > 1 => {
-                format!("Keep one; {} takes one away.", spare.layer.uninstall())
+                format!("Keep one; {} removes one.", spare.layer.uninstall())
             }
             _ => {
                 "Keep one: remove the others from that file by hand, then run `f5-guard install`.".to_owned()
@@ -403,7 +401,7 @@ fn status(hook: &HookFacts, call: &CallFacts, found: &mut Vec<Finding>) {
         None => add(
             FindingId::TrustUnknown,
             Severity::Unknown,
-            format!("A hook stands in {place}, but Codex could not be asked whether it is trusted."),
+            format!("A hook is registered in {place}, but Codex could not be asked whether it is trusted."),
             "Start `codex` and look at /hooks: the hook must be active.".into(),
         ),
     }

@@ -77,7 +77,7 @@ fn log(facts: &Facts, findings: &mut Vec<Finding>) {
             FindingId::LogProblems,
             Severity::Note,
             "The log holds problems; the last ones are shown.",
-            "Compare their times with what you saw; `f5-guard smoketest` tells whether a scan works now.",
+            "Compare their times with what you saw; `f5-guard smoketest` shows whether a scan works now.",
         ));
     }
 }
@@ -213,7 +213,7 @@ fn service(facts: &Facts, findings: &mut Vec<Finding>) {
             format!(
                 "The service works, but it objects to a harmless greeting, so that no scan has cleared: {words}."
             ),
-            "Ask whoever runs the F5 project to look at its scanners.",
+            "Ask those who run the F5 project to look at its scanners.",
         ),
         ServiceFacts::Failed { why, fix } => Finding::new(FindingId::Service, Severity::Problem, why, fix),
     };

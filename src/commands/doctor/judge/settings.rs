@@ -269,7 +269,7 @@ fn key_log() -> SettingRow {
     row.remark = Some(SettingProblem {
         id: FindingId::KeyLog,
         severity: Severity::Warning,
-        text: "SSLKEYLOGFILE is set: whoever can read that file can decrypt the scans and the token."
+        text: "SSLKEYLOGFILE is set: anyone who can read that file can decrypt the scans and the token."
             .to_owned(),
         fix: "Remove SSLKEYLOGFILE, and delete the file, unless you are analysing the network right now."
             .to_owned(),

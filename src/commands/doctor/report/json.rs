@@ -191,7 +191,7 @@ pub fn service_words(service: &ServiceFacts) -> String {
     let done = "one scan of a greeting with the hooks' settings";
     match service {
         ServiceFacts::Offline => "not asked (--offline)".to_owned(),
-        ServiceFacts::NotTried => "not asked: a setting stands in the way".to_owned(),
+        ServiceFacts::NotTried => "not asked: a setting prevents it".to_owned(),
         ServiceFacts::Cleared { took } => format!("{done}: cleared in {} ms", took.as_millis()),
         ServiceFacts::Objected { words } => format!("{done}: {words}"),
         ServiceFacts::Failed { .. } => format!("{done}: FAILED"),

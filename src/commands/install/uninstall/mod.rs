@@ -35,7 +35,7 @@ pub fn run(args: &UninstallArgs) -> ExitCode {
         Err(error) => {
             let error = error.to_string();
             say_error(&format!(
-                "f5-guard uninstall: {}.\nMend that and run it again: hooks may still be registered.",
+                "f5-guard uninstall: {}.\nFix that and run it again: hooks may still be registered.",
                 error.trim_end_matches('.')
             ));
             ExitCode::FAILURE
@@ -77,7 +77,7 @@ fn text(outcome: &Outcome, scope: Scope) -> String {
         Scope::System => "this machine's registration",
     };
     let mut out = if outcome.lines.is_empty() {
-        format!("f5-guard: nothing of {whose} is there.\n")
+        format!("f5-guard: there is nothing to remove of {whose}.\n")
     } else {
         format!("f5-guard: {whose} is removed. Codex is no longer protected by it.\n")
     };

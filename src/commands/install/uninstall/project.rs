@@ -38,7 +38,7 @@ pub fn remove_project(
     let removals = prepare_removal(&files, &[], &ManagedDirs::default(), &state, places)?;
     if let Err(error) = forget_project_trust(context, places, &files, &mut state, &mut outcome) {
         outcome.notes.push(format!(
-            "Your trust in this project's hooks may still be in {} under [hooks.state]; it does nothing any more \
+            "Your trust in this project's hooks may still be in {} under [hooks.state]; it no longer does anything \
              ({error}).",
             context.home.config_toml().display()
         ));

@@ -27,14 +27,14 @@ pub fn remove_files(
     for removal in removals.iter().filter(|removal| removal.changes()) {
         let path = removal.place.path.display();
         outcome.lines.push(match (&removal.removed.text, removal.removed.restored) {
-            (None, _) => format!("file    {path} (deleted: an installation of ours created it)"),
+            (None, _) => format!("file    {path} (deleted: f5-guard had created it)"),
             (Some(_), true) => format!("file    {path} (as if f5-guard had never been in it)"),
-            (Some(_), false) => format!("file    {path} (our entries taken out)"),
+            (Some(_), false) => format!("file    {path} (our entries removed)"),
         });
         let again = &removal.removed.python_again;
         if removal.removed.restored && !again.is_empty() {
             outcome.notes.push(format!(
-                "The Python integration's hooks stand in {path} again, as before; they need their scripts."
+                "The Python integration's hooks are in {path} again, as before; they need their scripts."
             ));
         }
     }
@@ -74,11 +74,11 @@ pub fn finish_folder(
         BinaryRemoval::Deleted => outcome.lines.push(format!("binary  {} (deleted)", binary.display())),
         BinaryRemoval::SetAside(aside) => {
             let when = if goes_at_next_start(&aside) {
-                "it goes when Windows starts next"
+                "it is deleted when Windows starts next"
             } else {
                 "delete it when it has ended; the next installation does so too"
             };
-            outcome.lines.push(format!("binary  {} (it runs just now; {when})", aside.display()));
+            outcome.lines.push(format!("binary  {} (it is running; {when})", aside.display()));
         }
     }
     // What comes to stand under its name from now on is somebody else's.

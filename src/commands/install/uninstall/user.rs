@@ -32,7 +32,7 @@ pub fn remove_user(context: &InstallContext, places: &KnownBinaries) -> Result<O
     NonceFile::of(&home.path).sweep();
     let mut state = InstallState::open(&folder, NewFile::Private)?;
     if let Some(trouble) = &state.trouble {
-        outcome.notes.push(format!("What was remembered of the installation is lost: {trouble}."));
+        outcome.notes.push(format!("The record of the installation is lost: {trouble}."));
     }
     let removals = prepare_removal(&files, &[], &ManagedDirs::default(), &state, places)?;
     let owns_binary = context.owns_binary(&folder, &state, &files)?;
@@ -48,7 +48,7 @@ pub fn remove_user(context: &InstallContext, places: &KnownBinaries) -> Result<O
     }
     for path in state.record.files() {
         outcome.notes.push(format!(
-            "A project still registers f5-guard ({}); there Codex is told to block until f5-guard is installed again.",
+            "A project still registers f5-guard ({}); Codex blocks there until f5-guard is installed again.",
             path.display()
         ));
     }

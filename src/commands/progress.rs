@@ -8,12 +8,12 @@ use std::time::Duration;
 /// Nobody wonders before.
 const AFTER: Duration = Duration::from_secs(1);
 
-/// Shows it until this value goes.
+/// Shows it until this value is dropped.
 pub struct Progress(Option<(Sender<String>, JoinHandle<()>)>);
 
 impl Progress {
-    /// On stderr, and only where that is a terminal.
-    pub fn start() -> Self {
+    /// For a subcommand. On stderr, and only where that is a terminal.
+    pub fn start(command: &'static str) -> Self {
         if !io::stderr().is_terminal() {
             return Self(None);
         }
@@ -27,11 +27,11 @@ impl Progress {
                         what = next;
                         // What is shown is kept true.
                         if shown {
-                            show(&what);
+                            show(command, &what);
                         }
                     }
                     Err(RecvTimeoutError::Timeout) if !shown => {
-                        show(&what);
+                        show(command, &what);
                         shown = true;
                     }
                     Err(RecvTimeoutError::Timeout) => {}
@@ -53,8 +53,8 @@ impl Progress {
     }
 }
 
-fn show(what: &str) {
-    let _ = write!(io::stderr(), "\r\u{1b}[Kf5-guard doctor {what} …");
+fn show(command: &str, what: &str) {
+    let _ = write!(io::stderr(), "\r\u{1b}[Kf5-guard {command} {what} …");
     let _ = io::stderr().flush();
 }
 
