@@ -232,8 +232,8 @@ Environment:
   F5_GUARDRAILS_OUTAGE_MEMORY
                              on or off: whether an outage that one hook met
                              spares the next ones the wait [on]
-  F5_GUARDRAILS_TRANSCRIPT   on or off: whether AGENTS.md and what else the model
-                             gets without a hook is scanned, too [on]
+  F5_GUARDRAILS_TRANSCRIPT   on or off: whether AGENTS.md and what else the
+                             model gets without a hook is scanned, too [on]
   F5_GUARDRAILS_ALLOW_HTTP   true accepts http:// for hosts other than this
                              machine [false]
   F5_GUARDRAILS_CA_BUNDLE    PEM file with root certificates; then
