@@ -14,18 +14,19 @@ pub mod codex {
         pub use crate::codex::app_server::{AppServer, AppServerError};
     }
     pub mod background {
-        pub use crate::codex::background::{Background, find};
+        pub use crate::codex::background::{Background, find, speak};
     }
     pub mod home {
         pub use crate::codex::home::{CodexHome, Origin};
     }
     pub mod layers {
         pub use crate::codex::layers::{
-            ConfigFormat, ConfigVerdict, HooksFeature, OnlyManaged, Strictness, check_config, hook_switches,
+            ConfigFormat, ConfigVerdict, HooksFeature, Layer, OnlyManaged, Strictness, check_config,
+            hook_switches,
         };
     }
     pub mod listing {
-        pub use crate::codex::listing::{FolderHooks, HookListing, Source, TrustStatus};
+        pub use crate::codex::listing::{FolderHooks, HookListing, TrustStatus};
     }
     pub mod locate {
         pub use crate::codex::locate::{Codex, LocateError, Place, locate, version};

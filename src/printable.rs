@@ -2,7 +2,11 @@
 //! read them.
 
 use std::fmt;
+use std::path::Path;
 use std::time::Duration;
+
+/// The longest path that is shown whole, in characters.
+const LONGEST_PATH: usize = 300;
 
 /// Removes control characters and the invisible ones that reorder text, folds white space to single
 /// blanks, trims, and cuts after `max` characters (the cut is marked with `…`).
@@ -35,6 +39,12 @@ pub fn printable(text: &str, max: usize) -> String {
         count += 1;
     }
     shown
+}
+
+/// A path as it may be shown.
+#[must_use]
+pub fn shown_path(path: &Path) -> String {
+    printable(&path.to_string_lossy(), LONGEST_PATH)
 }
 
 /// Breaks text into lines of at most `width` characters at its blanks; a longer word has a line of its own. Lines after the

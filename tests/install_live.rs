@@ -438,3 +438,61 @@ fn a_managed_installation_needs_no_trust_and_leaves_nothing_behind() {
     assert!(told.contains("f5-guard uninstall --scope user"), "{told}");
     assert_eq!(home.read("config.toml"), own, "no user's folder is touched");
 }
+
+#[test]
+#[ignore = "needs the real Codex; set F5_GUARD_TEST_CODEX to its path"]
+fn codex_runs_what_is_registered_for_a_linked_worktree() {
+    let home = Home::with_codex(real_codex());
+    let git = |folder: &Path, arguments: &[&str]| {
+        let mut command = Command::new("git");
+        command.args(["-c", "user.email=a@example.com", "-c", "user.name=a"]).args(arguments);
+        assert!(command.current_dir(folder).output().unwrap().status.success(), "{arguments:?}");
+    };
+    let real = home.path().canonicalize().unwrap();
+    for layout in ["main", "bare"] {
+        let (main, feature) = (real.join(layout), real.join(format!("{layout}-feature")));
+        std::fs::create_dir_all(&main).unwrap();
+        match layout {
+            "main" => git(&main, &["init", "-q"]),
+            _ => {
+                git(&main, &["clone", "-q", "--bare", real.join("main").to_str().unwrap(), ".bare"]);
+                std::fs::write(main.join(".git"), "gitdir: ./.bare\n").unwrap();
+            }
+        }
+        if layout == "main" {
+            git(&main, &["commit", "-q", "--allow-empty", "-m", "x"]);
+        }
+        git(&main, &["worktree", "add", "-q", "-b", layout, feature.to_str().unwrap()]);
+        let trusted = format!("[projects.\"{}\"]\ntrust_level = \"trusted\"\n", main.display());
+        home.write("config.toml", trusted.as_bytes());
+        let mut install = home.command(&["install", "--scope", "project", "--trust", "--skip-smoketest"]);
+        let said = install_support::Run::of(install.current_dir(&feature), b"").succeeds("install");
+        assert!(said.contains(main.to_str().unwrap()), "{said}");
+        let listed = server(&home).list_hooks_in(&feature).unwrap();
+        let trusted = listed.hooks.iter().filter(|hook| hook.trust_status == TrustStatus::Trusted).count();
+        assert_eq!(trusted, Event::ALL.len(), "{layout}: {listed:#?}");
+    }
+}
+
+#[test]
+#[ignore = "needs the real Codex; set F5_GUARD_TEST_CODEX to its path"]
+fn the_home_that_a_launcher_chooses_is_registered() {
+    use std::os::unix::fs::PermissionsExt;
+    let services = Services::start();
+    let home = services.home();
+    let (other, launcher) = (home.path().join("other"), home.path().join("codex"));
+    std::fs::create_dir(&other).unwrap();
+    let script =
+        format!("#!/bin/sh\nexport CODEX_HOME={}\nexec {} \"$@\"\n", other.display(), real_codex().display());
+    std::fs::write(&launcher, script).unwrap();
+    std::fs::set_permissions(&launcher, std::fs::Permissions::from_mode(0o755)).unwrap();
+    let before = home.contents();
+    let line = ["install", "--scope", "user", "--trust", "--codex", launcher.to_str().unwrap()];
+    let dry = home.run(&[&line[..], &["--dry-run"]].concat()).succeeds("a dry run");
+    assert!(dry.contains(&other.join("config.toml").display().to_string()), "{dry}");
+    assert!(!other.join("hooks").exists() && !other.join("config.toml").exists(), "nothing was written");
+    let said = home.run(&line).succeeds("install");
+    assert!(said.contains("\nPROTECTED: "), "{said}");
+    assert!(other.join("hooks/f5_guardrails/f5-guard").is_file());
+    assert_eq!(home.contents(), before, "the home that is not meant stays as it is");
+}

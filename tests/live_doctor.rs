@@ -4,8 +4,12 @@
 #![allow(clippy::restriction)] // a test may panic
 #![cfg(target_os = "linux")]
 
+#[path = "live_doctor/background.rs"]
+mod background_server;
 #[path = "support/own.rs"]
 mod own;
+#[path = "live_doctor/profile.rs"]
+mod profile;
 #[path = "live_doctor/quiet.rs"]
 mod quiet;
 #[path = "live_doctor/sabotage.rs"]
@@ -14,13 +18,11 @@ mod sabotage;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use f5_guard::internals::codex::app_server::AppServer;
-use f5_guard::internals::codex::background;
 use f5_guard::internals::codex::home::{CodexHome, Origin};
 use f5_guard::internals::codex::trust::{self, Review, SwitchedOff};
-use f5_guard::internals::process::ProcessGroup;
 use f5_stand_in::f5::{F5, TOKEN, Verdict};
 use f5_stand_in::model::{Item, Model};
 use serde_json::Value;
@@ -156,9 +158,14 @@ impl Machine {
     }
 
     fn doctor(&self) -> (Option<i32>, Value) {
-        let arguments = ["doctor", "--json", "--codex"].map(String::from);
+        self.doctor_with(&[])
+    }
+
+    fn doctor_with(&self, more: &[&str]) -> (Option<i32>, Value) {
         let codex = real_codex().display().to_string();
-        let output = self.run(Path::new(BINARY), &[&arguments[..], &[codex]].concat());
+        let arguments = [&["doctor", "--json", "--codex", &codex], more].concat();
+        let output =
+            self.run(Path::new(BINARY), &arguments.iter().map(ToString::to_string).collect::<Vec<_>>());
         let report = serde_json::from_slice(&output.stdout)
             .unwrap_or_else(|error| panic!("{error}: {}", String::from_utf8_lossy(&output.stderr)));
         assert!(!String::from_utf8_lossy(&output.stdout).contains(TOKEN));
@@ -199,37 +206,6 @@ impl Machine {
             assert!(hooks.iter().all(|hook| hook["standing"] == standing), "{report:#}");
         }
         assert_eq!(self.codex_scans(), code == 0, "the doctor says {report:#}");
-    }
-}
-
-#[test]
-#[ignore = "needs the real Codex; set F5_GUARD_TEST_CODEX"]
-fn a_server_in_the_background_without_the_token_is_found_and_one_with_it_is_no_finding() {
-    let machine = Machine::trusted();
-    for (token, code) in [(None, 1), (Some(TOKEN), 0)] {
-        let mut command = Command::new(real_codex());
-        command
-            .args(["app-server", "--listen", "unix://"])
-            .current_dir(machine.work())
-            .env("HOME", machine.dir.path())
-            .env("CODEX_HOME", machine.home())
-            .envs(token.map(|token| ("F5_GUARDRAILS_API_TOKEN", token)))
-            .env("F5_GUARDRAILS_BASE_URL", machine.api.base_url())
-            .env("F5_GUARDRAILS_TIMEOUT", "30")
-            .stdin(Stdio::null())
-            .stdout(Stdio::null())
-            .stderr(Stdio::null());
-        let server = ProcessGroup::start(&mut command).unwrap();
-        let started = Instant::now();
-        while background::find(&machine.home()).is_none() {
-            assert!(started.elapsed() < LIMIT, "Codex's server does not listen");
-            std::thread::yield_now();
-        }
-        let (exit, report) = machine.doctor();
-        let findings = report["findings"].as_array().unwrap();
-        let found = findings.iter().find(|finding| finding["id"] == "background-server");
-        assert_eq!((exit, found.is_some()), (Some(code), token.is_none()), "{report:#}");
-        drop(server);
     }
 }
 

@@ -475,3 +475,30 @@ fn a_test_that_fails_leaves_an_outage_to_the_hooks() {
 fn assert_failed_in_json(run: &Run) {
     assert_eq!((run.code, run.json()["passed"].as_bool()), (Some(1), Some(false)), "{}", run.stdout);
 }
+
+#[test]
+fn no_control_character_of_a_value_reaches_the_terminal() {
+    let api = F5::builder().may_stay_idle().start();
+    let path = if cfg!(windows) { "C:\\\u{1b}[31mca.pem" } else { "/x/\u{1b}[31m\u{7}ca.pem" };
+    for name in ["F5_GUARDRAILS_CA_BUNDLE", "F5_GUARDRAILS_CLIENT_CERT", "F5_GUARDRAILS_API_TOKEN_FILE"] {
+        for mode in ["open", "closed"] {
+            let user = User::new(&api.base_url()).set(name, path).set("F5_GUARDRAILS_FAIL_MODE", mode);
+            let user =
+                if name.ends_with("TOKEN_FILE") { user.unset("F5_GUARDRAILS_API_TOKEN") } else { user };
+            let run = user.run(&["--tls-diagnostics"]);
+            let said = run.stdout + &run.stderr;
+            assert!(said.contains("[31mca.pem"), "{name}: {said}");
+            assert!(!said.chars().any(|c| c.is_control() && c != '\n'), "{name}: {said:?}");
+        }
+    }
+}
+
+#[test]
+fn a_token_that_no_shell_has_read_is_never_sent() {
+    for token in [format!("\"{TOKEN}\""), "${TOKEN}".to_owned()] {
+        let api = F5::builder().may_stay_idle().start();
+        let run = User::new(&api.base_url()).set("F5_GUARDRAILS_API_TOKEN", &token).run(&[]);
+        assert_failed(&run, "The API token is not a token: ");
+        assert!(api.requests().is_empty());
+    }
+}

@@ -114,6 +114,9 @@ pub struct DoctorArgs {
     /// Do not try the hooks in a Codex: the verdict is at most that they are registered
     #[arg(long)]
     pub no_proof: bool,
+    /// Try the hooks with the settings of this profile, as `codex --profile NAME` has them
+    #[arg(long, value_name = "NAME", conflicts_with = "no_proof")]
+    pub profile: Option<String>,
     /// Also show settings, files and the log
     #[arg(short, long)]
     pub verbose: bool,

@@ -19,7 +19,7 @@ use super::start;
 use crate::process::{Collected, ProcessGroup};
 
 /// The longest line that is read from Codex; a longer one ends the conversation.
-const LINE_LIMIT: u64 = 32 * 1024 * 1024;
+pub(super) const LINE_LIMIT: u64 = 32 * 1024 * 1024;
 
 /// How long Codex may take to leave by itself after its input was closed.
 const FAREWELL: Duration = Duration::from_secs(2);
@@ -109,10 +109,10 @@ pub struct ConfigEdit {
 /// A conversation with a running `codex app-server`.
 #[derive(Debug)]
 pub struct AppServer {
-    group: ProcessGroup,
+    /// The child, with what it writes to its standard error; `None` where somebody else's server is spoken with.
+    child: Option<(ProcessGroup, Collected)>,
     requests: Option<Sender<String>>,
     lines: Receiver<String>,
-    stderr: Collected,
     limit: Duration,
     next_id: u64,
     /// The folder that this Codex says is its home.
@@ -158,10 +158,26 @@ impl AppServer {
         }
         let lines = read_lines(child.stdout.take());
         let stderr = Collected::start(child.stderr.take());
-        let requests = Some(requests);
-        let notifications = VecDeque::new();
-        let mut server =
-            Self { group, requests, lines, stderr, limit, next_id: 0, home: None, notifications };
+        Self::introduced(Some((group, stderr)), requests, lines, limit)
+    }
+
+    /// Speaks with a server that runs already, over what goes there and what comes from it.
+    pub fn running(
+        requests: Sender<String>,
+        lines: Receiver<String>,
+        limit: Duration,
+    ) -> Result<Self, AppServerError> {
+        Self::introduced(None, requests, lines, limit)
+    }
+
+    fn introduced(
+        child: Option<(ProcessGroup, Collected)>,
+        requests: Sender<String>,
+        lines: Receiver<String>,
+        limit: Duration,
+    ) -> Result<Self, AppServerError> {
+        let (requests, notifications) = (Some(requests), VecDeque::new());
+        let mut server = Self { child, requests, lines, limit, next_id: 0, home: None, notifications };
         server.introduce()?;
         Ok(server)
     }
@@ -287,20 +303,26 @@ impl AppServer {
     }
 
     fn too_slow(&mut self, method: &str) -> AppServerError {
-        self.group.kill();
+        if let Some((group, _)) = &mut self.child {
+            group.kill();
+        }
         AppServerError::Timeout { method: method.into(), limit: self.limit, stderr: self.stderr_text() }
     }
 
     fn gone(&mut self, method: &str) -> AppServerError {
         let deadline = Instant::now() + FAREWELL.min(self.limit);
-        let status = self.group.wait_until(deadline).ok().flatten();
-        // The last words are still on their way when the end of the output is seen.
-        self.stderr.ends_by(deadline);
+        let status = self.child.as_mut().and_then(|(group, stderr)| {
+            let status = group.wait_until(deadline).ok().flatten();
+            // The last words are still on their way when the end of the output is seen.
+            stderr.ends_by(deadline);
+            status
+        });
         AppServerError::Ended { method: method.into(), status, stderr: self.stderr_text() }
     }
 
     fn stderr_text(&self) -> String {
-        String::from_utf8_lossy(&self.stderr.so_far()).into_owned()
+        let said = self.child.as_ref().map(|(_, stderr)| stderr.so_far()).unwrap_or_default();
+        String::from_utf8_lossy(&said).into_owned()
     }
 }
 
@@ -308,8 +330,10 @@ impl Drop for AppServer {
     fn drop(&mut self) {
         // Codex leaves by itself when its input closes, and so closes its databases properly.
         self.requests = None;
-        let _ = self.group.wait_until(Instant::now() + FAREWELL);
-        self.group.kill();
+        if let Some((group, _)) = &mut self.child {
+            let _ = group.wait_until(Instant::now() + FAREWELL);
+            group.kill();
+        }
     }
 }
 

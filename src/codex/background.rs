@@ -2,7 +2,12 @@
 //! it, and their hooks get the environment that the server was started with, not the terminal's.
 
 use std::ffi::OsString;
-use std::path::Path;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use serde_json::{Value, json};
+
+use super::app_server::{AppServer, AppServerError};
 
 /// A server that runs.
 #[derive(Debug)]
@@ -11,9 +16,53 @@ pub struct Background {
     pub process: Option<(u32, Vec<(OsString, OsString)>)>,
 }
 
+/// A session that is open in it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LiveThread {
+    pub id: String,
+    /// Its folder, where the server says so.
+    pub folder: Option<String>,
+}
+
+/// Speaks with the server of this Codex home: a WebSocket on its socket.
+///
+/// # Errors
+/// Why it can't be spoken with, in words.
+pub fn speak(home: &Path, limit: Duration) -> Result<AppServer, String> {
+    platform::speak(&socket(home), limit)
+}
+
+/// The sessions that are open in a server, without those that nobody keeps (the doctor's own are such).
+pub fn live_threads(server: &mut AppServer) -> Result<Vec<LiveThread>, AppServerError> {
+    let loaded = server.call("thread/loaded/list", json!({}))?;
+    let ids = loaded.get("data").and_then(Value::as_array).into_iter().flatten().filter_map(Value::as_str);
+    let mut threads = Vec::new();
+    for id in ids.take(MOST_THREADS) {
+        let read = server.call("thread/read", json!({ "threadId": id })).unwrap_or_default();
+        let thread = read.get("thread");
+        let is_ephemeral = thread.and_then(|thread| thread.get("ephemeral")).and_then(Value::as_bool);
+        if is_ephemeral != Some(true) {
+            let folder = thread.and_then(|thread| thread.get("cwd")).and_then(Value::as_str);
+            threads.push(LiveThread { id: id.to_owned(), folder: folder.map(str::to_owned) });
+        }
+    }
+    Ok(threads)
+}
+
+/// How long the handshake may take: a server that does not even do that hangs.
+#[cfg(unix)]
+const HANDSHAKE: Duration = Duration::from_secs(5);
+
+/// So many are asked about.
+const MOST_THREADS: usize = 50;
+
+fn socket(home: &Path) -> PathBuf {
+    home.join("app-server-control").join("app-server-control.sock")
+}
+
 /// The server of this Codex home, if one runs. On Windows none is found: what it listens on there could not be tried.
 pub fn find(home: &Path) -> Option<Background> {
-    platform::find(&home.join("app-server-control").join("app-server-control.sock"))
+    platform::find(&socket(home))
 }
 
 #[cfg(unix)]
@@ -21,12 +70,51 @@ mod platform {
     use std::os::unix::net::UnixStream;
     use std::path::Path;
 
-    use super::Background;
+    use std::time::Duration;
+
+    use super::{Background, HANDSHAKE};
+    use crate::codex::app_server::{AppServer, LINE_LIMIT};
+    use crate::codex::websocket;
+
+    pub fn speak(socket: &Path, limit: Duration) -> Result<AppServer, String> {
+        let open = || {
+            let stream = UnixStream::connect(socket)?;
+            if !is_ours(&stream) {
+                return Err(std::io::Error::other("it is another user's"));
+            }
+            let limit = limit.min(HANDSHAKE);
+            stream.set_write_timeout(Some(limit))?;
+            // The handshake has no other limit; what comes later is waited for by whoever asks.
+            stream.set_read_timeout(Some(limit))?;
+            let (reader, kept) = (stream.try_clone()?, stream.try_clone()?);
+            let opened = websocket::open(reader, stream, LINE_LIMIT)?;
+            kept.set_read_timeout(None)?;
+            Ok::<_, std::io::Error>(opened)
+        };
+        let (requests, lines) = open().map_err(|error| error.to_string())?;
+        AppServer::running(requests, lines, limit).map_err(|error| error.to_string())
+    }
 
     pub fn find(socket: &Path) -> Option<Background> {
         // A file without a server behind it refuses.
         let connection = UnixStream::connect(socket).ok()?;
+        if !is_ours(&connection) {
+            return None;
+        }
         Some(Background { process: process(&connection) })
+    }
+
+    /// Whether the other end runs as this user: the socket is in a folder that all share, as a rule.
+    #[cfg(target_os = "linux")]
+    fn is_ours(connection: &UnixStream) -> bool {
+        use nix::sys::socket::{getsockopt, sockopt::PeerCredentials};
+        let own = nix::unistd::geteuid().as_raw();
+        getsockopt(connection, PeerCredentials).is_ok_and(|peer| peer.uid() == own)
+    }
+
+    #[cfg(not(target_os = "linux"))]
+    fn is_ours(_connection: &UnixStream) -> bool {
+        true
     }
 
     #[cfg(target_os = "linux")]
@@ -47,6 +135,13 @@ mod platform {
 mod platform {
     pub fn find(_socket: &std::path::Path) -> Option<super::Background> {
         None
+    }
+
+    pub fn speak(
+        _socket: &std::path::Path,
+        _limit: std::time::Duration,
+    ) -> Result<crate::codex::app_server::AppServer, String> {
+        Err("what it listens on is not known on this system".to_owned())
     }
 }
 

@@ -10,6 +10,7 @@ use serde_json::Value;
 
 use super::app_server::{AppServer, AppServerError};
 use super::home::CodexHome;
+pub use super::layer::Layer;
 use super::start;
 use crate::process::{self, End};
 use crate::system::{Env, System, non_empty};
@@ -23,17 +24,6 @@ pub enum ConfigFormat {
     HooksJson,
     /// `[hooks]` tables of a `requirements.toml`.
     RequirementsToml,
-}
-
-/// Whose files they are.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Layer {
-    /// The administrator's; hooks need no trust (all but the requirements: measured, undocumented).
-    System,
-    /// Those of the user's Codex home.
-    User,
-    /// A project's; they count only when the user trusts the project.
-    Project,
 }
 
 /// A file of Codex's that can hold hooks. It need not exist.

@@ -7,6 +7,7 @@ use std::time::Duration;
 use serde::Deserialize;
 use serde_json::Value;
 
+use super::layer::Layer;
 use crate::event::Event;
 
 /// The event a hook is registered for.
@@ -63,39 +64,6 @@ impl TrustStatus {
     }
 }
 
-/// The layer a hook comes from.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub enum Source {
-    /// The system's `requirements.toml`, `config.toml` or `hooks.json`.
-    System,
-    /// The user's Codex home.
-    User,
-    /// A `.codex` folder of the project.
-    Project,
-    /// A macOS managed preference.
-    Mdm,
-    /// Requirements that the organisation's cloud policy delivers.
-    CloudRequirements,
-    /// Configuration that the organisation's cloud policy delivers.
-    CloudManagedConfig,
-    /// Any other layer, in Codex's own spelling (`plugin`, `sessionFlags`, `legacyManagedConfigFile`, …).
-    Other(String),
-}
-
-impl Source {
-    fn parse(word: &str) -> Self {
-        match word {
-            "system" => Self::System,
-            "user" => Self::User,
-            "project" => Self::Project,
-            "mdm" => Self::Mdm,
-            "cloudRequirements" => Self::CloudRequirements,
-            "cloudManagedConfig" => Self::CloudManagedConfig,
-            other => Self::Other(other.to_owned()),
-        }
-    }
-}
-
 /// Whether Codex waits for the hook.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Waiting {
@@ -132,7 +100,7 @@ pub struct HookListing {
     /// The defining file; for requirements with a `managed_dir` that folder.
     pub source_path: PathBuf,
     /// The layer it comes from.
-    pub source: Source,
+    pub layer: Layer,
     /// The user's switch.
     pub switch: Switch,
     /// Whether an administrator set it.
@@ -215,7 +183,7 @@ impl From<RawHook> for HookListing {
             timeout: Duration::from_secs(raw.timeout_sec),
             status_message: raw.status_message,
             source_path: raw.source_path,
-            source: Source::parse(&raw.source),
+            layer: Layer::of(&raw.source, raw.is_managed),
             switch: if raw.enabled { Switch::On } else { Switch::Off },
             is_managed: raw.is_managed,
             waiting: if raw.is_async { Waiting::Asynchronous } else { Waiting::Synchronous },
@@ -271,7 +239,7 @@ mod tests {
         assert_eq!(hook.event, EventName::Known(Event::PreToolUse));
         assert_eq!(hook.timeout, Duration::from_secs(15));
         assert_eq!((hook.switch, hook.waiting), (Switch::On, Waiting::Synchronous));
-        assert_eq!((&hook.source, &hook.trust_status), (&Source::User, &TrustStatus::Untrusted));
+        assert_eq!((hook.layer, &hook.trust_status), (Layer::User, &TrustStatus::Untrusted));
         assert_eq!(folder.warnings, ["w"]);
     }
 
@@ -284,7 +252,7 @@ mod tests {
         });
         let hook = &folder.hooks[0];
         assert_eq!(hook.trust_status, TrustStatus::Unknown("pending".into()));
-        assert_eq!(hook.source, Source::Other("satellite".into()));
+        assert_eq!(hook.layer, Layer::Other);
         assert_eq!(hook.event, EventName::Other("PreDream".into()));
     }
 

@@ -7,8 +7,13 @@
 pub mod app_server;
 pub mod background;
 pub mod home;
+pub mod layer;
 pub mod layers;
 pub mod listing;
 pub mod locate;
 pub mod start;
 pub mod trust;
+pub mod version;
+#[cfg(unix)]
+pub mod websocket;
+pub mod worktree;

@@ -71,7 +71,7 @@ fn stage(path: &Path, bytes: &[u8], attributes: &Attributes<'_>) -> io::Result<N
 
 /// Creates a folder, and those above it, where they are missing. Whatever the umask: what stands in it is run, or says
 /// what is run, so nobody but its owner may write to it.
-pub(super) fn create_folder(folder: &Path) -> io::Result<()> {
+pub fn create_folder(folder: &Path) -> io::Result<()> {
     let mut builder = fs::DirBuilder::new();
     builder.recursive(true);
     #[cfg(unix)]

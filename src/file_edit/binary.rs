@@ -42,11 +42,19 @@ pub fn running_program(executable: &Path) -> &Path {
 pub fn install_binary(source: &Path, path: &Path) -> Result<BinaryInstall, FileEditError> {
     let bytes =
         fs::read(source).map_err(|error| FileEditError::Read { path: source.into(), source: error })?;
-    if is_installed(path, &bytes) {
+    put_program(&bytes, path)
+}
+
+/// The same for a program that is in memory.
+///
+/// # Errors
+/// [`FileEditError::Write`].
+pub fn put_program(bytes: &[u8], path: &Path) -> Result<BinaryInstall, FileEditError> {
+    if is_installed(path, bytes) {
         return Ok(BinaryInstall::Unchanged);
     }
     let failed = |source| FileEditError::Write { path: path.into(), source };
-    let prepared = atomic::prepare(path, &bytes, &Attributes::Mode(0o755)).map_err(failed)?;
+    let prepared = atomic::prepare(path, bytes, &Attributes::Mode(0o755)).map_err(failed)?;
     let prepared = match prepared.persist(path) {
         Ok(_) => None,
         Err(refused) if atomic::is_in_use(&refused.error) => Some(refused.file),

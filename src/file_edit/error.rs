@@ -3,13 +3,17 @@
 use std::io;
 use std::path::PathBuf;
 
+use super::obstacle::Obstacle;
+
 /// A file that was left as it was, and why.
 #[derive(Debug, thiserror::Error)]
 pub enum FileEditError {
     #[error("can't read {path}: {source}")]
     Read { path: PathBuf, source: io::Error },
-    #[error("can't write {path}: {source}")]
+    #[error("can't write {path}: {source}{}", because(source))]
     Write { path: PathBuf, source: io::Error },
+    #[error("can't change {path}: {obstacle}")]
+    InTheWay { path: PathBuf, obstacle: Obstacle },
     #[error("can't delete {path}: {source}")]
     Delete { path: PathBuf, source: io::Error },
     #[error(
@@ -40,6 +44,11 @@ pub enum FileEditError {
     /// The document in the file could not be edited.
     #[error("{path}: {source}")]
     Document { path: PathBuf, source: Box<dyn std::error::Error + Send + Sync> },
+}
+
+/// What the system's refusal means.
+fn because(source: &io::Error) -> String {
+    Obstacle::of(source).map(|obstacle| format!("; {obstacle}")).unwrap_or_default()
 }
 
 impl FileEditError {

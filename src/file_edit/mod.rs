@@ -10,14 +10,16 @@ pub mod binary;
 mod error;
 mod lock;
 pub(crate) mod no_follow;
+mod obstacle;
 mod snapshot;
 #[cfg(test)]
 mod tests;
 
-pub use atomic::temporary_folder;
-pub use binary::{BinaryInstall, BinaryRemoval, install_binary, remove_binary, running_program};
+pub use atomic::{create_folder, temporary_folder};
+pub use binary::{BinaryInstall, BinaryRemoval, install_binary, put_program, remove_binary, running_program};
 pub use error::FileEditError;
 pub use lock::EditLock;
+pub use obstacle::{Obstacle, starts_no_program};
 pub use snapshot::{NewFile, Snapshot, keep_as_backup};
 
 /// Refuses a folder for f5-guard's own files that is a link, no folder at all, or somebody else's.

@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use super::atomic::{self, Attributes};
 use super::error::FileEditError;
 use super::no_follow;
+use super::obstacle::Obstacle;
 
 /// Links followed before a chain of them counts as a circle.
 const MOST_LINKS: usize = 40;
@@ -133,11 +134,16 @@ impl Snapshot {
         Err(too_many(&self.path))
     }
 
-    /// Whether [`Self::replace`] would be refused because the file is write-protected.
+    /// Whether [`Self::replace`] would be refused because the file is write-protected, or what else would be in the way.
     pub fn check_writable(&self) -> Result<(), FileEditError> {
+        let path = || self.path.clone();
+        // The copy of the old content is put beside the link itself.
+        if let Some(obstacle) = Obstacle::at(&self.target).or_else(|| Obstacle::at(&self.path)) {
+            return Err(FileEditError::InTheWay { path: path(), obstacle });
+        }
         match &self.content {
             Some((_, metadata)) if metadata.permissions().readonly() => {
-                Err(FileEditError::WriteProtected { path: self.path.clone() })
+                Err(FileEditError::WriteProtected { path: path() })
             }
             _ => Ok(()),
         }

@@ -233,6 +233,6 @@ fn take_back(edits: &[Edit], stamp: &str) {
 pub fn new_file(place: &ConfigFile) -> NewFile {
     match place.layer {
         Layer::User => NewFile::Private,
-        Layer::Project | Layer::System => NewFile::Public,
+        _ => NewFile::Public,
     }
 }

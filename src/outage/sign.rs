@@ -57,6 +57,7 @@ pub fn sign(attempted: &Attempted<'_>) -> Sign {
         ScanError::NoToken
         | ScanError::Token(_)
         | ScanError::UnusableToken { .. }
+        | ScanError::LiteralToken { .. }
         | ScanError::BaseUrl(_)
         | ScanError::RelativePath(_)
         | ScanError::TlsMaterial(_)

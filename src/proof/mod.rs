@@ -9,11 +9,13 @@
 mod message;
 mod moment;
 mod nonce;
+mod pending;
 mod report;
 #[cfg(test)]
 mod tests;
 
 pub use message::{Message, Part};
 pub use moment::Moment;
-pub use nonce::{Nonce, NonceFile, Pending};
+pub use nonce::Nonce;
+pub use pending::{NonceFile, Pending};
 pub use report::{Greeting, LONGEST, Report};

@@ -26,7 +26,7 @@ fn pending(message: Message) -> Pending {
 }
 
 /// A home folder in which this message is pending.
-fn home_with(pending: &Pending) -> (tempfile::TempDir, nonce::Written) {
+fn home_with(pending: &Pending) -> (tempfile::TempDir, pending::Written) {
     let home = tempfile::tempdir().unwrap();
     let written = NonceFile::of(home.path()).write(pending).unwrap();
     (home, written)

@@ -127,8 +127,8 @@ impl ScanClient {
             Ok(_) => ScanError::NoToken,
         })?;
         let unusable = || ScanError::UnusableToken { from: settings.api_token.source };
-        if !token.expose().bytes().all(|byte| byte.is_ascii_graphic()) {
-            return Err(unusable());
+        if let Some(error) = ScanError::of_token(token, settings.api_token.source) {
+            return Err(error);
         }
         let mut authorization =
             HeaderValue::try_from(format!("Bearer {}", token.expose())).map_err(|_| unusable())?;
@@ -394,6 +394,8 @@ fn without_token(token: &SecretFinder, error: ScanError, origins: Origins) -> Sc
     let repeats = |error: &ScanError| token.is_in(&format!("{error} {}", error.fix(origins)));
     match error {
         error if !repeats(&error) => error,
+        // It says nothing but these words of ours.
+        error @ ScanError::LiteralToken { .. } => error,
         ScanError::Status(error) => ScanError::Status(StatusError { detail: None, ..error }),
         error => ScanError::RepeatsToken { kind: error.kind() },
     }

@@ -7,7 +7,8 @@ use thiserror::Error;
 
 use crate::printable::printable;
 use crate::printable::seconds;
-use crate::settings::{BaseUrlError, Budget, Origins, RelativePath, Source};
+use crate::secret::Secret;
+use crate::settings::{BaseUrlError, Budget, Literal, Origins, RelativePath, Source};
 use crate::token::TokenError;
 use crate::transport::{Failure, TlsMaterialError, TransportError};
 
@@ -20,6 +21,8 @@ pub enum ScanError {
     Token(#[from] TokenError),
     #[error("The API token holds a line break, a blank or a non-ASCII character.")]
     UnusableToken { from: Source },
+    #[error("The API token is not a token{}.", literal.clause())]
+    LiteralToken { from: Source, literal: Literal },
     #[error("{0}")]
     BaseUrl(#[from] BaseUrlError),
     #[error("{0}")]
@@ -113,12 +116,23 @@ impl ScanError {
         }
     }
 
+    /// Why this can't be a token.
+    #[must_use]
+    pub fn of_token(token: &Secret, from: Source) -> Option<Self> {
+        match Literal::of(token.expose()) {
+            Literal::Plain if token.expose().bytes().all(|byte| byte.is_ascii_graphic()) => None,
+            Literal::Plain => Some(Self::UnusableToken { from }),
+            literal => Some(Self::LiteralToken { from, literal }),
+        }
+    }
+
     /// What to do about it, in one or two sentences.
     pub fn fix(&self, origins: Origins) -> String {
         let base_url = origins.base_url();
         match self {
             Self::NoToken => "Run `f5-guard login`, or set F5_GUARDRAILS_API_TOKEN where Codex is started, and restart Codex.".into(),
             Self::Token(error) => error.fix(),
+            Self::LiteralToken { from, .. } => format!("Put the token itself into {}, or run `f5-guard login`.", from.or_variable("F5_GUARDRAILS_API_TOKEN")),
             Self::UnusableToken { from } => match from {
                 Source::Stored(_) => "Copy the token again from the F5 console, and run `f5-guard login`.".into(),
                 from if from.is_file() => format!("Copy the token again from the F5 console into the file that {} names.", from.or_variable("")),
@@ -148,7 +162,7 @@ impl ScanError {
         match self {
             Self::NoToken => "no_token",
             Self::Token(error) => error.kind(),
-            Self::UnusableToken { .. } => "unusable_token",
+            Self::UnusableToken { .. } | Self::LiteralToken { .. } => "unusable_token",
             Self::BaseUrl(_) => "unusable_url",
             Self::RelativePath(_) => "relative_path",
             Self::TlsMaterial(_) => "tls_material",

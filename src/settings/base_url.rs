@@ -5,6 +5,8 @@ use std::net::IpAddr;
 use thiserror::Error;
 use url::Url;
 
+use super::setting::Literal;
+
 /// A usable base address: `https`, or `http` where that is allowed; no user info, query or fragment; always
 /// without the trailing `/backend/v1`, which the requests add themselves.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -15,6 +17,8 @@ pub struct BaseUrl(Url);
 pub enum BaseUrlError {
     #[error("The base URL is not a valid URL.")]
     Invalid,
+    #[error("The base URL is not a valid URL{}.", .0.clause())]
+    Literal(Literal),
     #[error("The base URL's scheme is neither https nor http.")]
     Scheme,
     #[error("The base URL uses plain http to another machine, which would send the token unencrypted.")]
@@ -49,7 +53,10 @@ const API_PREFIX: &str = "/backend/v1";
 impl BaseUrl {
     /// Parses what the user configured.
     pub fn parse(text: &str, plain_http: PlainHttp) -> Result<Self, BaseUrlError> {
-        let mut url = Url::parse(text.trim()).map_err(|_| BaseUrlError::Invalid)?;
+        let mut url = Url::parse(text.trim()).map_err(|_| match Literal::of(text) {
+            Literal::Plain => BaseUrlError::Invalid,
+            literal => BaseUrlError::Literal(literal),
+        })?;
         match url.scheme() {
             "https" => {}
             "http" if plain_http == PlainHttp::Allowed || is_loopback(&url) => {}

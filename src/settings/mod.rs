@@ -25,7 +25,7 @@ pub use evidence::{MetadataPair, contact_problem, metadata_problem};
 pub use origins::{Budget, Origins};
 pub use proxies::ProxySettings;
 pub(crate) use setting::home_relative;
-pub use setting::{Given, RelativePath, Setting, Source};
+pub use setting::{Given, Literal, RelativePath, Setting, Source};
 use values::{FailMode, FlaggedOutput, LogLevel, SystemStore};
 pub use words::Words;
 

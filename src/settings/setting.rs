@@ -78,12 +78,51 @@ impl<T> Deref for Setting<T> {
     }
 }
 
+/// What a text is that was meant for a shell and met none: some readers of env files keep quotes, and replace nothing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Literal {
+    /// It may be what it seems to be.
+    Plain,
+    /// It is in quotes.
+    Quoted,
+    /// It begins with `${`, or is in percent signs, as on Windows.
+    Placeholder,
+}
+
+impl Literal {
+    #[must_use]
+    pub fn of(text: &str) -> Self {
+        let text = text.trim();
+        let is_within =
+            |first: char, last: char| text.len() > 2 && text.starts_with(first) && text.ends_with(last);
+        if is_within('"', '"') || is_within('\'', '\'') {
+            Self::Quoted
+        } else if text.starts_with("${") && text.contains('}') || is_within('%', '%') {
+            Self::Placeholder
+        } else {
+            Self::Plain
+        }
+    }
+
+    /// As the end of a sentence on a value.
+    #[must_use]
+    pub fn clause(self) -> &'static str {
+        match self {
+            Self::Plain => "",
+            Self::Quoted => ": it is in quotes, which nothing has taken off",
+            Self::Placeholder => ": it is the name of a variable, which nothing has replaced",
+        }
+    }
+}
+
 /// A path that is not absolute. Hooks run in the session's folder, so it would name a file of whatever repository is
 /// worked on there.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("{given} is not an absolute path.")]
+#[error("{given} is not an absolute path{}.", reason.clause())]
 pub struct RelativePath {
     pub given: Source,
+    /// What the text looks like instead.
+    pub reason: Literal,
 }
 
 impl RelativePath {
@@ -121,6 +160,8 @@ impl Given {
             return flag;
         }
         let text = env(variable).filter(|text| !text.to_string_lossy().trim().is_empty())?;
+        // A file of variables with Windows' line ends leaves a CR behind each value.
+        let text = text.to_str().map(|text| text.trim().into()).unwrap_or(text);
         Some(Self { text, source: Source::Environment(variable) })
     }
 
@@ -128,7 +169,7 @@ impl Given {
     pub fn absolute_path(&self, env: Env<'_>) -> Result<PathBuf, RelativePath> {
         Some(home_relative(&self.text, env))
             .filter(|path| path.is_absolute())
-            .ok_or(RelativePath { given: self.source })
+            .ok_or(RelativePath { given: self.source, reason: Literal::of(&self.text.to_string_lossy()) })
     }
 
     /// A path that is ignored where it is not absolute. That it was goes into `relative` too, because in closed mode
@@ -142,7 +183,11 @@ impl Given {
             Ok(path) => Setting { value: Some(path), source: self.source, problem: None },
             Err(error) => {
                 relative.push(error);
-                let problem = format!("{} is not an absolute path; it is ignored.", self.source);
+                let problem = format!(
+                    "{} is not an absolute path{}; it is ignored.",
+                    self.source,
+                    error.reason.clause()
+                );
                 Setting { value: None, source: self.source, problem: Some(problem) }
             }
         }
@@ -165,7 +210,8 @@ impl Given {
         match self.trimmed().and_then(parse) {
             Some(value) => Setting { value, source: self.source, problem: None },
             None => {
-                let problem = format!("{} is not {expected}; {instead}.", self.source);
+                let clause = Literal::of(&self.text.to_string_lossy()).clause();
+                let problem = format!("{} is not {expected}{clause}; {instead}.", self.source);
                 Setting { value: otherwise, source: self.source, problem: Some(problem) }
             }
         }

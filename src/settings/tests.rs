@@ -177,7 +177,7 @@ fn rooted(path: &str) -> String {
 
 #[test]
 fn a_log_path_that_is_not_absolute_is_ignored_and_refused_only_in_closed_mode() {
-    for path in ["x.log", "./x.log", "../x.log", "logs/x.log", "~/x.log", "~other/x.log", " /x.log"] {
+    for path in ["x.log", "./x.log", "../x.log", "logs/x.log", "~/x.log", "~other/x.log"] {
         for (mode, refused) in [("open", false), ("closed", true), ("cloesd", true)] {
             let variables =
                 [("F5_GUARDRAILS_LOG_FILE", path), ("F5_GUARDRAILS_FAIL_MODE", mode), ("HOME", "here")];
@@ -187,7 +187,7 @@ fn a_log_path_that_is_not_absolute_is_ignored_and_refused_only_in_closed_mode() 
             let words = "F5_GUARDRAILS_LOG_FILE is not an absolute path; it is ignored.";
             assert!(problems.contains(&words), "{path}: {problems:?}");
             let source = Source::Environment("F5_GUARDRAILS_LOG_FILE");
-            let expected = refused.then_some(RelativePath { given: source });
+            let expected = refused.then_some(RelativePath { given: source, reason: Literal::Plain });
             assert_eq!(settings.refused_path(), expected, "{path} {mode}");
         }
     }
@@ -216,5 +216,47 @@ fn a_codex_home_that_is_not_absolute_gets_no_log_and_is_no_error() {
         assert_eq!(settings.log.file.value, None);
         assert!(settings.problems().all(|problem| problem.ends_with("so there is no log.")));
         assert_eq!((settings.problems().count(), settings.refused_path()), (1, None));
+    }
+}
+
+#[test]
+fn a_carriage_return_behind_a_value_is_no_part_of_it() {
+    let (bundle, log) = (rooted("/x/ca.pem"), rooted("/x.log"));
+    let [bundle_cr, log_cr] = [&bundle, &log].map(|path| format!("{path}\r"));
+    let settings = read(
+        &Enforced::default(),
+        &[
+            ("F5_GUARDRAILS_CA_BUNDLE", &bundle_cr),
+            ("F5_GUARDRAILS_LOG_FILE", &log_cr),
+            ("F5_GUARDRAILS_BASE_URL", "https://f5.example\r\n"),
+            ("F5_GUARDRAILS_FAIL_MODE", "closed\r"),
+        ],
+    );
+    assert_eq!(settings.problems().collect::<Vec<_>>(), Vec::<&str>::new());
+    assert_eq!(settings.log.file.value.as_deref(), Some(std::path::Path::new(&log)));
+    assert_eq!(settings.tls.ca_bundles[0][0].value, std::path::Path::new(&bundle));
+    assert_eq!(*settings.fail_mode, FailMode::Closed);
+}
+
+#[test]
+fn a_value_that_no_shell_has_read_is_named_as_such() {
+    for (text, words) in [
+        ("\"/x/ca.pem\"", "in quotes"),
+        ("'/x/ca.pem'", "in quotes"),
+        ("${CA}", "name of a variable"),
+        ("%CA%", "name of a variable"),
+    ] {
+        let settings = read(
+            &Enforced::default(),
+            &[
+                ("F5_GUARDRAILS_CA_BUNDLE", text),
+                ("F5_GUARDRAILS_TIMEOUT", text),
+                ("F5_GUARDRAILS_BASE_URL", text),
+            ],
+        );
+        let said: Vec<&str> = settings.problems().filter(|said| said.contains(words)).collect();
+        assert_eq!(said.len(), 2, "{text}: {said:?}");
+        let refused = settings.base_url.value.unwrap_err().to_string();
+        assert!(refused.contains(words) && !refused.contains(text), "{refused}");
     }
 }

@@ -4,14 +4,15 @@ use std::path::PathBuf;
 
 use super::file::FileProblem;
 use super::store::StoreError;
+use crate::printable::shown_path;
 use crate::settings::Source;
 
 /// A source of tokens that is there and has none to give. The messages hold no secret.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum TokenError {
-    #[error("The token file {} ({by}) can't be used: {problem}.", .path.display())]
+    #[error("The token file {} ({by}) can't be used: {problem}.", shown_path(.path))]
     File { by: Source, path: PathBuf, problem: FileProblem },
-    #[error("The stored tokens in {} can't be used: {problem}.", .path.display())]
+    #[error("The stored tokens in {} can't be used: {problem}.", shown_path(.path))]
     Saved { path: PathBuf, problem: FileProblem },
     #[error("The API token could not be read from {name}: {error}.")]
     Store { name: &'static str, error: StoreError },

@@ -5,6 +5,7 @@ use std::io::{self, Read};
 use std::path::Path;
 
 use crate::file_edit::no_follow;
+use crate::printable::shown_path;
 use crate::secret::Secret;
 
 /// A file that is larger holds no token.
@@ -40,7 +41,7 @@ pub enum FileProblem {
 impl FileProblem {
     /// What to do about it, in a sentence.
     pub fn fix(&self, path: &Path) -> String {
-        let path = path.display();
+        let path = shown_path(path);
         match self {
             Self::Relative => "Name it by its whole path.".to_owned(),
             Self::Missing => {

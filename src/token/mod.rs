@@ -20,6 +20,7 @@ pub use error::TokenError;
 use saved::SavedTokens;
 use store::{Manner, Store, StoreError};
 
+use crate::printable::shown_path;
 use crate::secret::Secret;
 use crate::settings::{BaseUrl, Setting, Settings, Source};
 use crate::system::Env;
@@ -92,7 +93,7 @@ pub enum Place {
 impl std::fmt::Display for Place {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
-            Self::File(path) => write!(f, "the file {}", path.display()),
+            Self::File(path) => write!(f, "the file {}", shown_path(path)),
             Self::Store(name) => f.write_str(name),
         }
     }

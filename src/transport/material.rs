@@ -12,22 +12,23 @@ use rustls::sign::CertifiedKey;
 use thiserror::Error;
 
 use super::pem::{Contents, other_form, without_bom};
+use crate::printable::shown_path;
 use crate::settings::{Source, TlsSettings};
 
 /// TLS material that was configured and can't be used. Paths are the user's own words and may be shown.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 pub enum TlsMaterialError {
-    #[error("The CA bundle {path} (from {from}) can't be read: {reason}.", path = .path.display())]
+    #[error("The CA bundle {path} (from {from}) can't be read: {reason}.", path = shown_path(.path))]
     CaBundleUnreadable { path: PathBuf, from: Source, reason: String },
-    #[error("The CA bundle {path} (from {from}) holds no usable certificate{reason}.", path = .path.display())]
+    #[error("The CA bundle {path} (from {from}) holds no usable certificate{reason}.", path = shown_path(.path))]
     CaBundleEmpty { path: PathBuf, from: Source, reason: String },
-    #[error("Every certificate in the CA bundle {path} (from {from}) has expired.", path = .path.display())]
+    #[error("Every certificate in the CA bundle {path} (from {from}) has expired.", path = shown_path(.path))]
     CaBundleExpired { path: PathBuf, from: Source },
     #[error("The system's certificate store can't be read: {reason}.")]
     SystemStoreUnreadable { reason: String },
     #[error("The system's certificate store holds no usable certificate.")]
     SystemStoreEmpty,
-    #[error("The client certificate {path} can't be used: {reason}.", path = .path.display())]
+    #[error("The client certificate {path} can't be used: {reason}.", path = shown_path(.path))]
     ClientCertificate { path: PathBuf, reason: String },
     #[error("A client key is set (F5_GUARDRAILS_CLIENT_KEY), but no client certificate.")]
     ClientKeyAlone,
@@ -44,7 +45,7 @@ impl TlsMaterialError {
                 format!("Point {named} to a readable PEM file with the CA certificates to trust, or remove it.")
             }
             Self::CaBundleExpired { path, .. } => {
-                format!("Check this machine's clock; if it is right, put current CA certificates into {}.", path.display())
+                format!("Check this machine's clock; if it is right, put current CA certificates into {}.", shown_path(path))
             }
             Self::SystemStoreUnreadable { .. } => {
                 "Make the store readable for this user, or set F5_GUARDRAILS_CA_BUNDLE to a PEM file.".into()

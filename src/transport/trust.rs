@@ -12,6 +12,7 @@ use rustls_native_certs::CertificateResult;
 use super::material::{TlsMaterialError, read_small, reason};
 use super::pem::Contents;
 use super::roots::RootSet;
+use crate::printable::shown_path;
 use crate::settings::values::SystemStore;
 use crate::settings::{Setting, Source, TlsSettings};
 
@@ -45,7 +46,7 @@ impl fmt::Display for TrustSource {
             Self::CaBundle(places) => {
                 for (index, place) in places.iter().enumerate() {
                     let start = if index == 0 { "CA bundle" } else { " and" };
-                    write!(f, "{start} {} (from {})", place.value.display(), place.source)?;
+                    write!(f, "{start} {} (from {})", shown_path(&place.value), place.source)?;
                 }
                 Ok(())
             }
@@ -189,7 +190,7 @@ impl RootStore for SystemStoreReader {
 fn store_reason(error: &rustls_native_certs::Error) -> String {
     match &error.kind {
         rustls_native_certs::ErrorKind::Io { inner, path } => {
-            format!("{}: {}", path.display(), reason(inner))
+            format!("{}: {}", shown_path(path), reason(inner))
         }
         _ => "it holds something that is not a certificate".to_owned(),
     }
@@ -272,14 +273,14 @@ fn contents_of(
         Ok(contents) => {
             if !contents.unread.is_empty() && !contents.certificates.is_empty() {
                 let words = contents.unread_words();
-                notes.push(format!("Of the CA bundle {} (from {from}), {words}.", path.display()));
+                notes.push(format!("Of the CA bundle {} (from {from}), {words}.", shown_path(path)));
             }
             Ok(Some(contents))
         }
         Err(error) if error.kind() == ErrorKind::NotFound && !must_exist(from, strict) => {
             notes.push(format!(
                 "The CA bundle {} (from {from}) does not exist and is skipped.",
-                path.display()
+                shown_path(path)
             ));
             Ok(None)
         }

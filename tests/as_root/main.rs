@@ -692,3 +692,29 @@ fn root_remembers_no_outage_in_a_folder_of_somebody_elses() {
     }
     assert_eq!(machine.tree("alice/.codex/f5_guardrails"), before);
 }
+
+/// Root's own home, in which something is in the way.
+const OWN: &str = "mkdir -p $T/own/.codex; echo 'model = \"x\"' > $T/own/.codex/config.toml; export HOME=$T/own LANG=C; \
+                   I=\"$G install --scope user --no-trust --skip-smoketest\"";
+
+#[test]
+#[ignore = "needs root and unshare"]
+fn a_file_that_cannot_be_replaced_is_foreseen_and_nothing_is_left_behind() {
+    for (prepare, undo, words) in [
+        ("chattr +i $T/own/.codex/config.toml", "chattr -i $T/own/.codex/config.toml", "immutable"),
+        ("chattr +i $T/own/.codex", "chattr -i $T/own/.codex", "immutable"),
+        ("touch $T/src; mount --bind $T/src $T/own/.codex/config.toml", "true", "mounted by itself"),
+        ("mount --bind $T/own $T/own; mount -o remount,ro,bind $T/own", "true", "read-only"),
+        ("mount -t tmpfs -o noexec,mode=755 none $T/own/.codex", "true", "noexec"),
+    ] {
+        let machine = Machine::new();
+        let script = format!(
+            "{OWN}; {prepare}; for more in --dry-run ''; do $I $more && exit 9; done; \
+             find $T/own/.codex -name 'f5*'; {undo}; exit 1"
+        );
+        let run = machine.run(&script).ends_with(1, &[words, "Nothing was registered"]);
+        let refusals = run.said.matches("f5-guard install: ").count();
+        assert_eq!(refusals, 2, "the dry run says it, too: {}", run.said);
+        assert!(!run.said.contains("/own/.codex/hooks/f5_guardrails\n"), "{prepare}: {}", run.said);
+    }
+}

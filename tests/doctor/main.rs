@@ -10,6 +10,9 @@ mod home;
 mod own;
 #[path = "../support/shells.rs"]
 mod shells;
+#[cfg(unix)]
+#[path = "../support/terminal.rs"]
+mod terminal;
 mod turn;
 mod user;
 
@@ -76,6 +79,8 @@ const TESTS: &[(&str, fn())] = &[
     ("a_log_path_that_is_not_absolute_is_an_error_in_closed_mode", relative_log),
     ("no_secret_is_shown_anywhere", no_secrets),
     ("text_has_no_escape_sequences_off_a_terminal", no_colour),
+    #[cfg(unix)]
+    ("on_a_terminal_it_shows_what_it_waits_for", progress),
     #[cfg(target_os = "linux")]
     ("a_server_of_codexs_that_was_started_with_other_variables_is_found", background_server),
     #[cfg(windows)]
@@ -235,9 +240,9 @@ fn snapshot(folder: &Path) -> Vec<(PathBuf, Vec<u8>)> {
 
 fn changes_nothing() {
     let user = User::new();
-    let before = snapshot(user.dir.path());
+    let before = snapshot(&user.path(""));
     let (user, _) = user.run();
-    assert_eq!(snapshot(user.dir.path()), before);
+    assert_eq!(snapshot(&user.path("")), before);
 }
 
 fn untrusted() {
@@ -529,7 +534,22 @@ fn old_registration() {
 }
 
 /// These tests play the server: their own process has no token.
-#[cfg(target_os = "linux")]
+/// A service that does not answer keeps it waiting for longer than a second.
+#[cfg(unix)]
+fn progress() {
+    let user = User::with(F5::builder().may_stay_idle().always(Fault::HangAfterRequest).start());
+    let user = user.set("F5_GUARDRAILS_TIMEOUT", "3");
+    let mut terminal = terminal::Terminal::of(user.doctor());
+    terminal.wait_for("f5-guard doctor has the F5 service scan a greeting …");
+    terminal.wait_for("\r\u{1b}[K");
+    terminal.wait_for("REGISTERED, NOT SCANNING");
+    let (code, shown, _) = terminal.end();
+    assert_eq!(code, Some(1), "{shown}");
+    // Off a terminal nothing of that is said.
+    let run = user.text();
+    assert!(run.stderr.is_empty(), "{}", run.stderr);
+}
+
 fn background_server() {
     let user = User::new();
     let folder = user.home().join("app-server-control");

@@ -6,9 +6,8 @@ use std::process::Command;
 
 use f5_stand_in::f5::{F5, TOKEN};
 use serde_json::{Value, json};
-use tempfile::TempDir;
 
-use crate::home::{Run, binary_name};
+use crate::home::{FakeHome, Run, binary_name};
 use crate::{fake, own, shells};
 
 pub const BINARY: &str = env!("CARGO_BIN_EXE_f5-guard");
@@ -21,9 +20,8 @@ pub const EVENTS: [(&str, &str, &str); 5] = [
 ];
 
 pub struct User {
-    pub dir: TempDir,
+    pub home: FakeHome,
     pub api: F5,
-    pub variables: Vec<(String, String)>,
     pub arguments: Vec<String>,
     pub codex: PathBuf,
 }
@@ -46,21 +44,19 @@ impl User {
     }
 
     pub fn with(api: F5) -> Self {
-        let dir = tempfile::tempdir().unwrap();
+        let mut home = FakeHome::new();
         for folder in ["home", "work"] {
-            fs::create_dir(dir.path().join(folder)).unwrap();
+            fs::create_dir(home.path().join(folder)).unwrap();
         }
-        let mut user = Self {
-            variables: vec![
-                ("F5_GUARDRAILS_API_TOKEN".into(), TOKEN.into()),
-                ("F5_GUARDRAILS_BASE_URL".into(), api.base_url()),
-                ("F5_GUARDRAILS_FAIL_MODE".into(), "closed".into()),
-            ],
-            dir,
-            api,
-            arguments: vec![],
-            codex: std::env::current_exe().unwrap(),
-        };
+        let work = home.path().join("work");
+        home.set("HOME", &work);
+        home.set("USERPROFILE", work);
+        home.set("CODEX_HOME", home.path().join("home"));
+        home.set("F5_GUARDRAILS_API_TOKEN", TOKEN);
+        home.set("F5_GUARDRAILS_BASE_URL", api.base_url());
+        home.set("F5_GUARDRAILS_FAIL_MODE", "closed");
+        home.set("PATH", shells::path());
+        let mut user = Self { home, api, arguments: vec![], codex: std::env::current_exe().unwrap() };
         let installed = user.installed();
         fs::create_dir_all(installed.parent().unwrap()).unwrap();
         own::put(BINARY, &installed);
@@ -70,12 +66,11 @@ impl User {
             user.codex = codex;
         }
         user.register("trusted");
-        user.variables.push(("PATH".into(), shells::path()));
         user
     }
 
     pub fn path(&self, name: &str) -> PathBuf {
-        self.dir.path().join(name)
+        self.home.path().join(name)
     }
 
     pub fn home(&self) -> PathBuf {
@@ -134,8 +129,7 @@ impl User {
     }
 
     pub fn set(mut self, name: &str, value: impl Into<String>) -> Self {
-        self.variables.retain(|(known, _)| known != name);
-        self.variables.push((name.into(), value.into()));
+        self.home.set(name, value.into());
         self
     }
 
@@ -147,38 +141,27 @@ impl User {
     /// What a hook for the final answer says, with this text in it.
     pub fn hook(&self, text: &str) -> String {
         let sample = include_str!("../samples/codex/stop.json").replace("All done", text);
-        let mut hook = Command::new(BINARY);
-        hook.arg("stop")
-            .env_clear()
-            .envs(std::env::var_os("SystemRoot").map(|root| ("SystemRoot", root)))
-            .env("HOME", self.path("work"))
-            .env("USERPROFILE", self.path("work"))
-            .env("CODEX_HOME", self.home())
-            .envs(self.variables.iter().map(|(name, value)| (name, value)));
+        let mut hook = self.home.command(BINARY);
+        hook.arg("stop");
         Run::of(&mut hook, sample.as_bytes()).stdout
     }
 
-    pub fn text(&self) -> Run {
-        let mut command = Command::new(BINARY);
+    /// The doctor, in the folder of the session.
+    pub fn doctor(&self) -> Command {
+        let mut command = self.home.command(BINARY);
         // A console of its own, which its children must not share.
         #[cfg(windows)]
         std::os::windows::process::CommandExt::creation_flags(
             &mut command,
             windows_sys::Win32::System::Threading::CREATE_NO_WINDOW,
         );
+        command.arg("doctor").arg("--codex").arg(&self.codex).args(&self.arguments);
+        command.current_dir(self.path("work"));
         command
-            .arg("doctor")
-            .arg("--codex")
-            .arg(&self.codex)
-            .args(&self.arguments)
-            .env_clear()
-            .envs(std::env::var_os("SystemRoot").map(|root| ("SystemRoot", root)))
-            .env("HOME", self.path("work"))
-            .env("USERPROFILE", self.path("work"))
-            .env("CODEX_HOME", self.home())
-            .envs(self.variables.iter().map(|(name, value)| (name, value)))
-            .current_dir(self.path("work"));
-        Run::of(&mut command, b"")
+    }
+
+    pub fn text(&self) -> Run {
+        Run::of(&mut self.doctor(), b"")
     }
 
     pub fn run(self) -> (Self, Run) {

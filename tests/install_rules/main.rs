@@ -7,6 +7,7 @@ mod install_support;
 #[cfg(unix)]
 mod links;
 mod ownership;
+mod places;
 #[cfg(windows)]
 #[path = "../support/powershell.rs"]
 mod powershell;
@@ -20,7 +21,7 @@ use std::fs;
 use std::path::Path;
 use std::process::{Command, Stdio};
 
-use install_support::{Home, program};
+use install_support::{Home, Run, program};
 
 const INSTALL: [&str; 5] = ["install", "--scope", "user", "--no-trust", "--skip-smoketest"];
 

@@ -133,11 +133,16 @@ impl Home {
     }
 
     pub fn run(&self, arguments: &[&str]) -> Run {
-        Run::of(&mut self.command(arguments), b"")
+        self.run_of(program(), arguments)
     }
 
     pub fn run_of(&self, program: &Path, arguments: &[&str]) -> Run {
-        Run::of(&mut self.command_of(program, arguments), b"")
+        let mut run = Run::of(&mut self.command_of(program, arguments), b"");
+        // Notes are broken to fit a terminal; here each is one line.
+        if !arguments.contains(&"--print") && !arguments.contains(&"--dry-run") {
+            run.stdout = run.stdout.replace(&format!("\n{}", " ".repeat(10)), " ");
+        }
+        run
     }
 
     /// The folders below Codex's home, and every file's content but the binary's.

@@ -212,7 +212,7 @@ fn two_files_in_one_folder_and_a_broken_one_are_warned_about() {
 #[test]
 #[ignore = "needs the real Codex; set F5_GUARD_TEST_CODEX to its path"]
 fn hooks_of_the_administrators_requirements_need_no_trust() {
-    use f5_guard::internals::codex::listing::Source;
+    use f5_guard::internals::codex::layers::Layer;
     let mut setup = Setup::new(OURS);
     // Root's Codex gets next to nothing of the environment, so that the script has to be told in another way.
     let script = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/live_codex_trust/managed-codex.sh");
@@ -228,7 +228,7 @@ fn hooks_of_the_administrators_requirements_need_no_trust() {
     let mut server = setup.start();
     assert_eq!(setup.standings(&mut server), [HookStatus::Managed, HookStatus::Untrusted]);
     let hook = setup.list(&mut server).hooks.remove(0);
-    assert_eq!((hook.source, hook.source_path), (Source::System, PathBuf::from("/opt/f5")));
+    assert_eq!((hook.layer, hook.source_path), (Layer::System, PathBuf::from("/opt/f5")));
     assert!(setup.exec_runs_our_hook(&model::Model::start()));
 
     fs::write(&requirements, managed.replace("= false", "= true")).unwrap();

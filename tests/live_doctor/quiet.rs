@@ -96,3 +96,41 @@ fn what_is_for_this_machine_goes_to_no_proxy() {
     assert!(events.iter().all(|event| event["result"] == "proven"), "{code:?} {report:#}");
     assert_eq!(proxy.calls(), 0);
 }
+
+#[test]
+#[ignore = "needs the real Codex; set F5_GUARD_TEST_CODEX"]
+fn the_mcp_server_of_a_plugin_is_not_started() {
+    let machine = Machine::trusted();
+    let (market, touched) = (machine.dir.path().join("market"), machine.dir.path().join("touched"));
+    let plugin = market.join("plugins/demo");
+    for folder in [market.join(".agents/plugins"), plugin.join(".codex-plugin")] {
+        fs::create_dir_all(folder).unwrap();
+    }
+    let script = machine.dir.path().join("server.sh");
+    fs::write(&script, format!("#!/bin/sh\necho \"$*\" >> {}\n", touched.display())).unwrap();
+    fs::set_permissions(&script, fs::Permissions::from_mode(0o755)).unwrap();
+    let write = |path: PathBuf, value: Value| fs::write(path, value.to_string()).unwrap();
+    write(
+        market.join(".agents/plugins/marketplace.json"),
+        serde_json::json!({"name": "market", "plugins": [{"name": "demo",
+            "source": {"source": "local", "path": "./plugins/demo"},
+            "policy": {"installation": "AVAILABLE", "authentication": "ON_INSTALL"}, "category": "Dev"}]}),
+    );
+    write(
+        plugin.join(".codex-plugin/plugin.json"),
+        serde_json::json!({"name": "demo", "version": "1.0.0", "description": "d", "mcpServers": "./.mcp.json"}),
+    );
+    write(
+        plugin.join(".mcp.json"),
+        serde_json::json!({"mcpServers": {"demo-server": {"command": script, "args": ["plugin"]}}}),
+    );
+    let market = market.display().to_string();
+    for arguments in [&["plugin", "marketplace", "add", &market][..], &["plugin", "add", "demo@market"]] {
+        let output =
+            machine.run(&real_codex(), &arguments.iter().map(ToString::to_string).collect::<Vec<_>>());
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    }
+    let (code, report) = machine.doctor();
+    assert_eq!((code, &report["proof"]["tried"]), (Some(0), &Value::from(true)), "{report:#}");
+    assert!(!touched.exists(), "the plugin's server was started");
+}

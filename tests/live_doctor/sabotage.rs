@@ -4,6 +4,9 @@
 use super::*;
 
 use std::os::unix::fs::PermissionsExt;
+use std::sync::Mutex;
+
+use f5_guard::internals::codex::listing::HookListing;
 
 /// A name, and what is done to a machine on which everything is in order.
 type Sabotage = (&'static str, fn(&mut Machine));
@@ -73,6 +76,45 @@ const TABLE: &[Sabotage] = &[
     ("an MCP server that is dead", |m| {
         m.edit(|config| format!("{config}\n[mcp_servers.dead]\ncommand = \"/nonexistent\"\n"));
     }),
+    ("an MCP server that is dead and required", |m| {
+        m.edit(|config| {
+            format!("{config}\n[mcp_servers.dead]\ncommand = \"/nonexistent\"\nrequired = true\n")
+        });
+    }),
+    ("SubagentStop under another event", |m| {
+        m.edit(|config| config.replace("hooks.SubagentStop", "hooks.SessionStart"));
+    }),
+    ("a CR behind every value", |m| {
+        let address = m.api.base_url();
+        m.variables.push(("F5_GUARDRAILS_API_TOKEN", Some(format!("{TOKEN}\r"))));
+        m.variables.push(("F5_GUARDRAILS_BASE_URL", Some(format!("{address}\r"))));
+    }),
+    ("a token in quotes", |m| {
+        m.variables.push(("F5_GUARDRAILS_API_TOKEN", Some(format!("\"{TOKEN}\""))));
+    }),
+    ("a token that nothing has replaced", |m| {
+        m.variables.push(("F5_GUARDRAILS_API_TOKEN", Some("${TOKEN}".to_owned())));
+    }),
+    (".env with the ends of lines of Windows", |m| {
+        let address = m.api.base_url();
+        m.variables.push(("F5_GUARDRAILS_BASE_URL", None));
+        dot_env(m, &format!("F5_GUARDRAILS_BASE_URL={address}\r\nF5_GUARDRAILS_API_TOKEN={TOKEN}\r\n"));
+    }),
+    (".env exempts another machine from a proxy", |m| dot_env(m, "NO_PROXY=example.com\n")),
+    ("a profile that nobody asked for", |m| {
+        fs::write(m.home().join("work.config.toml"), "[features]\nhooks = false\n").unwrap();
+    }),
+    ("the file of another home", |m| {
+        // That home's hooks are in it first, and stay untrusted here.
+        let other = m.dir.path().join("other");
+        fs::create_dir_all(other.join("hooks/f5_guardrails")).unwrap();
+        own::put(BINARY, other.join("hooks/f5_guardrails/f5-guard"));
+        let theirs = m.registration().replace(&m.home().display().to_string(), &other.display().to_string());
+        fs::write(other.join("config.toml"), theirs + &m.registration()).unwrap();
+        fs::remove_file(m.config()).unwrap();
+        std::os::unix::fs::symlink(other.join("config.toml"), m.config()).unwrap();
+        m.trust_own();
+    }),
     ("a provider of the user's own", |m| {
         m.edit(|config| {
             format!(
@@ -140,7 +182,23 @@ impl Machine {
         trust::trust(&mut server, &self.work(), &hooks, SwitchedOff::Stay).unwrap();
     }
 
+    /// Gives trust to those that name this home's binary.
+    fn trust_own(&self) {
+        let home = CodexHome { path: self.home(), origin: Origin::Variable };
+        let binary = self.installed().display().to_string();
+        let mut server = AppServer::start(&real_codex(), &home, &self.work(), LIMIT).unwrap();
+        let is_own =
+            |hook: &HookListing| hook.command.as_deref().is_some_and(|command| command.contains(&binary));
+        let hooks = Review::of(&server.list_hooks_in(&self.work()).unwrap(), &is_own).to_trust();
+        assert_eq!(hooks.len(), EVENTS.len());
+        trust::trust(&mut server, &self.work(), &hooks, SwitchedOff::Stay).unwrap();
+    }
+
     fn exec(&self, model: &Model, prompt: &str) -> String {
+        self.exec_with(model, &[], prompt)
+    }
+
+    pub fn exec_with(&self, model: &Model, more: &[&str], prompt: &str) -> String {
         let provider = format!(
             "{{name=\"stub\",base_url=\"{}\",wire_api=\"responses\",env_key=\"STUB_KEY\",\
              request_max_retries=0,stream_max_retries=0}}",
@@ -151,32 +209,34 @@ impl Machine {
         for setting in [
             "model=\"gpt-5.5\"".into(),
             "model_provider=\"stub\"".into(),
+            // Codex would look for those of the network before it leaves.
+            "features.plugins=false".into(),
             format!("model_providers.stub={provider}"),
         ] {
             arguments.extend(["-c".into(), setting]);
         }
+        arguments.extend(more.iter().map(ToString::to_string));
         arguments.push(prompt.into());
         String::from_utf8_lossy(&self.run(&real_codex(), &arguments).stderr).into_owned()
     }
 
-    /// Sends all four.
+    /// Sends all four, at once.
     fn stops(&self) -> Stopped {
-        let prompts = Model::playing([vec![Item::message("ok")]]);
-        self.exec(&prompts, &format!("please {FLAGGED}"));
         let ran = self.work().join("ran");
         let _ = fs::remove_file(&ran);
-        let commands =
-            Model::playing([vec![Item::exec(format!("touch ran # {FLAGGED}"))], vec![Item::message("ok")]]);
-        self.exec(&commands, "please run it");
-        // The command itself is harmless.
+        // The command that prints it is itself harmless.
         let (first, rest) = FLAGGED.split_at(4);
-        let outputs = Model::playing([
-            vec![Item::exec(format!("printf '%s%s' {first} {rest}"))],
-            vec![Item::message("ok")],
-        ]);
-        self.exec(&outputs, "please print it");
+        let ok = || vec![Item::message("ok")];
+        let prompts = Model::playing([ok()]);
+        let commands = Model::playing([vec![Item::exec(format!("touch ran # {FLAGGED}"))], ok()]);
+        let outputs = Model::playing([vec![Item::exec(format!("printf '%s%s' {first} {rest}"))], ok()]);
         let answers = Model::playing([vec![Item::message(format!("an answer: {FLAGGED}"))]]);
-        let said = self.exec(&answers, "please answer");
+        let said = std::thread::scope(|scope| {
+            scope.spawn(|| self.exec(&prompts, &format!("please {FLAGGED}")));
+            scope.spawn(|| self.exec(&commands, "please run it"));
+            scope.spawn(|| self.exec(&outputs, "please print it"));
+            scope.spawn(|| self.exec(&answers, "please answer")).join().unwrap()
+        });
         Stopped {
             prompt: !prompts.was_given(FLAGGED),
             command: !ran.exists(),
@@ -189,6 +249,12 @@ impl Machine {
             // A turn that never began has no answer, either.
             answer: said.contains("hook: Stop Stopped") || answers.calls() == 0,
         }
+    }
+
+    /// The files that say what runs, and the program.
+    fn everything_that_counts(&self) -> Vec<Option<Vec<u8>>> {
+        let files = [self.config(), self.home().join("hooks.json"), self.installed()];
+        files.iter().map(|file| fs::read(file).ok()).collect()
     }
 
     fn state(&self) -> String {
@@ -208,42 +274,63 @@ impl Machine {
     }
 }
 
-/// What is said, against what happens.
-fn check(name: &str, who: &str, said: &str, is_protected: bool, stopped: Stopped, wrong: &mut Vec<String>) {
+/// What is said, against what happens; what is wrong with it.
+fn check(name: &str, who: &str, said: &str, is_protected: bool, stopped: Stopped) -> Option<String> {
     println!("live: {name:<44} {who:<8} {said:<26} {stopped:?}");
     // What stops everything there is stops what is flagged, too, and is no protection to speak of.
     let stops_everything = [
         "binary that blocks everything",
         "a hook of somebody else's that blocks",
         "a service that is gone, closed",
+        "SubagentStop under another event",
     ];
     // Nor does either of these say that something gets through: nothing could be tried, or something else is wrong.
     let says_nothing = ["not_proven", "REGISTERED, NOT PROVEN", "not_safe", "NOT PROTECTED"];
     let is_failure = !is_protected && !says_nothing.contains(&said);
-    if is_protected && !stopped.all() || is_failure && stopped.all() && !stops_everything.contains(&name) {
-        wrong.push(format!("{name}: {who} says {said}, and {stopped:?}"));
-    }
+    let is_wrong =
+        is_protected && !stopped.all() || is_failure && stopped.all() && !stops_everything.contains(&name);
+    is_wrong.then(|| format!("{name}: {who} says {said}, and {stopped:?}"))
 }
+
+/// One row: what `doctor` says and what happens, then the same after `install`.
+fn try_row((name, sabotage): &Sabotage) -> Vec<String> {
+    let mut machine = Machine::trusted();
+    machine.variables.push(("F5_GUARDRAILS_POST_STRICT", Some("true".to_owned())));
+    sabotage(&mut machine);
+    let state = machine.state();
+    let before = machine.stops();
+    let mut wrong = Vec::from_iter(check(name, "doctor", &state, state == "protected", before));
+    let found = machine.everything_that_counts();
+    let state = machine.install();
+    // Nothing else decides than these files.
+    let after = if machine.everything_that_counts() == found { before } else { machine.stops() };
+    wrong.extend(check(name, "install", &state, state == "PROTECTED", after));
+    wrong
+}
+
+/// So many rows at a time: much of each is waiting.
+const AT_A_TIME: usize = 3;
 
 #[test]
 #[ignore = "needs the real Codex; set F5_GUARD_TEST_CODEX; takes minutes"]
 fn what_is_said_after_each_sabotage_is_what_really_happens() {
     // Names, or parts of them, with commas between.
     let only = std::env::var("F5_GUARD_TEST_SABOTAGE").ok();
-    let mut wrong = Vec::new();
-    for (name, sabotage) in TABLE.iter().filter(|(name, _)| {
-        only.as_deref().is_none_or(|only| only.split(',').any(|only| name.contains(only)))
-    }) {
-        let mut machine = Machine::trusted();
-        machine.variables.push(("F5_GUARDRAILS_POST_STRICT", Some("true".to_owned())));
-        sabotage(&mut machine);
-        let state = machine.state();
-        let stopped = machine.stops();
-        check(name, "doctor", &state, state == "protected", stopped, &mut wrong);
-        let state = machine.install();
-        let stopped = machine.stops();
-        check(name, "install", &state, state == "PROTECTED", stopped, &mut wrong);
-    }
+    let is_asked =
+        |name: &str| only.as_deref().is_none_or(|only| only.split(',').any(|only| name.contains(only)));
+    let rows = Mutex::new(TABLE.iter().filter(|(name, _)| is_asked(name)));
+    let wrong = Mutex::new(Vec::new());
+    std::thread::scope(|scope| {
+        for _ in 0..AT_A_TIME {
+            scope.spawn(|| {
+                loop {
+                    let Some(row) = rows.lock().unwrap().next() else { return };
+                    wrong.lock().unwrap().extend(try_row(row));
+                }
+            });
+        }
+    });
+    let wrong = wrong.into_inner().unwrap();
     assert!(wrong.is_empty(), "{wrong:#?}");
 }
 

@@ -6,6 +6,8 @@
 #[path = "../install_support/mod.rs"]
 mod home;
 #[cfg(unix)]
+#[path = "../support/terminal.rs"]
+mod screen;
 mod terminal;
 
 use std::fs;

@@ -4,12 +4,10 @@ use std::borrow::Cow;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use serde::{Deserialize, Serialize};
-
-use super::finding::{FindingId, Severity};
 use super::proof::Proof;
+use super::rows::SettingRow;
 use crate::access::Writers;
-use crate::codex::layers::{ConfigVerdict, HookSwitches};
+use crate::codex::layers::{ConfigVerdict, HookSwitches, Layer};
 use crate::codex::trust::HookStatus;
 use crate::event::Event;
 use crate::settings::Budget;
@@ -43,6 +41,10 @@ pub struct Facts {
     pub desktop: DesktopToken,
     pub visible: VisibleTokens,
     pub background: BackgroundServer,
+    /// What was found out by speaking with that server, where one runs.
+    pub in_background: Option<InBackground>,
+    /// The profile that was asked about.
+    pub profile: Option<String>,
     /// An outage that hooks remembered before the service was asked, in a sentence.
     pub outage: Option<String>,
     /// The number of a line of the last session's file that can't be understood.
@@ -97,51 +99,6 @@ pub struct ListingFacts {
     pub warnings: Vec<String>,
     pub errors: Vec<String>,
     pub unreadable: Vec<String>,
-}
-
-/// Whose layer something is registered in.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Layer {
-    User,
-    Project,
-    /// The system's files, managed preferences, the cloud's policies: the word that Codex has for it.
-    Administrator(String),
-    /// Another of Codex's words (a plugin, the session's own flags).
-    Other(String),
-}
-
-impl Layer {
-    /// The word of the report.
-    pub fn as_str(&self) -> &str {
-        match self {
-            Self::User => "user",
-            Self::Project => "project",
-            Self::Administrator(word) | Self::Other(word) => word,
-        }
-    }
-
-    /// The command that renews the registration in this layer.
-    pub(super) fn install(&self) -> String {
-        match self {
-            Self::Project => "Run `f5-guard install --scope project`".to_owned(),
-            Self::Administrator(word) if word == "system" => {
-                "Run `f5-guard install --scope system` as an administrator".to_owned()
-            }
-            Self::Administrator(word) => format!("Ask those who manage the {word} policy to renew it"),
-            Self::User => "Run `f5-guard install`".to_owned(),
-            Self::Other(word) => format!("Correct the hook in the layer `{word}`"),
-        }
-    }
-
-    /// How an entry of this layer is taken away.
-    pub(super) fn uninstall(&self) -> String {
-        match self {
-            Self::Project => "`f5-guard uninstall --scope project`".to_owned(),
-            Self::User => "`f5-guard uninstall --scope user`".to_owned(),
-            Self::Administrator(word) if word == "system" => "`f5-guard uninstall --scope system`".to_owned(),
-            Self::Administrator(word) | Self::Other(word) => format!("a change of the layer `{word}`"),
-        }
-    }
 }
 
 /// A file that can hold hooks.
@@ -335,6 +292,15 @@ pub enum BackgroundServer {
     Unseen,
 }
 
+/// The background server's own sessions, and what its hooks have shown.
+#[derive(Debug, Clone)]
+pub struct InBackground {
+    /// The folders of the sessions that are open in it.
+    pub sessions: Vec<String>,
+    /// What it did with the messages for each hook, or why none was sent.
+    pub proof: Result<Proof, String>,
+}
+
 /// A setting that hooks have otherwise than this environment.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Difference {
@@ -362,29 +328,6 @@ pub enum ServiceFacts {
         why: String,
         fix: String,
     },
-}
-
-/// A setting for the report.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct SettingRow {
-    pub name: Cow<'static, str>,
-    pub value: String,
-    /// The variable or flag, or `default`.
-    pub source: String,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub problem: Option<SettingProblem>,
-    /// What is known to be risky or weak although it is valid.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub remark: Option<SettingProblem>,
-}
-
-/// What is wrong with a setting.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct SettingProblem {
-    pub id: FindingId,
-    pub severity: Severity,
-    pub text: String,
-    pub fix: String,
 }
 
 /// One line at `warn` or above that tells of something other than a scan's verdict.

@@ -51,6 +51,7 @@ macro_rules! finding_ids {
 finding_ids! {
     CodexMissing => "codex-missing",
     CodexUnusable => "codex-unusable",
+    CodexOld => "codex-old",
     CodexHome => "codex-home",
     AsRoot => "as-root",
     ConfigRefused => "config-refused",
@@ -95,6 +96,7 @@ finding_ids! {
     LogProblems => "log-problems",
     DesktopApps => "desktop-apps",
     BackgroundServer => "background-server",
+    OpenSessions => "open-sessions",
     Outage => "outage",
     Transcript => "transcript",
     Service => "service",
@@ -317,6 +319,7 @@ impl FindingId {
             | Self::CodexHome
             | Self::CodexMissing
             | Self::CodexUnusable
+            | Self::CodexOld
             | Self::ConfigRefused
             | Self::HooksOff
             | Self::ManagedOnly => 0,

@@ -9,6 +9,7 @@ mod gather;
 mod judge;
 mod proof;
 mod report;
+mod rows;
 mod sanitizer;
 
 use std::io::{self, Write};
@@ -25,8 +26,8 @@ pub use gather::{Question, shown_settings};
 use report::text::Layout;
 
 #[cfg(test)]
-pub use facts::SettingProblem;
-pub use facts::SettingRow;
+pub use rows::SettingProblem;
+pub use rows::SettingRow;
 pub use sanitizer::Sanitizer;
 
 const PROCESS_ENV: Env<'static> = &|name| std::env::var_os(name);
@@ -34,8 +35,13 @@ const PROCESS_ENV: Env<'static> = &|name| std::env::var_os(name);
 /// Runs the doctor. Exit code 0: protected; 1: not protected; 2: it could not be found out.
 pub fn run(args: &DoctorArgs) -> ExitCode {
     logging::quiet_panics();
-    let question =
-        Question { codex: args.codex.clone(), folder: None, offline: args.offline, no_proof: args.no_proof };
+    let question = Question {
+        codex: args.codex.clone(),
+        offline: args.offline,
+        no_proof: args.no_proof,
+        profile: args.profile.clone(),
+        ..Question::default()
+    };
     let (facts, report) = examine(&question);
     let shown = if args.json {
         report::json::render(&facts, &report)

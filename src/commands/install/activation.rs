@@ -12,6 +12,7 @@ use crate::codex::layers::{self, HooksFeature, OnlyManaged};
 use crate::codex::listing::{EventName, FolderHooks, HookListing, Waiting};
 use crate::codex::locate::Codex;
 use crate::codex::trust::{self, HookStatus, Review, SwitchedOff};
+use crate::codex::version;
 use crate::commands::progress::Progress;
 use crate::event::Event;
 use crate::installation::PATIENCE;
@@ -51,6 +52,8 @@ pub struct State {
     pub trusted_now: usize,
     /// Our hooks that wait for trust.
     pub waiting: usize,
+    /// Why Codex could not keep that trust, as a sentence with the ways out.
+    pub untrustable: Option<String>,
     /// Everything else that keeps hooks from running, as whole sentences.
     pub problems: Vec<String>,
     /// Codex's own warnings about its configuration.
@@ -63,6 +66,8 @@ pub struct State {
 pub struct TrustPrompt<'a> {
     pub context: &'a InstallContext,
     pub codex: &'a Codex,
+    /// Its version, where it says one.
+    pub version: Option<&'a str>,
     /// The folder whose sessions count.
     pub cwd: &'a Path,
     /// The files that were registered in.
@@ -95,7 +100,15 @@ impl TrustPrompt<'_> {
         // The user may be asked now.
         drop(progress);
         let mut state = State::default();
+        let is_ours = |says: &&Path| says.canonicalize().ok() == self.context.home.path.canonicalize().ok();
+        if let Some(other) = server.home().filter(|says| !is_ours(says)) {
+            state.problems.push(format!(
+                "This Codex has {} as its home, whatever CODEX_HOME is here: set CODEX_HOME to that, and install again.",
+                other.display()
+            ));
+        }
         let waiting = self.review(&folder).to_trust();
+        let [config, _] = &user_files(&self.context.home);
         let agreed = match self.choice {
             _ if waiting.is_empty() => false,
             TrustChoice::Yes => true,
@@ -105,13 +118,19 @@ impl TrustPrompt<'_> {
         if agreed {
             match self.trust(server, &waiting) {
                 Ok(()) => state.trusted_now = waiting.len(),
-                Err(error) => state.problems.push(format!("Trusting them failed: {error}.")),
+                Err(error) => {
+                    state.untrustable = cannot_keep_trust(config)
+                        .or_else(|| Some(format!("Codex could not keep your trust in the hooks: {error}.")));
+                }
             }
             folder = server.list_hooks_in(self.cwd)?;
         }
         let review = self.review(&folder);
         state.protects = review.protects();
         state.waiting = review.to_trust().len();
+        if state.waiting > 0 && state.untrustable.is_none() {
+            state.untrustable = cannot_keep_trust(config);
+        }
         state.warnings = folder.warnings.clone();
         // One for each hook, in the same words.
         state.warnings.dedup();
@@ -128,6 +147,10 @@ impl TrustPrompt<'_> {
 
     fn explain(&self, server: &mut AppServer, folder: &FolderHooks, review: &Review, state: &mut State) {
         if state.protects {
+            return;
+        }
+        if let Some(old) = self.version.and_then(version::too_old) {
+            state.problems.push(format!("{old} Update Codex, and install again."));
             return;
         }
         state.problems.extend(folder.errors.iter().map(|error| {
@@ -206,6 +229,16 @@ impl TrustPrompt<'_> {
         remember_trust(place, before.as_deref(), &keys, &mut state, &users).map_err(|error| text(&error))?;
         trusted.map_err(|error| text(&error))
     }
+}
+
+/// Why Codex could not write the user's trust into its configuration, with the ways out.
+pub fn cannot_keep_trust(config: &ConfigFile) -> Option<String> {
+    let error = config.read().ok()?.check_writable().err()?;
+    Some(format!(
+        "Codex can't store your trust in the hooks: {}. Where that can't be, have an administrator run `f5-guard install \
+         --scope system`: managed hooks need no trust.",
+        error.to_string().trim_end_matches('.')
+    ))
 }
 
 /// Whether Codex lists the hook with every part of the definition as it was written, and none beside.

@@ -4,10 +4,12 @@ use std::time::Duration;
 
 use super::{has_terminal, says_yes};
 use crate::cli::InstallArgs;
-use crate::codex::background::find;
+use crate::codex::background::{self, find};
+use crate::codex::home::CodexHome;
 use crate::codex::locate::{Codex, LocateError};
 use crate::codex::start;
 use crate::installation::{InstallContext, Scope};
+use crate::printable::printable;
 use crate::process::{self, End};
 
 const STOP_TIME: Duration = Duration::from_secs(20);
@@ -26,19 +28,22 @@ pub fn offer_to_stop(
     }
     let server = find(&context.home.path)?;
     let process = server.process.map_or_else(String::new, |(id, _)| format!(" (process {id})"));
+    let sessions = sessions(&context.home);
     let Ok(codex) = codex else {
         return Some(format!(
             "Codex's server runs in the background{process}, with the hooks and variables of its start: end it with {STOP}."
         ));
     };
     let question = format!(
-        "Codex's server runs in the background{process}, with the hooks and variables of its start. Stop it now? Its open \
-         sessions end. [y/N] "
+        "Codex's server runs in the background{process}, with the hooks and variables of its start. Stop it now? \
+         {} [y/N] ",
+        sessions.as_deref().unwrap_or("Its open sessions end.")
     );
     if !(args.restart_codex || has_terminal() && says_yes(&question, false)) {
         return Some(format!(
             "Codex's server runs in the background{process}, with the hooks and variables of its start, and so do the \
-             sessions of `codex`: end it with {STOP}, or run this again with --restart-codex."
+             sessions of `codex`: end it with {STOP}, or run this again with --restart-codex.{}",
+            sessions.map(|sessions| format!(" {sessions}")).unwrap_or_default()
         ));
     }
     let mut command = start::command(&codex.program, Some(&context.home));
@@ -51,6 +56,19 @@ pub fn offer_to_stop(
             "Codex's server in the background{process} was stopped; `codex` starts it again with these hooks."
         )
     } else {
-        format!("Codex's server in the background{process} could not be stopped: end it with {STOP}.")
+        format!(
+            "Codex's server in the background{process} could not be stopped with {STOP}: whoever started it has to end it."
+        )
     })
+}
+
+/// The sessions that would end, in a sentence.
+fn sessions(home: &CodexHome) -> Option<String> {
+    let mut server = background::speak(&home.path, STOP_TIME).ok()?;
+    let threads = background::live_threads(&mut server).ok().filter(|threads| !threads.is_empty())?;
+    let names: Vec<String> =
+        threads.iter().map(|thread| printable(thread.folder.as_deref().unwrap_or(&thread.id), 200)).collect();
+    let count =
+        if names.len() == 1 { "One session is".to_owned() } else { format!("{} sessions are", names.len()) };
+    Some(format!("{count} open in it, and would end: {}.", names.join(", ")))
 }

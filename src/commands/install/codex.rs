@@ -3,6 +3,9 @@
 use std::path::Path;
 use std::time::Duration;
 
+use crate::codex::app_server::AppServer;
+use crate::codex::home::{CodexHome, Origin};
+
 use crate::codex::locate::{self, Codex, LocateError};
 use crate::installation::{InstallContext, Privilege, Scope};
 
@@ -27,4 +30,30 @@ pub fn find_codex(
         (Err(error), Some(_)) => Err(error),
         (found, _) => Ok(found),
     }
+}
+
+/// The home of this Codex, where that is another one than was found here: a launcher of the user's can choose it. It is asked
+/// with an empty folder instead of `home`: nothing is to be left there by a question.
+pub fn other_home(codex: &Codex, home: &CodexHome) -> Option<CodexHome> {
+    let stand_in = tempfile::tempdir().ok()?;
+    let folder = stand_in.path().canonicalize().ok()?;
+    let path = match home.origin {
+        Origin::Variable => folder.clone(),
+        Origin::UserFolder => folder.join(".codex"),
+    };
+    let asked = CodexHome { path, origin: home.origin };
+    let server = AppServer::start(&codex.program, &asked, &folder, CODEX_TIME).ok()?;
+    let says = server.home()?.canonicalize().ok()?;
+    // Of a launcher's own choice Codex has not created the folder that was meant.
+    if asked.path.canonicalize().ok().as_ref() == Some(&says) {
+        return None;
+    }
+    // A launcher can begin at the user's folder, too.
+    let path = match (says.strip_prefix(&folder), home.path.parent()) {
+        (Ok(rest), Some(user)) if home.origin == Origin::UserFolder => user.join(rest),
+        (Ok(_), _) => return None,
+        (Err(_), _) => server.home()?.to_owned(),
+    };
+    (path.canonicalize().ok() != home.path.canonicalize().ok() || path.canonicalize().is_err())
+        .then_some(CodexHome { path, origin: Origin::Variable })
 }

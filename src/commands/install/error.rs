@@ -9,6 +9,9 @@ use crate::file_edit::FileEditError;
 use crate::installation::{ContextError, LaunchError, ProtectError};
 use crate::registration::{CommandError, DocumentError};
 
+/// The way out that is not the user's own.
+const SYSTEM: &str = ", or have an administrator run `f5-guard install --scope system`";
+
 /// A refusal; Codex's files are as they were.
 #[derive(Debug, thiserror::Error)]
 pub enum InstallError {
@@ -66,6 +69,17 @@ pub enum InstallError {
         "--binary-only is for --scope user: it puts f5-guard where the hooks of every project of yours look for it"
     )]
     BinaryOnlyScope,
+    #[error(
+        "{} is on a file system that is mounted so that no program on it can be started (noexec), and hooks could not start \
+         f5-guard there. Mount it without noexec, or put Codex's home elsewhere (CODEX_HOME){}", folder.display(), SYSTEM
+    )]
+    StartsNoProgram { folder: PathBuf },
+    #[error(
+        "the binary was copied to {} and {why} when it was started there, as hooks would do it. Look for what forbids programs \
+         in that folder (noexec, SELinux, AppArmor, fapolicyd, an antivirus, Gatekeeper, AppLocker), or put Codex's home \
+         elsewhere (CODEX_HOME){}", path.display(), SYSTEM
+    )]
+    BinaryFails { path: PathBuf, why: String },
     #[error("{0}")]
     Codex(#[from] crate::codex::locate::LocateError),
 }

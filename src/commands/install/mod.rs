@@ -16,6 +16,7 @@ mod print;
 mod scopes;
 mod summary;
 mod target;
+mod undo;
 pub mod uninstall;
 
 use std::io::{self, BufRead, IsTerminal, Write};
@@ -28,18 +29,21 @@ use carried::CarriedOptions;
 pub use error::InstallError;
 use scopes::Plan;
 use summary::{FirstScan, Report};
+use undo::Undo;
 
-use self::codex::{CODEX_TIME, find_codex};
+use self::codex::{CODEX_TIME, find_codex, other_home};
 use crate::cli::{InstallArgs, LoginArgs, TokenService};
 use crate::codex::home::{CodexHome, Origin};
 use crate::codex::layers::ConfigFile;
 use crate::codex::listing::HookListing;
 use crate::codex::locate::{self, Codex, LocateError};
 use crate::commands::doctor::{Outcome, Question, State};
-use crate::file_edit::{install_binary, keep_as_backup, running_program, temporary_folder};
+use crate::file_edit::{
+    EditLock, FileEditError, create_folder, install_binary, keep_as_backup, running_program, temporary_folder,
+};
 use crate::installation::{
     Edit, InstallContext, InstallState, PATIENCE, Scope, carry_out, managed_folder, prepare,
-    protected_folder, python_scripts, stamp, state_keys_in,
+    protected_folder, python_scripts, stamp, state_keys_in, user_files, version_of,
 };
 use crate::printable::{counted, printable};
 use crate::registration::{RegistrationOptions, trusts_any};
@@ -74,7 +78,7 @@ enum Protected {
 }
 
 fn install(args: &InstallArgs) -> Result<Protected, InstallError> {
-    let context = InstallContext::of_this_process(&PROCESS_ENV)?;
+    let mut context = InstallContext::of_this_process(&PROCESS_ENV)?;
     if let Some(print) = args.print {
         let options = options::registration_options(args, options::For::Elsewhere, PROCESS_ENV)?;
         say(&print::document(args, print, &options, &context)?);
@@ -89,6 +93,18 @@ fn install(args: &InstallArgs) -> Result<Protected, InstallError> {
     }
     if args.binary_only && scope != Scope::User {
         return Err(InstallError::BinaryOnlyScope);
+    }
+    let codex = find_codex(args.codex.as_deref(), &context, scope)?;
+    let mut notes = Vec::new();
+    if let (Ok(codex), Scope::User | Scope::Project) = (&codex, scope) {
+        if let Some(home) = other_home(codex, &context.home) {
+            notes.push(format!(
+                "{} is started with {} as its home, whatever CODEX_HOME is here: that one is meant.",
+                codex.program.display(),
+                home.path.display()
+            ));
+            context.home = home;
+        }
     }
     let managed = managed_folder(context.system, &scopes::managed_dir(args, &context)?);
     target::places(scope, &context, &args.target, &managed)?;
@@ -105,11 +121,11 @@ fn install(args: &InstallArgs) -> Result<Protected, InstallError> {
         options::refuse_shared_files(&options, context.privilege)
             .map_err(|error| InstallError::option(error, &kept))?;
     }
-    let codex = find_codex(args.codex.as_deref(), &context, scope)?;
     let mut plan = Plan::make(args, &options, &context)?;
     // Everything that could be refused is refused before anything is asked, and before the first byte is written.
     let state = InstallState::open(&plan.folder, plan.new_file)?;
     prepare(plan.goals()?, &state, &plan.places)?;
+    plan.check_binarys_place()?;
     if !args.binary_only {
         offer_login(args, &options);
         plan.hidden = hide_token::decide(args, &plan);
@@ -119,7 +135,7 @@ fn install(args: &InstallArgs) -> Result<Protected, InstallError> {
         dry_run(&plan, &edits, &kept)?;
         return Ok(Protected::NotAsked);
     }
-    plan.notes.extend(kept.note());
+    plan.notes.extend(notes.into_iter().chain(kept.note()));
     let mut report = Report::default();
     write(&mut plan, &mut report)?;
     if args.binary_only {
@@ -127,7 +143,8 @@ fn install(args: &InstallArgs) -> Result<Protected, InstallError> {
         say(&report.text_of_binary());
         return Ok(Protected::NotAsked);
     }
-    let activation = activate(args, &plan, &codex);
+    let version = codex.as_ref().ok().and_then(|codex| locate::version(codex, CODEX_TIME).ok());
+    let activation = activate(args, &plan, &codex, version.as_deref());
     report.notes.push(
         "Sessions of Codex that are open keep the hooks that they were started with, or none: restart them."
             .into(),
@@ -165,7 +182,6 @@ fn install(args: &InstallArgs) -> Result<Protected, InstallError> {
     }
     report.notes.extend(hide_token::note(&plan, PROCESS_ENV));
     report.notes.extend(plan.binary().and_then(|binary| summary::path_note(&binary, PROCESS_ENV)));
-    let version = codex.as_ref().ok().and_then(|codex| locate::version(codex, CODEX_TIME).ok());
     let verdict = summary::verdict(plan.scope, &activation, proof.as_ref(), scan, version.as_deref());
     say(&format!("{}\n{verdict}", report.text(plan.scope)));
     let is_proven = proof.is_some_and(|proof| proof.state == State::Protected);
@@ -176,9 +192,10 @@ fn install(args: &InstallArgs) -> Result<Protected, InstallError> {
 fn prove(args: &InstallArgs, plan: &Plan<'_>) -> Outcome {
     Outcome::of(&Question {
         codex: args.codex.clone(),
+        home: (plan.scope != Scope::System).then(|| plan.context.home.clone()),
         folder: Some(plan.cwd.clone()),
         offline: args.skip_smoketest,
-        no_proof: false,
+        ..Question::default()
     })
 }
 
@@ -225,6 +242,12 @@ fn dry_run(plan: &Plan<'_>, edits: &[Edit], kept: &CarriedOptions) -> Result<(),
     if edits.iter().all(|edit| !edit.changes()) {
         out += "# No file of Codex's would change.\n";
     }
+    let config = user_files(&plan.context.home).into_iter().next();
+    if let (Scope::User | Scope::Project, Some(error)) =
+        (plan.scope, config.and_then(|config| activation::cannot_keep_trust(&config)))
+    {
+        out += &format!("# {error}\n");
+    }
     if let Some(note) = kept.note() {
         out += &format!("# {note}\n");
     }
@@ -233,19 +256,41 @@ fn dry_run(plan: &Plan<'_>, edits: &[Edit], kept: &CarriedOptions) -> Result<(),
     Ok(())
 }
 
-/// Writes everything, under the lock of the installation's folder.
+/// Writes everything, under the lock of the installation's folder, or nothing.
 fn write(plan: &mut Plan<'_>, report: &mut Report) -> Result<(), InstallError> {
     let context = plan.context;
-    let mut created: Vec<PathBuf> = Vec::new();
+    let missing = |folder: &Path| {
+        let missing = folder.ancestors().take_while(|path| !path.exists()).map(PathBuf::from);
+        missing.collect::<Vec<_>>().into_iter().rev()
+    };
+    let mut created: Vec<PathBuf> = missing(&plan.folder.path).collect();
     if plan.scope == Scope::System {
-        created.extend(protected_folder(&plan.folder.path)?);
-        created.extend(protected_folder(&context.system_folder)?);
-    } else {
-        let missing = plan.folder.path.ancestors().take_while(|path| !path.exists());
-        created.extend(missing.map(PathBuf::from));
-        created.reverse();
+        created.extend(missing(&context.system_folder));
     }
-    let lock = plan.folder.hold(PATIENCE)?;
+    let anchor = plan.anchor.as_ref().filter(|folder| !folder.exists());
+    let undone = created.iter().chain(anchor).cloned().collect();
+    let mut undo = Undo::of(&plan.folder, undone, plan.new_file);
+    let mut lock = None;
+    let written = write_or_fail(plan, report, created, &mut undo, &mut lock);
+    if written.is_err() {
+        undo.take_back(lock);
+    }
+    written
+}
+
+fn write_or_fail(
+    plan: &mut Plan<'_>,
+    report: &mut Report,
+    created: Vec<PathBuf>,
+    undo: &mut Undo,
+    lock: &mut Option<EditLock>,
+) -> Result<(), InstallError> {
+    let context = plan.context;
+    if plan.scope == Scope::System {
+        protected_folder(&plan.folder.path)?;
+        protected_folder(&context.system_folder)?;
+    }
+    *lock = Some(plan.folder.hold(PATIENCE)?);
     // Again, and now nobody else of ours changes it.
     let mut state = InstallState::open(&plan.folder, plan.new_file)?;
     if let Some(trouble) = &state.trouble {
@@ -263,18 +308,10 @@ fn write(plan: &mut Plan<'_>, report: &mut Report) -> Result<(), InstallError> {
         );
     }
     if let Some(binary) = plan.binary() {
-        let is_foreign = !context.owns_binary(&plan.folder, &state, &plan.files)?;
-        if is_foreign && is_another(&binary, &context.executable) {
-            let kept = keep_as_backup(&binary, &stamp(SystemTime::now()))?;
-            report.notes.push(format!(
-                "No installation had put {} there: what it was is kept in {}.",
-                binary.display(),
-                kept.display()
-            ));
-        }
-        report.binary =
-            Some((binary.clone(), install_binary(running_program(&context.executable), &binary)?));
-        report.notes.extend(source_note(context));
+        put_binary(plan, &binary, &state, report, undo)?;
+    }
+    if let Some(anchor) = &plan.anchor {
+        create_folder(anchor).map_err(|source| FileEditError::Write { path: anchor.clone(), source })?;
     }
     for folder in created {
         if !state.record.created_folders.contains(&folder) {
@@ -297,8 +334,39 @@ fn write(plan: &mut Plan<'_>, report: &mut Report) -> Result<(), InstallError> {
         Scope::User | Scope::Project => python_scripts(&context.user_folder()),
     };
     report.edits(&edits, &scripts);
-    drop(lock);
     report.notes.append(&mut plan.notes);
+    Ok(())
+}
+
+/// Copies the binary to its place, and starts it once from there: a hook that can't be started is one that lets pass.
+fn put_binary(
+    plan: &Plan<'_>,
+    binary: &Path,
+    state: &InstallState,
+    report: &mut Report,
+    undo: &mut Undo,
+) -> Result<(), InstallError> {
+    let context = plan.context;
+    undo.binary(binary);
+    let is_foreign = !context.owns_binary(&plan.folder, state, &plan.files)?;
+    if is_foreign && is_another(binary, &context.executable) {
+        let kept = keep_as_backup(binary, &stamp(SystemTime::now()))?;
+        undo.made(&kept);
+        report.notes.push(format!(
+            "No installation had put {} there: what it was is kept in {}.",
+            binary.display(),
+            kept.display()
+        ));
+    }
+    let installed = install_binary(running_program(&context.executable), binary)?;
+    let said =
+        version_of(binary).map_err(|why| InstallError::BinaryFails { path: binary.to_owned(), why })?;
+    if said != env!("CARGO_PKG_VERSION") {
+        let why = format!("says that it is version {}", printable(&said, 40));
+        return Err(InstallError::BinaryFails { path: binary.to_owned(), why });
+    }
+    report.binary = Some((binary.to_owned(), installed));
+    report.notes.extend(source_note(context));
     Ok(())
 }
 
@@ -334,7 +402,12 @@ fn source_note(context: &InstallContext) -> Option<String> {
     ))
 }
 
-fn activate(args: &InstallArgs, plan: &Plan<'_>, codex: &Result<Codex, LocateError>) -> Activation {
+fn activate(
+    args: &InstallArgs,
+    plan: &Plan<'_>,
+    codex: &Result<Codex, LocateError>,
+    version: Option<&str>,
+) -> Activation {
     let codex = match codex {
         Ok(codex) => codex,
         Err(error) => {
@@ -342,7 +415,7 @@ fn activate(args: &InstallArgs, plan: &Plan<'_>, codex: &Result<Codex, LocateErr
         }
     };
     if plan.scope == Scope::System {
-        return activate_system(plan, codex);
+        return activate_system(plan, codex, version);
     }
     let choice = match (args.trust, args.no_trust, has_terminal()) {
         (true, ..) => TrustChoice::Yes,
@@ -352,6 +425,7 @@ fn activate(args: &InstallArgs, plan: &Plan<'_>, codex: &Result<Codex, LocateErr
     let prompt = TrustPrompt {
         context: plan.context,
         codex,
+        version,
         cwd: &plan.cwd,
         files: &plan.files,
         places: &plan.places,
@@ -364,7 +438,7 @@ fn activate(args: &InstallArgs, plan: &Plan<'_>, codex: &Result<Codex, LocateErr
 }
 
 /// Managed hooks run whatever the user's folder says: Codex is asked with an empty one, and no user's is touched.
-fn activate_system(plan: &Plan<'_>, codex: &Codex) -> Activation {
+fn activate_system(plan: &Plan<'_>, codex: &Codex, version: Option<&str>) -> Activation {
     let home = match temporary_folder(&plan.folder.path) {
         Ok(home) => home,
         Err(error) => {
@@ -375,6 +449,7 @@ fn activate_system(plan: &Plan<'_>, codex: &Codex) -> Activation {
     let prompt = TrustPrompt {
         context: &InstallContext { home: codex_home, ..plan.context.clone() },
         codex,
+        version,
         cwd: home.path(),
         files: &plan.files,
         places: &plan.places,

@@ -3,12 +3,12 @@
 use std::path::{Path, PathBuf};
 
 use super::summary::Report;
-use super::target::{self, needs_administrator, project_folder};
+use super::target::{self, needs_administrator};
 use super::{InstallError, print};
 use crate::cli::InstallArgs;
 use crate::codex::layers::ConfigFile;
 use crate::codex::layers::Layer;
-use crate::file_edit::{FileEditError, NewFile};
+use crate::file_edit::{FileEditError, NewFile, Obstacle, starts_no_program};
 use crate::installation::{
     Format, Goal, InstallContext, InstallDir, Privilege, RegisteredCommand, Scope, is_registered, launcher,
     managed_folder, our_commands, pair_goals, plain, project_files, system_files, system_goals, user_files,
@@ -41,6 +41,8 @@ pub struct Plan<'a> {
     scanner: PathBuf,
     /// No file of Codex's is edited.
     binary_only: bool,
+    /// A folder without which Codex would not look for the project's hooks.
+    pub anchor: Option<PathBuf>,
 }
 
 impl<'a> Plan<'a> {
@@ -87,6 +89,7 @@ impl<'a> Plan<'a> {
             folder,
             places,
             binary_only: args.binary_only,
+            anchor: None,
         })
     }
 
@@ -95,7 +98,7 @@ impl<'a> Plan<'a> {
         options: &RegistrationOptions,
         context: &'a InstallContext,
     ) -> Result<Self, InstallError> {
-        let project = project_folder(args.target.dir.as_deref())?;
+        let project = target::project(args.target.dir.as_deref())?;
         let managed = context.installed_managed_dir().map(|dir| managed_folder(context.system, &dir));
         let users = context.known_binaries(Layer::User, managed.as_ref());
         let mut notes = Vec::new();
@@ -114,6 +117,13 @@ impl<'a> Plan<'a> {
                 notes.push(double("Your own Codex", &place.path, "user"));
             }
         }
+        if project.is_elsewhere() {
+            notes.push(format!(
+                "This is a linked worktree, and Codex takes its hooks from the main checkout: they are registered in {}. \
+                 Codex looks there only from worktrees that have a .codex folder of their own.",
+                project.hooks.join(".codex").display()
+            ));
+        }
         notes.push(
             "Everybody who works here needs f5-guard on PATH or in their Codex home; without it Codex has to \
              block (but for Stop)."
@@ -123,9 +133,10 @@ impl<'a> Plan<'a> {
             scope: Scope::Project,
             context,
             folder: context.user_folder(),
-            files: project_files(&project).into(),
+            files: project_files(&project.hooks).into(),
             places: context.known_binaries(Layer::Project, None),
-            cwd: project,
+            anchor: project.is_elsewhere().then(|| project.folder.join(".codex")),
+            cwd: project.folder,
             new_file: NewFile::Private,
             notes,
             hidden: Vec::new(),
@@ -174,6 +185,7 @@ impl<'a> Plan<'a> {
             scanner: folder.binary(),
             folder,
             binary_only: false,
+            anchor: None,
         })
     }
 
@@ -203,6 +215,22 @@ impl<'a> Plan<'a> {
     /// Where this binary is copied to; a project's registration names none.
     pub fn binary(&self) -> Option<PathBuf> {
         (self.scope != Scope::Project).then(|| self.folder.binary())
+    }
+
+    /// Refuses a place from which no hook could start the binary, or to which it can't be copied.
+    ///
+    /// # Errors
+    /// The reason.
+    pub fn check_binarys_place(&self) -> Result<(), InstallError> {
+        let Some(binary) = self.binary() else { return Ok(()) };
+        self.folder.check()?;
+        if let Some(obstacle) = Obstacle::at(&binary) {
+            return Err(FileEditError::InTheWay { path: binary, obstacle }.into());
+        }
+        match starts_no_program(&binary) {
+            true => Err(InstallError::StartsNoProgram { folder: self.folder.path.clone() }),
+            false => Ok(()),
+        }
     }
 
     /// The binary that tries the scan.
@@ -257,7 +285,7 @@ pub fn registered_commands(
     let places = context.known_binaries(scope.layer(), managed.as_ref());
     let files: Vec<ConfigFile> = match scope {
         Scope::User => user_files(&context.home).into(),
-        Scope::Project => project_files(&project_folder(args.target.dir.as_deref())?).into(),
+        Scope::Project => project_files(&target::project(args.target.dir.as_deref())?.hooks).into(),
         Scope::System => system_files(&context.system_folder).into(),
     };
     Ok(our_commands(&files, &places)?)

@@ -10,6 +10,7 @@ use crate::commands::doctor::{Outcome, State as Protection};
 use crate::file_edit::BinaryInstall;
 use crate::installation::{Edit, Scope};
 use crate::printable::{printable, wrapped};
+use crate::registration::{CalledProgram, FOLDER, hook_call};
 use crate::system::Env;
 
 const WIDTH: usize = 80;
@@ -56,7 +57,18 @@ impl Report {
                     if count == 1 { "" } else { "s" }
                 ));
             }
-            for hook in &installed.lookalikes {
+            let path = edit.place.path.as_path();
+            let (shared, strange): (Vec<_>, Vec<_>) =
+                installed.lookalikes.iter().partition(|hook| other_home(&hook.command, path).is_some());
+            if let Some(other) = shared.first().and_then(|hook| other_home(&hook.command, path)) {
+                self.notes.push(format!(
+                    "{} is also the file of the Codex home {}, whose own f5-guard is registered in it. Each home runs only what \
+                     was trusted there: don't trust the other's hooks under /hooks, or everything is scanned twice.",
+                    path.display(),
+                    printable(&other.to_string_lossy(), 200)
+                ));
+            }
+            for hook in strange {
                 self.notes.push(format!(
                     "WARNING: NOT F5-GUARD'S, THOUGH IT LOOKS LIKE IT, and so neither trusted nor removed: {} {} ({}). \
                      Read it before you trust anything in Codex.",
@@ -109,10 +121,24 @@ impl Report {
             let _ = writeln!(out, "  backup  {}", path.display());
         }
         for note in &self.notes {
-            let _ = writeln!(out, "  note    {note}");
+            let _ = writeln!(out, "  note    {}", wrapped(note, WIDTH, 10));
         }
         out
     }
+}
+
+/// The Codex home whose f5-guard a command runs, where that home's file of this name is this very file.
+fn other_home(command: &str, file: &Path) -> Option<PathBuf> {
+    let CalledProgram::Named(program) = hook_call(command)?.program else { return None };
+    let binary = Path::new(&program);
+    let home = binary
+        .parent()
+        .filter(|folder| folder.ends_with(Path::new("hooks").join(FOLDER)))?
+        .ancestors()
+        .nth(2)?;
+    let theirs = home.join(file.file_name()?);
+    let is_same = theirs.as_path() != file && theirs.canonicalize().ok()? == file.canonicalize().ok()?;
+    is_same.then(|| home.to_owned())
 }
 
 /// How to call f5-guard by hand, where a shell would not find it by its name.
@@ -213,7 +239,9 @@ fn not_asked(scope: Scope, why: &str) -> String {
 
 fn missing_steps(scope: Scope, state: &State) -> Vec<String> {
     let mut steps = Vec::new();
-    if state.waiting > 0 {
+    if let Some(why) = &state.untrustable {
+        steps.push(why.clone());
+    } else if state.waiting > 0 {
         steps.push(
             "Run this again with --trust, or start `codex` and answer its question about new hooks with \"Trust \
              all and continue\" (or press t under /hooks): Codex skips untrusted hooks in silence."

@@ -6,6 +6,7 @@ use crate::access::Changeable;
 use crate::cli::Target;
 use crate::codex::home::CodexHome;
 use crate::codex::layers::ConfigFile;
+use crate::codex::worktree;
 use crate::installation::{
     InstallContext, InstallDir, Privilege, Scope, project_files, system_files, user_files,
 };
@@ -88,12 +89,12 @@ pub fn places(
     managed: &InstallDir,
 ) -> Result<(Vec<ConfigFile>, InstallDir), TargetError> {
     let user = context.user_folder();
-    let mut project = None;
+    let mut found = None;
     let (files, folder): (Vec<ConfigFile>, InstallDir) = match scope {
         Scope::User => (user_files(&context.home).into(), user),
         Scope::Project => {
-            let folder = project.insert(project_folder(target.dir.as_deref())?);
-            (project_files(folder).into(), user)
+            let project = found.insert(project(target.dir.as_deref())?);
+            (project_files(&project.hooks).into(), user)
         }
         Scope::System => (system_files(&context.system_folder).into(), managed.clone()),
     };
@@ -106,14 +107,37 @@ pub fn places(
             }
         }
     }
-    if let Some(project) = project {
-        refuse_own(&project, &context.home)?;
+    if let Some(project) = found {
+        // An empty folder is put there, too.
+        privilege.may_register_at(&project.folder).map_err(TargetError::SomebodyElses)?;
+        refuse_own(&project.hooks, &context.home)?;
     }
     Ok((files, folder))
 }
 
-/// The named folder, or the repository around the current one.
-pub fn project_folder(given: Option<&Path>) -> Result<PathBuf, TargetError> {
+/// A project, and where its hooks are registered.
+#[derive(Debug)]
+pub struct Project {
+    /// Whose sessions are meant.
+    pub folder: PathBuf,
+    /// The folder whose `.codex` Codex reads for them: the main checkout's where `folder` is a linked worktree's.
+    pub hooks: PathBuf,
+}
+
+impl Project {
+    pub fn is_elsewhere(&self) -> bool {
+        self.folder != self.hooks
+    }
+}
+
+/// The project of the named folder, or of the repository around the current one.
+pub fn project(given: Option<&Path>) -> Result<Project, TargetError> {
+    let folder = project_folder(given)?;
+    let hooks = worktree::hooks_elsewhere(&folder).unwrap_or_else(|| folder.clone());
+    Ok(Project { folder, hooks })
+}
+
+fn project_folder(given: Option<&Path>) -> Result<PathBuf, TargetError> {
     let here = std::path::absolute(given.unwrap_or(Path::new("."))).unwrap_or_default();
     if !here.is_dir() {
         return Err(TargetError::NoProject(here));
@@ -121,8 +145,7 @@ pub fn project_folder(given: Option<&Path>) -> Result<PathBuf, TargetError> {
     if given.is_some() {
         return Ok(here);
     }
-    let repository = here.ancestors().find(|folder| folder.join(".git").exists());
-    Ok(repository.unwrap_or(&here).to_path_buf())
+    Ok(worktree::checkout(&here).unwrap_or(&here).to_path_buf())
 }
 
 /// A project that is, or whose files are links to, the user's own.

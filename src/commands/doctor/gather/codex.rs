@@ -12,7 +12,7 @@ use crate::codex::layers::{self, ConfigVerdict, HookSwitches, HooksFeature, Stri
 use crate::codex::listing::HookListing;
 use crate::codex::locate;
 use crate::commands::doctor::facts::{CodexFacts, Existence, HomeFacts, ListingFacts, VisibleTokens};
-use crate::commands::doctor::proof;
+use crate::commands::doctor::proof::{self, Session};
 use crate::commands::doctor::sanitizer::Sanitizer;
 use crate::system::Env;
 use crate::system::System;
@@ -27,8 +27,8 @@ pub struct Answers {
     /// All hooks that Codex sees; `None` where it could not be asked.
     pub hooks: Option<Vec<HookListing>>,
     pub visible: VisibleTokens,
-    /// The Codex that was asked, still running, and the MCP servers of its configuration; `None` where it does not say.
-    pub running: Option<(AppServer, Option<Vec<String>>)>,
+    /// The Codex that was asked, still running, and what it would start for a session; `None` where it does not say.
+    pub running: Option<(AppServer, Option<Session>)>,
 }
 
 pub fn ask(
@@ -64,7 +64,7 @@ pub fn ask(
                 facts.config = Some(shown(config, sanitizer));
                 match conversation(&codex.program, home, folder, env, sanitizer) {
                     Ok(told) => {
-                        running = Some((told.server, told.mcp_servers));
+                        running = Some((told.server, told.session));
                         facts.switches = told.switches;
                         facts.listing = Ok(told.notes);
                         hooks = Some(told.hooks);
@@ -99,7 +99,7 @@ struct Told {
     hooks: Vec<HookListing>,
     visible: Option<VisibleTokens>,
     server: AppServer,
-    mcp_servers: Option<Vec<String>>,
+    session: Option<Session>,
 }
 
 fn conversation(
@@ -122,8 +122,8 @@ fn conversation(
         unreadable: listed.unreadable.iter().map(|entry| sanitizer.parser_message(entry)).collect(),
     };
     let visible = visible_tokens::ask(&mut server, folder);
-    let mcp_servers = server.read_config(folder).ok().map(|config| proof::mcp_servers(&config));
-    Ok(Told { switches, notes, hooks: listed.hooks, visible, server, mcp_servers })
+    let session = Session::ask(&mut server, folder).ok();
+    Ok(Told { switches, notes, hooks: listed.hooks, visible, server, session })
 }
 
 fn shown(verdict: ConfigVerdict, sanitizer: &Sanitizer) -> ConfigVerdict {

@@ -10,9 +10,10 @@ use super::hooks::Registered;
 use super::left_out::LeftOut;
 use super::runner::{Known, Runs};
 use crate::codex::home::CodexHome;
-use crate::codex::layers::{self, ConfigFile, ConfigFormat, Layer as FileLayer};
+use crate::codex::layers::{self, ConfigFile, ConfigFormat, Layer};
 use crate::codex::listing::EventName;
-use crate::commands::doctor::facts::{FileContent, FileFacts, Layer};
+use crate::codex::worktree;
+use crate::commands::doctor::facts::{FileContent, FileFacts};
 use crate::commands::doctor::sanitizer::Sanitizer;
 use crate::event::Event;
 use crate::registration::{Handler, KnownBinaries, document, registered};
@@ -94,25 +95,19 @@ impl Files {
     }
 
     fn add(&mut self, file: ConfigFile, known: &Known, sanitizer: &Sanitizer) {
-        let layer = match file.layer {
-            FileLayer::System => Layer::Administrator("system".to_owned()),
-            FileLayer::User => Layer::User,
-            FileLayer::Project => Layer::Project,
-        };
         let content = match bounded(&file.path) {
             Ok(Some(bytes)) => {
-                self.parse(&file, &layer, &bytes, known, sanitizer).unwrap_or_else(FileContent::Unusable)
+                self.parse(&file, &bytes, known, sanitizer).unwrap_or_else(FileContent::Unusable)
             }
             Ok(None) => FileContent::Absent,
             Err(why) => FileContent::Unusable(why),
         };
-        self.facts.push(FileFacts { path: file.path, layer, content });
+        self.facts.push(FileFacts { path: file.path, layer: file.layer, content });
     }
 
     fn parse(
         &mut self,
         file: &ConfigFile,
-        layer: &Layer,
         bytes: &[u8],
         known: &Known,
         sanitizer: &Sanitizer,
@@ -129,13 +124,13 @@ impl Files {
                 for handler in &group.handlers {
                     let command = command(handler).to_owned();
                     let status_message = text(handler, "statusMessage");
-                    let runs = known.runs(layer, &event, &command, status_message.as_deref());
+                    let runs = known.runs(file.layer, &event, &command, status_message.as_deref());
                     if let (EventName::Known(event), Runs::F5Guard(_)) = (&event, runs) {
                         ours.push((*event, sanitizer.text(&command)));
                     }
                     self.registered.push(Registered {
                         event: event.clone(),
-                        layer: layer.clone(),
+                        layer: file.layer,
                         place: file.path.clone(),
                         command,
                         status_message,
@@ -201,7 +196,8 @@ fn bounded(path: &Path) -> Result<Option<Vec<u8>>, String> {
     }
 }
 
-/// The folders from here up to the repository's root that have a `.codex`, other than Codex's home.
+/// The folders from here up to the repository's root that have a `.codex`, other than Codex's home; and for those of a linked
+/// worktree the folders of its main checkout, whose hooks Codex takes.
 fn projects(folder: &Path, home: Option<&CodexHome>) -> Vec<PathBuf> {
     let mut found = Vec::new();
     for place in folder.ancestors() {
@@ -209,6 +205,7 @@ fn projects(folder: &Path, home: Option<&CodexHome>) -> Vec<PathBuf> {
         let is_home = || home.is_some_and(|home| codex.canonicalize().ok() == home.path.canonicalize().ok());
         if codex.is_dir() && !is_home() {
             found.push(place.to_owned());
+            found.extend(worktree::hooks_elsewhere(place));
         }
         if place.join(".git").exists() {
             return found;

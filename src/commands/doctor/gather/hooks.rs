@@ -7,11 +7,10 @@ use super::binary;
 use super::runner::{Known, Runs};
 use crate::access::Privilege;
 use crate::codex::home::CodexHome;
-use crate::codex::listing::{EventName, HookListing, Source};
+use crate::codex::layers::Layer;
+use crate::codex::listing::{EventName, HookListing};
 use crate::codex::trust::HookStatus;
-use crate::commands::doctor::facts::{
-    BinaryFacts, CallFacts, HookFacts, Layer, Listed, LookalikeFacts, Runner,
-};
+use crate::commands::doctor::facts::{BinaryFacts, CallFacts, HookFacts, Listed, LookalikeFacts, Runner};
 use crate::commands::doctor::sanitizer::Sanitizer;
 use crate::event::Event;
 use crate::registration::HookCall;
@@ -46,19 +45,9 @@ impl Registered {
     /// From Codex's list; `None` for hooks that are no commands.
     pub fn listed(hook: HookListing) -> Option<Self> {
         let status = HookStatus::of(&hook);
-        let administrator = |word: &str| Layer::Administrator(word.to_owned());
-        let layer = match hook.source {
-            Source::User => Layer::User,
-            Source::Project => Layer::Project,
-            Source::System => administrator("system"),
-            Source::Mdm => administrator("mdm"),
-            Source::CloudRequirements | Source::CloudManagedConfig => administrator("cloud"),
-            Source::Other(word) if hook.is_managed => Layer::Administrator(word),
-            Source::Other(word) => Layer::Other(word),
-        };
         Some(Self {
             event: hook.event,
-            layer,
+            layer: hook.layer,
             place: hook.source_path,
             command: hook.command?,
             status_message: hook.status_message,
@@ -79,7 +68,7 @@ impl Registered {
     }
 
     fn is_the_users_or_the_administrators(&self) -> bool {
-        matches!(self.layer, Layer::User | Layer::Administrator(_))
+        self.layer == Layer::User || self.layer.is_managed()
     }
 
     /// Whether it may say where the token goes: only what Codex gives the token to anyway, or, where Codex could not be
@@ -124,7 +113,7 @@ pub fn examine(
     let Here { known, folder, home, privilege } = *here;
     let (mut looked_at, mut foreign) = (Vec::new(), Vec::new());
     let runs = |hook: &Registered| {
-        known.runs(&hook.layer, &hook.event, &hook.command, hook.status_message.as_deref())
+        known.runs(hook.layer, &hook.event, &hook.command, hook.status_message.as_deref())
     };
     let unlisted = in_files.iter().filter(|hook| {
         let same = |listed: &Registered| listed.event == hook.event && listed.command == hook.command;

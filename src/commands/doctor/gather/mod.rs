@@ -19,15 +19,17 @@ use std::time::{Duration, Instant};
 use self::left_out::LeftOut;
 use self::runner::Known;
 use crate::access::writers;
+use crate::codex::app_server::AppServer;
 use crate::codex::home::CodexHome;
 use crate::commands::doctor::facts::Facts;
 use crate::commands::doctor::facts::{
-    BinaryFacts, DesktopToken, Difference, HookFacts, Layer, LookalikeFacts, Runner, ServiceFacts,
-    SettingRow, ThisProgram, WritableFacts,
+    BinaryFacts, DesktopToken, Difference, HookFacts, LookalikeFacts, Runner, ServiceFacts, ThisProgram,
+    WritableFacts,
 };
 use crate::commands::doctor::finding::Severity;
 use crate::commands::doctor::judge::settings as judge;
 use crate::commands::doctor::proof::{self, DotEnv, Experiment, Proof};
+use crate::commands::doctor::rows::SettingRow;
 use crate::commands::doctor::sanitizer::Sanitizer;
 use crate::proof::Greeting;
 use crate::secret::Secret;
@@ -52,10 +54,14 @@ fn tokens(env: Env<'_>) -> impl Iterator<Item = Secret> {
 pub struct Question {
     /// The Codex to ask, instead of the one that is found.
     pub codex: Option<PathBuf>,
+    /// Its home, instead of the one that is found.
+    pub home: Option<CodexHome>,
     /// The folder of the session, instead of the current one.
     pub folder: Option<PathBuf>,
     pub offline: bool,
     pub no_proof: bool,
+    /// The profile of the sessions that are meant.
+    pub profile: Option<String>,
 }
 
 /// `progress` is told what is waited for.
@@ -63,7 +69,10 @@ pub fn gather(question: &Question, env: Env<'_>, progress: &dyn Fn(&str)) -> Fac
     let mut left_out = LeftOut::new();
     let folder = question.folder.clone().or_else(|| std::env::current_dir().ok());
     let folder = left_out.folder(folder.unwrap_or_else(|| PathBuf::from(".")));
-    let home = CodexHome::find(System::this(), env).map_err(|error| error.to_string());
+    let home = match &question.home {
+        Some(home) => Ok(home.clone()),
+        None => CodexHome::find(System::this(), env).map_err(|error| error.to_string()),
+    };
     let home = left_out.home(home);
     let first = Settings::read(&crate::settings::Enforced::default(), env);
     let stored = token::completed(&first, env, Instant::now() + token::STORE_TIME).ok();
@@ -105,27 +114,42 @@ pub fn gather(question: &Question, env: Env<'_>, progress: &dyn Fn(&str)) -> Fac
     } else {
         hooks::refusal_of_root(&examined.hooks, left_out.privilege, env)
     };
-    let proof = match (refusal, answers.running) {
+    let ours: Vec<_> = examined
+        .hooks
+        .iter()
+        .filter(|hook| matches!(hook.runner, Runner::F5Guard(_)))
+        .map(|hook| (hook.event, hook.place.clone()))
+        .collect();
+    let codex_home = |server: &AppServer| {
+        server.home().or(home.map(|home| home.path.as_path())).unwrap_or(&folder).to_owned()
+    };
+    let session = match (refusal, &answers.running) {
         (Some(why), _) => Err(why),
         (None, None) => Err("Codex could not be asked".to_owned()),
         (None, Some((_, None))) => Err("Codex does not say which MCP servers it would start".to_owned()),
-        (None, Some((mut server, Some(mcp_servers)))) => Experiment {
-            home: server.home().or(home.map(|home| home.path.as_path())).unwrap_or(&folder).to_owned(),
-            server: &mut server,
+        (None, Some((server, Some(session)))) => match &question.profile {
+            Some(name) => session.clone().with_profile(&codex_home(server), name),
+            None => Ok(session.clone()),
+        },
+    };
+    let mut attempt = |server: &mut AppServer, offline: bool| {
+        Experiment {
+            home: codex_home(server),
+            server,
             folder: &folder,
-            mcp_servers,
-            ours: examined
-                .hooks
-                .iter()
-                .filter(|hook| matches!(hook.runner, Runner::F5Guard(_)))
-                .map(|hook| (hook.event, hook.place.clone()))
-                .collect(),
-            offline: question.offline,
+            session: session.as_ref().map_err(Clone::clone)?,
+            ours: ours.clone(),
+            offline,
             sanitizer: &sanitizer,
             progress,
         }
-        .run(),
+        .run()
     };
+    let proof = match answers.running {
+        Some((mut server, _)) => attempt(&mut server, question.offline),
+        None => session.as_ref().map_err(Clone::clone).and(Err("Codex could not be asked".to_owned())),
+    };
+    let in_background = background::ask(home, &sanitizer, &mut attempt);
     let report = proof.as_ref().ok().and_then(Proof::report);
     let differences = report.map(|report| judge::differing(&own_rows, &report.settings)).unwrap_or_default();
     let differences = differences.into_iter().map(|difference| with_its_file(difference, home)).collect();
@@ -170,6 +194,8 @@ pub fn gather(question: &Question, env: Env<'_>, progress: &dyn Fn(&str)) -> Fac
             Source::Environment(_) | Source::Default => desktop::token(System::this()),
         },
         visible: answers.visible,
+        profile: question.profile.as_deref().map(|name| sanitizer.text(name)),
+        in_background,
         background: background::examine(home, &examined.enforced, &settings, &sanitizer),
         outage,
         transcript: home.filter(|_| *settings.transcript).and_then(|home| transcript(&home.path)),
@@ -203,7 +229,7 @@ fn with_its_file(mut difference: Difference, home: Option<&CodexHome>) -> Differ
 /// What administrators registered: the files and folders that say what runs, and the binaries.
 fn managed_paths(hooks: &[HookFacts]) -> Vec<PathBuf> {
     let mut paths: Vec<PathBuf> = Vec::new();
-    for hook in hooks.iter().filter(|hook| matches!(hook.layer, Layer::Administrator(_))) {
+    for hook in hooks.iter().filter(|hook| hook.layer.is_managed()) {
         // Policies from elsewhere have no file here.
         paths.extend(Some(hook.place.clone()).filter(|place| place.is_absolute() && place.exists()));
         if let Runner::F5Guard(call) = &hook.runner {

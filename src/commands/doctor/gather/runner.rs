@@ -4,8 +4,8 @@
 use std::path::Path;
 
 use crate::codex::home::CodexHome;
+use crate::codex::layers::Layer;
 use crate::codex::listing::EventName;
-use crate::commands::doctor::facts::Layer;
 use crate::installation::{self, InstallContext};
 use crate::registration::{CalledProgram, HookCall, KnownBinaries, Owner, hook_call, owner_of};
 use crate::system::Env;
@@ -35,25 +35,19 @@ impl Known {
         let managed = managed.map(|dir| installation::managed_folder(context.system, &dir));
         let places = |layer| context.known_binaries(layer, managed.as_ref());
         Self {
-            user: home.map(|_| places(crate::codex::layers::Layer::User)).unwrap_or_default(),
-            administrator: places(crate::codex::layers::Layer::System),
+            user: home.map(|_| places(Layer::User)).unwrap_or_default(),
+            administrator: places(Layer::System),
             none: KnownBinaries::default(),
         }
     }
 
     /// Judges a command by its words, and by whose file it is in: what users and administrators registered by hand is
     /// f5-guard where it calls one, while the word of a repository (or a plugin) makes nothing f5-guard.
-    pub fn runs(
-        &self,
-        layer: &Layer,
-        event: &EventName,
-        command: &str,
-        status_message: Option<&str>,
-    ) -> Runs {
+    pub fn runs(&self, layer: Layer, event: &EventName, command: &str, status_message: Option<&str>) -> Runs {
         let places = match layer {
             Layer::User => &self.user,
-            Layer::Administrator(_) => &self.administrator,
-            Layer::Project | Layer::Other(_) => &self.none,
+            layer if layer.is_managed() => &self.administrator,
+            _ => &self.none,
         };
         let owner = owner_of(event.as_str(), Some(command), None, status_message, places);
         let call = hook_call(command).filter(|call| {
@@ -68,10 +62,10 @@ impl Known {
         }
     }
 
-    fn is_f5_guard(&self, layer: &Layer, program: &CalledProgram) -> bool {
+    fn is_f5_guard(&self, layer: Layer, program: &CalledProgram) -> bool {
         let CalledProgram::Named(program) = program else { return true };
         let known = self.user.has(program) || self.administrator.has(program);
-        let by_hand = matches!(layer, Layer::User | Layer::Administrator(_));
+        let by_hand = layer == Layer::User || layer.is_managed();
         known || by_hand && names_one_place(program)
     }
 }

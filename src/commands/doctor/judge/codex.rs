@@ -1,7 +1,8 @@
 //! Findings about Codex itself: is it there, does it accept its configuration, does it run hooks at all.
 
 use crate::codex::layers::{ConfigVerdict, HooksFeature, OnlyManaged};
-use crate::commands::doctor::facts::{Existence, Facts, FileContent};
+use crate::codex::version;
+use crate::commands::doctor::facts::{Existence, Facts, FileContent, FileFacts};
 use crate::commands::doctor::finding::{Finding, FindingId, Severity};
 
 pub(super) fn judge(facts: &Facts, findings: &mut Vec<Finding>) {
@@ -44,7 +45,16 @@ pub(super) fn judge(facts: &Facts, findings: &mut Vec<Finding>) {
             format!("Codex does not report its version: {why}"),
             "Run `codex --version` yourself; if it fails, install Codex again.",
         ),
-        (Ok(_), Ok(_)) => {}
+        (Ok(_), Ok(version)) => {
+            if let Some(old) = version::too_old(version) {
+                add(
+                    FindingId::CodexOld,
+                    Severity::Problem,
+                    old,
+                    "Update Codex, and run `f5-guard install` again.",
+                );
+            }
+        }
     }
     let home_left_out = codex.home.is_err() && !facts.left_out.is_empty();
     if let (Ok(_), Err(why), false) = (&codex.program, &codex.listing, home_left_out) {
@@ -82,7 +92,20 @@ pub(super) fn judge(facts: &Facts, findings: &mut Vec<Finding>) {
 }
 
 fn switches(facts: &Facts, findings: &mut Vec<Finding>) {
-    let in_files: Vec<String> = facts.files.iter().flat_map(switched_off).collect();
+    let is_asked = |file: &&FileFacts| {
+        let name = facts.profile.as_ref().map(|name| format!("{name}.config.toml"));
+        name.is_some_and(|name| file.path.file_name().is_some_and(|file| *file == *name))
+    };
+    for place in facts.files.iter().filter(is_asked).flat_map(switched_off) {
+        findings.push(Finding::new(
+            FindingId::HooksOff,
+            Severity::Problem,
+            format!("Hooks are switched off in {place}, the profile that was asked about."),
+            "Remove that line, or use Codex without that profile.",
+        ));
+    }
+    let in_files: Vec<String> =
+        facts.files.iter().filter(|file| !is_asked(file)).flat_map(switched_off).collect();
     match facts.codex.switches.as_ref() {
         Some(switches) => {
             if let HooksFeature::Off { by } = &switches.feature {
@@ -119,7 +142,7 @@ fn switches(facts: &Facts, findings: &mut Vec<Finding>) {
     }
 }
 
-fn switched_off(file: &crate::commands::doctor::facts::FileFacts) -> Vec<String> {
+fn switched_off(file: &FileFacts) -> Vec<String> {
     let FileContent::Read { switched_off, .. } = &file.content else { return Vec::new() };
     switched_off.iter().map(|place| format!("{} ({place})", file.path.display())).collect()
 }
@@ -154,7 +177,8 @@ fn listing(facts: &Facts, findings: &mut Vec<Finding>) {
             "Do what the message says; if it is about two files with hooks, keep all hooks of a folder in one of them.",
         ));
     }
-    for entry in &listing.unreadable {
+    let is_old = codex_is_old(facts);
+    for entry in listing.unreadable.iter().filter(|_| !is_old) {
         findings.push(Finding::new(
             FindingId::CodexWarning,
             Severity::Warning,
@@ -162,4 +186,8 @@ fn listing(facts: &Facts, findings: &mut Vec<Finding>) {
             "Update f5-guard: this Codex may be newer than it.",
         ));
     }
+}
+
+fn codex_is_old(facts: &Facts) -> bool {
+    facts.codex.version.as_deref().is_ok_and(|version| version::too_old(version).is_some())
 }

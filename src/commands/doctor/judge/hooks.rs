@@ -5,21 +5,16 @@
 
 use std::collections::BTreeSet;
 
+use crate::codex::layers::Layer;
 use crate::codex::layers::{ConfigVerdict, OnlyManaged};
 use crate::codex::trust::HookStatus;
-use crate::commands::doctor::facts::{
-    BinaryFacts, CallFacts, Difference, Facts, FileContent, HookFacts, Layer, Listed, Runner,
-};
+use crate::commands::doctor::facts::{Difference, Facts, FileContent, HookFacts, Listed, Runner};
 use crate::commands::doctor::finding::{Finding, FindingId, Severity};
 use crate::commands::doctor::proof::{EventProof, LostRun};
 use crate::event::Event;
-use crate::printable::seconds;
-use crate::settings::STALL_ROOM;
 
+use super::entry::{entry, removal, renewal};
 use super::settings::{differing, is_common, is_decisive};
-
-const TRUST_FIX: &str =
-    "Start `codex`, open /hooks and trust it, or run `f5-guard install --trust`, which asks Codex to.";
 
 pub(super) fn judge(facts: &Facts, findings: &mut Vec<Finding>) {
     for event in Event::ALL {
@@ -290,7 +285,8 @@ fn not_listed(facts: &Facts, event: Event, findings: &mut Vec<Finding>) {
         }
         let fix = match file.layer {
             Layer::Project => {
-                "Trust the project when Codex asks at its start in that folder; its hooks run only then."
+                "Trust the project when Codex asks at its start in that folder; its hooks run only then. In a linked \
+                 worktree those of the main checkout count: `f5-guard install --scope project` registers there."
             }
             _ => {
                 "See the other findings (hooks off, managed hooks only, a file that Codex refuses), or look at /hooks in Codex."
@@ -320,10 +316,10 @@ fn doubles(event: Event, hooks: &[&HookFacts], findings: &mut Vec<Finding>) {
             places.join(", ")
         );
         // The one that users can take away themselves comes first to mind; managed ones are enforced.
-        let spare = ours.iter().find(|hook| !matches!(hook.layer, Layer::Administrator(_)));
+        let spare = ours.iter().find(|hook| !hook.layer.is_managed());
         let fix = match spare {
             Some(spare) if places.len() > 1 => {
-                format!("Keep one; {} removes one.", spare.layer.uninstall())
+                format!("Keep one; {} removes one.", removal(spare.layer))
             }
             _ => {
                 "Keep one: remove the others from that file by hand, then run `f5-guard install`.".to_owned()
@@ -339,180 +335,10 @@ fn doubles(event: Event, hooks: &[&HookFacts], findings: &mut Vec<Finding>) {
                 FindingId::PythonIntegration,
                 Severity::Warning,
                 format!("The Python integration is still registered in {}{scans}.", hook.place.display()),
-                format!("{}, which replaces it.", hook.layer.install()),
+                format!("{}, which replaces it.", renewal(hook.layer)),
             )
             .about(event),
         );
-    }
-}
-
-/// What is wrong with one entry, as bad as it would be if it were the only one.
-fn entry(hook: &HookFacts, call: &CallFacts) -> Vec<Finding> {
-    let mut found = Vec::new();
-    status(hook, call, &mut found);
-    timeouts(hook, call, &mut found);
-    matcher(hook, &mut found);
-    binary(hook, &call.binary, &mut found);
-    found
-}
-
-/// Whether Codex runs it, for the right event.
-fn status(hook: &HookFacts, call: &CallFacts, found: &mut Vec<Finding>) {
-    let place = hook.place.display();
-    let install = hook.layer.install();
-    let mut add = |id, severity, text: String, fix: String| found.push(Finding::new(id, severity, text, fix));
-    let problem = Severity::Problem;
-    match &hook.status {
-        Some(HookStatus::Trusted | HookStatus::Managed) => {}
-        Some(HookStatus::Untrusted) => add(
-            FindingId::Untrusted,
-            problem,
-            format!("Nobody has trusted the hook in {place}: Codex skips it in silence."),
-            TRUST_FIX.into(),
-        ),
-        Some(HookStatus::Modified) => add(
-            FindingId::Modified,
-            problem,
-            format!("The hook in {place} has changed since it was trusted: Codex skips it in silence."),
-            format!("Make sure that the change was meant. {TRUST_FIX}"),
-        ),
-        Some(HookStatus::Disabled) => add(
-            FindingId::Disabled,
-            problem,
-            format!("The hook in {place} is switched off: Codex skips it in silence."),
-            "Start `codex`, open /hooks and switch it on.".into(),
-        ),
-        Some(HookStatus::Asynchronous) => add(
-            FindingId::Asynchronous,
-            problem,
-            format!(
-                "The hook in {place} is registered with `async`: Codex does not wait for it, so that it blocks nothing."
-            ),
-            format!("{install}, or remove `async` there."),
-        ),
-        Some(HookStatus::Unknown(word)) => add(
-            FindingId::TrustUnknown,
-            Severity::Unknown,
-            format!(
-                "Codex calls the hook in {place} `{word}`, which this version of f5-guard does not know."
-            ),
-            "Update f5-guard; look at /hooks in Codex meanwhile.".into(),
-        ),
-        None => add(
-            FindingId::TrustUnknown,
-            Severity::Unknown,
-            format!("A hook is registered in {place}, but Codex could not be asked whether it is trusted."),
-            "Start `codex` and look at /hooks: the hook must be active.".into(),
-        ),
-    }
-    if !call.subcommand.same_subcommand(hook.event) {
-        add(
-            FindingId::WrongEvent,
-            problem,
-            format!(
-                "The hook in {place} runs the subcommand of another event ({}).",
-                call.subcommand.subcommand()
-            ),
-            "Remove it from that file by hand, and run `f5-guard install`: what stands under another event is not taken for f5-guard's.".into(),
-        );
-    }
-}
-
-fn timeouts(hook: &HookFacts, call: &CallFacts, found: &mut Vec<Finding>) {
-    let codex = hook.timeout;
-    let fix = format!("{}; Codex then asks for your trust once more.", hook.layer.install());
-    let place = hook.place.display();
-    if call.budget.limit >= codex {
-        found.push(Finding::new(
-            FindingId::TimeoutTooShort,
-            Severity::Problem,
-            format!(
-                "Codex stops the hook in {place} after {}, while a scan may take {}: what it stops goes ahead.",
-                seconds(&codex),
-                seconds(&call.budget.limit)
-            ),
-            fix,
-        ));
-    } else if call.hook_timeout.is_some() || codex < call.budget.limit + STALL_ROOM {
-        found.push(Finding::new(
-            FindingId::OldRegistration,
-            Severity::Warning,
-            format!(
-                "The hook in {place} is registered as older versions did it: Codex waits {} for it, which leaves a \
-                 machine that stalls no room, and then goes ahead.",
-                seconds(&codex)
-            ),
-            fix,
-        ));
-    }
-    if call.budget.cut_by_hook {
-        found.push(Finding::new(
-            FindingId::ScanTimeCut,
-            Severity::Warning,
-            format!(
-                "A scan may take {}, but the registration of the hook in {place} leaves it {}.",
-                seconds(&call.scan_timeout),
-                seconds(&call.budget.limit)
-            ),
-            format!(
-                "{} with --timeout and the seconds that it may take, or lower F5_GUARDRAILS_TIMEOUT.",
-                hook.layer.install()
-            ),
-        ));
-    }
-}
-
-fn matcher(hook: &HookFacts, found: &mut Vec<Finding>) {
-    let Some(matcher) = hook.matcher.as_deref().filter(|_| hook.event.has_matcher()) else { return };
-    if !matches!(matcher, "" | "*" | ".*") {
-        found.push(Finding::new(
-            FindingId::Matcher,
-            Severity::Warning,
-            format!("The hook in {} sees only the tools that match `{matcher}`.", hook.place.display()),
-            format!("{} without --matcher, if every tool is to be scanned.", hook.layer.install()),
-        ));
-    }
-}
-
-fn binary(hook: &HookFacts, binary: &BinaryFacts, found: &mut Vec<Finding>) {
-    let fix = match (&hook.layer, binary) {
-        // The project's registration has no program of its own.
-        (Layer::Project, BinaryFacts::Missing { .. }) => {
-            "Run `f5-guard install --scope user --binary-only`, or put f5-guard on PATH, outside of the repository."
-                .to_owned()
-        }
-        (layer, _) => format!("{}.", layer.install()),
-    };
-    let mut add = |id, severity, text: String| found.push(Finding::new(id, severity, text, fix.clone()));
-    match binary {
-        BinaryFacts::Same { .. } => {}
-        // It answers, but so would anything else.
-        BinaryFacts::NotLookedAt { why } => add(
-            FindingId::BinaryUnusable,
-            Severity::Unknown,
-            format!(
-                "The binary that the hook in {} starts could not be looked at: {why}.",
-                hook.place.display()
-            ),
-        ),
-        BinaryFacts::Other { path, version } => add(
-            FindingId::BinaryDiffers,
-            Severity::Warning,
-            format!("The registered binary {} (version {version}) is not this f5-guard.", path.display()),
-        ),
-        BinaryFacts::Missing { path } => add(
-            FindingId::BinaryMissing,
-            Severity::Problem,
-            format!(
-                "The registered binary {} does not exist: what it should scan goes ahead.",
-                path.display()
-            ),
-        ),
-        BinaryFacts::Unusable { path, why } => add(
-            FindingId::BinaryUnusable,
-            Severity::Problem,
-            format!("The registered binary {} {why}.", path.display()),
-        ),
     }
 }
 

@@ -6,6 +6,8 @@ use crate::commands::doctor::facts::{
     BackgroundServer, DesktopToken, Facts, LogFile, ServiceFacts, VisibleTokens,
 };
 use crate::commands::doctor::finding::{Finding, FindingId, Severity};
+use crate::commands::doctor::proof::EventProof;
+use crate::event::Event;
 use crate::settings::Source;
 use crate::system::System;
 
@@ -132,9 +134,13 @@ fn visible(facts: &Facts, findings: &mut Vec<Finding>) {
 }
 
 fn background(facts: &Facts, findings: &mut Vec<Finding>) {
-    let (severity, text) = match &facts.background {
-        BackgroundServer::NotFound | BackgroundServer::Same => return,
-        BackgroundServer::Unseen => (
+    let mut add = |severity, text: String| {
+        findings.push(Finding::new(FindingId::BackgroundServer, severity, text, RESTART));
+    };
+    let proof = facts.in_background.as_ref().map(|server| &server.proof);
+    match &facts.background {
+        BackgroundServer::NotFound | BackgroundServer::Same => {}
+        BackgroundServer::Unseen => add(
             Severity::Note,
             "Codex's server runs in the background, and the hooks of `codex` have the variables that it was started with; \
              they can't be seen from here."
@@ -144,19 +150,64 @@ fn background(facts: &Facts, findings: &mut Vec<Finding>) {
             let decisive = settings.iter().any(|setting| is_decisive(&setting.name));
             let settings: Vec<String> =
                 settings.iter().map(|setting| format!("{}: {}", setting.name, setting.value)).collect();
-            (
+            add(
                 if decisive { Severity::Problem } else { Severity::Warning },
                 format!(
                     "Codex's server in the background (process {process}) was started with other variables, and the hooks \
                      of `codex` have those: {}.",
                     settings.join("; ")
                 ),
-            )
+            );
         }
-    };
-    let fix = "Run `codex app-server daemon stop`, then start `codex` again in a terminal that has the right variables.";
-    findings.push(Finding::new(FindingId::BackgroundServer, severity, text, fix));
+    }
+    // What does not even work here has its own findings.
+    let Ok(here) = &facts.proof else { return };
+    match proof {
+        Some(Ok(there)) => {
+            let lost = |event: &Event| {
+                matches!(here.of(*event), Some(EventProof::Proven { .. }))
+                    && !matches!(there.of(*event), Some(EventProof::Proven { .. }))
+            };
+            let names: Vec<&str> = Event::ALL.into_iter().filter(lost).map(Event::name).collect();
+            if !names.is_empty() {
+                add(
+                    Severity::Problem,
+                    format!(
+                        "In Codex's server in the background, where the sessions of `codex` run, these hooks did not run, or \
+                         Codex did not do what they said: {}.",
+                        names.join(", ")
+                    ),
+                );
+            }
+        }
+        // That one is said already.
+        Some(Err(_)) if facts.background == BackgroundServer::Unseen => {}
+        Some(Err(why)) => add(
+            Severity::Warning,
+            format!(
+                "Whether the hooks work in Codex's server in the background could not be tried: {}.",
+                why.trim_end_matches('.')
+            ),
+        ),
+        None => {}
+    }
+    let sessions = facts.in_background.iter().flat_map(|server| &server.sessions);
+    let sessions: Vec<&str> = sessions.map(String::as_str).collect();
+    if !sessions.is_empty() {
+        findings.push(Finding::new(
+            FindingId::OpenSessions,
+            Severity::Note,
+            format!(
+                "{} open in Codex's server in the background, and what was changed since it began need not hold in it: {}.",
+                if sessions.len() == 1 { "A session is" } else { "Sessions are" },
+                sessions.join(", ")
+            ),
+            "End them and start them again, if hooks, trust or variables were changed since.",
+        ));
+    }
 }
+
+const RESTART: &str = "Run `codex app-server daemon stop`, then start `codex` again in a terminal that has the right variables.";
 
 fn outage(facts: &Facts, findings: &mut Vec<Finding>) {
     let Some(words) = &facts.outage else { return };

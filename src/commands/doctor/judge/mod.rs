@@ -3,6 +3,7 @@
 //! Pure: looking at files, running programs and asking Codex is `gather`'s part.
 
 mod codex;
+mod entry;
 mod hooks;
 mod machine;
 pub mod settings;

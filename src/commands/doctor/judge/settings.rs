@@ -2,8 +2,9 @@
 
 use std::borrow::Cow;
 
-use crate::commands::doctor::facts::{Difference, Facts, SettingProblem, SettingRow};
+use crate::commands::doctor::facts::{Difference, Facts};
 use crate::commands::doctor::finding::{Finding, FindingId, Severity};
+use crate::commands::doctor::rows::{FLAGGED_OUTPUT, SettingProblem, SettingRow};
 use crate::commands::doctor::sanitizer::Sanitizer;
 use crate::scan::ScanError;
 use crate::secret::Secret;
@@ -169,7 +170,6 @@ const API_TOKEN: &str = "API token";
 const BASE_URL: &str = "base URL";
 const PROJECT: &str = "project";
 const FAIL_MODE: &str = "fail mode";
-pub const FLAGGED_OUTPUT: &str = "flagged tool output";
 const PROXY: &str = "proxy";
 const ROOTS: &str = "trusted roots";
 
@@ -201,10 +201,7 @@ fn row<T>(name: &'static str, setting: &Setting<T>, show: impl FnOnce(&T) -> Str
 fn token(setting: &Setting<Option<Secret>>, problem_of_source: Option<&TokenError>) -> SettingRow {
     let error = match setting.value.as_ref() {
         None => Some(problem_of_source.map_or(ScanError::NoToken, |error| error.clone().into())),
-        Some(token) if !token.expose().bytes().all(|byte| byte.is_ascii_graphic()) => {
-            Some(ScanError::UnusableToken { from: setting.source })
-        }
-        Some(_) => None,
+        Some(token) => ScanError::of_token(token, setting.source),
     };
     let mut row = row(API_TOKEN, setting, |token| match token {
         Some(_) => "set".to_owned(),

@@ -21,6 +21,11 @@ impl DotEnv {
         Self::parse(&String::from_utf8_lossy(&text.unwrap_or_default()))
     }
 
+    /// The variables of a process.
+    pub fn of(variables: Vec<(String, String)>) -> Self {
+        Self(variables)
+    }
+
     fn parse(text: &str) -> Self {
         let assignment = |line: &str| {
             let (name, value) = line.split_once('=')?;

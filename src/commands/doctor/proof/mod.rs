@@ -7,18 +7,20 @@
 mod dot_env;
 mod model;
 mod outcome;
+mod session;
 
 use std::ffi::{OsStr, OsString};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::{Duration, Instant};
 
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 
 pub use dot_env::DotEnv;
 use model::{Model, Task};
 pub use outcome::{EventProof, LostRun};
 use outcome::{Run, command_failed, judge};
+pub use session::Session;
 
 use crate::access::Privilege;
 use crate::codex::app_server::{AppServer, AppServerError};
@@ -26,7 +28,7 @@ use crate::event::Event;
 use crate::proof::{Greeting, Message, Moment, Nonce, NonceFile, Pending};
 use crate::system::Env;
 
-use super::facts::SettingRow;
+use super::rows::SettingRow;
 use super::sanitizer::Sanitizer;
 
 /// What a hook says that answers.
@@ -190,8 +192,7 @@ pub struct Experiment<'a> {
     pub home: PathBuf,
     /// The folder of the session.
     pub folder: &'a Path,
-    /// Names of the MCP servers that are set up there.
-    pub mcp_servers: Vec<String>,
+    pub session: &'a Session,
     /// The events and places at which hooks that run f5-guard are registered.
     pub ours: Vec<(Event, PathBuf)>,
     pub offline: bool,
@@ -249,19 +250,7 @@ impl Experiment<'_> {
     fn start_thread(&mut self, model: &Model, name: Option<&str>) -> Result<String, String> {
         let number = Nonce::random().ok_or("the system has no random numbers")?;
         let provider = format!("f5_guard_{number}");
-        let definition = json!({"name": "f5-guard doctor", "base_url": model.base_url(),
-            "wire_api": "responses", "request_max_retries": 0, "stream_max_retries": 0});
-        let off: Map<String, Value> =
-            self.mcp_servers.iter().map(|server| (server.clone(), json!({"enabled": false}))).collect();
-        let mut config = json!({"model_providers": {&provider: definition}, "notify": []});
-        if let (false, Some(config)) = (off.is_empty(), config.as_object_mut()) {
-            config.insert("mcp_servers".into(), off.into());
-        }
-        let mut parameters = json!({"ephemeral": true, "cwd": self.folder, "modelProvider": provider,
-            "sandbox": "read-only", "approvalPolicy": "never", "config": config});
-        if let (Some(name), Some(parameters)) = (name, parameters.as_object_mut()) {
-            parameters.insert("model".into(), name.into());
-        }
+        let parameters = self.session.parameters(self.folder, &provider, &model.base_url(), name);
         let started = self.server.call("thread/start", parameters).map_err(|error| self.words(&error))?;
         let id = started.get("thread").and_then(|thread| thread.get("id")).and_then(Value::as_str);
         id.map(str::to_owned).ok_or_else(|| "Codex does not say which session it started".to_owned())
@@ -329,12 +318,6 @@ impl Experiment<'_> {
         let command_failed = command_failed(message, &runs, &seen).is_some();
         Ok(Outcome { proof: judge(message, &runs, &seen, &ours, self.sanitizer), command_failed })
     }
-}
-
-/// The names of the MCP servers in Codex's merged configuration.
-pub fn mcp_servers(config: &Value) -> Vec<String> {
-    let servers = config.get("config").and_then(|config| config.get("mcp_servers"));
-    servers.and_then(Value::as_object).map(|servers| servers.keys().cloned().collect()).unwrap_or_default()
 }
 
 /// Whether this is root on somebody else's behalf, who has another Codex, another home and another environment.

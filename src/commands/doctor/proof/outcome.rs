@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use super::Answer;
 use super::model::Seen;
-use crate::commands::doctor::judge::settings::FLAGGED_OUTPUT;
+use crate::commands::doctor::rows::FLAGGED_OUTPUT;
 use crate::commands::doctor::sanitizer::Sanitizer;
 use crate::event::Event;
 use crate::proof::{Greeting, Message};
@@ -203,8 +203,8 @@ mod tests {
     use serde_json::json;
 
     use super::*;
-    use crate::commands::doctor::facts::{SettingProblem, SettingRow};
     use crate::commands::doctor::finding::{FindingId, Severity};
+    use crate::commands::doctor::rows::{SettingProblem, SettingRow};
     use crate::proof::Nonce;
 
     /// The user's file registers f5-guard for every event.

@@ -5,12 +5,12 @@ use serde_json::{Value, json};
 use crate::access::Writers;
 use crate::codex::layers::{ConfigVerdict, HookSwitches, HooksFeature, OnlyManaged};
 use crate::codex::trust::HookStatus;
-use crate::commands::doctor::facts::SettingRow;
 use crate::commands::doctor::facts::{
     BinaryFacts, Existence, Facts, FileContent, HookFacts, Listed, LogFile, Runner, ServiceFacts,
 };
 use crate::commands::doctor::finding::{Finding, Report};
 use crate::commands::doctor::proof::EventProof;
+use crate::commands::doctor::rows::SettingRow;
 use crate::event::Event;
 
 pub fn render(facts: &Facts, report: &Report) -> String {
@@ -32,6 +32,7 @@ pub fn render(facts: &Facts, report: &Report) -> String {
             "switches": codex.switches.as_ref().map(switches),
             "listed": codex.listing.is_ok(),
         },
+        "profile": facts.profile,
         "proof": proof(facts),
         "differences": facts.differences.iter().map(|difference| json!({
             "name": difference.name, "value": difference.value, "source": difference.source,

@@ -40,6 +40,9 @@ fn write_report(out: &mut String, facts: &Facts, report: &Report, layout: Layout
     }
     writeln!(out, "  {:<18}{}", "F5 service", wrapped(&service(&facts.service), WIDTH, 20))?;
     writeln!(out, "  {:<18}{}", "Codex", wrapped(&codex(facts), WIDTH, 20))?;
+    if let Some(profile) = &facts.profile {
+        writeln!(out, "  {:<18}{}", "Profile", wrapped(profile, WIDTH, 20))?;
+    }
     findings(out, report, layout)?;
     if layout.verbose {
         details(out, facts, layout)

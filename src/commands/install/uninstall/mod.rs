@@ -15,13 +15,14 @@ use removal::Outcome;
 use system::{managed_dirs, remove_system};
 use user::remove_user;
 
-use super::target::{self, needs_administrator, project_folder};
+use super::target::{self, needs_administrator};
 use crate::cli::UninstallArgs;
 use crate::codex::layers::ConfigFile;
 use crate::file_edit::NewFile;
 use crate::installation::{
     InstallContext, InstallDir, InstallState, Removal, Scope, managed_folder, prepare_removal,
 };
+use crate::printable::wrapped;
 use crate::registration::KnownBinaries;
 use crate::stdio::{say, say_error};
 
@@ -58,7 +59,7 @@ fn uninstall(args: &UninstallArgs) -> Result<String, UninstallError> {
     }
     let mut outcome = match scope {
         Scope::User => remove_user(&context, &places)?,
-        Scope::Project => remove_project(&context, &places, &project_folder(target.dir.as_deref())?)?,
+        Scope::Project => remove_project(&context, &places, &target::project(target.dir.as_deref())?.hooks)?,
         Scope::System => {
             needs_administrator(&context, false)?;
             remove_system(&context, &places, &managed)?
@@ -85,7 +86,7 @@ fn text(outcome: &Outcome, scope: Scope) -> String {
         out += &format!("  {line}\n");
     }
     for note in &outcome.notes {
-        out += &format!("  note    {note}\n");
+        out += &format!("  note    {}\n", wrapped(note, 80, 10));
     }
     out
 }
