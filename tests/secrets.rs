@@ -7,6 +7,7 @@
 mod home;
 
 use std::fs;
+#[cfg(unix)]
 use std::io::Write;
 use std::path::Path;
 use std::process::Command;

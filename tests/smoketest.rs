@@ -9,7 +9,9 @@ mod own;
 mod tls_support;
 
 use std::fs;
-use std::path::{Path, PathBuf};
+#[cfg(unix)]
+use std::path::Path;
+use std::path::PathBuf;
 
 use f5_stand_in::f5::{F5, Fault, Response, TOKEN, Verdict};
 use f5_stand_in::proxy::Proxy;

@@ -162,6 +162,7 @@ impl AppServer {
     }
 
     /// Speaks with a server that runs already, over what goes there and what comes from it.
+    #[cfg(unix)]
     pub fn running(
         requests: Sender<String>,
         lines: Receiver<String>,

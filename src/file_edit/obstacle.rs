@@ -6,6 +6,7 @@ use std::path::Path;
 
 /// Why a file can't be replaced by renaming another one to its name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[cfg_attr(not(unix), allow(dead_code, reason = "none of them is looked for elsewhere"))]
 pub enum Obstacle {
     #[error(
         "it is mounted by itself (into a container, for example), and such a file can't be replaced: mount the folder that it \

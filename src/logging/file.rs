@@ -294,6 +294,7 @@ fn create_private_folder(folder: &Path) -> io::Result<()> {
 
 #[cfg(test)]
 mod tests {
+    #[cfg(unix)]
     use super::super::rotation::older;
     use super::*;
 

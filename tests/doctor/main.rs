@@ -22,7 +22,9 @@ use std::path::{Path, PathBuf};
 use f5_guard::internals::event::Event;
 use f5_guard::internals::registration::{Launcher, Registration, RegistrationOptions};
 use f5_guard::internals::settings::Enforced;
-use f5_stand_in::f5::{F5, Fault, TOKEN, Verdict};
+#[cfg(unix)]
+use f5_stand_in::f5::TOKEN;
+use f5_stand_in::f5::{F5, Fault, Verdict};
 use libtest_mimic::{Arguments, Trial};
 use serde_json::{Value, json};
 use user::User;
@@ -533,7 +535,6 @@ fn old_registration() {
     assert!(text.contains("15 s"), "{text}");
 }
 
-/// These tests play the server: their own process has no token.
 /// A service that does not answer keeps it waiting for longer than a second.
 #[cfg(unix)]
 fn progress() {
@@ -550,6 +551,8 @@ fn progress() {
     assert!(run.stderr.is_empty(), "{}", run.stderr);
 }
 
+/// These tests play the server: their own process has no token.
+#[cfg(target_os = "linux")]
 fn background_server() {
     let user = User::new();
     let folder = user.home().join("app-server-control");

@@ -12,7 +12,9 @@ use f5_stand_in::f5::{F5, Fault, Verdict};
 use serde_json::Value;
 
 use support::home::Run;
-use support::{Event, FakeHome, Hook, program};
+#[cfg(unix)]
+use support::program;
+use support::{Event, FakeHome, Hook};
 
 /// Somebody with a log.
 struct User {

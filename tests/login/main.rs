@@ -8,6 +8,7 @@ mod home;
 #[cfg(unix)]
 #[path = "../support/terminal.rs"]
 mod screen;
+#[cfg(unix)]
 mod terminal;
 
 use std::fs;

@@ -17,7 +17,10 @@ use std::time::Duration;
 
 pub use finding::plain_name;
 pub use hit::{mistake, next_step};
+// For what is said when a signal comes.
+#[cfg(unix)]
 pub use thing::{refused, thing};
+#[cfg(unix)]
 pub use unscanned::UNSCANNED_OUTPUT;
 
 use super::decision::{Action, Assessment, Proof};
