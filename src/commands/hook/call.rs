@@ -157,11 +157,11 @@ fn scan_unless_out_of_reach(
     let own = own.map_or(Assessment::NothingToScan, |result| Assessment::of_scan(result, payload.is_cut));
     let policy = Policy { fail_mode: *settings.fail_mode, flagged_output: *settings.flagged_output };
     let verdict = session.and_then(|session| session.conclude(&own, &results, policy));
-    // What was sent counts as one text: the service took as long as it had to for all of it.
+    // Where the call's own text was answered, all others count as one.
     let error = failed.as_ref().or_else(|| results.iter().find_map(|result| result.as_ref().err()));
-    let sent = match texts.is_empty() {
-        true => Cow::Borrowed(payload.content.as_str()),
-        false => Cow::Owned(format!("{}\n{}", payload.content, texts.join("\n"))),
+    let sent = match failed.is_none() && error.is_some() {
+        true => Cow::Owned(texts.join("\n")),
+        false => Cow::Borrowed(payload.content.as_str()),
     };
     let (assessment, part) = stricter(payload.event, own, verdict, policy);
     let news = memory.conclude(&attempt, error, &watch, &sent, &assessment);

@@ -212,12 +212,11 @@ pub fn note_own_words(call: &Call, reply: &Reply, settings: &Settings, env: Env<
         .said
         .iter()
         .filter(|words| !words.trim_ascii().is_empty())
-        .map(|words| match call.event {
-            Event::PreToolUse => {
-                seal.note_own_words(&own_words::refusal(words.trim_ascii(), tool, command), now)
-            }
-            _ => seal.note_own_words(words, now),
+        .flat_map(|words| match call.event {
+            Event::PreToolUse => own_words::refusal(words.trim_ascii(), tool, command).to_vec(),
+            _ => vec![words.clone()],
         })
+        .map(|words| seal.note_own_words(&words, now))
         .collect();
     Kept { store, session, seal }.note(&lines);
 }
