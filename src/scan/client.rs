@@ -202,6 +202,7 @@ impl ScanClient {
     pub fn scan_blocking_with(
         &self,
         job: Option<&ScanJob<'_>>,
+        others: &Self,
         texts: &[String],
         metadata: &Metadata,
     ) -> Result<(Option<Scanned>, Vec<Scanned>), ScanError> {
@@ -210,7 +211,7 @@ impl ScanClient {
             .build()
             .map_err(|_| ScanError::Internal)?;
         let found = runtime.block_on(async {
-            let (client, others, metadata) = (self.clone(), texts.to_vec(), metadata.clone());
+            let (client, others, metadata) = (others.clone(), texts.to_vec(), metadata.clone());
             let others = tokio::spawn(async move { client.scan_together(&others, &metadata).await });
             let own = match job {
                 Some(job) => Some(self.scan(job).await),
