@@ -134,7 +134,11 @@ fn a_service_that_comes_back_scans_again_and_the_user_is_told_once() {
         vec![Item::exec("printf 'TOOL-%s' TWO")],
         vec![Item::message("Done.")],
     ];
-    let stage = Stage::new(api, turns).open().set("F5_GUARDRAILS_TIMEOUT", "10");
+    // The scan API counts requests.
+    let stage = Stage::new(api, turns)
+        .open()
+        .set("F5_GUARDRAILS_TIMEOUT", "10")
+        .set("F5_GUARDRAILS_TRANSCRIPT", "off");
 
     let hooks = stage.app("Please do it");
 
