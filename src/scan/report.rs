@@ -115,6 +115,15 @@ impl fmt::Display for Outcome {
 }
 
 impl ScanReport {
+    /// The same without the masked text, and without scanners' messages, which could repeat what is masked.
+    #[must_use]
+    pub fn unmasked(mut self) -> Self {
+        if self.by_modes.masked.take().is_some() {
+            self.scanners.iter_mut().for_each(|scanner| scanner.message = None);
+        }
+        self
+    }
+
     /// Whether the content may pass.
     pub fn is_cleared(&self) -> bool {
         self.outcome == Outcome::Cleared

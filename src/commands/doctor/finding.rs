@@ -102,6 +102,7 @@ finding_ids! {
     BackgroundServer => "background-server",
     OpenSessions => "open-sessions",
     Outage => "outage",
+    Transcript => "transcript",
     Service => "service",
     ServiceNotTried => "service-not-tried",
     ServiceObjects => "service-objects",

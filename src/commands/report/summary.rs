@@ -9,6 +9,7 @@ use time::OffsetDateTime;
 
 use super::latency::{Percentiles, Times};
 use crate::clock;
+use crate::commands::coverage::Coverage;
 use crate::logging::DecisionLine;
 use crate::logging::read::Entry;
 
@@ -23,7 +24,10 @@ const MOST_OUTAGES: usize = 50;
 const MOST_DAYS: usize = 4_000;
 
 /// Causes that lie in one call or in its settings. All others lie in the service or on the way to it.
-const OF_THE_CALL: [&str; 17] = [
+const OF_THE_CALL: [&str; 20] = [
+    "transcript_large",
+    "transcript_format",
+    "transcript_unreadable",
     "payload_too_large",
     "unknown_event",
     "unreadable_payload",
@@ -82,6 +86,9 @@ pub struct Summary {
     pub more_outages: u64,
     pub latency: Latency,
     pub days: Vec<Day>,
+    /// How much of what the model was given was scanned; absent where Codex's home is not known.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub coverage: Option<Coverage>,
 }
 
 /// Something with a name.
@@ -407,6 +414,7 @@ impl Counter {
             outages,
             more_outages,
             latency: self.times.latency(),
+            coverage: None,
             days: self
                 .days
                 .into_iter()
