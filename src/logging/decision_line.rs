@@ -241,7 +241,7 @@ mod tests {
             decision: name(),
             outcome: name(),
             outcome_word: Some(name()),
-            part: Some(name()),
+            part: Some(fitting(text, 20)),
             allow_text: Some("0".repeat(32)),
             incomplete: true,
             fail_mode: name(),
