@@ -380,7 +380,7 @@ fn outages(page: &mut String, summary: &Summary) -> std::fmt::Result {
 mod tests {
     use proptest::prelude::*;
 
-    use super::super::summary::tests::{call, failed, summary};
+    use super::super::counter::tests::{call, failed, summary};
     use super::*;
     use crate::logging::ScannerLine;
 

@@ -1,5 +1,6 @@
 //! `f5-guard report`: what the hooks decided, what it cost, and what was not scanned, from the log.
 
+mod counter;
 mod html;
 mod latency;
 mod page;
@@ -14,8 +15,9 @@ use std::time::SystemTime;
 
 use time::{Duration, OffsetDateTime};
 
+use counter::{Counter, Period};
 use since::Since;
-use summary::{Counter, Period, Summary};
+use summary::Summary;
 
 use crate::cli::ReportArgs;
 use crate::commands::coverage;

@@ -304,7 +304,7 @@ fn duration(seconds: u64) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::super::summary::tests::{call, failed, summary};
+    use super::super::counter::tests::{call, failed, summary};
     use super::*;
     use crate::logging::ScannerLine;
     use crate::logging::read::Entry;
