@@ -62,6 +62,11 @@ impl Event {
         }
     }
 
+    /// Whether the model or a tool acts next on what the session holds so far.
+    pub fn comes_before_an_act(self) -> bool {
+        matches!(self, Self::UserPromptSubmit | Self::PreToolUse)
+    }
+
     /// Codex matches tool names only for these.
     pub fn has_matcher(self) -> bool {
         matches!(self, Self::PreToolUse | Self::PostToolUse)

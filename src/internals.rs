@@ -62,7 +62,7 @@ pub mod installation {
 }
 
 pub mod printable {
-    pub use crate::printable::printable;
+    pub use crate::printable::{printable, wrapped};
 }
 
 pub mod process {
@@ -99,6 +99,10 @@ pub mod settings {
 
 pub mod system {
     pub use crate::system::System;
+}
+
+pub mod terminal {
+    pub use crate::terminal::{BOLD, GREEN, RED, YELLOW};
 }
 
 pub mod tls_diagnostics {

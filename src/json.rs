@@ -73,6 +73,11 @@ impl<'a> Json<'a> {
         self.is_string().then(|| decode(self.0))
     }
 
+    /// The value as it is written.
+    pub fn written(self) -> &'a str {
+        self.0
+    }
+
     /// How long it is, in bytes as it is written.
     pub fn length(self) -> usize {
         self.0.len()

@@ -38,6 +38,7 @@ mod system;
 mod terminal;
 mod tls_diagnostics;
 mod token;
+mod transcript;
 mod transport;
 mod windows;
 

@@ -5,6 +5,7 @@ mod install;
 mod login;
 mod overview;
 mod reference;
+mod transcript;
 
 use std::ffi::OsString;
 use std::path::PathBuf;
@@ -19,6 +20,7 @@ pub use install::{InstallArgs, Target, UninstallArgs};
 pub use login::{LoginArgs, LogoutArgs, TokenService};
 pub use overview::{parse, short_help};
 pub use reference::{CompletionsArgs, ManArgs};
+pub use transcript::{AllowTextArgs, CoverageArgs};
 
 /// Puts F5 AI Guardrails between OpenAI Codex and your machine.
 #[derive(Debug, Parser)]
@@ -52,6 +54,12 @@ pub enum Command {
     /// Explain the last refusal, warning or missing scan
     #[command(after_help = evidence::WHY_HELP)]
     Why(WhyArgs),
+    /// Count how much of what the model got was scanned, and when
+    #[command(after_help = transcript::COVERAGE_HELP)]
+    Coverage(CoverageArgs),
+    /// Allow a text that was refused by mistake, by the hash that the refusal names
+    #[command(after_help = transcript::ALLOW_TEXT_HELP)]
+    AllowText(AllowTextArgs),
     /// Scan a greeting with the hooks' settings, and show step by step what works
     #[command(after_help = SMOKETEST_HELP)]
     Smoketest(SmoketestArgs),
@@ -229,6 +237,8 @@ Environment:
   F5_GUARDRAILS_OUTAGE_MEMORY
                              on or off: whether an outage that one hook met
                              spares the next ones the wait [on]
+  F5_GUARDRAILS_TRANSCRIPT   on or off: whether AGENTS.md and what else the
+                             model gets without a hook is scanned, too [on]
   F5_GUARDRAILS_ALLOW_HTTP   true accepts http:// for hosts other than this
                              machine [false]
   F5_GUARDRAILS_CA_BUNDLE    PEM file with root certificates; then

@@ -12,8 +12,9 @@ use crate::printable::wrapped;
 /// The subcommands by what they are for.
 const GROUPS: &[(&str, &[&str])] = &[
     ("Set up", &["login", "install", "doctor"]),
-    ("See what happened", &["report", "why", "smoketest"]),
+    ("See what happened", &["report", "why", "coverage", "smoketest"]),
     ("Remove", &["uninstall", "logout"]),
+    ("After a false alarm", &["allow-text"]),
     ("For administrators", &["dump-config", "completions", "man"]),
 ];
 const EXAMPLES: &[(&str, &str)] = &[
@@ -120,7 +121,8 @@ mod tests {
         sorted.sort_unstable();
         known.sort_unstable();
         assert_eq!(sorted, known);
-        assert_eq!(shown[..7], ["login", "install", "doctor", "report", "why", "smoketest", "uninstall"]);
+        let first = ["login", "install", "doctor", "report", "why", "coverage", "smoketest", "uninstall"];
+        assert_eq!(shown[..8], first);
     }
 
     #[test]

@@ -70,6 +70,8 @@ fn texts_laid_out_by_hand_fit_a_terminal_of_80_columns() {
         login::LOGIN_HELP,
         evidence::REPORT_HELP,
         evidence::WHY_HELP,
+        transcript::ALLOW_TEXT_HELP,
+        transcript::COVERAGE_HELP,
     ]
     .iter()
     .flat_map(|text| text.lines())

@@ -1,5 +1,7 @@
 //! The subcommands, one file each, and the way from the command line to them.
 
+mod allow_text;
+mod coverage;
 pub mod doctor;
 mod dump_config;
 mod hook;
@@ -65,6 +67,8 @@ fn run(command: Command, started: Instant) -> ExitCode {
         Command::Smoketest(args) => smoketest::run(&args),
         Command::Report(args) => report::run(&args),
         Command::Why(args) => why::run(&args),
+        Command::Coverage(args) => coverage::run(&args),
+        Command::AllowText(args) => allow_text::run(&args),
         Command::Completions(args) => reference::completions(&args),
         Command::Man(args) => reference::man(&args),
     }

@@ -10,6 +10,7 @@ use crate::outage::Cause;
 use crate::scan::{Outcome, ScanError, ScanReport};
 use crate::settings::Origins;
 use crate::settings::values::{Enforcement, FailMode, FlaggedOutput};
+use crate::transcript::Unread;
 
 /// What came of the attempt to scan one hook call.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -47,6 +48,9 @@ pub enum Failure {
     /// Another hook could not reach the service, and it is not yet time to try again.
     #[error("{0}")]
     Outage(Outage),
+    /// What the session's file says the model is given.
+    #[error("{0}")]
+    Transcript(#[from] Unread),
 }
 
 /// A service that can't be reached, as hooks say it that did not try themselves.
@@ -125,6 +129,7 @@ impl Failure {
             }
             Self::CutOutput => "Print less than 40,000 bytes at a time, without `max_output_tokens`.".into(),
             Self::Scan(error) => error.fix(origins),
+            Self::Transcript(unread) => unread.fix().into(),
             Self::Outage(_) => "Check the network; `f5-guard smoketest` tries at once.".into(),
         }
     }
@@ -139,6 +144,7 @@ impl Failure {
             Self::CutOutput => "cut_output",
             Self::Scan(error) => error.kind(),
             Self::Outage(_) => "outage",
+            Self::Transcript(unread) => unread.kind(),
         }
     }
 }

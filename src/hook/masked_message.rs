@@ -44,7 +44,9 @@ pub fn words(
                 return refused_with(words, subject, masked, hidden);
             }
             (Action::Block, None)
-                if report.outcome == Outcome::Redacted && policy.enforcement == Enforcement::Project =>
+                if report.outcome == Outcome::Redacted
+                    && policy.enforcement == Enforcement::Project
+                    && news.part.is_none() =>
             {
                 not_masked(message::words(subject, assessment, action, news), subject.event)
             }

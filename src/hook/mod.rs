@@ -15,5 +15,6 @@ mod readable;
 
 pub use decision::{Action, Assessment, Failure, Outage, Policy, Proof, Unscanned, decide, would_have};
 pub use input::Input;
-pub use message::News;
+pub use message::{News, Part};
 pub use payload::{Payload, PayloadError};
+pub use readable::with_readings;

@@ -59,6 +59,10 @@ pub struct Payload {
     pub content: Arc<String>,
     /// How `content` compares with what the model gets.
     pub coverage: Coverage,
+    /// The session's own file; empty where something else is in its field, `None` where the session has none.
+    pub transcript_path: Option<String>,
+    /// Of a tool's output the texts as the model may be shown them, where that is not `content`.
+    pub shown: Vec<String>,
     /// Fields that Codex 0.169 does not send: their names, made printable and short, and not all of very many.
     pub unknown_fields: Vec<String>,
 }
@@ -116,7 +120,8 @@ pub fn parse(bytes: &[u8]) -> Result<Payload, PayloadError> {
         _ => None,
     };
     let field = content_field(event);
-    let [content, tool_use_id, tool_input] = root.pick([field, "tool_use_id", "tool_input"]);
+    let [content, tool_use_id, tool_input, transcript_path] =
+        root.pick([field, "tool_use_id", "tool_input", "transcript_path"]);
     let tool_input = if field == "tool_input" { content } else { tool_input };
     let value = content.once().ok_or(PayloadError::Field(field))?;
     let mut has_copies = false;
@@ -152,6 +157,9 @@ pub fn parse(bytes: &[u8]) -> Result<Payload, PayloadError> {
                 && code_mode::is_cut(tool_use_id, &content),
             has_copies,
         },
+        transcript_path: (!transcript_path.is_absent())
+            .then(|| transcript_path.as_string().unwrap_or_default().into_owned()),
+        shown: if event == Event::PostToolUse { readable::shown_texts(value) } else { Vec::new() },
         unknown_fields: unknown_fields(root),
         // The service is likely to refuse a NUL; the replacement keeps the number of characters.
         content: Arc::new(if content.contains('\0') { content.replace('\0', "\u{FFFD}") } else { content }),

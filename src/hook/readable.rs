@@ -56,6 +56,26 @@ pub fn tool_response(response: Json<'_>) -> Text {
     text
 }
 
+/// The texts of an MCP result as Codex shows them to the model: each part's own, or the structured content as JSON.
+pub fn shown_texts(response: Json<'_>) -> Vec<String> {
+    let [content, structured] = response.pick(["content", "structuredContent"]);
+    let parts = content.once().into_iter().flat_map(Json::items);
+    let texts = parts.filter_map(|part| {
+        let [text] = part.pick(["text"]);
+        text.as_string().map(Cow::into_owned)
+    });
+    let structured =
+        structured.once().filter(|value| !value.is_null()).map(|value| value.written().to_owned());
+    texts.chain(structured).collect()
+}
+
+/// A text as it is scanned: what base64 in it stands for follows it, where that is text.
+pub fn with_readings(text: &str) -> String {
+    let mut readable = Text { text: text.to_owned(), has_copies: false };
+    readable.decoded(text, false, MAX_NESTING);
+    readable.text
+}
+
 fn value_text(value: Json<'_>) -> Text {
     let mut text = Text::default();
     text.value(value);

@@ -57,6 +57,12 @@ pub struct DecisionLine {
     /// The service's own word, where the outcome is `unknown`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub outcome_word: Option<String>,
+    /// The outcome is not of this call's own text, but of something else that the model is given: what kind of.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub part: Option<String>,
+    /// What `f5-guard allow-text` takes for that.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub allow_text: Option<String>,
     /// A part of the text has no verdict, next to a hit.
     #[serde(skip_serializing_if = "is_false")]
     pub incomplete: bool,
@@ -235,6 +241,8 @@ mod tests {
             decision: name(),
             outcome: name(),
             outcome_word: Some(name()),
+            part: Some(fitting(text, 20)),
+            allow_text: Some("0".repeat(32)),
             incomplete: true,
             fail_mode: name(),
             enforcement: Some("project".into()),

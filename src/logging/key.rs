@@ -24,14 +24,18 @@ pub fn keyed_hash(log: &Path, text: &str) -> Option<String> {
 }
 
 /// The file that holds the key.
-pub fn key_file(log: &Path) -> PathBuf {
-    let mut name = log.as_os_str().to_owned();
+pub fn key_file(path: &Path) -> PathBuf {
+    let mut name = path.as_os_str().to_owned();
     name.push(".key");
     name.into()
 }
 
-fn key_next_to(log: &Path) -> io::Result<[u8; LENGTH]> {
-    let path = key_file(log);
+/// The key in the file next to `path`, made where there is none.
+///
+/// # Errors
+/// The system's, and one for a file that is not private, or holds no key.
+pub fn key_next_to(path: &Path) -> io::Result<[u8; LENGTH]> {
+    let path = key_file(path);
     match read(&path) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => {
             create(&path)?;

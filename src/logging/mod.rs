@@ -24,6 +24,7 @@ pub use decision_line::{
 };
 use file::Immediate;
 pub use file::{CallLine, Log, StderrOwner, check};
+pub use key::{key_file, key_next_to};
 
 use crate::secret::Hidden;
 use crate::settings::LogSettings;

@@ -135,6 +135,8 @@ fn shown(mut line: DecisionLine) -> DecisionLine {
         &mut line.session_id,
         &mut line.turn_id,
         &mut line.outcome_word,
+        &mut line.part,
+        &mut line.allow_text,
         &mut line.cause,
         &mut line.contact,
         &mut line.address,

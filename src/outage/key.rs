@@ -36,11 +36,21 @@ impl Key {
         let project = settings.project_id.as_deref().unwrap_or_default();
         Some(Self(digest("outage", [url.as_str(), project, &proxy, token.expose()])))
     }
+
+    /// As it is written.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
 }
 
 impl SessionKey {
     pub fn of(session_id: &str) -> Self {
         Self(digest("session", [session_id]))
+    }
+
+    /// As it is written.
+    pub fn as_str(&self) -> &str {
+        &self.0
     }
 }
 

@@ -39,6 +39,15 @@ pub enum NotKept {
     Unusable,
 }
 
+/// Makes a folder of the user's alone, and refuses one that is not.
+///
+/// # Errors
+/// The system's, and one that says what is wrong with the folder.
+pub fn ensure_private_folder(folder: &Path) -> io::Result<()> {
+    platform::create(folder)?;
+    platform::check(folder)
+}
+
 impl Store {
     /// Below Codex's home; `None` where that would be another folder for each session.
     pub fn of_this_user(env: Env<'_>) -> Option<Self> {
@@ -104,8 +113,7 @@ impl Store {
         let unusable = |_: io::Error| NotKept::Unusable;
         let place = Privilege::among_users().may_use(&self.folder);
         place.map_err(|_| NotKept::Unusable)?;
-        platform::create(&self.folder).map_err(unusable)?;
-        platform::check(&self.folder).map_err(unusable)?;
+        ensure_private_folder(&self.folder).map_err(unusable)?;
         let lock = EditLock::acquire(&self.folder.join(LOCK), limit / 2).map_err(|error| match error {
             FileEditError::Busy { .. } => NotKept::Busy,
             _ => NotKept::Unusable,

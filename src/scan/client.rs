@@ -1,6 +1,7 @@
 //! The scan client: a text goes out, in pieces where it is long, and the worst verdict comes back.
 
 use std::borrow::Cow;
+use std::ops::Range;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
@@ -33,6 +34,34 @@ const ANSWER_BASE: usize = 256 * 1024;
 /// what scanners matched.
 const ANSWER_FACTOR: usize = 12;
 
+/// Of several texts so many requests are under way; each may be cut into pieces.
+const BATCHES_AT_ONCE: usize = 4;
+/// Between texts that are scanned in one request.
+const BETWEEN: &str = "\n\n";
+
+/// What one scan came to.
+pub type Scanned = Result<ScanReport, ScanError>;
+
+/// Which texts of these lengths go together, in their order: as many as fit into `limit` characters.
+fn batches(lengths: &[usize], limit: usize) -> Vec<Range<usize>> {
+    let mut batches: Vec<Range<usize>> = Vec::new();
+    let mut characters = 0;
+    for (index, length) in lengths.iter().enumerate() {
+        let with_this = characters + BETWEEN.len() + length;
+        match batches.last_mut() {
+            Some(batch) if with_this <= limit => {
+                batch.end = index + 1;
+                characters = with_this;
+            }
+            _ => {
+                batches.push(index..index + 1);
+                characters = *length;
+            }
+        }
+    }
+    batches
+}
+
 /// One text to scan, and what the service is told about it.
 #[derive(Debug)]
 pub struct ScanJob<'a> {
@@ -42,7 +71,7 @@ pub struct ScanJob<'a> {
 }
 
 /// A client for the scan endpoint of one F5 project.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct ScanClient {
     endpoint: Arc<Endpoint>,
     max_scan_length: usize,
@@ -176,6 +205,80 @@ impl ScanClient {
         // answer: the end of the process does the same and keeps nobody waiting.
         std::mem::forget(runtime);
         result
+    }
+
+    /// Scans several texts as requests, in as few as hold them, and one more text next to them, within the deadline. Each
+    /// gets its own result: where several went together and were not cleared, each of them is scanned by itself, and if
+    /// none is flagged alone, all of them are.
+    ///
+    /// # Errors
+    /// The whole result, where nothing could be begun.
+    pub fn scan_blocking_with(
+        &self,
+        job: Option<&ScanJob<'_>>,
+        others: &Self,
+        texts: &[String],
+        metadata: &Metadata,
+    ) -> Result<(Option<Scanned>, Vec<Scanned>), ScanError> {
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()
+            .map_err(|_| ScanError::Internal)?;
+        let found = runtime.block_on(async {
+            let (client, others, metadata) = (others.clone(), texts.to_vec(), metadata.clone());
+            let others = tokio::spawn(async move { client.scan_together(&others, &metadata).await });
+            let own = match job {
+                Some(job) => Some(self.scan(job).await),
+                None => None,
+            };
+            let panicked = |_| texts.iter().map(|_| Err(ScanError::Internal)).collect();
+            (own, others.await.unwrap_or_else(panicked))
+        });
+        // As for `scan_blocking`.
+        std::mem::forget(runtime);
+        Ok(found)
+    }
+
+    async fn scan_together(&self, texts: &[String], metadata: &Metadata) -> Vec<Scanned> {
+        let lengths: Vec<usize> = texts.iter().map(|text| text.chars().count()).collect();
+        let mut waiting = batches(&lengths, self.max_scan_length).into_iter();
+        let mut results: Vec<Scanned> = texts.iter().map(|_| Err(ScanError::Internal)).collect();
+        let mut running = JoinSet::new();
+        loop {
+            while running.len() < BATCHES_AT_ONCE {
+                let Some(batch) = waiting.next() else { break };
+                let texts: Vec<String> = texts.get(batch.clone()).unwrap_or_default().to_vec();
+                let (client, metadata) = (self.clone(), metadata.clone());
+                running.spawn(async move { (batch, client.scan_batch(&texts, &metadata).await) });
+            }
+            match running.join_next().await {
+                None => return results,
+                // What panicked keeps its error.
+                Some(Err(_)) => {}
+                Some(Ok((batch, found))) => {
+                    for (place, result) in results.iter_mut().skip(batch.start).zip(found) {
+                        *place = result;
+                    }
+                }
+            }
+        }
+    }
+
+    async fn scan_batch(&self, texts: &[String], metadata: &Metadata) -> Vec<Scanned> {
+        let job =
+            |content| ScanJob { content, direction: ScanDirection::Request, metadata: metadata.clone() };
+        let joined = texts.join(BETWEEN);
+        let together = self.scan(&job(&joined)).await;
+        let is_hit = together.as_ref().is_ok_and(|report| !report.is_cleared());
+        if texts.len() < 2 || !is_hit {
+            return vec![together; texts.len()];
+        }
+        let mut alone = Vec::new();
+        for text in texts {
+            alone.push(self.scan(&job(text)).await);
+        }
+        let has_hit = alone.iter().any(|result| result.as_ref().is_ok_and(|report| !report.is_cleared()));
+        if has_hit { alone } else { vec![together; texts.len()] }
     }
 
     /// Scans the pieces, and returns whether all of what may be scanned was.

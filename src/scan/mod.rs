@@ -9,7 +9,7 @@ mod request;
 #[doc(hidden)] // for examples/fuzz
 pub mod response;
 
-pub use client::{MAX_CHARACTERS, ScanClient, ScanJob};
+pub use client::{MAX_CHARACTERS, ScanClient, ScanJob, Scanned};
 #[cfg(test)]
 pub use error::examples as error_examples;
 pub use error::{ScanError, StatusError};

@@ -117,21 +117,25 @@ impl fmt::Display for Outcome {
 }
 
 impl ScanReport {
+    /// The same without the mask and the masked text: refused as a whole, without what the service may repeat of it.
+    #[must_use]
+    pub fn unmasked(mut self) -> Self {
+        if self.by_modes.mask.take().is_some() | self.by_modes.masked.take().is_some() {
+            self.scanners.retain(|scanner| TYPES.contains(&scanner.scanner_type.as_str()));
+            self.scanners.iter_mut().for_each(|scanner| scanner.message = None);
+            self.scan_ids.clear();
+        }
+        self
+    }
+
     /// Whether the content may pass.
     pub fn is_cleared(&self) -> bool {
         self.outcome == Outcome::Cleared
     }
 
-    /// The same as long as nothing is masked: its text is refused as a whole, without what the service may repeat of it.
-    #[must_use]
-    pub fn before_mask(&self) -> Self {
-        let mut report = Self { by_modes: ByModes { mask: None, ..self.by_modes.clone() }, ..self.clone() };
-        if self.by_modes.mask.is_some() {
-            report.scanners.retain(|scanner| TYPES.contains(&scanner.scanner_type.as_str()));
-            report.scanners.iter_mut().for_each(|scanner| scanner.message = None);
-            report.scan_ids.clear();
-        }
-        report
+    /// Whether there is something that [`ScanReport::mask`] has not masked yet.
+    pub fn has_mask(&self) -> bool {
+        self.by_modes.mask.is_some()
     }
 
     /// Masks the text, which takes its time where very much is masked, and takes out of what the service says whatever is.
@@ -176,7 +180,7 @@ mod tests {
                 ..ByModes::default()
             },
         };
-        let early = report.before_mask();
+        let early = report.clone().unmasked();
         assert_eq!((&early.outcome, &early.by_modes), (&Outcome::Redacted, &ByModes::default()));
         assert!(!format!("{early:?}").contains("AKIAQ7"), "{early:?}");
         assert_eq!(early.scanners.len(), 1);

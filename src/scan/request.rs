@@ -36,6 +36,15 @@ impl Metadata {
     }
 }
 
+impl Metadata {
+    /// The same for a part of a session that no hook handed over. With it there are ten pairs at most.
+    #[must_use]
+    pub fn of_the_transcript(mut self) -> Self {
+        self.0.push(("part".to_owned(), "transcript".to_owned()));
+        self
+    }
+}
+
 impl Serialize for Metadata {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.collect_map(self.0.iter().map(|(key, value)| (key, value)))

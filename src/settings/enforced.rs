@@ -96,6 +96,12 @@ enforced! {
     /// Whether an outage that one hook met spares the next ones the wait for the service [default: F5_GUARDRAILS_OUTAGE_MEMORY, else on]
     #[arg(long, value_name = "SWITCH", value_parser = Words::ON_OFF)]
     outage_memory: "--outage-memory", |values: &[_]| strictest(values, is_on, "off", "on");
+    /// Whether what the model gets without a hook is scanned, too [default: F5_GUARDRAILS_TRANSCRIPT, else on]
+    #[arg(long, value_name = "SWITCH", value_parser = Words::ON_OFF)]
+    transcript: "--transcript", |values: &[_]| strictest(values, is_off, "on", "off");
+    /// Whether texts that a user allowed with `allow-text` count as cleared
+    #[arg(long, value_name = "SWITCH", value_parser = Words::ON_OFF)]
+    allowed_texts: "--allowed-texts", |values: &[_]| strictest(values, is_on, "off", "on");
     /// Whether calls are logged, whatever the environment says
     #[arg(long, value_name = "SWITCH", value_parser = Words::ON_OFF)]
     log: "--log", |values: &[_]| strictest(values, is_off, "on", "off");

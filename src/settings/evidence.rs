@@ -8,13 +8,13 @@ use crate::printable::printable;
 
 /// The longest contact, in characters.
 const LONGEST_CONTACT: usize = 200;
-/// The most pairs: with our own four the service takes no more than ten.
+/// The most pairs: with our own five the service takes no more than ten.
 const MOST_PAIRS: usize = 5;
 /// The service's limits, in characters.
 const LONGEST_KEY: usize = 50;
 const LONGEST_VALUE: usize = 255;
 /// The keys that every scan has.
-const OURS: [&str; 4] = ["hook", "tool_name", "session_id", "turn_id"];
+const OURS: [&str; 5] = ["hook", "tool_name", "session_id", "turn_id", "part"];
 
 /// A key and its value, within the service's limits.
 #[derive(Debug, Clone, PartialEq, Eq)]

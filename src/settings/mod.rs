@@ -73,6 +73,10 @@ pub struct Settings {
     pub max_scan_length: Setting<usize>,
     /// Whether hooks remember outages for each other; see [`crate::outage`].
     pub outage_memory: Setting<bool>,
+    /// Whether what a session's own file holds is scanned, too; see [`crate::transcript`].
+    pub transcript: Setting<bool>,
+    /// Whether texts count that the user allowed. `None`: not where an administrator registered the hooks.
+    pub allowed_texts: Setting<Option<bool>>,
     pub tls: TlsSettings,
     pub proxies: ProxySettings,
     pub log: LogSettings,
@@ -171,6 +175,18 @@ impl Settings {
                 Some(given) => given.parse(values::switch, false, "on or off", "it is treated as off"),
                 None => Setting::default_value(true),
             },
+            transcript: match Given::find(
+                enforced.flag("--transcript", &enforced.transcript),
+                "F5_GUARDRAILS_TRANSCRIPT",
+                env,
+            ) {
+                Some(given) => given.parse(values::switch, true, "on or off", "it counts as on"),
+                None => Setting::default_value(true),
+            },
+            allowed_texts: match enforced.flag("--allowed-texts", &enforced.allowed_texts) {
+                Some(given) => given.parse(values::switch, false, "on or off", "it counts as off").map(Some),
+                None => Setting::default_value(None),
+            },
             tls: TlsSettings::read(enforced, env, &mut relative_paths),
             proxies: ProxySettings::read(env),
             log: LogSettings::read(enforced.log.as_ref(), env, &mut relative_paths),
@@ -221,6 +237,8 @@ impl Settings {
             &self.flagged_output.problem,
             &self.max_scan_length.problem,
             &self.outage_memory.problem,
+            &self.transcript.problem,
+            &self.allowed_texts.problem,
             &self.tls.system_store.problem,
             &self.log.level.problem,
             &self.log.file.problem,

@@ -11,7 +11,8 @@ use crate::turn::{Session, say};
 
 const SCRIPT: &str = "fake.json";
 
-/// What the fake says from now on: `hooks` (an array, or null for a Codex without the call), `warnings`, `errors`,
+/// What the fake says from now on: `hooks` (an array, `"registered"` for those of `config.toml`, not trusted yet, or null
+/// for a Codex without the call), `warnings`, `errors`,
 /// `layers`, `requirements`, `seen` (by a command), `refusal` (its answer to a configuration that it does not take), `touches` (a
 /// file to make), `env` (of hooks), `old` (no
 /// sessions), `sandbox` (false where it has none), and `loses` (an event whose hook's answer gets lost).
@@ -87,28 +88,70 @@ pub fn play_if_asked() {
             println!("{}", if refused { refusal } else { json!({}) });
             exit(i32::from(refused));
         }
-        ["app-server", ..] => app_server(&read()),
+        ["app-server", ..] => app_server(read()),
         _ => (),
     }
 }
 
 fn read() -> Value {
-    let home = PathBuf::from(std::env::var_os("CODEX_HOME").unwrap());
-    serde_json::from_slice(&std::fs::read(home.join(SCRIPT)).unwrap()).unwrap()
+    serde_json::from_slice(&std::fs::read(home().join(SCRIPT)).unwrap()).unwrap()
 }
 
-fn app_server(script: &Value) -> ! {
-    touch(script);
+/// As Codex finds its home.
+fn home() -> PathBuf {
+    let of_user = || PathBuf::from(std::env::var_os("HOME").unwrap()).join(".codex");
+    std::env::var_os("CODEX_HOME").map_or_else(of_user, PathBuf::from)
+}
+
+/// The hooks of the user's `config.toml`.
+fn registered() -> Value {
+    let file = home().join("config.toml");
+    let config: toml_edit::DocumentMut = std::fs::read_to_string(&file).unwrap().parse().unwrap();
+    let mut hooks = Vec::new();
+    for (event, groups) in config["hooks"].as_table().unwrap() {
+        for group in groups.as_array_of_tables().unwrap() {
+            for hook in group["hooks"].as_array_of_tables().unwrap() {
+                let text = |name: &str| hook.get(name).and_then(|value| value.as_str());
+                let name = event[..1].to_lowercase() + &event[1..];
+                hooks.push(json!({"key": format!("k:{event}"), "eventName": name,
+                    "matcher": group.get("matcher").and_then(|value| value.as_str()),
+                    "command": text("command"), "statusMessage": text("statusMessage"),
+                    "timeoutSec": hook["timeout"].as_integer(), "sourcePath": file, "source": "user",
+                    "enabled": true, "isManaged": false, "currentHash": "sha256:1",
+                    "trustStatus": "untrusted"}));
+            }
+        }
+    }
+    hooks.into()
+}
+
+/// Notes the user's trust in hooks, for whatever Codex is started next, too.
+fn trust(script: &mut Value, parameters: &Value) {
+    let trusted = &parameters["edits"][0]["value"];
+    for hook in script["hooks"].as_array_mut().unwrap() {
+        if trusted[hook["key"].as_str().unwrap()]["trusted_hash"] == hook["currentHash"] {
+            hook["trustStatus"] = "trusted".into();
+        }
+    }
+    self::script(&home(), script);
+}
+
+fn app_server(mut script: Value) -> ! {
+    touch(&script);
     let mut session = None;
-    let list = |name: &str| if script[name].is_null() { json!([]) } else { script[name].clone() };
+    let list =
+        |script: &Value, name: &str| if script[name].is_null() { json!([]) } else { script[name].clone() };
     for line in stdin().lock().lines() {
         let request: Value = serde_json::from_str(&line.unwrap()).unwrap();
         let Some(id) = request.get("id") else { continue };
+        if script["hooks"] == "registered" && request["method"] == "hooks/list" {
+            script["hooks"] = registered();
+        }
         let result = match request["method"].as_str().unwrap() {
             "initialize" => json!({"userAgent": "fake"}),
             "hooks/list" if !script["hooks"].is_null() => {
                 json!({"data": [{"cwd": request["params"]["cwds"][0],
-                "hooks": script["hooks"], "warnings": list("warnings"), "errors": list("errors")}]})
+                "hooks": script["hooks"], "warnings": list(&script, "warnings"), "errors": list(&script, "errors")}]})
             }
             // A command that is run as the model's are: it sees what the script says.
             "command/exec" => json!({"exitCode": 0, "stderr": "", "stdout":
@@ -119,11 +162,15 @@ fn app_server(script: &Value) -> ! {
             }
             "turn/start" => {
                 say(&json!({"id": id, "result": {"turn": {"id": "u"}}}));
-                session.as_ref().unwrap().turn(script, &request["params"]);
+                session.as_ref().unwrap().turn(&script, &request["params"]);
                 continue;
             }
+            "config/batchWrite" => {
+                trust(&mut script, &request["params"]);
+                json!({"status": "ok"})
+            }
             "configRequirements/read" => json!({"requirements": script["requirements"]}),
-            "config/read" => json!({"config": {}, "layers": list("layers")}),
+            "config/read" => json!({"config": {}, "layers": list(&script, "layers")}),
             _ => Value::Null,
         };
         let answer = match result {

@@ -103,7 +103,7 @@ fn cargo(words: &[&str]) -> Result<(), String> {
     while let Some(option) = options.next() {
         let mut value = || options.next().copied().unwrap_or_default();
         match *option {
-            "--example" => exists(format!("examples/{}.rs", value()))?,
+            "--example" => exists(format!("examples/{}/main.rs", value()))?,
             "--path" => exists(format!("{}/Cargo.toml", value()))?,
             "--test" => {
                 let name = value();
@@ -120,7 +120,7 @@ fn cargo(words: &[&str]) -> Result<(), String> {
     // The benchmark's and the demo's own options stand in their source.
     let source = match *subcommand {
         "bench" => "benches/whole_process/options.rs",
-        "run" => "examples/demo.rs",
+        "run" => "examples/demo/main.rs",
         _ => return Ok(()),
     };
     let source = crate::markdown::read(source);

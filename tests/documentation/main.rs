@@ -1,12 +1,13 @@
 //! The documents can't rot: every snippet parses, every command is one that works here (`commands`), every variable is
 //! known, tables say what the program says (`tables`), every link leads somewhere, what is shown as output is that
-//! (`shown`), the README stays short and leads to every page (`readme`), and the quickstart's commands for Linux and macOS
+//! (`shown`), every picture is there for light and dark pages and in the archive (`pictures`), the README stays short and leads to every page (`readme`), and the quickstart's commands for Linux and macOS
 //! are run, word by word, against the stand-in (`walkthrough`).
 
 #![allow(clippy::restriction)] // a test may panic
 
 mod commands;
 mod markdown;
+mod pictures;
 mod readme;
 mod shown;
 mod tables;

@@ -41,6 +41,7 @@ mod table;
 mod text;
 mod timeouts;
 mod tls;
+mod transcript;
 #[cfg(windows)]
 mod trust_store;
 #[cfg(windows)]

@@ -140,6 +140,12 @@ fn the_lines_of_every_kind_of_call_are_as_the_schema_says() {
     let api = F5::answering(long);
     let pieces = Hook::stop().text(&"word ".repeat(20_000)).env("F5_GUARDRAILS_MAX_SCAN_LENGTH", "1000");
     note(valid(&pieces.against(&api).run().log()));
+    let hook = Hook::user_prompt_submit();
+    let record = serde_json::json!({"type": "compacted", "payload": {"message": "a text of the session"}});
+    let mut payload = Event::UserPromptSubmit.payload("x");
+    payload["transcript_path"] = hook.file(".codex/x.jsonl", format!("{record}\n")).to_string_lossy().into();
+    let api = F5::builder().when("of the session", Verdict::flagged()).start();
+    note(valid(&hook.payload(payload).against(&api).run().log()));
     // A long text whose pieces end at the same moment has more ids than are listed; that is left to chance.
     let documented: std::collections::BTreeSet<String> =
         schema()["properties"].as_object().expect("properties").keys().cloned().collect();

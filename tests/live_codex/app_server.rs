@@ -34,6 +34,14 @@ impl Stage {
     /// # Panics
     /// Where a hook failed.
     pub fn app(&self, prompt: &str) -> Vec<HookRun> {
+        self.app_session(|session| session.turn(prompt))
+    }
+
+    /// Trusts the registered hooks, has one session of several turns, and returns the hooks that ran.
+    ///
+    /// # Panics
+    /// Where a hook failed.
+    pub fn app_session(&self, story: impl FnOnce(&mut Session<'_>)) -> Vec<HookRun> {
         self.write_config();
         let mut app = App::start(self);
         app.ask("initialize", json!({ "clientInfo": { "name": "live", "title": "live", "version": "0" } }));
@@ -43,20 +51,51 @@ impl Stage {
             "thread/start",
             json!({ "cwd": self.work(), "sandbox": "danger-full-access", "approvalPolicy": "never" }),
         );
-        app.ask(
-            "turn/start",
-            json!({ "threadId": thread["thread"]["id"], "input": [{ "type": "text", "text": prompt }] }),
-        );
-        // A sub-agent has a thread, and turns, of its own.
-        let of_this = |message: &Value| message["params"]["threadId"] == thread["thread"]["id"];
-        app.until(|message| message["method"] == "turn/completed" && of_this(message));
+        let id = thread["thread"]["id"].clone();
+        story(&mut Session { app: &mut app, id });
         assert!(!self.model.overran(), "Codex called the model again and again");
         assert!(app.hooks.iter().all(|hook| hook.status != "failed"), "a hook failed: {:?}", app.hooks);
         app.hooks
     }
 }
 
-struct App {
+/// A thread of the app.
+pub struct Session<'a> {
+    app: &'a mut App,
+    id: Value,
+}
+
+impl Session<'_> {
+    /// One turn, to its end.
+    pub fn turn(&mut self, prompt: &str) {
+        let input = json!([{ "type": "text", "text": prompt }]);
+        self.app.ask("turn/start", json!({ "threadId": self.id, "input": input }));
+        self.is_over();
+    }
+
+    /// What the user types behind `!`.
+    #[cfg(unix)] // the command is a line for a Unix shell
+    pub fn shell_command(&mut self, command: &str) {
+        self.app.ask("thread/shellCommand", json!({ "threadId": self.id, "command": command }));
+        self.is_over();
+    }
+
+    /// Goes on in a copy of the session.
+    #[cfg(unix)] // the test of it has a command for a Unix shell
+    pub fn fork(&mut self) {
+        let fork = self.app.ask("thread/fork", json!({ "threadId": self.id }));
+        self.id = fork["thread"]["id"].clone();
+    }
+
+    fn is_over(&mut self) {
+        // A sub-agent has a thread, and turns, of its own.
+        let id = self.id.clone();
+        self.app
+            .until(|message| message["method"] == "turn/completed" && message["params"]["threadId"] == id);
+    }
+}
+
+pub struct App {
     codex: Running,
     input: ChildStdin,
     lines: mpsc::Receiver<String>,

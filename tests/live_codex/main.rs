@@ -33,3 +33,5 @@ mod stall;
 #[cfg(unix)] // the files are scripts for Unix shells
 mod start_up;
 mod tools;
+#[cfg(unix)] // the command is a line for a Unix shell
+mod transcript;

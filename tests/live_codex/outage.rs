@@ -66,7 +66,8 @@ fn a_session_of_twenty_tool_calls_costs_one_wait_or_two() {
         let told = shown(&hooks);
         assert_eq!(told.len(), waits, "{told:?}");
         assert!(told[waits - 1].to_lowercase().ends_with("next try in 15 s."), "{told:?}");
-        assert!(stage.api.connections() <= 2, "{fault:?}: {} connections", stage.api.connections());
+        // Each try asks for the session's texts, too.
+        assert!(stage.api.connections() <= 4, "{fault:?}: {} connections", stage.api.connections());
         assert_eq!(stage.model.function_outputs().len(), CALLS, "each tool ran");
         let to_the_model = stage.model.developer_texts();
         let count = to_the_model.iter().filter(|text| text.contains("this output was not scanned")).count();
@@ -113,7 +114,8 @@ fn in_closed_mode_no_tool_runs_and_two_hooks_wait() {
     assert_eq!(seen.hook("PreToolUse"), vec!["Blocked"; CALLS].join(","));
     assert_eq!(seen.hook("Stop"), "Stopped");
     assert!((0..CALLS).all(|number| !stage.file(&format!("marker-{number}")).exists()));
-    assert!(stage.api.scans().len() <= 3, "the prompt's, and at most two that wait");
+    let own = stage.api.scans().iter().filter(|scan| scan.metadata("part").is_none()).count();
+    assert!(own <= 3, "the prompt's, and at most two that wait");
     let told = stage.model.function_outputs();
     assert!(told[2].contains("can't reach 127.0.0.1:"), "{told:?}");
     report(&format!("closed, 20 refusals, {took:?}"), &told[..3].join(" | "));
@@ -132,7 +134,11 @@ fn a_service_that_comes_back_scans_again_and_the_user_is_told_once() {
         vec![Item::exec("printf 'TOOL-%s' TWO")],
         vec![Item::message("Done.")],
     ];
-    let stage = Stage::new(api, turns).open().set("F5_GUARDRAILS_TIMEOUT", "10");
+    // The scan API counts requests.
+    let stage = Stage::new(api, turns)
+        .open()
+        .set("F5_GUARDRAILS_TIMEOUT", "10")
+        .set("F5_GUARDRAILS_TRANSCRIPT", "off");
 
     let hooks = stage.app("Please do it");
 

@@ -1,7 +1,7 @@
 //! A stage for one run: a home for Codex with the hooks registered by hand, the F5 stand-in, the model's script.
 
 use crate::codex::{self, Output};
-use f5_stand_in::f5::{F5, TOKEN};
+use f5_stand_in::f5::{F5, Request, TOKEN};
 use f5_stand_in::mcp::Mcp;
 use f5_stand_in::model::{Item, Model};
 use std::collections::BTreeMap;
@@ -186,7 +186,19 @@ impl Stage {
 
     /// What the scan API was given by the hook of this event.
     pub fn scanned(&self, event: &str) -> Vec<String> {
-        let scans = self.api.scans().into_iter().filter(|scan| scan.metadata("hook") == Some(event));
+        let own = |scan: &Request| scan.metadata("hook") == Some(event) && scan.metadata("part").is_none();
+        self.api
+            .scans()
+            .iter()
+            .filter(|scan| own(scan))
+            .filter_map(|scan| scan.input().map(str::to_owned))
+            .collect()
+    }
+
+    /// What the scan API was given of the session's own file, by whichever hook.
+    #[cfg(unix)] // where the tests of it are
+    pub fn scanned_parts(&self) -> Vec<String> {
+        let scans = self.api.scans().into_iter().filter(|scan| scan.metadata("part") == Some("transcript"));
         scans.filter_map(|scan| scan.input().map(str::to_owned)).collect()
     }
 
@@ -205,10 +217,18 @@ impl Stage {
     /// # Panics
     /// Where Codex was in a loop.
     pub fn exec_in_noise(&self, prompt: &str) -> Seen {
+        self.exec_in(self.work(), &[], prompt)
+    }
+
+    /// The same in this folder, with more words behind `exec`.
+    ///
+    /// # Panics
+    /// Where Codex was in a loop.
+    pub fn exec_in(&self, folder: &Path, words: &[&str], prompt: &str) -> Seen {
         self.write_config();
-        let mut command = codex::command(self.home(), self.work(), &self.variables, self.starter());
-        command.args(["exec", "--skip-git-repo-check", "--dangerously-bypass-hook-trust"]);
-        command.args(["-s", "danger-full-access", "-C"]).arg(self.work()).arg(prompt);
+        let mut command = codex::command(self.home(), folder, &self.variables, self.starter());
+        command.args(["exec", "-s", "danger-full-access", "-C"]).arg(folder).args(words);
+        command.args(["--skip-git-repo-check", "--dangerously-bypass-hook-trust"]).arg(prompt);
         let seen = Seen { output: codex::run(&mut command) };
         assert!(seen.output.status.success(), "Codex ended with {}\n{}", seen.output.status, seen.told());
         assert!(!self.model.overran(), "Codex called the model again and again\n{}", seen.told());

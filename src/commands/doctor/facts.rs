@@ -47,6 +47,8 @@ pub struct Facts {
     pub profile: Option<String>,
     /// An outage that hooks remembered before the service was asked, in a sentence.
     pub outage: Option<String>,
+    /// The number of a line of the last session's file that can't be understood.
+    pub transcript: Option<u64>,
     pub service: ServiceFacts,
 }
 

@@ -1,8 +1,10 @@
 //! What the doctor says: findings, and the verdict that follows from them.
 
+use anstyle::Style;
 use serde::{Deserialize, Serialize};
 
 use crate::event::Event;
+use crate::terminal::{GREEN, RED, YELLOW};
 
 /// How bad a finding is; `Ord` ranks the worst last.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -100,6 +102,7 @@ finding_ids! {
     BackgroundServer => "background-server",
     OpenSessions => "open-sessions",
     Outage => "outage",
+    Transcript => "transcript",
     Service => "service",
     ServiceNotTried => "service-not-tried",
     ServiceObjects => "service-objects",
@@ -221,6 +224,16 @@ impl State {
             Self::NotSafe => "NOT PROTECTED",
             Self::NotProven => "REGISTERED, NOT PROVEN",
             Self::Unknown => "CANNOT TELL",
+        }
+    }
+
+    /// The colour of the heading.
+    #[must_use]
+    pub fn style(self) -> Style {
+        match self {
+            Self::Protected => GREEN,
+            Self::NotScanning | Self::NotActive | Self::NotSafe => RED,
+            Self::Observing | Self::NotProven | Self::Unknown => YELLOW,
         }
     }
 }

@@ -1,17 +1,19 @@
 //! The supervised work of a hook: read the payload, scan its text. Everything in here may block or panic.
 
+use std::borrow::Cow;
 use std::io::{self, Read};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 
 use super::memory::{Memory, Permit, tells_of_observing};
+use super::transcript::{Session, Verdict};
 use super::{PROCESS_ENV, abort, proof};
 use crate::event::Event;
 use crate::hook::payload::{self, MAX_PAYLOAD};
-use crate::hook::{Assessment, Failure, Input, News, Payload, PayloadError, Policy};
+use crate::hook::{Assessment, Failure, Input, News, Part, Payload, PayloadError, Policy, decide};
 use crate::phase;
 use crate::scan::mask::Masked;
-use crate::scan::{Metadata, ScanClient, ScanDirection, ScanError, ScanJob, ScanReport};
+use crate::scan::{Metadata, ScanClient, ScanDirection, ScanError, ScanJob, ScanReport, Scanned};
 use crate::secret::Hidden;
 use crate::settings::Settings;
 use crate::stdio;
@@ -31,6 +33,8 @@ pub struct Call {
     pub tool_use_id: Option<String>,
     /// The text to scan; `None` where the payload could not be read.
     pub text: Option<Arc<String>>,
+    /// Whether the session has a file of its own.
+    pub has_transcript: bool,
 }
 
 impl Call {
@@ -43,6 +47,7 @@ impl Call {
             turn_id: None,
             tool_use_id: None,
             text: None,
+            has_transcript: false,
         }
     }
 
@@ -70,6 +75,7 @@ impl Call {
             turn_id: payload.turn_id.clone(),
             tool_use_id: payload.tool_use_id.clone(),
             text: Some(Arc::clone(&payload.content)),
+            has_transcript: payload.transcript_path.is_some(),
         }
     }
 }
@@ -121,7 +127,9 @@ pub fn assess(
             payload.unknown_fields.join(", ")
         );
     }
-    if payload.is_blank() {
+    let reads_on =
+        *settings.transcript && payload.transcript_path.is_some() && payload.event.comes_before_an_act();
+    if payload.is_blank() && !reads_on {
         return (Assessment::NothingToScan, News::default());
     }
     if let Some(proof) = proof::answer(&payload, settings, started, hidden) {
@@ -134,7 +142,7 @@ pub fn assess(
                 scan_unless_out_of_reach(&payload, &settings, PROCESS_ENV, started, known);
             let session = payload.session_id.as_deref();
             let observes = tells_of_observing(&settings, PROCESS_ENV, session, payload.event, started);
-            (assessment.under(*settings.enforcement), News { observes, ..news })
+            (assessment, News { observes, ..news })
         }
         Err(error) => failed(ScanError::from(error).into()),
     }
@@ -147,6 +155,10 @@ fn scan_unless_out_of_reach(
     started: Instant,
     known: &OnceLock<(Assessment, News)>,
 ) -> (Assessment, News) {
+    let session = Session::open(payload, settings, env);
+    if payload.is_blank() && session.as_ref().is_none_or(Session::is_quiet) {
+        return (Assessment::NothingToScan, News::default());
+    }
     let mut memory = Memory::open(settings, env, payload.session_id.as_deref(), started);
     let attempt = match memory.permit() {
         Permit::Scan(attempt) => attempt,
@@ -164,16 +176,76 @@ fn scan_unless_out_of_reach(
         ),
     };
     let watch = Watch::default();
-    let mut result = scan(&job, settings, started, watch.clone());
-    if let Some(report) = result.as_mut().ok().filter(|report| !report.is_cleared()) {
-        let early = Assessment::of_scan(Ok(report.before_mask()), payload.coverage);
-        let _ = known.set((early.under(*settings.enforcement), News::default()));
+    let texts = session.as_ref().map(Session::texts).unwrap_or_default();
+    let (mut own, results) = scan_with(&job, payload.is_blank(), &texts, settings, started, watch.clone());
+    if let Some(Ok(report)) = own.as_mut().filter(|own| own.as_ref().is_ok_and(ScanReport::has_mask)) {
+        // Refused as a whole, where it is not only observed.
+        let early = Assessment::of_scan(Ok(report.clone().unmasked()), payload.coverage);
+        let _ = known.set((early, News::default()));
         report.mask(&payload.content);
     }
-    let failed = result.as_ref().err().cloned();
-    let assessment = Assessment::of_scan(result, payload.coverage);
-    let news = memory.conclude(&attempt, failed.as_ref(), &watch, &payload.content, &assessment);
-    (assessment, news)
+    let failed = own.as_ref().and_then(|result| result.as_ref().err()).cloned();
+    let policy = policy_of(settings);
+    let own = own.map_or(Assessment::NothingToScan, |result| {
+        Assessment::of_scan(result, payload.coverage).under(policy.enforcement)
+    });
+    let verdict = session.and_then(|session| session.conclude(&own, &results, policy));
+    // Where the call's own text was answered, all others count as one.
+    let error = failed.as_ref().or_else(|| results.iter().find_map(|result| result.as_ref().err()));
+    let sent = match failed.is_none() && error.is_some() {
+        true => Cow::Owned(texts.join("\n")),
+        false => Cow::Borrowed(payload.content.as_str()),
+    };
+    let (assessment, part) = stricter(payload.event, own, verdict, policy);
+    let news = memory.conclude(&attempt, error, &watch, &sent, &assessment);
+    // What can't be read of a session is told with each prompt, and not with every call of a tool.
+    let is_known = news.is_known || part.is_some() && payload.event != Event::UserPromptSubmit;
+    (assessment, News { part, is_known, ..news })
+}
+
+/// The call's own hit before one of the session's, and both before what was not scanned.
+fn stricter(
+    event: Event,
+    own: Assessment,
+    verdict: Option<Verdict>,
+    policy: Policy,
+) -> (Assessment, Option<Part>) {
+    let Some(Verdict { assessment, part, .. }) = verdict else { return (own, None) };
+    let is_hit =
+        |assessment: &Assessment| matches!(assessment, Assessment::Scanned(report) if !report.is_cleared());
+    let rank = |assessment: &Assessment| (decide(event, assessment, policy), is_hit(assessment));
+    if rank(&own) >= rank(&assessment) { (own, None) } else { (assessment, Some(part)) }
+}
+
+/// Scans the call's own text, unless it is blank, and next to it those of the session.
+fn scan_with(
+    job: &ScanJob<'_>,
+    is_blank: bool,
+    texts: &[String],
+    settings: &Settings,
+    started: Instant,
+    watch: Watch,
+) -> (Option<Scanned>, Vec<Scanned>) {
+    if texts.is_empty() {
+        return ((!is_blank).then(|| scan(job, settings, started, watch)), Vec::new());
+    }
+    let own = (!is_blank).then_some(job);
+    let metadata = job.metadata.clone().of_the_transcript();
+    let found = ScanClient::new(settings, started, None, watch).and_then(|client| {
+        // What the others meet says nothing of how far the call's own text came.
+        let others = match own {
+            Some(_) => ScanClient::new(settings, started, None, Watch::default())?,
+            None => client.clone(),
+        };
+        let found = client.scan_blocking_with(own, &others, texts, &metadata);
+        std::mem::forget(others);
+        // As for `scan`.
+        std::mem::forget(client);
+        found
+    });
+    found.unwrap_or_else(|error| {
+        (own.map(|_| Err(error.clone())), texts.iter().map(|_| Err(error.clone())).collect())
+    })
 }
 
 /// Scans within the time of this run of the hook.

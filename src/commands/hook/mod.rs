@@ -11,6 +11,7 @@ mod memory;
 mod overtime;
 mod proof;
 mod reply;
+mod transcript;
 mod unusable;
 
 use std::ffi::OsString;
@@ -27,7 +28,7 @@ use reply::{Reply, Says};
 use unusable::{named_event, strictest_fail_mode, usage_problem, wants_help};
 
 use crate::event::Event;
-use crate::hook::{Assessment, Failure, News, Policy};
+use crate::hook::{Assessment, Failure, News, Part, Policy};
 use crate::installation;
 use crate::interrupt;
 use crate::logging::{self, CallLine, Stderr, StderrOwner};
@@ -143,6 +144,7 @@ fn not_scanned(error: ScanError) -> Assessment {
 struct Outcome {
     call: Call,
     assessment: Assessment,
+    part: Option<Part>,
     reply: Reply,
 }
 
@@ -174,7 +176,7 @@ fn answer_call(subcommand: Event, enforced: &Enforced, usage: Option<String>, st
                 origins: settings.origins(),
             };
             let reply = Reply::new(&call, &assessment, &news, policy, says, &hidden);
-            Outcome { call, assessment, reply }
+            Outcome { call, assessment, part: news.part, reply }
         }
     };
     // A call that names no hook may have waited for its payload already.
@@ -188,7 +190,11 @@ fn answer_call(subcommand: Event, enforced: &Enforced, usage: Option<String>, st
         move || {
             let assessed = assess(subcommand, usage, &settings, started, &seen, &hidden, &known);
             let _ = known.set(assessed.clone());
-            outcome(assessed)
+            let found = outcome(assessed);
+            if let Some(call) = seen.get() {
+                transcript::note_own_words(call, &found.reply, &settings, PROCESS_ENV);
+            }
+            found
         }
     };
     // The work knows more about a scan that is late than this thread does: it gets the time to tell.
@@ -236,7 +242,11 @@ fn record(
         phase::took("answer", times.written.saturating_duration_since(times.assessed));
         phase::took("all", times.written.saturating_duration_since(times.started));
         let owner = if is_on_stderr { StderrOwner::Answer } else { StderrOwner::Log };
-        let line = decision_line(&found.call, &found.assessment, found.reply.action, setup, times);
+        let mut line = decision_line(&found.call, &found.assessment, found.reply.action, setup, times);
+        if let Some(part) = &found.part {
+            line.part = Some(part.kind.to_owned());
+            line.allow_text = part.allow.clone();
+        }
         tell_people(&line);
         // The doctor tries whether hooks run, and changes nothing.
         let is_trial = matches!(found.assessment, Assessment::Proof(_));

@@ -37,6 +37,8 @@ pub struct Reply {
     scanned: bool,
     /// What stdout gets; `None` where silence means "go ahead", empty where no JSON could be made.
     json: Option<String>,
+    /// What the model may be told, in the two ways of telling it.
+    pub said: [String; 2],
     /// What stderr gets with exit code 2, and where no JSON can be written.
     text: String,
 }
@@ -71,7 +73,8 @@ impl Reply {
         // JSON that could not be made is JSON that can't be written.
         let json = answer::render(event, action, &words).unwrap_or_else(|_| Some(String::new())).map(line);
         let scanned = matches!(assessment, Assessment::Scanned(_));
-        Self { event, action, scanned, json, text: line(words.whole) }
+        let said = [words.reason, words.whole.clone()];
+        Self { event, action, scanned, json, said, text: line(words.whole) }
     }
 
     /// Writes the answer, in the way that reaches Codex from here.

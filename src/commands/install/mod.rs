@@ -49,6 +49,7 @@ use crate::printable::{counted, printable};
 use crate::registration::{RegistrationOptions, trusts_any};
 use crate::stdio::{say, say_error};
 use crate::system::Env;
+use crate::terminal::Paint;
 
 const PROCESS_ENV: Env<'static> = &|name| std::env::var_os(name);
 
@@ -183,7 +184,7 @@ fn install(args: &InstallArgs) -> Result<Protected, InstallError> {
     report.notes.extend(hide_token::note(&plan, PROCESS_ENV));
     report.notes.extend(plan.binary().and_then(|binary| summary::path_note(&binary, PROCESS_ENV)));
     let verdict = summary::verdict(plan.scope, &activation, proof.as_ref(), scan, version.as_deref());
-    say(&format!("{}\n{verdict}", report.text(plan.scope)));
+    say(&format!("{}\n{}", report.text(plan.scope), verdict.text(Paint::for_stdout())));
     let is_proven = proof.is_some_and(|proof| proof.state == State::Protected);
     Ok(if is_proven { Protected::Yes } else { Protected::No })
 }

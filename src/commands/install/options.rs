@@ -92,6 +92,15 @@ pub fn registration_options(
             .map(|memory| if memory { "on" } else { "off" }.to_owned())
             .ok_or_else(|| unusable("--outage-memory", "it is neither on nor off."))
     });
+    let on_or_off = |flag: &'static str, given: &Option<OsString>| match given {
+        None => Ok(None),
+        Some(given) => match given.to_str().and_then(|given| switch(given.trim())) {
+            Some(on) => Ok(Some(OsString::from(if on { "on" } else { "off" }))),
+            None => Err(unusable(flag, "it is neither on nor off.")),
+        },
+    };
+    let transcript = on_or_off("--transcript", &given.transcript)?;
+    let allowed_texts = on_or_off("--allowed-texts", &given.allowed_texts)?;
     let ca_bundle =
         given.ca_bundle.as_ref().map(|file| named_file("--ca-bundle", file, audience)).transpose()?;
     let token_file =
@@ -123,6 +132,8 @@ pub fn registration_options(
             contact: text("--contact", given.contact.as_ref())?.map(plain_text),
             metadata: given.metadata.iter().cloned().map(plain_text).collect(),
             outage_memory: outage_memory.transpose()?.map(OsString::from),
+            transcript,
+            allowed_texts,
             // An old hook's timeout is never written any more.
             ..Enforced::default()
         },

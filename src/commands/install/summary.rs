@@ -12,6 +12,7 @@ use crate::installation::{Edit, Scope};
 use crate::printable::{printable, wrapped};
 use crate::registration::{CalledProgram, FOLDER, hook_call};
 use crate::system::Env;
+use crate::terminal::Paint;
 
 const WIDTH: usize = 80;
 
@@ -180,13 +181,27 @@ fn number(count: usize) -> String {
 }
 
 /// The last words: a state of [`Outcome`] and, where that is not `PROTECTED`, all that is left to do.
+#[derive(Debug)]
+pub struct Verdict {
+    state: Protection,
+    /// Begins with the state's heading.
+    words: String,
+}
+
+impl Verdict {
+    pub fn text(&self, paint: Paint) -> String {
+        let heading = self.state.heading();
+        self.words.replacen(heading, &paint.word(heading, self.state.style()), 1)
+    }
+}
+
 pub fn verdict(
     scope: Scope,
     activation: &Activation,
     proof: Option<&Outcome>,
     scan: FirstScan,
     version: Option<&str>,
-) -> String {
+) -> Verdict {
     let codex = version.map_or_else(|| "Codex".to_owned(), |version| format!("Codex {version}"));
     let (state, mut steps) = match (activation, proof) {
         (Activation::NotAsked { why }, _) => (Protection::NotProven, vec![not_asked(scope, why)]),
@@ -194,17 +209,17 @@ pub fn verdict(
             let words = format!(
                 "PROTECTED: {codex} ran the hooks and did what they said, and a greeting was scanned."
             );
-            return wrapped(&words, WIDTH, 0) + "\n";
+            return Verdict { state: proof.state, words: wrapped(&words, WIDTH, 0) + "\n" };
         }
         (Activation::Asked(_), Some(proof)) => (proof.state, proof.steps.clone()),
         (Activation::Asked(state), None) => (Protection::NotActive, missing_steps(scope, state)),
     };
     steps.extend(scan.step());
-    let mut out = format!("{}: do this\n", state.heading());
+    let mut words = format!("{}: do this\n", state.heading());
     for step in steps {
-        let _ = writeln!(out, "  - {}", wrapped(&step, WIDTH, 4));
+        let _ = writeln!(words, "  - {}", wrapped(&step, WIDTH, 4));
     }
-    out
+    Verdict { state, words }
 }
 
 impl FirstScan {
@@ -267,7 +282,7 @@ mod tests {
     use super::*;
 
     fn asked(state: State, proof: Option<&Outcome>, scan: FirstScan) -> String {
-        verdict(Scope::User, &Activation::Asked(state), proof, scan, Some("0.169.0"))
+        verdict(Scope::User, &Activation::Asked(state), proof, scan, Some("0.169.0")).text(Paint::off())
     }
 
     fn outcome(state: Protection) -> Outcome {
@@ -288,6 +303,16 @@ mod tests {
         assert!(waiting.starts_with("NOT ACTIVE: do this\n") && waiting.contains("--trust"), "{waiting}");
         let nothing = asked(State::default(), None, FirstScan::Passed);
         assert!(nothing.starts_with("NOT ACTIVE: do this\n  - "), "{nothing}");
+    }
+
+    #[test]
+    fn on_a_terminal_the_heading_is_coloured_and_nothing_else() {
+        let state = State { protects: true, ..State::default() };
+        let proof = outcome(Protection::NotScanning);
+        let verdict = verdict(Scope::User, &Activation::Asked(state), Some(&proof), FirstScan::Skipped, None);
+        let (plain, coloured) = (verdict.text(Paint::off()), verdict.text(Paint::on()));
+        assert!(coloured.starts_with("\u{1b}[31mREGISTERED, NOT SCANNING\u{1b}[0m: do this\n"), "{coloured}");
+        assert_eq!(coloured.replace("\u{1b}[31m", "").replace("\u{1b}[0m", ""), plain);
     }
 
     #[test]
@@ -317,7 +342,8 @@ mod tests {
             None,
             FirstScan::Skipped,
             None,
-        );
+        )
+        .text(Paint::off());
         assert_eq!(words.matches("\n  - ").count(), 1);
         assert!(words.contains("Trust all and") && words.contains("/hooks"), "{words}");
     }

@@ -4,6 +4,7 @@ use std::fmt::Write;
 
 use super::latency::Percentiles;
 use super::summary::{Cause, Day, Named, Observed, Summary, Tally};
+use crate::commands::coverage;
 
 /// Rows of a table.
 const ROWS: usize = 50;
@@ -69,6 +70,9 @@ fn body(page: &mut String, summary: &Summary) -> std::fmt::Result {
         scanners(page, &summary.scanners)?;
         causes(page, &summary.not_scanned)?;
         outages(page, summary)?;
+    }
+    if let Some(coverage) = summary.coverage.as_ref().filter(|coverage| coverage.all.texts > 0) {
+        writeln!(page, "<h2>Coverage</h2>\n<p>{}</p>", escaped(&coverage::sentence(coverage)))?;
     }
     if summary.unreadable_lines > 0 {
         writeln!(
@@ -376,7 +380,7 @@ fn outages(page: &mut String, summary: &Summary) -> std::fmt::Result {
 mod tests {
     use proptest::prelude::*;
 
-    use super::super::summary::tests::{call, failed, summary};
+    use super::super::counter::tests::{call, failed, summary};
     use super::*;
     use crate::logging::ScannerLine;
 

@@ -1,5 +1,6 @@
 //! `f5-guard report`: what the hooks decided, what it cost, and what was not scanned, from the log.
 
+mod counter;
 mod html;
 mod latency;
 mod page;
@@ -14,10 +15,12 @@ use std::time::SystemTime;
 
 use time::{Duration, OffsetDateTime};
 
+use counter::{Counter, Period};
 use since::Since;
-use summary::{Counter, Period, Summary};
+use summary::Summary;
 
 use crate::cli::ReportArgs;
+use crate::commands::coverage;
 use crate::logging;
 use crate::logging::read::read;
 use crate::printable::printable;
@@ -56,7 +59,10 @@ fn report(args: &ReportArgs) -> Result<(), String> {
         other => other.map(|id| printable(id, logging::NAME)),
     };
     let period = Period { from: since.from, until: now, session };
-    let summary = count(&log, period)?;
+    let sessions = period.session.clone();
+    let coverage = coverage::of_sessions(sessions.as_deref(), Some(SystemTime::from(since.from)));
+    // Sessions of another Codex home, or none, are nothing to report.
+    let summary = Summary { coverage: coverage.ok(), ..count(&log, period)? };
     if let Some(path) = &args.html {
         page::write(path, &html::render(&summary))
             .map_err(|error| format!("{} can't be written: {error}.", path.display()))?;

@@ -6,6 +6,7 @@ use anstyle::Style;
 
 use super::latency::Percentiles;
 use super::summary::{Cause, Decisions, Named, Observed, Summary, Tally};
+use crate::commands::coverage;
 use crate::printable::printable;
 use crate::terminal::{BOLD, GREEN, Paint, RED, YELLOW};
 
@@ -56,10 +57,20 @@ impl Screen<'_> {
         self.table("By tool", &summary.tools)?;
         self.scanners(&summary.scanners)?;
         self.causes(&summary.not_scanned)?;
+        self.coverage(summary)?;
         self.outages(summary)?;
         self.latency(summary)?;
         self.days(summary)?;
         self.unreadable(summary)
+    }
+
+    fn coverage(&mut self, summary: &Summary) -> std::fmt::Result {
+        let Some(coverage) = summary.coverage.as_ref().filter(|coverage| coverage.all.texts > 0) else {
+            return Ok(());
+        };
+        self.heading("Coverage", "")?;
+        writeln!(self.out, "  {}", coverage::sentence(coverage))?;
+        writeln!(self.out, "  `f5-guard coverage` says why.")
     }
 
     fn heading(&mut self, text: &str, columns: &str) -> std::fmt::Result {
@@ -293,7 +304,7 @@ fn duration(seconds: u64) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::super::summary::tests::{call, failed, summary};
+    use super::super::counter::tests::{call, failed, summary};
     use super::*;
     use crate::logging::ScannerLine;
     use crate::logging::read::Entry;

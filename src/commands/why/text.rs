@@ -21,6 +21,9 @@ pub fn explain(entry: &Entry, now: OffsetDateTime) -> String {
     let mut row = |label: &str, value: &str| push(&mut text, label, value);
     row("When", &format!("{} ({})", when(line), ago(now - entry.time)));
     row("Session", line.session_id.as_deref().unwrap_or("not said"));
+    if let Some(part) = &line.part {
+        row("Because of", &format!("what the model is given: {}", part.replace('_', " ")));
+    }
     match line.outcome.as_str() {
         "not_scanned" => {
             row("Why", line.error.as_deref().or(line.cause.as_deref()).unwrap_or("not said"));
@@ -52,7 +55,12 @@ pub fn explain(entry: &Entry, now: OffsetDateTime) -> String {
             if line.incomplete {
                 row("Also", "A part of it was not scanned.");
             }
-            if let (Some(event), true) = (event, is_refusal(line)) {
+            if let (Some(_), true) = (&line.part, is_refusal(line)) {
+                row("What to do", "Remove it where it comes from, and start a new session.");
+                if let Some(hash) = &line.allow_text {
+                    row("False alarm?", &format!("f5-guard allow-text {hash}"));
+                }
+            } else if let (Some(event), true) = (event, is_refusal(line)) {
                 row("What to do", next_step(event));
             }
         }
@@ -87,6 +95,9 @@ pub fn report(entry: &Entry) -> String {
     row("Tool", line.tool.as_deref());
     row("Decision", Some(&line.decision));
     row("Outcome", Some(&line.outcome));
+    if line.part.is_some() {
+        row("Part", line.part.as_deref());
+    }
     for scanner in &line.scanners {
         let message = scanner.message.as_ref().map(|message| format!(": \"{message}\""));
         row("Scanner", Some(&format!("{}{}", scanner.scanner_type, message.unwrap_or_default())));

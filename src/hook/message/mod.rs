@@ -9,6 +9,7 @@
 
 mod finding;
 mod hit;
+mod part;
 mod thing;
 mod unscanned;
 
@@ -66,6 +67,19 @@ pub struct News {
     pub over: Option<(String, Duration)>,
     /// The user is to be told that everything goes ahead.
     pub observes: bool,
+    /// The decision is not about this call's own text, but about something else that the model gets.
+    pub part: Option<Part>,
+}
+
+/// What of a session was flagged, or could not be scanned.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Part {
+    /// Its plain name; empty where it is not known.
+    pub source: String,
+    /// The same as a short word, for the log.
+    pub kind: &'static str,
+    /// What `f5-guard allow-text` takes; `None` where that would have no effect.
+    pub allow: Option<String>,
 }
 
 /// So many characters of a text are ours; the rest is the operator's.
@@ -85,8 +99,14 @@ pub fn words(subject: Subject<'_>, assessment: &Assessment, action: Action, news
                 ..Words::default()
             };
         }
-        (Assessment::Scanned(report), Action::Block | Action::Mask) => hit::refusal(subject, report),
+        (Assessment::Scanned(report), Action::Block | Action::Mask) => match &news.part {
+            Some(part) => part::refusal(subject, report, part),
+            None => hit::refusal(subject, report),
+        },
         (Assessment::Scanned(report), Action::Warn) => hit::warning(subject, report),
+        (Assessment::NotScanned(failure), action) if news.part.is_some() => {
+            part::unscanned(subject, failure, news, action)
+        }
         (Assessment::NotScanned(failure), Action::Block | Action::Mask) => {
             unscanned::refusal(subject, failure, news)
         }

@@ -82,7 +82,15 @@ pub(crate) struct Stop {
 impl Server {
     /// Listens on a free port of 127.0.0.1 and calls `serve` on a new thread for each connection.
     pub(crate) fn start(serve: impl Fn(Connection) + Send + Sync + 'static) -> io::Result<Self> {
-        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?;
+        Self::start_at(0, serve)
+    }
+
+    /// The same on this port; 0 is any free one.
+    pub(crate) fn start_at(
+        port: u16,
+        serve: impl Fn(Connection) + Send + Sync + 'static,
+    ) -> io::Result<Self> {
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, port))?;
         let address = listener.local_addr()?;
         let stop = Arc::new(Stop::default());
         let accepting = std::thread::spawn({

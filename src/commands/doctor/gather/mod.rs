@@ -14,8 +14,8 @@ mod scanner_modes;
 mod service;
 mod visible_tokens;
 
-use std::path::PathBuf;
-use std::time::Instant;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
 
 use self::left_out::LeftOut;
 use self::runner::Known;
@@ -35,10 +35,14 @@ use crate::commands::doctor::sanitizer::Sanitizer;
 use crate::proof::Greeting;
 use crate::secret::Secret;
 use crate::settings::{Settings, Source};
+use crate::supervise::supervise;
 use crate::system::Env;
 use crate::system::System;
 use crate::token;
+use crate::transcript::sessions;
 
+/// A session's file on a network drive can hang.
+const SESSION_TIME: Duration = Duration::from_secs(5);
 /// Every variable that can hold a token.
 const TOKENS: [&str; 3] = ["F5_GUARDRAILS_API_TOKEN", "F5_GLOBAL_API_TOKEN", "CALYPSOAI_TOKEN"];
 
@@ -205,6 +209,7 @@ pub fn gather(question: &Question, env: Env<'_>, progress: &dyn Fn(&str)) -> Fac
         in_background,
         background: background::examine(home, &examined.enforced, &settings, &sanitizer),
         outage,
+        transcript: home.filter(|_| *settings.transcript).and_then(|home| transcript(&home.path)),
         service,
     }
 }
@@ -216,6 +221,12 @@ pub fn shown_settings(mut settings: Settings, env: Env<'_>) -> (Settings, Vec<Se
     let connection = service::connection(&settings, token, &sanitizer);
     let rows = judge::rows(&settings, &connection, &sanitizer);
     (settings, rows, sanitizer)
+}
+
+/// A line of the last session that hooks could not scan.
+fn transcript(home: &Path) -> Option<u64> {
+    let home = home.to_owned();
+    supervise(Instant::now() + SESSION_TIME, move || sessions::not_understood(&home)).ok().flatten()
 }
 
 /// Says of a variable that Codex's file of variables sets it.

@@ -18,6 +18,7 @@ pub(super) fn judge(facts: &Facts, findings: &mut Vec<Finding>) {
     visible(facts, findings);
     background(facts, findings);
     outage(facts, findings);
+    transcript(facts, findings);
     service(facts, findings);
 }
 
@@ -225,6 +226,19 @@ fn outage(facts: &Facts, findings: &mut Vec<Finding>) {
              once.",
         ),
     });
+}
+
+fn transcript(facts: &Facts, findings: &mut Vec<Finding>) {
+    let Some(line) = facts.transcript else { return };
+    findings.push(Finding::new(
+        FindingId::Transcript,
+        Severity::Warning,
+        format!(
+            "Line {line} of the last session's file can't be understood, so what it holds is not scanned; in closed mode \
+             the prompts of such a session are blocked."
+        ),
+        "Check that f5-guard is up to date with this version of Codex; a new session has a new file.",
+    ));
 }
 
 /// Nothing but a scan that cleared lets the verdict be that this machine is protected.

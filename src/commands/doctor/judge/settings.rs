@@ -44,6 +44,9 @@ pub fn rows(settings: &Settings, connection: &Connection, sanitizer: &Sanitizer)
         row("timeout", &settings.timeout, |_| seconds(&settings.timeout)),
         row("maximum scan length", &settings.max_scan_length, |length| format!("{length} characters")),
         row("outage memory", &settings.outage_memory, |memory| if *memory { "on" } else { "off" }.to_owned()),
+        row("transcript", &settings.transcript, |transcript| {
+            if *transcript { "on" } else { "off" }.to_owned()
+        }),
         row("plain http", &settings.plain_http, |http| {
             match http {
                 PlainHttp::LoopbackOnly => "for this machine only",

@@ -71,13 +71,9 @@ fn verdict(facts: &Facts, report: &Report, layout: Layout) -> String {
         }
         _ => worst.map(|finding| finding.text.clone()).unwrap_or_default(),
     };
-    let code = match report.state {
-        State::Protected => GREEN,
-        State::NotScanning | State::NotActive | State::NotSafe => RED,
-        State::Observing | State::NotProven | State::Unknown => YELLOW,
-    };
     // Wrapped before it is coloured: the codes have a length, too.
-    wrapped(&format!("{heading}: {text}"), WIDTH, 0).replacen(heading, &layout.paint.word(heading, code), 1)
+    let painted = layout.paint.word(heading, report.state.style());
+    wrapped(&format!("{heading}: {text}"), WIDTH, 0).replacen(heading, &painted, 1)
 }
 
 /// What is known of one event's hook, in a few words.

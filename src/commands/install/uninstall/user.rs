@@ -11,6 +11,7 @@ use crate::installation::{
 use crate::outage;
 use crate::proof::NonceFile;
 use crate::registration::{KnownBinaries, ManagedDirs};
+use crate::transcript;
 
 /// Removes the user's registration, trust and binary.
 ///
@@ -53,6 +54,7 @@ pub fn remove_user(context: &InstallContext, places: &KnownBinaries) -> Result<O
     }
     created.extend(state.record.created_above(&[&folder.path]));
     finish_folder(&folder, &mut state, lock, &created, owns_binary, &mut outcome)?;
+    transcript::Store::below(&home.path).remove();
     outage::Store::below(&home.path).remove();
     Ok(outcome)
 }

@@ -1,6 +1,7 @@
 //! The script of a stand-in: what it speaks, what it answers, how often it has to be called.
 
 use std::collections::VecDeque;
+use std::io;
 use std::sync::Arc;
 
 use super::contract::{Contract, ScanDirection};
@@ -162,6 +163,14 @@ impl Builder {
     /// # Panics
     /// Where loopback has no port left.
     pub fn start(self) -> F5 {
+        self.start_at(0).expect("a free port on loopback")
+    }
+
+    /// Starts it on this port; 0 is any free one.
+    ///
+    /// # Errors
+    /// The port is taken.
+    pub fn start_at(self, port: u16) -> io::Result<F5> {
         let mut transport = Transport::Plain;
         let tls = self.tls.map(|setup| {
             let authority = Authority::new();
@@ -182,11 +191,10 @@ impl Builder {
             self.hold_until,
             tls,
         ));
-        let server = Server::start({
+        let server = Server::start_at(port, {
             let service = Arc::clone(&service);
             move |connection| service.serve(&connection)
-        })
-        .expect("a free port on loopback");
-        F5 { server, service, transport, expectation: self.expectation }
+        })?;
+        Ok(F5 { server, service, transport, expectation: self.expectation })
     }
 }

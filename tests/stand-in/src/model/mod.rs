@@ -125,7 +125,7 @@ fn respond(
     let Some(body) = asked.json.clone() else {
         return loopback::refusal(400, "not JSON");
     };
-    let request = Request::new(body);
+    let request = Request::new(body, asked.at);
     let index = {
         let mut record = lock(record);
         if record.requests.len() >= MOST_CALLS {

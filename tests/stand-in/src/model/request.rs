@@ -1,14 +1,20 @@
 //! What the model was given: one recorded request, and the texts in it that tests ask for.
 
 use serde_json::Value;
+use std::time::Instant;
 
 /// The body of one `POST /v1/responses`.
 #[derive(Clone, Debug)]
-pub struct Request(Value);
+pub struct Request(Value, Instant);
 
 impl Request {
-    pub(super) fn new(body: Value) -> Self {
-        Self(body)
+    pub(super) fn new(body: Value, at: Instant) -> Self {
+        Self(body, at)
+    }
+
+    /// When it had been read whole.
+    pub fn at(&self) -> Instant {
+        self.1
     }
 
     /// The whole body.

@@ -250,6 +250,7 @@ const CASES: &[Case] = {
             f.outage = Some("Hooks could not reach it.".into());
             f.service = ServiceFacts::Offline;
         }),
+        (Transcript, Warning, Protected, |f| f.transcript = Some(7)),
         (Service, Problem, NotProtected, |f| {
             f.service = ServiceFacts::Failed { why: "refused".into(), fix: "look".into() };
         }),

@@ -88,6 +88,7 @@ fn healthy() -> Facts {
         in_background: None,
         profile: None,
         outage: None,
+        transcript: None,
         service: ServiceFacts::Cleared { took: SECOND },
     }
 }

@@ -1,0 +1,234 @@
+//! A hook and its session's own file: what of it is scanned next to the call's own text, and what is noted as cleared.
+
+use std::path::Path;
+
+use super::call::Call;
+use super::reply::Reply;
+use crate::event::Event;
+use crate::hook::{Action, Assessment, Failure, Part, Payload, Policy, decide, with_readings};
+use crate::installation;
+use crate::outage::{Key, Moment};
+use crate::scan::{MAX_CHARACTERS, Scanned};
+use crate::settings::Settings;
+use crate::system::Env;
+use crate::transcript::gather::Known;
+use crate::transcript::state::Cleared;
+use crate::transcript::{Gathered, How, Seal, State, Store, Transcript, Unread, gather, own_words};
+
+/// What a hook of this event does with its session's file.
+pub struct Session<'a> {
+    payload: &'a Payload,
+    /// Whether `f5-guard allow-text` has an effect here.
+    may_allow: bool,
+    kept: Option<Kept>,
+    /// Why the file could not even be opened.
+    unopened: Option<Unread>,
+    gathered: Gathered,
+}
+
+/// Where this session's notes are. Without it everything is scanned each time.
+struct Kept {
+    store: Store,
+    session: String,
+    seal: Seal,
+}
+
+impl Kept {
+    fn state(&self) -> State {
+        self.store.state(&self.session)
+    }
+
+    /// A note that can't be written costs another scan of the same text, and no more.
+    fn note(&self, lines: &[String]) {
+        if lines.is_empty() {
+            return;
+        }
+        if let Err(error) = self.store.append(&self.session, &lines.concat()) {
+            tracing::debug!("what was cleared in this session can't be noted: {error}");
+        }
+    }
+}
+
+/// What came of a session's texts.
+pub struct Verdict {
+    pub assessment: Assessment,
+    pub part: Part,
+}
+
+impl<'a> Session<'a> {
+    /// `None` where there is nothing to do: it is switched off, or the session has no file.
+    pub fn open(payload: &'a Payload, settings: &Settings, env: Env<'_>) -> Option<Self> {
+        let path = payload.transcript_path.as_deref().filter(|_| *settings.transcript)?;
+        if payload.event.ends_a_turn() {
+            return None;
+        }
+        let store = Store::of_this_user(env);
+        let scope = Key::of(settings);
+        let scope = scope.as_ref().map_or("", Key::as_str);
+        let kept = store.clone().zip(session_id(payload)).and_then(|(store, session)| {
+            let seal = store.seal(session, scope).ok()?;
+            Some(Kept { store, session: session.to_owned(), seal })
+        });
+        let may_allow = settings.allowed_texts.unwrap_or_else(|| !installation::is_managed_program(env));
+        let mut session = Self { payload, may_allow, kept, unopened: None, gathered: Gathered::default() };
+        if payload.event != Event::PostToolUse {
+            session.read(Path::new(path), store.as_ref());
+        }
+        Some(session)
+    }
+
+    fn read(&mut self, path: &Path, store: Option<&Store>) {
+        match Transcript::open(path, store.map(Store::home)) {
+            Err(unread) => self.unopened = Some(unread),
+            Ok(mut file) => {
+                let allowed = match &self.kept {
+                    Some(kept) if self.may_allow => kept.store.allowed(),
+                    _ => Vec::new(),
+                };
+                // A key that nobody has is as good as none: nothing was sealed with it.
+                let unsealed = Seal::new(&[], "", "");
+                let state = self.kept.as_ref().map_or_else(State::default, Kept::state);
+                let seal = self.kept.as_ref().map_or(&unsealed, |kept| &kept.seal);
+                let known = Known { state: &state, seal, allowed: &allowed };
+                self.gathered = gather(&mut file, &known, MAX_CHARACTERS);
+            }
+        }
+    }
+
+    /// The texts to scan, as they are sent.
+    pub fn texts(&self) -> Vec<String> {
+        self.gathered.texts.iter().map(|found| with_readings(&found.text)).collect()
+    }
+
+    /// Whether nothing is new, and all could be read.
+    pub fn is_quiet(&self) -> bool {
+        self.gathered.texts.is_empty() && self.unread().is_none()
+    }
+
+    fn unread(&self) -> Option<&Unread> {
+        self.unopened.as_ref().or(self.gathered.unread.as_ref())
+    }
+
+    /// Notes what was cleared, and says what stands against this call; `None` for nothing.
+    pub fn conclude(&self, own: &Assessment, results: &[Scanned], policy: Policy) -> Option<Verdict> {
+        let passes = |index: usize| matches!(results.get(index), Some(Ok(report)) if report.is_cleared());
+        let (now, how) = match self.payload.event {
+            Event::UserPromptSubmit => (milliseconds(), How::WithPrompt),
+            _ => (milliseconds(), How::WithTool),
+        };
+        if let Some(kept) = &self.kept {
+            let seal = &kept.seal;
+            let mut lines = self.about_this_call(seal, own, policy, now);
+            let found = self.gathered.texts.iter().enumerate().filter(|(index, _)| passes(*index));
+            lines.extend(found.map(|(_, found)| seal.note_text(&found.text, Cleared { how, at: now })));
+            let hits = self.gathered.texts.iter().zip(results).filter(|(_, result)| is_hit(result));
+            lines.extend(hits.map(|(found, _)| seal.note_refused(&found.text, Cleared { how, at: now })));
+            let all_pass = (0..self.gathered.texts.len()).all(passes);
+            lines.extend(self.gathered.place.clone().filter(|_| all_pass));
+            kept.note(&lines);
+        }
+        self.verdict(results, policy)
+    }
+
+    /// The call's own text, which will be in the file, too.
+    fn about_this_call(&self, seal: &Seal, own: &Assessment, policy: Policy, at: u64) -> Vec<String> {
+        let how = match (self.payload.event, own, decide(self.payload.event, own, policy)) {
+            (Event::UserPromptSubmit, Assessment::Scanned(report), _) if report.is_cleared() => How::Prompt,
+            (Event::PostToolUse, Assessment::Scanned(report), _) if report.is_cleared() => How::Output,
+            (Event::PostToolUse, Assessment::Scanned(report), Action::Warn) if report.complete => {
+                How::FlaggedOutput
+            }
+            _ => return Vec::new(),
+        };
+        let texts =
+            [self.payload.content.as_str()].into_iter().chain(self.payload.shown.iter().map(String::as_str));
+        texts
+            .filter(|text| !text.trim_ascii().is_empty())
+            .map(|text| seal.note_text(text, Cleared { how, at }))
+            .collect()
+    }
+
+    /// The strictest of what the texts came to.
+    fn verdict(&self, results: &[Scanned], policy: Policy) -> Option<Verdict> {
+        let assessments = results.iter().map(|result| match result {
+            Ok(report) if report.is_cleared() => None,
+            // What is masked in another text is none of this call's, and what is said of it may repeat it.
+            Ok(report) => Some(Assessment::Scanned(report.clone().unmasked()).under(policy.enforcement)),
+            Err(error) => Some(Assessment::NotScanned(Failure::Scan(error.clone()))),
+        });
+        let against: Vec<_> = self
+            .gathered
+            .texts
+            .iter()
+            .zip(assessments)
+            .filter_map(|(found, assessment)| {
+                let assessment = assessment?;
+                let is_scanned = matches!(assessment, Assessment::Scanned(_));
+                let rank = (decide(self.payload.event, &assessment, policy), is_scanned);
+                Some((rank, found, assessment))
+            })
+            .collect();
+        if let Some(rank) = against.iter().map(|(rank, ..)| *rank).max() {
+            let mut strictest = against.into_iter().filter(|(of, ..)| *of == rank);
+            let (_, found, assessment) = strictest.next()?;
+            let others = strictest.count();
+            let is_scanned = matches!(assessment, Assessment::Scanned(_));
+            let source = match others {
+                0 => found.source.to_string(),
+                more if is_scanned => format!("{} and {more} more", found.source),
+                // Of several that went together no one is to blame.
+                _ => String::new(),
+            };
+            let allow = self.kept.as_ref().filter(|_| self.may_allow && is_scanned);
+            let allow = allow.map(|kept| kept.seal.allowing(&found.text));
+            return Some(Verdict { assessment, part: Part { source, kind: found.source.kind(), allow } });
+        }
+        let unread = self.unread()?.clone();
+        Some(Verdict {
+            assessment: Assessment::NotScanned(Failure::Transcript(unread)),
+            part: Part { kind: "transcript", ..Part::default() },
+        })
+    }
+}
+
+fn is_hit(result: &Scanned) -> bool {
+    result.as_ref().is_ok_and(|report| !report.is_cleared())
+}
+
+/// Notes the words of an answer that the model is given, so that they are not taken for somebody else's.
+pub fn note_own_words(call: &Call, reply: &Reply, settings: &Settings, env: Env<'_>) {
+    let is_given = matches!(
+        (call.event, reply.action),
+        (Event::PreToolUse, Action::Block) | (Event::PostToolUse, Action::Block | Action::Warn)
+    );
+    if !is_given || !*settings.transcript || !call.has_transcript {
+        return;
+    }
+    let session = call.session_id.clone().filter(|id| !id.is_empty());
+    let Some((store, session)) = Store::of_this_user(env).zip(session) else { return };
+    let Ok(seal) = store.seal(&session, "") else { return };
+    let tool = call.tool_name.as_deref().unwrap_or_default();
+    let command =
+        call.text.as_ref().filter(|_| matches!(tool, "Bash" | "apply_patch")).map(|text| text.as_str());
+    let now = milliseconds();
+    let lines: Vec<String> = reply
+        .said
+        .iter()
+        .filter(|words| !words.trim_ascii().is_empty())
+        .flat_map(|words| match call.event {
+            Event::PreToolUse => own_words::refusal(words.trim_ascii(), tool, command).to_vec(),
+            _ => vec![words.clone()],
+        })
+        .map(|words| seal.note_own_words(&words, now))
+        .collect();
+    Kept { store, session, seal }.note(&lines);
+}
+
+/// What has no id can't be told from other sessions: nothing of it is noted.
+fn session_id(payload: &Payload) -> Option<&str> {
+    payload.session_id.as_deref().filter(|id| !id.is_empty())
+}
+
+fn milliseconds() -> u64 {
+    Moment::now().as_millis()
+}

@@ -1,0 +1,242 @@
+//! What a session's file gained since it was last looked at, and this session has not had cleared.
+
+use std::collections::{HashMap, HashSet};
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+
+use super::file::{Transcript, Unread, unread};
+use super::lines::Line;
+use super::own_words;
+use super::source::Source;
+use super::state::{Seal, State};
+use super::texts::{self, Fork, Record, Text};
+
+/// Names of tools whose outputs may still come are kept for so many calls.
+const MOST_CALLS: usize = 1000;
+/// So long a chain of forks is followed.
+const MOST_FORKS: usize = 16;
+
+/// One text to scan.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Found {
+    pub text: String,
+    pub source: Source,
+}
+
+/// What there is to scan.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub struct Gathered {
+    pub texts: Vec<Found>,
+    /// Texts that were passed over because the user allowed them.
+    pub allowed: usize,
+    /// Why there may be more.
+    pub unread: Option<Unread>,
+    /// The note that all is cleared as far as the file was read: true once all of the texts are. `None` where that is no
+    /// further than it was. It is made of what was read, so that a file which is changed during the scan is none of it.
+    pub place: Option<String>,
+}
+
+/// What is known of the session.
+pub struct Known<'a> {
+    pub state: &'a State,
+    pub seal: &'a Seal,
+    /// The hashes of texts that the user allowed.
+    pub allowed: &'a [String],
+}
+
+impl Known<'_> {
+    /// What a place is sealed with: what is in the file before it, and what was allowed, so that a text which no longer is
+    /// comes again.
+    fn sealed(&self, mut window: Vec<u8>) -> Vec<u8> {
+        self.allowed.iter().for_each(|hash| window.extend_from_slice(hash.as_bytes()));
+        window
+    }
+}
+
+/// Reads on from where everything is cleared, until there are `limit` characters to scan.
+pub fn gather(transcript: &mut Transcript, known: &Known<'_>, limit: usize) -> Gathered {
+    let mut reading = Reading {
+        known,
+        limit,
+        characters: 0,
+        seen: HashSet::new(),
+        calls: HashMap::new(),
+        gathered: Gathered::default(),
+        from: 0,
+        end: 0,
+    };
+    if let Err(unread) = reading.read(transcript) {
+        reading.gathered.unread.get_or_insert(unread);
+    }
+    let Reading { from, end, mut gathered, .. } = reading;
+    gathered.place = transcript
+        .window(end)
+        .ok()
+        .filter(|_| end > from)
+        .map(|window| known.seal.note_place(&transcript.identity, end, &known.sealed(window)));
+    gathered
+}
+
+struct Reading<'a> {
+    known: &'a Known<'a>,
+    limit: usize,
+    characters: usize,
+    seen: HashSet<String>,
+    calls: HashMap<String, String>,
+    gathered: Gathered,
+    /// Where the file is read from, and up to where all that is in it was gathered.
+    from: u64,
+    end: u64,
+}
+
+impl Reading<'_> {
+    fn read(&mut self, transcript: &mut Transcript) -> Result<(), Unread> {
+        let (identity, length) = (transcript.identity.clone(), transcript.length);
+        let window = |offset| Ok(self.known.sealed(transcript.window(offset)?));
+        let place = self.known.state.place(self.known.seal, &identity, length, window);
+        let from = place.map_err(|error: io::Error| unread(&error))?.unwrap_or_default();
+        (self.from, self.end) = (from, from);
+        if !transcript.wait_for_whole_line() {
+            self.gathered.unread = Some(Unread::Unfinished);
+        }
+        if from == 0 {
+            self.read_forks(transcript)?;
+        }
+        let mut lines = transcript.lines(from).map_err(|error| unread(&error))?;
+        let mut number = 0;
+        loop {
+            number += 1;
+            let entry = match lines.next_line().map_err(|error| unread(&error))? {
+                None | Some(Line::Unfinished) => return Ok(()),
+                Some(Line::Whole(line)) if line.trim_ascii().is_empty() => continue,
+                Some(Line::Whole(line)) => texts::read(line),
+                Some(Line::TooLong) => None,
+            };
+            let Some(entry) = entry else {
+                // A hit behind it is one all the same.
+                self.gathered.unread.get_or_insert(Unread::Format { line: number });
+                continue;
+            };
+            self.take(entry.record)?;
+            if self.gathered.unread.is_none() {
+                self.end = lines.at();
+            }
+        }
+    }
+
+    fn take(&mut self, record: Record) -> Result<(), Unread> {
+        match record {
+            Record::Nothing | Record::Model { call: None } => {}
+            Record::Model { call: Some((call, tool)) } => {
+                if self.calls.len() >= MOST_CALLS {
+                    self.calls.clear();
+                }
+                self.calls.insert(call, tool);
+            }
+            Record::Texts(texts) | Record::Session { texts, .. } => {
+                for text in texts {
+                    self.add(text)?;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn add(&mut self, text: Text) -> Result<(), Unread> {
+        let Known { state, seal, allowed } = self.known;
+        let left = own_words::without(&text.text, state, seal);
+        if left.is_empty() || state.has(seal, &left) {
+            return Ok(());
+        }
+        if !allowed.is_empty() && allowed.contains(&seal.allowing(&left)) {
+            self.gathered.allowed += 1;
+            return Ok(());
+        }
+        if !self.seen.insert(seal.text(&left)) {
+            return Ok(());
+        }
+        let characters = left.chars().count();
+        // One that is longer by itself is for the scan to refuse.
+        if !self.gathered.texts.is_empty() && self.characters + characters > self.limit {
+            return Err(Unread::Large { limit: self.limit });
+        }
+        self.characters += characters;
+        let source = match text.source {
+            Source::ToolOutput(None) => {
+                Source::ToolOutput(text.call.and_then(|call| self.calls.get(&call).cloned()))
+            }
+            source => source,
+        };
+        self.gathered.texts.push(Found { text: left.into_owned(), source });
+        Ok(())
+    }
+
+    /// A forked session's file says only which other one it goes on with.
+    fn read_forks(&mut self, transcript: &Transcript) -> Result<(), Unread> {
+        let mut fork = first_record(transcript)?;
+        let mut path = transcript.path.clone();
+        for _ in 0..MOST_FORKS {
+            let Some(Fork { thread, before }) = fork else { return Ok(()) };
+            path = file_of(&path, &thread).ok_or_else(|| Unread::Fork("it was not found".to_owned()))?;
+            let of_fork = |unread: Unread| match unread {
+                Unread::File(why) => Unread::Fork(why),
+                other => other,
+            };
+            let other = Transcript::open(&path, None).map_err(of_fork)?;
+            fork = first_record(&other)?;
+            let mut lines = other.lines(0).map_err(|error| of_fork(unread(&error)))?;
+            while let Some(line) = lines.next_line().map_err(|error| of_fork(unread(&error)))? {
+                let entry = match line {
+                    Line::Whole(line) if line.trim_ascii().is_empty() => continue,
+                    Line::Whole(line) => texts::read(line),
+                    Line::TooLong => None,
+                    Line::Unfinished => break,
+                };
+                let entry = entry.ok_or_else(|| Unread::Fork("a line can't be understood".to_owned()))?;
+                if before.zip(entry.ordinal).is_some_and(|(before, ordinal)| ordinal >= before) {
+                    break;
+                }
+                self.take(entry.record)?;
+            }
+        }
+        Err(Unread::Fork("too many sessions were forked from each other".to_owned()))
+    }
+}
+
+fn first_record(transcript: &Transcript) -> Result<Option<Fork>, Unread> {
+    let mut lines = transcript.lines(0).map_err(|error| unread(&error))?;
+    match lines.next_line().map_err(|error| unread(&error))? {
+        Some(Line::Whole(line)) => match texts::read(line).map(|entry| entry.record) {
+            Some(Record::Session { forked_from, .. }) => Ok(forked_from),
+            _ => Ok(None),
+        },
+        _ => Ok(None),
+    }
+}
+
+/// The file of a thread, in the same tree of `YEAR/MONTH/DAY/rollout-TIME-THREAD.jsonl` as `path`.
+fn file_of(path: &Path, thread: &str) -> Option<PathBuf> {
+    let is_id = thread.len() == 36 && thread.bytes().all(|byte| byte.is_ascii_hexdigit() || byte == b'-');
+    let ending = is_id.then(|| format!("-{thread}.jsonl"))?;
+    let sessions = path.ancestors().nth(4)?;
+    let folders = |folder: PathBuf| {
+        let mut found: Vec<PathBuf> = fs::read_dir(folder)
+            .into_iter()
+            .flatten()
+            .flatten()
+            .take(4000)
+            .map(|entry| entry.path())
+            .collect();
+        // The newest first: a session is rarely forked from an old one.
+        found.sort_unstable_by(|one, other| other.cmp(one));
+        found.into_iter()
+    };
+    let days = folders(sessions.to_owned()).flat_map(folders).flat_map(folders);
+    days.flat_map(folders).find(|file| {
+        file.file_name().and_then(|name| name.to_str()).is_some_and(|name| name.ends_with(&ending))
+    })
+}
+
+#[cfg(test)]
+mod tests;
