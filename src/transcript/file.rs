@@ -8,7 +8,7 @@ use std::time::Duration;
 use thiserror::Error;
 
 use super::lines::{LONGEST, Lines};
-use crate::file_edit::no_follow;
+use crate::file_edit::no_follow::{self, NotOwn};
 
 /// So many bytes before a place are compared with what was there. What is rewritten further back is not noticed.
 const WINDOW: u64 = 64 * 1024;
@@ -70,7 +70,7 @@ pub struct Transcript {
 }
 
 impl Transcript {
-    /// Opens a regular file of this user's own, not through a link, below `home`.
+    /// Opens a regular file of this user's own that not everybody may write to, not through a link, below `home`.
     ///
     /// # Errors
     /// [`Unread`] for every other.
@@ -91,7 +91,12 @@ impl Transcript {
         if !metadata.is_file() {
             return Err(Unread::File("it is not a regular file".to_owned()));
         }
-        no_follow::check_own(&metadata).map_err(|not_own| Unread::File(not_own.to_string()))?;
+        match no_follow::check_own(&metadata) {
+            // With the umask 002 Codex makes such files, and the group is the user's own. Nothing but texts to scan is
+            // taken from it.
+            Err(NotOwn::Writable(mode)) if mode & 0o002 == 0 => {}
+            checked => checked.map_err(|not_own| Unread::File(not_own.to_string()))?,
+        }
         let identity = platform::identity(&metadata);
         Ok(Self { file, path: path.to_owned(), identity, length: metadata.len() })
     }
@@ -216,8 +221,10 @@ mod tests {
                 assert!(matches!(opened, Err(Unread::File(_))), "{name}");
             }
             assert!(matches!(Transcript::open(Path::new("/dev/zero"), None), Err(Unread::File(_))));
-            std::fs::set_permissions(at("file"), std::fs::Permissions::from_mode(0o666)).unwrap();
-            assert!(matches!(Transcript::open(&at("file"), None), Err(Unread::File(_))));
+            for (mode, is_read) in [(0o666, false), (0o602, false), (0o664, true), (0o660, true)] {
+                std::fs::set_permissions(at("file"), std::fs::Permissions::from_mode(mode)).unwrap();
+                assert_eq!(Transcript::open(&at("file"), None).is_ok(), is_read, "{mode:o}");
+            }
         }
     }
 }
