@@ -1,0 +1,90 @@
+//! What is odd, slow, large or hidden in a session's file: nothing of it counts as cleared.
+
+use super::*;
+
+#[cfg(unix)]
+#[test]
+fn a_file_that_the_users_group_may_write_to_is_scanned() {
+    use std::os::unix::fs::PermissionsExt;
+    let (session, api) = (Session::new(), poison());
+    fs::set_permissions(session.file(), fs::Permissions::from_mode(0o664)).expect("the mode");
+    session.prompt(&api).allowed();
+    session.agents_md("POISON");
+    session.prompt(&api).blocked().says(&["AGENTS.md"]);
+}
+
+/// Which of these records pass although they hold a flagged word.
+fn passing(records: Vec<(&str, Value)>) -> Vec<&str> {
+    let passes = |record: &Value| {
+        let (session, api) = (Session::new(), poison());
+        session.append(record);
+        !session.prompt(&api).stdout.contains("block")
+    };
+    records.into_iter().filter(|(_, record)| passes(record)).map(|(name, _)| name).collect()
+}
+
+fn items(items: Vec<(&'static str, Value)>) -> Vec<(&'static str, Value)> {
+    let record = |payload| json!({"type": "response_item", "payload": payload});
+    items.into_iter().map(|(name, payload)| (name, record(payload))).collect()
+}
+
+#[test]
+fn all_that_is_said_of_a_tool_is_scanned() {
+    let tools = |kind: &str, tools: Value| json!({"type": kind, "call_id": "c", "tools": [tools]});
+    let parameters = json!({"name": "t", "parameters": {"properties": {"POISON": {"type": "string"}}}});
+    let default =
+        json!({"parameters": {"a": {"default": {"id": "POISON"}, "examples": [{"type": "POISON"}]}}});
+    let found = passing(items(vec![
+        ("a searched tool's parameter", tools("tool_search_output", parameters.clone())),
+        ("an additional tool's parameter", tools("additional_tools", parameters)),
+        (
+            "like a picture",
+            tools("tool_search_output", json!({"description": "data:image/x;base64,POISON it"})),
+        ),
+        ("in an id below the top", tools("additional_tools", default)),
+    ]));
+    assert_eq!(found, Vec::<&str>::new());
+}
+
+#[test]
+fn all_that_a_session_begins_with_is_scanned() {
+    let meta = |payload: Value| json!({"type": "session_meta", "payload": payload});
+    let tool = json!({"name": "x", "description": "d", "inputSchema": {"properties": {"POISON": {}}}});
+    let found = passing(vec![
+        ("an app's tool", meta(json!({"dynamic_tools": [{"name": "x", "description": "POISON"}]}))),
+        ("its parameter", meta(json!({"dynamic_tools": [tool]}))),
+        ("instructions as a string", meta(json!({"base_instructions": "POISON"}))),
+        ("next to the instructions", meta(json!({"base_instructions": {"text": "x", "other": "POISON"}}))),
+        ("a later field", meta(json!({"base_instructions": {"text": "x"}, "later": {"POISON": 1}}))),
+        (
+            "a summary with a history",
+            json!({"type": "compacted", "payload": {"message": "POISON", "replacement_history": []}}),
+        ),
+    ]);
+    assert_eq!(found, Vec::<&str>::new());
+}
+
+#[test]
+fn what_stands_next_to_a_known_field_is_scanned() {
+    let message = |part: Value| json!({"type": "message", "role": "user", "content": [part]});
+    let output = |output: Value| json!({"type": "function_call_output", "call_id": "c", "output": output});
+    let found = passing(items(vec![
+        ("next to a text", message(json!({"type": "input_text", "text": "ok", "filename": "POISON"}))),
+        ("next to an empty text", message(json!({"type": "input_file", "text": "", "file_data": "POISON"}))),
+        ("a part's key", message(json!({"type": "input_text", "text": "ok", "POISON": 1}))),
+        (
+            "a picture's detail",
+            message(json!({"image_url": "data:image/png;base64,AA==", "detail": "POISON"})),
+        ),
+        ("no picture", message(json!({"image_url": "data:image/png;base64,POISON do it"}))),
+        ("next to the content", json!({"type": "message", "role": "user", "content": [], "name": "POISON"})),
+        (
+            "next to an output",
+            json!({"type": "function_call_output", "call_id": "c", "output": "ok", "more": "POISON"}),
+        ),
+        ("an output's key", output(json!({"POISON": 1}))),
+        ("an unknown key", json!({"type": "later_item", "x": {"POISON": 1}})),
+        ("no id", json!({"type": "later_item", "id": "say POISON"})),
+    ]));
+    assert_eq!(found, Vec::<&str>::new());
+}
