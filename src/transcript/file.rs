@@ -3,7 +3,7 @@
 use std::fs::{File, OpenOptions};
 use std::io::{self, BufReader, Read, Seek, SeekFrom};
 use std::path::{Path, PathBuf};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use thiserror::Error;
 
@@ -22,12 +22,15 @@ pub enum Unread {
     File(String),
     #[error("The session's file is not below Codex's home folder.")]
     Elsewhere,
-    #[error("Line {line} of the session's file can't be understood.")]
-    Format { line: u64 },
+    /// With the line's number where the file was read from its start.
+    #[error("{} of the session's file can't be understood.", line_name(*line))]
+    Format { line: Option<u64> },
     #[error("The last line of the session's file is not whole.")]
     Unfinished,
     #[error("The session has more text than the {limit} characters that are scanned at once.")]
     Large { limit: usize },
+    #[error("The session's file takes too long to read.")]
+    Slow,
     #[error("The file of the session that this one was forked from can't be read: {0}.")]
     Fork(String),
 }
@@ -36,7 +39,7 @@ impl Unread {
     /// What to do about it.
     pub fn fix(&self) -> &'static str {
         match self {
-            Self::Large { .. } => {
+            Self::Large { .. } | Self::Slow => {
                 "Send the prompt again: each time goes on where the one before ended. Or start a new session."
             }
             Self::Unfinished => "Send the prompt again.",
@@ -52,7 +55,7 @@ impl Unread {
     /// A short stable name for the log.
     pub fn kind(&self) -> &'static str {
         match self {
-            Self::Large { .. } => "transcript_large",
+            Self::Large { .. } | Self::Slow => "transcript_large",
             Self::Unfinished | Self::Format { .. } => "transcript_format",
             Self::File(_) | Self::Elsewhere | Self::Fork(_) => "transcript_unreadable",
         }
@@ -67,6 +70,8 @@ pub struct Transcript {
     /// What tells it from another file under the same name.
     pub identity: String,
     pub length: u64,
+    /// Then reading ends with [`Unread::Slow`].
+    pub until: Option<Instant>,
 }
 
 impl Transcript {
@@ -98,7 +103,7 @@ impl Transcript {
             checked => checked.map_err(|not_own| Unread::File(not_own.to_string()))?,
         }
         let identity = platform::identity(&metadata);
-        Ok(Self { file, path: path.to_owned(), identity, length: metadata.len() })
+        Ok(Self { file, path: path.to_owned(), identity, length: metadata.len(), until: None })
     }
 
     /// What is in the file before a place.
@@ -122,7 +127,7 @@ impl Transcript {
         let mut file = &self.file;
         file.seek(SeekFrom::Start(offset))?;
         let input = BufReader::with_capacity(64 * 1024, file.take(self.length.saturating_sub(offset)));
-        Ok(Lines::new(input, offset, LONGEST))
+        Ok(Lines::new(input, offset, LONGEST).until(self.until))
     }
 
     /// Waits for the end of a line that is being written. Whether it is whole now.
@@ -151,7 +156,14 @@ impl Transcript {
 
 /// Without the path, which is long, and known.
 pub fn unread(error: &io::Error) -> Unread {
-    Unread::File(error.to_string())
+    match error.kind() {
+        io::ErrorKind::TimedOut => Unread::Slow,
+        _ => Unread::File(error.to_string()),
+    }
+}
+
+fn line_name(number: Option<u64>) -> String {
+    number.map_or_else(|| "A line".to_owned(), |number| format!("Line {number}"))
 }
 
 #[cfg(unix)]

@@ -115,7 +115,7 @@ impl Reading<'_> {
             };
             let Some(entry) = entry else {
                 // A hit behind it is one all the same.
-                self.gathered.unread.get_or_insert(Unread::Format { line: number });
+                self.gathered.unread.get_or_insert(Unread::Format { line: (from == 0).then_some(number) });
                 continue;
             };
             self.take(entry.record)?;

@@ -50,7 +50,7 @@ pub fn check_last(home: &Path) -> Result<(), Unread> {
             // Codex is writing it.
             None | Some(Line::Unfinished) => break,
             Some(Line::Whole(line)) if line.trim_ascii().is_empty() || texts::read(line).is_some() => {}
-            Some(Line::Whole(_) | Line::TooLong) => return Err(Unread::Format { line: number }),
+            Some(Line::Whole(_) | Line::TooLong) => return Err(Unread::Format { line: Some(number) }),
         }
     }
     Ok(())
@@ -70,7 +70,7 @@ mod tests {
         fs::write(folder.join("a.jsonl"), format!("{good}\n{{")).unwrap();
         assert_eq!(check_last(home.path()), Ok(()), "Codex is writing");
         fs::write(folder.join("a.jsonl"), format!("{good}\n\n{{}}\n")).unwrap();
-        assert_eq!(check_last(home.path()), Err(Unread::Format { line: 3 }));
+        assert_eq!(check_last(home.path()), Err(Unread::Format { line: Some(3) }));
         assert_eq!(session_files(home.path()).len(), 1);
     }
 

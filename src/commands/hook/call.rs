@@ -130,7 +130,7 @@ fn scan_unless_out_of_reach(
     env: Env<'_>,
     started: Instant,
 ) -> (Assessment, News) {
-    let session = Session::open(payload, settings, env);
+    let session = Session::open(payload, settings, env, started + settings.budget().limit);
     if payload.is_blank() && session.as_ref().is_none_or(Session::is_quiet) {
         return (Assessment::NothingToScan, News::default());
     }

@@ -1,6 +1,7 @@
 //! A hook and its session's own file: what of it is scanned next to the call's own text, and what is noted as cleared.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
+use std::time::Instant;
 
 use super::call::Call;
 use super::reply::Reply;
@@ -10,6 +11,7 @@ use crate::installation;
 use crate::outage::{Key, Moment};
 use crate::scan::{MAX_CHARACTERS, ScanReport, Scanned};
 use crate::settings::Settings;
+use crate::supervise::supervise;
 use crate::system::Env;
 use crate::transcript::gather::Known;
 use crate::transcript::state::Cleared;
@@ -26,7 +28,11 @@ pub struct Session<'a> {
     gathered: Gathered,
 }
 
+/// Reading a session's file takes at most this part of the time that is left for the scan.
+const PART_FOR_READING: u32 = 4;
+
 /// Where this session's notes are. Without it everything is scanned each time.
+#[derive(Clone)]
 struct Kept {
     store: Store,
     session: String,
@@ -57,7 +63,8 @@ pub struct Verdict {
 
 impl<'a> Session<'a> {
     /// `None` where there is nothing to do: it is switched off, or the session has no file.
-    pub fn open(payload: &'a Payload, settings: &Settings, env: Env<'_>) -> Option<Self> {
+    /// The scan has to be over at `deadline`.
+    pub fn open(payload: &'a Payload, settings: &Settings, env: Env<'_>, deadline: Instant) -> Option<Self> {
         let path = payload.transcript_path.as_deref().filter(|_| *settings.transcript)?;
         if payload.event.ends_a_turn() {
             return None;
@@ -72,26 +79,22 @@ impl<'a> Session<'a> {
         let may_allow = settings.allowed_texts.unwrap_or_else(|| !installation::is_managed_program(env));
         let mut session = Self { payload, may_allow, kept, unopened: None, gathered: Gathered::default() };
         if payload.event != Event::PostToolUse {
-            session.read(Path::new(path), store.as_ref());
+            session.read(Path::new(path), store.as_ref(), deadline);
         }
         Some(session)
     }
 
-    fn read(&mut self, path: &Path, store: Option<&Store>) {
-        match Transcript::open(path, store.map(Store::home)) {
-            Err(unread) => self.unopened = Some(unread),
-            Ok(mut file) => {
-                let allowed = match &self.kept {
-                    Some(kept) if self.may_allow => kept.store.allowed(),
-                    _ => Vec::new(),
-                };
-                // A key that nobody has is as good as none: nothing was sealed with it.
-                let unsealed = Seal::new(&[], "", "");
-                let state = self.kept.as_ref().map_or_else(State::default, Kept::state);
-                let seal = self.kept.as_ref().map_or(&unsealed, |kept| &kept.seal);
-                let known = Known { state: &state, seal, allowed: &allowed };
-                self.gathered = gather(&mut file, &known, MAX_CHARACTERS);
-            }
+    fn read(&mut self, path: &Path, store: Option<&Store>, deadline: Instant) {
+        let time = deadline.saturating_duration_since(Instant::now()) / PART_FOR_READING;
+        let until = Instant::now() + time;
+        let (path, home) = (path.to_owned(), store.map(|store| store.home().to_owned()));
+        let (kept, may_allow) = (self.kept.clone(), self.may_allow);
+        let work = move || read(&path, home, kept.as_ref(), may_allow, until);
+        // It stops by itself at `until`, unless the file's disk hangs.
+        match supervise(until + time / 2, work) {
+            Ok(Ok(gathered)) => self.gathered = gathered,
+            Ok(Err(unread)) => self.unopened = Some(unread),
+            Err(_) => self.unopened = Some(Unread::Slow),
         }
     }
 
@@ -186,6 +189,23 @@ impl<'a> Session<'a> {
             part: Part { kind: "transcript", ..Part::default() },
         })
     }
+}
+
+fn read(
+    path: &Path,
+    home: Option<PathBuf>,
+    kept: Option<&Kept>,
+    may_allow: bool,
+    until: Instant,
+) -> Result<Gathered, Unread> {
+    let mut file = Transcript::open(path, home.as_deref())?;
+    file.until = Some(until);
+    let allowed = kept.filter(|_| may_allow).map(|kept| kept.store.allowed()).unwrap_or_default();
+    // A key that nobody has is as good as none: nothing was sealed with it.
+    let unsealed = Seal::new(&[], "", "");
+    let state = kept.map_or_else(State::default, Kept::state);
+    let seal = kept.map_or(&unsealed, |kept| &kept.seal);
+    Ok(gather(&mut file, &Known { state: &state, seal, allowed: &allowed }, MAX_CHARACTERS))
 }
 
 fn is_hit(result: &Scanned) -> bool {

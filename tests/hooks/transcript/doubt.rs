@@ -88,3 +88,28 @@ fn what_stands_next_to_a_known_field_is_scanned() {
     ]));
     assert_eq!(found, Vec::<&str>::new());
 }
+
+#[test]
+fn a_calls_own_hit_counts_however_slow_the_sessions_file_is() {
+    let (session, api) = (Session::new(), poison());
+    fs::OpenOptions::new()
+        .write(true)
+        .open(session.file())
+        .expect("the file")
+        .set_len(1 << 40)
+        .expect("long");
+    session.agents_md("the end");
+    let hook = session.hook(Event::UserPromptSubmit, "POISON").open().env("F5_GUARDRAILS_TIMEOUT", "6");
+    hook.against(&api).run().blocked();
+    let hook = session.hook(Event::UserPromptSubmit, "a prompt").env("F5_GUARDRAILS_TIMEOUT", "6");
+    hook.against(&api).run().blocked().says(&["too long to read"]);
+}
+
+#[test]
+fn a_line_is_not_named_by_a_wrong_number() {
+    let (session, api) = (Session::new(), poison());
+    (0..5).for_each(|n| session.agents_md(&format!("text {n}")));
+    session.prompt(&api).allowed();
+    session.append(&json!({}));
+    session.prompt(&api).blocked().says(&["A line of the session's file can't be understood"]);
+}

@@ -250,7 +250,7 @@ const CASES: &[Case] = {
             f.service = ServiceFacts::Offline;
         }),
         (Transcript, Warning, Protected, |f| {
-            f.transcript = Some(Unread::Format { line: 7 });
+            f.transcript = Some(Unread::Format { line: Some(7) });
         }),
         (Service, Problem, NotProtected, |f| {
             f.service = ServiceFacts::Failed { why: "refused".into(), fix: "look".into() };
