@@ -9,7 +9,7 @@ use super::file::{Transcript, Unread, unread};
 use super::lines::Line;
 use super::own_words;
 use super::source::Source;
-use super::state::{Seal, State};
+use super::state::{OwnWords, Seal, State};
 use super::texts::{self, Fork, Record, Text};
 
 /// Names of tools whose outputs may still come are kept for so many calls.
@@ -58,6 +58,7 @@ impl Known<'_> {
 pub fn gather(transcript: &mut Transcript, known: &Known<'_>, limit: usize) -> Gathered {
     let mut reading = Reading {
         known,
+        lookup: None,
         limit,
         characters: 0,
         seen: HashSet::new(),
@@ -80,6 +81,8 @@ pub fn gather(transcript: &mut Transcript, known: &Known<'_>, limit: usize) -> G
 
 struct Reading<'a> {
     known: &'a Known<'a>,
+    /// What the state says of texts, once there is one.
+    lookup: Option<(HashSet<&'a str>, OwnWords<'a>)>,
     limit: usize,
     characters: usize,
     seen: HashSet<String>,
@@ -144,18 +147,20 @@ impl Reading<'_> {
     }
 
     fn add(&mut self, text: Text) -> Result<(), Unread> {
-        let Known { state, seal, allowed } = self.known;
-        let left = own_words::without(&text.text, state, seal);
-        if left.is_empty() || state.has(seal, &left) {
+        let Known { seal, allowed, .. } = self.known;
+        let state = self.known.state;
+        let (cleared, own_words) =
+            self.lookup.get_or_insert_with(|| (state.cleared(seal), state.own_words(seal)));
+        let left = own_words::without(&text.text, own_words);
+        let hash = seal.text(&left);
+        if left.is_empty() || cleared.contains(hash.as_str()) || self.seen.contains(&hash) {
             return Ok(());
         }
         if !allowed.is_empty() && allowed.contains(&seal.allowing(&left)) {
             self.gathered.allowed += 1;
             return Ok(());
         }
-        if !self.seen.insert(seal.text(&left)) {
-            return Ok(());
-        }
+        self.seen.insert(hash);
         let characters = left.chars().count();
         // One that is longer by itself is for the scan to refuse.
         if !self.gathered.texts.is_empty() && self.characters + characters > self.limit {

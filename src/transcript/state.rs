@@ -5,7 +5,7 @@
 //! in the session's file before which every text is cleared. Hashes and seals are made with a key that only this user has,
 //! and of the session: a line from elsewhere says nothing. Of a line that is lost its texts are scanned once more.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeSet, HashMap, HashSet};
 
 use memchr::memmem;
 use ring::hmac;
@@ -149,24 +149,37 @@ impl State {
         memmem::find(&self.0, line.as_bytes()).is_some()
     }
 
-    /// Whether these are words of ours.
-    pub fn has_own_words(&self, seal: &Seal, words: &str) -> bool {
-        let line = format!("\nw {} {NO_SCOPE} ", seal.in_scope(NO_SCOPE).text(words));
-        memmem::find(&self.0, line.as_bytes()).is_some()
+    /// The hashes of the texts that this session had cleared, for looking at many texts.
+    pub fn cleared(&self, seal: &Seal) -> HashSet<&str> {
+        let of_line = |line| match fields(line).as_slice() {
+            ["c", hash, scope, ..] if *scope == seal.scope => Some(*hash),
+            _ => None,
+        };
+        self.lines().filter_map(of_line).collect()
     }
 
-    /// The lengths of words of ours, in bytes; the last ones.
-    pub fn lengths_of_own_words(&self) -> BTreeSet<usize> {
-        let mut lengths = BTreeSet::new();
-        for line in self.lines().rev() {
-            if let ["w", _, _, length, _] = fields(line).as_slice() {
-                lengths.extend(length.parse::<usize>().ok());
-            }
-            if lengths.len() == MOST_LENGTHS {
-                break;
+    /// Words of ours; of their lengths the last ones.
+    pub fn own_words(&self, seal: &Seal) -> OwnWords<'_> {
+        let mut own =
+            OwnWords { seal: seal.in_scope(NO_SCOPE), hashes: HashSet::new(), lengths: BTreeSet::new() };
+        let starts: Vec<usize> = memmem::find_iter(&self.0, b"\nw ").collect();
+        for at in starts.into_iter().rev() {
+            if let Some(["w", hash, NO_SCOPE, length, _]) = self.line_at(at).map(fields).as_deref()
+                && let Ok(length) = length.parse::<usize>()
+                && (own.lengths.len() < MOST_LENGTHS || own.lengths.contains(&length))
+            {
+                own.lengths.insert(length);
+                own.hashes.insert(hash);
             }
         }
-        lengths
+        own
+    }
+
+    /// The line behind the line feed at a place.
+    fn line_at(&self, at: usize) -> Option<&str> {
+        let line = self.0.get(at + 1..)?;
+        let line = line.get(..memchr::memchr(b'\n', line).unwrap_or(line.len()))?;
+        std::str::from_utf8(line).ok()
     }
 
     /// Where to go on reading the file: the furthest place whose seal holds. `window` gives what is in the file before a
@@ -179,8 +192,8 @@ impl State {
         window: impl FnOnce(u64) -> Result<Vec<u8>, E>,
     ) -> Result<Option<u64>, E> {
         let mut furthest: Option<(u64, &str)> = None;
-        for line in self.lines() {
-            if let ["o", offset, of, scope, sealed] = fields(line).as_slice() {
+        for at in memmem::find_iter(&self.0, b"\no ") {
+            if let Some(["o", offset, of, scope, sealed]) = self.line_at(at).map(fields).as_deref() {
                 let Ok(offset) = offset.parse::<u64>() else { continue };
                 if *of == file && *scope == seal.scope && furthest.is_none_or(|(known, _)| known < offset) {
                     furthest = Some((offset, sealed));
@@ -241,6 +254,21 @@ impl State {
     }
 }
 
+/// Words of f5-guard's own, by their hashes.
+#[derive(Clone)]
+pub struct OwnWords<'a> {
+    seal: Seal,
+    hashes: HashSet<&'a str>,
+    /// In bytes.
+    pub lengths: BTreeSet<usize>,
+}
+
+impl OwnWords<'_> {
+    pub fn has(&self, words: &str) -> bool {
+        self.hashes.contains(self.seal.text(words).as_str())
+    }
+}
+
 /// The texts of a state, by their hashes.
 #[derive(Debug)]
 pub struct Index<'a> {
@@ -293,7 +321,7 @@ mod tests {
         assert!(!state.has(&seal("another"), "text"));
         assert!(!state.has(&seal("s").in_scope("another"), "text"));
         assert!(!state.has(&Seal::new(b"another key", "s", "scope"), "text"));
-        assert!(!state.has_own_words(&seal("s"), "text"), "it is cleared, not ours");
+        assert!(!state.own_words(&seal("s")).has("text"), "it is cleared, not ours");
         assert_eq!(state.index().find(&Seal::new(b"a key of this user's", "s", ""), "text"), Some(NOW));
     }
 
@@ -358,13 +386,13 @@ mod tests {
             let state = State([HEAD, &bytes].concat());
             prop_assert!(!state.has(&seal("s"), &text));
             prop_assert_eq!(place(&state, &seal("s"), "1-2", 99, b"x"), None);
-            let _ = (state.lengths_of_own_words(), state.index().find(&seal("s"), &text), state.shortened());
+            let _ = (state.own_words(&seal("s")).lengths, state.index().find(&seal("s"), &text), state.shortened());
         }
 
         #[test]
         fn nothing_is_cleared_by_lines_in_the_right_form(hash in "[0-9a-f]{32}", offset in 0u64..99, text in "[a-z ]{0,9}") {
             let state = state(&[format!("\nc {hash} scope p 1"), format!("\nw {hash} scope {} 1", text.len()), format!("\no {offset} 1-2 scope {hash}")]);
-            prop_assert!(!state.has(&seal("s"), &text) && !state.has_own_words(&seal("s"), &text));
+            prop_assert!(!state.has(&seal("s"), &text) && !state.own_words(&seal("s")).has(&text));
             prop_assert_eq!(place(&state, &seal("s"), "1-2", 99, b"x"), None);
         }
     }
