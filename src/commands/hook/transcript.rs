@@ -13,7 +13,7 @@ use crate::scan::{MAX_CHARACTERS, ScanReport, Scanned};
 use crate::settings::Settings;
 use crate::supervise::supervise;
 use crate::system::Env;
-use crate::transcript::gather::Known;
+use crate::transcript::gather::{Found, Known};
 use crate::transcript::state::Cleared;
 use crate::transcript::{Gathered, How, Seal, State, Store, Transcript, Unread, gather, own_words};
 
@@ -124,8 +124,10 @@ impl<'a> Session<'a> {
             let mut lines = self.about_this_call(seal, own, policy, now);
             let found = self.gathered.texts.iter().enumerate().filter(|(index, _)| passes(*index));
             lines.extend(found.map(|(_, found)| seal.note_text(&found.text, Cleared { how, at: now })));
-            let hits = self.gathered.texts.iter().zip(results).filter(|(_, result)| is_hit(result));
-            lines.extend(hits.map(|(found, _)| seal.note_refused(&found.text, Cleared { how, at: now })));
+            let hits = self.hits(results);
+            lines.extend(
+                hits.iter().map(|(found, _)| seal.note_refused(&found.text, Cleared { how, at: now })),
+            );
             let all_pass = (0..self.gathered.texts.len()).all(passes);
             lines.extend(self.gathered.place.clone().filter(|_| all_pass));
             kept.note(&lines);
@@ -151,30 +153,41 @@ impl<'a> Session<'a> {
             .collect()
     }
 
+    /// The texts that are flagged; where there is none by itself, those that are together.
+    fn hits<'r>(&self, results: &'r [Scanned]) -> Vec<(&Found, &'r ScanReport)> {
+        let found = self.gathered.texts.iter().zip(results);
+        let hits = found.filter_map(|(found, result)| Some((found, result.as_ref().ok()?)));
+        let hits: Vec<_> = hits.filter(|(_, report)| !report.is_cleared()).collect();
+        let alone: Vec<_> = hits.iter().copied().filter(|(found, report)| is_alone(found, report)).collect();
+        if alone.is_empty() { hits } else { alone }
+    }
+
+    fn hit(&self, hits: &[(&Found, &ScanReport)]) -> Option<Verdict> {
+        let (found, report) = *hits.first()?;
+        let is_alone = is_alone(found, report);
+        let source = match hits.len() {
+            number if !is_alone => format!("one of {number} texts of this session"),
+            1 => found.source.to_string(),
+            number => format!("{} and {} more", found.source, number - 1),
+        };
+        let allow = self.kept.as_ref().filter(|_| self.may_allow && is_alone);
+        Some(Verdict {
+            assessment: Assessment::Scanned(ScanReport { complete: true, ..report.clone() }),
+            part: Part {
+                source,
+                kind: if is_alone { found.source.kind() } else { "transcript" },
+                allow: allow.map(|kept| kept.seal.allowing(&found.text)),
+            },
+        })
+    }
+
     fn verdict(&self, results: &[Scanned]) -> Option<Verdict> {
-        let found = || self.gathered.texts.iter().zip(results);
-        let hits: Vec<_> = found()
-            .filter_map(|(found, result)| {
-                Some((found, result.as_ref().ok().filter(|report| !report.is_cleared())?))
-            })
-            .collect();
-        if let [(found, report), others @ ..] = hits.as_slice() {
-            let more = match others.len() {
-                0 => String::new(),
-                more => format!(" and {more} more"),
-            };
-            let allow = self.kept.as_ref().filter(|_| self.may_allow);
-            return Some(Verdict {
-                assessment: Assessment::Scanned(ScanReport { complete: true, ..(*report).clone() }),
-                part: Part {
-                    source: format!("{}{more}", found.source),
-                    kind: found.source.kind(),
-                    allow: allow.map(|kept| kept.seal.allowing(&found.text)),
-                },
-            });
+        if let Some(verdict) = self.hit(&self.hits(results)) {
+            return Some(verdict);
         }
+        let found = self.gathered.texts.iter().zip(results);
         let failed: Vec<_> =
-            found().filter_map(|(found, result)| Some((found, result.as_ref().err()?))).collect();
+            found.filter_map(|(found, result)| Some((found, result.as_ref().err()?))).collect();
         if let [(found, error), others @ ..] = failed.as_slice() {
             // Of several that went together no one is to blame.
             let source = if others.is_empty() { found.source.to_string() } else { String::new() };
@@ -208,8 +221,9 @@ fn read(
     Ok(gather(&mut file, &Known { state: &state, seal, allowed: &allowed }, MAX_CHARACTERS))
 }
 
-fn is_hit(result: &Scanned) -> bool {
-    result.as_ref().is_ok_and(|report| !report.is_cleared())
+/// Whether the verdict is on this text, and not on several together.
+fn is_alone(found: &Found, report: &ScanReport) -> bool {
+    report.characters <= with_readings(&found.text).chars().count()
 }
 
 /// Notes the words of an answer that the model is given, so that they are not taken for somebody else's.

@@ -1,5 +1,7 @@
 //! What is odd, slow, large or hidden in a session's file: nothing of it counts as cleared.
 
+use f5_stand_in::f5;
+
 use super::*;
 
 #[cfg(unix)]
@@ -103,6 +105,34 @@ fn a_calls_own_hit_counts_however_slow_the_sessions_file_is() {
     hook.against(&api).run().blocked();
     let hook = session.hook(Event::UserPromptSubmit, "a prompt").env("F5_GUARDRAILS_TIMEOUT", "6");
     hook.against(&api).run().blocked().says(&["too long to read"]);
+}
+
+#[test]
+fn the_flagged_one_of_many_is_named_though_another_hangs() {
+    let alone = |scan: &f5::Request| scan.input().is_some_and(|text| text == "HANG");
+    let api =
+        F5::builder().when_request(alone, Fault::HangAfterRequest).when("POISON", Verdict::flagged()).start();
+    let session = Session::new();
+    session.output("call_1", "HANG");
+    (0..9).for_each(|n| session.agents_md(&format!("text {n}")));
+    session.output("call_2", "POISON");
+    let hook = || session.hook(Event::UserPromptSubmit, "a prompt").env("F5_GUARDRAILS_TIMEOUT", "6");
+    hook().against(&api).run().blocked().says(&["agent would get: the output of a tool."]);
+    let before = parts(&api).len();
+    hook().against(&api).run().blocked();
+    assert!(!parts(&api)[before..].concat().contains("text 3"), "it was cleared");
+}
+
+#[test]
+fn no_text_is_named_where_only_all_together_are_known_to_be_flagged() {
+    let sick = |scan: &f5::Request| scan.input().is_some_and(|text| ["ONE", "TWO"].contains(&text));
+    let api =
+        F5::builder().when_request(sick, Fault::status(500)).when("ONE\n\nTWO", Verdict::flagged()).start();
+    let session = Session::new();
+    session.output("call_1", "ONE");
+    session.output("call_2", "TWO");
+    let answer = session.prompt(&api).blocked().says(&["one of 2 texts"]);
+    assert!(!answer.codex().shown().contains("allow-text"), "{answer:?}");
 }
 
 #[test]
