@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use super::file::{Transcript, Unread, unread};
 use super::lines::Line;
 use super::own_words;
+use super::sessions::FOLDERS;
 use super::source::Source;
 use super::state::{OwnWords, Seal, State};
 use super::texts::{self, Fork, Record, Text};
@@ -61,6 +62,7 @@ pub fn gather(transcript: &mut Transcript, known: &Known<'_>, limit: usize) -> G
         lookup: None,
         limit,
         characters: 0,
+        has_long: false,
         seen: HashSet::new(),
         calls: HashMap::new(),
         gathered: Gathered::default(),
@@ -85,6 +87,8 @@ struct Reading<'a> {
     lookup: Option<(HashSet<&'a str>, OwnWords<'a>)>,
     limit: usize,
     characters: usize,
+    /// Whether there is a text that is too long by itself: its beginning is scanned, and what is behind it is, too.
+    has_long: bool,
     seen: HashSet<String>,
     calls: HashMap<String, String>,
     gathered: Gathered,
@@ -104,7 +108,14 @@ impl Reading<'_> {
             self.gathered.unread = Some(Unread::Unfinished);
         }
         if from == 0 {
-            self.read_forks(transcript)?;
+            match self.read_forks(transcript) {
+                Err(large @ Unread::Large { .. }) => return Err(large),
+                // A hit in the session's own file is one all the same.
+                Err(unread) => {
+                    self.gathered.unread.get_or_insert(unread);
+                }
+                Ok(()) => {}
+            }
         }
         let mut lines = transcript.lines(from).map_err(|error| unread(&error))?;
         let mut number = 0;
@@ -162,11 +173,16 @@ impl Reading<'_> {
         }
         self.seen.insert(hash);
         let characters = left.chars().count();
-        // One that is longer by itself is for the scan to refuse.
-        if !self.gathered.texts.is_empty() && self.characters + characters > self.limit {
-            return Err(Unread::Large { limit: self.limit });
+        let large = Unread::Large { limit: self.limit };
+        if characters <= self.limit {
+            if self.characters + characters > self.limit {
+                return Err(large);
+            }
+            self.characters += characters;
+        } else if std::mem::replace(&mut self.has_long, true) {
+            self.gathered.unread.get_or_insert(large);
+            return Ok(());
         }
-        self.characters += characters;
         let source = match text.source {
             Source::ToolOutput(None) => {
                 Source::ToolOutput(text.call.and_then(|call| self.calls.get(&call).cloned()))
@@ -188,7 +204,8 @@ impl Reading<'_> {
                 Unread::File(why) => Unread::Fork(why),
                 other => other,
             };
-            let other = Transcript::open(&path, None).map_err(of_fork)?;
+            let mut other = Transcript::open(&path, home_of(&path)).map_err(of_fork)?;
+            other.until = transcript.until;
             fork = first_record(&other)?;
             let mut lines = other.lines(0).map_err(|error| of_fork(unread(&error)))?;
             while let Some(line) = lines.next_line().map_err(|error| of_fork(unread(&error)))? {
@@ -198,7 +215,11 @@ impl Reading<'_> {
                     Line::TooLong => None,
                     Line::Unfinished => break,
                 };
-                let entry = entry.ok_or_else(|| Unread::Fork("a line can't be understood".to_owned()))?;
+                let Some(entry) = entry else {
+                    let why = "a line can't be understood".to_owned();
+                    self.gathered.unread.get_or_insert(Unread::Fork(why));
+                    continue;
+                };
                 if before.zip(entry.ordinal).is_some_and(|(before, ordinal)| ordinal >= before) {
                     break;
                 }
@@ -220,11 +241,18 @@ fn first_record(transcript: &Transcript) -> Result<Option<Fork>, Unread> {
     }
 }
 
-/// The file of a thread, in the same tree of `YEAR/MONTH/DAY/rollout-TIME-THREAD.jsonl` as `path`.
+/// Codex's home folder, by the path of a session's file in it.
+fn home_of(path: &Path) -> Option<&Path> {
+    let of_sessions =
+        |folder: &&Path| folder.file_name().is_some_and(|name| FOLDERS.iter().any(|known| name == *known));
+    path.parent()?.ancestors().find(of_sessions)?.parent()
+}
+
+/// The file of a thread, `YEAR/MONTH/DAY/rollout-TIME-THREAD.jsonl` in the same home as `path`, or in its archive.
 fn file_of(path: &Path, thread: &str) -> Option<PathBuf> {
     let is_id = thread.len() == 36 && thread.bytes().all(|byte| byte.is_ascii_hexdigit() || byte == b'-');
     let ending = is_id.then(|| format!("-{thread}.jsonl"))?;
-    let sessions = path.ancestors().nth(4)?;
+    let [sessions, archive] = FOLDERS.map(|name| home_of(path).map(|home| home.join(name)));
     let folders = |folder: PathBuf| {
         let mut found: Vec<PathBuf> = fs::read_dir(folder)
             .into_iter()
@@ -237,8 +265,8 @@ fn file_of(path: &Path, thread: &str) -> Option<PathBuf> {
         found.sort_unstable_by(|one, other| other.cmp(one));
         found.into_iter()
     };
-    let days = folders(sessions.to_owned()).flat_map(folders).flat_map(folders);
-    days.flat_map(folders).find(|file| {
+    let days = folders(sessions?).flat_map(folders).flat_map(folders);
+    days.flat_map(folders).chain(folders(archive?)).find(|file| {
         file.file_name().and_then(|name| name.to_str()).is_some_and(|name| name.ends_with(&ending))
     })
 }

@@ -9,7 +9,7 @@ use super::lines::Line;
 use super::texts;
 
 /// Folders of Codex's home in which sessions are.
-const FOLDERS: [&str; 2] = ["sessions", "archived_sessions"];
+pub const FOLDERS: [&str; 2] = ["sessions", "archived_sessions"];
 /// Years, months and days are folders in each other.
 const DEPTH: usize = 4;
 /// So many bytes of a file are looked at to see whether it can be understood.

@@ -136,6 +136,59 @@ fn no_text_is_named_where_only_all_together_are_known_to_be_flagged() {
 }
 
 #[test]
+fn a_fork_of_a_session_that_is_gone_hides_no_text_of_its_own() {
+    let (session, api) = (Session::new(), poison());
+    let meta = json!({"forked_from_id": "01234567-0123-0123-0123-0123456789ab"});
+    fs::write(session.file(), "").expect("written");
+    session.append(&json!({"type": "session_meta", "payload": meta}));
+    session.agents_md("POISON");
+    session
+        .hook(Event::UserPromptSubmit, "a prompt")
+        .open()
+        .against(&api)
+        .run()
+        .blocked()
+        .says(&["AGENTS.md"]);
+}
+
+#[test]
+fn a_forks_origin_is_found_in_the_archive() {
+    let (session, api) = (Session::new(), poison());
+    let id = "01234567-0123-0123-0123-0123456789ab";
+    fs::write(session.file(), "").expect("written");
+    session.append(&json!({"type": "session_meta", "payload": {"forked_from_id": id}}));
+    let archive = session.home.path().join("archived_sessions");
+    fs::create_dir_all(&archive).expect("a folder");
+    let record = |text: &str| {
+        let message = json!({"type": "message", "role": "user", "content": text});
+        format!("{}\n", json!({"type": "response_item", "payload": message}))
+    };
+    let origin = archive.join(format!("rollout-2026-11-22T06-29-18-{id}.jsonl"));
+    fs::write(&origin, record("harmless")).expect("written");
+    session.prompt(&api).allowed();
+    let other = Session::new();
+    fs::write(other.file(), fs::read(session.file()).expect("text")).expect("written");
+    fs::create_dir_all(other.home.path().join("archived_sessions")).expect("a folder");
+    let origin = other.home.path().join("archived_sessions").join(origin.file_name().expect("a name"));
+    fs::write(origin, record("POISON")).expect("written");
+    other.prompt(&api).blocked();
+}
+
+#[test]
+fn a_text_that_is_too_long_hides_none_behind_it() {
+    let (session, api) = (Session::new(), poison());
+    session.agents_md(&"x y ".repeat(510_000));
+    session.agents_md("POISON");
+    session
+        .hook(Event::UserPromptSubmit, "a prompt")
+        .open()
+        .against(&api)
+        .run()
+        .blocked()
+        .says(&["AGENTS.md"]);
+}
+
+#[test]
 fn a_line_is_not_named_by_a_wrong_number() {
     let (session, api) = (Session::new(), poison());
     (0..5).for_each(|n| session.agents_md(&format!("text {n}")));
