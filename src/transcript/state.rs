@@ -149,6 +149,12 @@ impl State {
         memmem::find(&self.0, line.as_bytes()).is_some()
     }
 
+    /// Whether this session had the text scanned, and it was not cleared.
+    pub fn has_refused(&self, seal: &Seal, text: &str) -> bool {
+        let line = format!("\nx {} {} ", seal.text(text), seal.scope);
+        memmem::find(&self.0, line.as_bytes()).is_some()
+    }
+
     /// The hashes of the texts that this session had cleared, for looking at many texts.
     pub fn cleared(&self, seal: &Seal) -> HashSet<&str> {
         let of_line = |line| match fields(line).as_slice() {
@@ -249,7 +255,7 @@ impl State {
         [HEAD, whole].concat()
     }
 
-    fn lines(&self) -> impl DoubleEndedIterator<Item = &str> {
+    pub(super) fn lines(&self) -> impl DoubleEndedIterator<Item = &str> {
         self.0.split(|byte| *byte == b'\n').filter_map(|line| std::str::from_utf8(line).ok())
     }
 }

@@ -134,10 +134,16 @@ fn scan_unless_out_of_reach(
     if payload.is_blank() && session.as_ref().is_none_or(Session::is_quiet) {
         return (Assessment::NothingToScan, News::default());
     }
+    let policy = Policy { fail_mode: *settings.fail_mode, flagged_output: *settings.flagged_output };
     let mut memory = Memory::open(settings, env, payload.session_id.as_deref(), started);
     let attempt = match memory.permit() {
         Permit::Scan(attempt) => attempt,
-        Permit::Skip(outage) => return (Assessment::NotScanned(Failure::Outage(outage)), memory.skipped()),
+        Permit::Skip(outage) => {
+            let own = Assessment::NotScanned(Failure::Outage(outage));
+            let (assessment, part) =
+                stricter(payload.event, own, session.and_then(|session| session.known()), policy);
+            return (assessment, News { part, ..memory.skipped() });
+        }
     };
     let job = ScanJob {
         content: &payload.content,
@@ -155,7 +161,6 @@ fn scan_unless_out_of_reach(
     let (own, results) = scan_with(&job, payload.is_blank(), &texts, settings, started, watch.clone());
     let failed = own.as_ref().and_then(|result| result.as_ref().err()).cloned();
     let own = own.map_or(Assessment::NothingToScan, |result| Assessment::of_scan(result, payload.is_cut));
-    let policy = Policy { fail_mode: *settings.fail_mode, flagged_output: *settings.flagged_output };
     let verdict = session.and_then(|session| session.conclude(&own, &results, policy));
     // Where the call's own text was answered, all others count as one.
     let error = failed.as_ref().or_else(|| results.iter().find_map(|result| result.as_ref().err()));

@@ -9,7 +9,7 @@ use crate::event::Event;
 use crate::hook::{Action, Assessment, Failure, Part, Payload, Policy, decide, with_readings};
 use crate::installation;
 use crate::outage::{Key, Moment};
-use crate::scan::{MAX_CHARACTERS, ScanReport, Scanned};
+use crate::scan::{MAX_CHARACTERS, Outcome, ScanReport, Scanned};
 use crate::settings::Settings;
 use crate::supervise::supervise;
 use crate::system::Env;
@@ -162,6 +162,40 @@ impl<'a> Session<'a> {
         if alone.is_empty() { hits } else { alone }
     }
 
+    /// What stands against this call although nothing can be scanned now.
+    pub fn known(&self) -> Option<Verdict> {
+        self.known_hit(|_| true)
+    }
+
+    /// A text that this session was refused for stays flagged where it can't be scanned again.
+    fn known_hit(&self, is_open: impl Fn(usize) -> bool) -> Option<Verdict> {
+        let kept = self.kept.as_ref()?;
+        let open: Vec<&Found> = self
+            .gathered
+            .texts
+            .iter()
+            .enumerate()
+            .filter(|(index, _)| is_open(*index))
+            .map(|(_, found)| found)
+            .collect();
+        if open.is_empty() {
+            return None;
+        }
+        let state = kept.state();
+        let report = |found: &Found| ScanReport {
+            outcome: Outcome::Flagged,
+            scanners: Vec::new(),
+            scan_ids: Vec::new(),
+            pieces: 0,
+            characters: found.text.chars().count(),
+            complete: true,
+            times: Default::default(),
+        };
+        let refused = open.into_iter().filter(|found| state.has_refused(&kept.seal, &found.text));
+        let refused: Vec<_> = refused.map(|found| (found, report(found))).collect();
+        self.hit(&refused.iter().map(|(found, report)| (*found, report)).collect::<Vec<_>>())
+    }
+
     fn hit(&self, hits: &[(&Found, &ScanReport)]) -> Option<Verdict> {
         let (found, report) = *hits.first()?;
         let is_alone = is_alone(found, report);
@@ -182,7 +216,8 @@ impl<'a> Session<'a> {
     }
 
     fn verdict(&self, results: &[Scanned]) -> Option<Verdict> {
-        if let Some(verdict) = self.hit(&self.hits(results)) {
+        let is_open = |index: usize| results.get(index).is_none_or(Result::is_err);
+        if let Some(verdict) = self.hit(&self.hits(results)).or_else(|| self.known_hit(is_open)) {
             return Some(verdict);
         }
         let found = self.gathered.texts.iter().zip(results);

@@ -1,5 +1,8 @@
 //! What is odd, slow, large or hidden in a session's file: nothing of it counts as cleared.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
 use f5_stand_in::f5;
 
 use super::*;
@@ -189,10 +192,44 @@ fn a_text_that_is_too_long_hides_none_behind_it() {
 }
 
 #[test]
+fn what_was_flagged_stays_refused_in_an_outage() {
+    let is_down = Arc::new(AtomicBool::new(false));
+    let down = Arc::clone(&is_down);
+    let api = F5::builder()
+        .when_request(move |_: &f5::Request| down.load(Ordering::Relaxed), Fault::status(503))
+        .when("POISON", Verdict::flagged())
+        .start();
+    let session = Session::new();
+    session.agents_md("POISON");
+    let hook = |event| session.hook(event, "go on").open();
+    hook(Event::UserPromptSubmit).against(&api).run().blocked();
+    is_down.store(true, Ordering::Relaxed);
+    for _ in 0..3 {
+        hook(Event::UserPromptSubmit).against(&api).run().blocked().says(&["AGENTS.md"]);
+        hook(Event::PreToolUse).against(&api).run().blocked();
+    }
+}
+
+#[test]
 fn a_line_is_not_named_by_a_wrong_number() {
     let (session, api) = (Session::new(), poison());
     (0..5).for_each(|n| session.agents_md(&format!("text {n}")));
     session.prompt(&api).allowed();
     session.append(&json!({}));
     session.prompt(&api).blocked().says(&["A line of the session's file can't be understood"]);
+}
+
+#[test]
+fn notes_that_lost_their_head_are_begun_anew() {
+    let (session, api) = (Session::new(), F5::start());
+    session.prompt(&api).allowed();
+    let states = session.home.path().join("f5_guardrails/transcripts");
+    let state = fs::read_dir(&states).expect("a folder").next().expect("a state").expect("a state").path();
+    for odd in ["", "garbage", "\nc x y"] {
+        fs::write(&state, odd).expect("written");
+        session.prompt(&api).allowed();
+        let before = parts(&api).len();
+        session.prompt(&api).allowed();
+        assert_eq!(parts(&api).len(), before, "{odd:?}");
+    }
 }
