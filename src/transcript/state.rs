@@ -144,6 +144,7 @@ impl State {
     }
 
     /// Whether this session had the text cleared.
+    #[cfg(test)]
     pub fn has(&self, seal: &Seal, text: &str) -> bool {
         let line = format!("\nc {} {} ", seal.text(text), seal.scope);
         memmem::find(&self.0, line.as_bytes()).is_some()
