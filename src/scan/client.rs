@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use std::ops::Range;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use http::Method;
 use http::header::{AUTHORIZATION, CONTENT_TYPE, HeaderValue};
@@ -36,6 +36,8 @@ const ANSWER_FACTOR: usize = 12;
 
 /// Of several texts so many requests are under way; each may be cut into pieces.
 const BATCHES_AT_ONCE: usize = 4;
+/// Once one text is known to be flagged the others have so much time, so that the next call need not scan them again.
+const AFTER_A_HIT: Duration = Duration::from_millis(500);
 /// Between texts that are scanned in one request.
 const BETWEEN: &str = "\n\n";
 
@@ -208,8 +210,9 @@ impl ScanClient {
     }
 
     /// Scans several texts as requests, in as few as hold them, and one more text next to them, within the deadline. Each
-    /// gets its own result: where several went together and were not cleared, each of them is scanned by itself, and if
-    /// none is flagged alone, all of them are.
+    /// gets its own result: where several went together and were not cleared, each of them is scanned by itself until one
+    /// is flagged. Those without a verdict of their own get the one on all together, which counts more characters than
+    /// they have; so do all of them where each is cleared alone.
     ///
     /// # Errors
     /// The whole result, where nothing could be begun.
@@ -273,12 +276,31 @@ impl ScanClient {
         if texts.len() < 2 || !is_hit {
             return vec![together; texts.len()];
         }
-        let mut alone = Vec::new();
-        for text in texts {
-            alone.push(self.scan(&job(text)).await);
+        // Until one of them is known to be flagged, the verdict on all together stands for each that has none of its own.
+        let mut results = vec![together.clone(); texts.len()];
+        let (mut waiting, mut running) = (texts.iter().enumerate(), JoinSet::new());
+        let (mut cleared, mut until) = (0, tokio::time::Instant::from_std(self.deadline) + AFTER_A_HIT);
+        loop {
+            while running.len() < BATCHES_AT_ONCE {
+                let Some((index, text)) = waiting.next() else { break };
+                let (client, text, metadata) = (self.clone(), text.clone(), metadata.clone());
+                running.spawn(async move {
+                    let job = ScanJob { content: &text, direction: ScanDirection::Request, metadata };
+                    (index, client.scan(&job).await)
+                });
+            }
+            let finished = tokio::time::timeout_at(until, running.join_next()).await;
+            let Ok(Some(finished)) = finished else { break };
+            if let Ok((index, Ok(report))) = finished {
+                match report.is_cleared() {
+                    true => cleared += 1,
+                    false => until = until.min(tokio::time::Instant::now() + AFTER_A_HIT),
+                }
+                results.iter_mut().skip(index).take(1).for_each(|place| *place = Ok(report.clone()));
+            }
         }
-        let has_hit = alone.iter().any(|result| result.as_ref().is_ok_and(|report| !report.is_cleared()));
-        if has_hit { alone } else { vec![together; texts.len()] }
+        // None is to blame alone.
+        if cleared == texts.len() { vec![together; texts.len()] } else { results }
     }
 
     /// Scans the pieces, and returns whether all of what may be scanned was.

@@ -3,12 +3,12 @@
 use std::fs::{File, OpenOptions};
 use std::io::{self, BufReader, Read, Seek, SeekFrom};
 use std::path::{Path, PathBuf};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use thiserror::Error;
 
 use super::lines::{LONGEST, Lines};
-use crate::file_edit::no_follow;
+use crate::file_edit::no_follow::{self, NotOwn};
 
 /// So many bytes before a place are compared with what was there. What is rewritten further back is not noticed.
 const WINDOW: u64 = 64 * 1024;
@@ -22,12 +22,15 @@ pub enum Unread {
     File(String),
     #[error("The session's file is not below Codex's home folder.")]
     Elsewhere,
-    #[error("Line {line} of the session's file can't be understood.")]
-    Format { line: u64 },
+    /// With the line's number where the file was read from its start.
+    #[error("{} of the session's file can't be understood.", line_name(*line))]
+    Format { line: Option<u64> },
     #[error("The last line of the session's file is not whole.")]
     Unfinished,
     #[error("The session has more text than the {limit} characters that are scanned at once.")]
     Large { limit: usize },
+    #[error("The session's file takes too long to read.")]
+    Slow,
     #[error("The file of the session that this one was forked from can't be read: {0}.")]
     Fork(String),
 }
@@ -36,7 +39,7 @@ impl Unread {
     /// What to do about it.
     pub fn fix(&self) -> &'static str {
         match self {
-            Self::Large { .. } => {
+            Self::Large { .. } | Self::Slow => {
                 "Send the prompt again: each time goes on where the one before ended. Or start a new session."
             }
             Self::Unfinished => "Send the prompt again.",
@@ -52,7 +55,7 @@ impl Unread {
     /// A short stable name for the log.
     pub fn kind(&self) -> &'static str {
         match self {
-            Self::Large { .. } => "transcript_large",
+            Self::Large { .. } | Self::Slow => "transcript_large",
             Self::Unfinished | Self::Format { .. } => "transcript_format",
             Self::File(_) | Self::Elsewhere | Self::Fork(_) => "transcript_unreadable",
         }
@@ -67,10 +70,12 @@ pub struct Transcript {
     /// What tells it from another file under the same name.
     pub identity: String,
     pub length: u64,
+    /// Then reading ends with [`Unread::Slow`].
+    pub until: Option<Instant>,
 }
 
 impl Transcript {
-    /// Opens a regular file of this user's own, not through a link, below `home`.
+    /// Opens a regular file of this user's own that not everybody may write to, not through a link, below `home`.
     ///
     /// # Errors
     /// [`Unread`] for every other.
@@ -91,9 +96,14 @@ impl Transcript {
         if !metadata.is_file() {
             return Err(Unread::File("it is not a regular file".to_owned()));
         }
-        no_follow::check_own(&metadata).map_err(|not_own| Unread::File(not_own.to_string()))?;
+        match no_follow::check_own(&metadata) {
+            // With the umask 002 Codex makes such files, and the group is the user's own. Nothing but texts to scan is
+            // taken from it.
+            Err(NotOwn::Writable(mode)) if mode & 0o002 == 0 => {}
+            checked => checked.map_err(|not_own| Unread::File(not_own.to_string()))?,
+        }
         let identity = platform::identity(&metadata);
-        Ok(Self { file, path: path.to_owned(), identity, length: metadata.len() })
+        Ok(Self { file, path: path.to_owned(), identity, length: metadata.len(), until: None })
     }
 
     /// What is in the file before a place.
@@ -117,7 +127,7 @@ impl Transcript {
         let mut file = &self.file;
         file.seek(SeekFrom::Start(offset))?;
         let input = BufReader::with_capacity(64 * 1024, file.take(self.length.saturating_sub(offset)));
-        Ok(Lines::new(input, offset, LONGEST))
+        Ok(Lines::new(input, offset, LONGEST).until(self.until))
     }
 
     /// Waits for the end of a line that is being written. Whether it is whole now.
@@ -146,7 +156,14 @@ impl Transcript {
 
 /// Without the path, which is long, and known.
 pub fn unread(error: &io::Error) -> Unread {
-    Unread::File(error.to_string())
+    match error.kind() {
+        io::ErrorKind::TimedOut => Unread::Slow,
+        _ => Unread::File(error.to_string()),
+    }
+}
+
+fn line_name(number: Option<u64>) -> String {
+    number.map_or_else(|| "A line".to_owned(), |number| format!("Line {number}"))
 }
 
 #[cfg(unix)]
@@ -216,8 +233,10 @@ mod tests {
                 assert!(matches!(opened, Err(Unread::File(_))), "{name}");
             }
             assert!(matches!(Transcript::open(Path::new("/dev/zero"), None), Err(Unread::File(_))));
-            std::fs::set_permissions(at("file"), std::fs::Permissions::from_mode(0o666)).unwrap();
-            assert!(matches!(Transcript::open(&at("file"), None), Err(Unread::File(_))));
+            for (mode, is_read) in [(0o666, false), (0o602, false), (0o664, true), (0o660, true)] {
+                std::fs::set_permissions(at("file"), std::fs::Permissions::from_mode(mode)).unwrap();
+                assert_eq!(Transcript::open(&at("file"), None).is_ok(), is_read, "{mode:o}");
+            }
         }
     }
 }

@@ -8,8 +8,9 @@ use std::path::{Path, PathBuf};
 use super::file::{Transcript, Unread, unread};
 use super::lines::Line;
 use super::own_words;
+use super::sessions::FOLDERS;
 use super::source::Source;
-use super::state::{Seal, State};
+use super::state::{OwnWords, Seal, State};
 use super::texts::{self, Fork, Record, Text};
 
 /// Names of tools whose outputs may still come are kept for so many calls.
@@ -58,8 +59,10 @@ impl Known<'_> {
 pub fn gather(transcript: &mut Transcript, known: &Known<'_>, limit: usize) -> Gathered {
     let mut reading = Reading {
         known,
+        lookup: None,
         limit,
         characters: 0,
+        has_long: false,
         seen: HashSet::new(),
         calls: HashMap::new(),
         gathered: Gathered::default(),
@@ -80,8 +83,12 @@ pub fn gather(transcript: &mut Transcript, known: &Known<'_>, limit: usize) -> G
 
 struct Reading<'a> {
     known: &'a Known<'a>,
+    /// What the state says of texts, once there is one.
+    lookup: Option<(HashSet<&'a str>, OwnWords<'a>)>,
     limit: usize,
     characters: usize,
+    /// Whether there is a text that is too long by itself: its beginning is scanned, and what is behind it is, too.
+    has_long: bool,
     seen: HashSet<String>,
     calls: HashMap<String, String>,
     gathered: Gathered,
@@ -101,7 +108,14 @@ impl Reading<'_> {
             self.gathered.unread = Some(Unread::Unfinished);
         }
         if from == 0 {
-            self.read_forks(transcript)?;
+            match self.read_forks(transcript) {
+                Err(large @ Unread::Large { .. }) => return Err(large),
+                // A hit in the session's own file is one all the same.
+                Err(unread) => {
+                    self.gathered.unread.get_or_insert(unread);
+                }
+                Ok(()) => {}
+            }
         }
         let mut lines = transcript.lines(from).map_err(|error| unread(&error))?;
         let mut number = 0;
@@ -115,7 +129,7 @@ impl Reading<'_> {
             };
             let Some(entry) = entry else {
                 // A hit behind it is one all the same.
-                self.gathered.unread.get_or_insert(Unread::Format { line: number });
+                self.gathered.unread.get_or_insert(Unread::Format { line: (from == 0).then_some(number) });
                 continue;
             };
             self.take(entry.record)?;
@@ -144,24 +158,31 @@ impl Reading<'_> {
     }
 
     fn add(&mut self, text: Text) -> Result<(), Unread> {
-        let Known { state, seal, allowed } = self.known;
-        let left = own_words::without(&text.text, state, seal);
-        if left.is_empty() || state.has(seal, &left) {
+        let Known { seal, allowed, .. } = self.known;
+        let state = self.known.state;
+        let (cleared, own_words) =
+            self.lookup.get_or_insert_with(|| (state.cleared(seal), state.own_words(seal)));
+        let left = own_words::without(&text.text, own_words);
+        let hash = seal.text(&left);
+        if left.is_empty() || cleared.contains(hash.as_str()) || self.seen.contains(&hash) {
             return Ok(());
         }
         if !allowed.is_empty() && allowed.contains(&seal.allowing(&left)) {
             self.gathered.allowed += 1;
             return Ok(());
         }
-        if !self.seen.insert(seal.text(&left)) {
+        self.seen.insert(hash);
+        let characters = left.chars().count();
+        let large = Unread::Large { limit: self.limit };
+        if characters <= self.limit {
+            if self.characters + characters > self.limit {
+                return Err(large);
+            }
+            self.characters += characters;
+        } else if std::mem::replace(&mut self.has_long, true) {
+            self.gathered.unread.get_or_insert(large);
             return Ok(());
         }
-        let characters = left.chars().count();
-        // One that is longer by itself is for the scan to refuse.
-        if !self.gathered.texts.is_empty() && self.characters + characters > self.limit {
-            return Err(Unread::Large { limit: self.limit });
-        }
-        self.characters += characters;
         let source = match text.source {
             Source::ToolOutput(None) => {
                 Source::ToolOutput(text.call.and_then(|call| self.calls.get(&call).cloned()))
@@ -183,7 +204,8 @@ impl Reading<'_> {
                 Unread::File(why) => Unread::Fork(why),
                 other => other,
             };
-            let other = Transcript::open(&path, None).map_err(of_fork)?;
+            let mut other = Transcript::open(&path, home_of(&path)).map_err(of_fork)?;
+            other.until = transcript.until;
             fork = first_record(&other)?;
             let mut lines = other.lines(0).map_err(|error| of_fork(unread(&error)))?;
             while let Some(line) = lines.next_line().map_err(|error| of_fork(unread(&error)))? {
@@ -193,7 +215,11 @@ impl Reading<'_> {
                     Line::TooLong => None,
                     Line::Unfinished => break,
                 };
-                let entry = entry.ok_or_else(|| Unread::Fork("a line can't be understood".to_owned()))?;
+                let Some(entry) = entry else {
+                    let why = "a line can't be understood".to_owned();
+                    self.gathered.unread.get_or_insert(Unread::Fork(why));
+                    continue;
+                };
                 if before.zip(entry.ordinal).is_some_and(|(before, ordinal)| ordinal >= before) {
                     break;
                 }
@@ -215,11 +241,18 @@ fn first_record(transcript: &Transcript) -> Result<Option<Fork>, Unread> {
     }
 }
 
-/// The file of a thread, in the same tree of `YEAR/MONTH/DAY/rollout-TIME-THREAD.jsonl` as `path`.
+/// Codex's home folder, by the path of a session's file in it.
+fn home_of(path: &Path) -> Option<&Path> {
+    let of_sessions =
+        |folder: &&Path| folder.file_name().is_some_and(|name| FOLDERS.iter().any(|known| name == *known));
+    path.parent()?.ancestors().find(of_sessions)?.parent()
+}
+
+/// The file of a thread, `YEAR/MONTH/DAY/rollout-TIME-THREAD.jsonl` in the same home as `path`, or in its archive.
 fn file_of(path: &Path, thread: &str) -> Option<PathBuf> {
     let is_id = thread.len() == 36 && thread.bytes().all(|byte| byte.is_ascii_hexdigit() || byte == b'-');
     let ending = is_id.then(|| format!("-{thread}.jsonl"))?;
-    let sessions = path.ancestors().nth(4)?;
+    let [sessions, archive] = FOLDERS.map(|name| home_of(path).map(|home| home.join(name)));
     let folders = |folder: PathBuf| {
         let mut found: Vec<PathBuf> = fs::read_dir(folder)
             .into_iter()
@@ -232,8 +265,8 @@ fn file_of(path: &Path, thread: &str) -> Option<PathBuf> {
         found.sort_unstable_by(|one, other| other.cmp(one));
         found.into_iter()
     };
-    let days = folders(sessions.to_owned()).flat_map(folders).flat_map(folders);
-    days.flat_map(folders).find(|file| {
+    let days = folders(sessions?).flat_map(folders).flat_map(folders);
+    days.flat_map(folders).chain(folders(archive?)).find(|file| {
         file.file_name().and_then(|name| name.to_str()).is_some_and(|name| name.ends_with(&ending))
     })
 }

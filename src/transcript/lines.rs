@@ -1,6 +1,7 @@
 //! The lines of a session's file, one at a time, however long the file is.
 
 use std::io::{self, BufRead};
+use std::time::Instant;
 
 use memchr::memchr;
 
@@ -23,12 +24,19 @@ pub struct Lines<R> {
     line: Vec<u8>,
     at: u64,
     longest: usize,
+    until: Option<Instant>,
 }
 
 impl<R: BufRead> Lines<R> {
     /// `at` is where `input` stands in its file.
     pub fn new(input: R, at: u64, longest: usize) -> Self {
-        Self { input, line: Vec::new(), at, longest }
+        Self { input, line: Vec::new(), at, longest, until: None }
+    }
+
+    /// The same, with an error of the kind `TimedOut` from then on.
+    #[must_use]
+    pub fn until(self, until: Option<Instant>) -> Self {
+        Self { until, ..self }
     }
 
     /// Where the next line begins.
@@ -44,6 +52,9 @@ impl<R: BufRead> Lines<R> {
         self.line.clear();
         let mut length = 0usize;
         loop {
+            if self.until.is_some_and(|until| Instant::now() >= until) {
+                return Err(io::ErrorKind::TimedOut.into());
+            }
             let bytes = match self.input.fill_buf() {
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
                 read => read?,
@@ -90,6 +101,13 @@ mod tests {
         assert_eq!(lines.line.len(), 100);
         assert_eq!(lines.next_line().unwrap(), Some(Line::Whole(b"x")));
         assert_eq!(lines.at(), 50_003);
+    }
+
+    #[test]
+    fn reading_ends_when_its_time_is_over() {
+        let mut lines = Lines::new(&b"ab\ncd\n"[..], 0, 9).until(Some(Instant::now()));
+        assert_eq!(lines.next_line().unwrap_err().kind(), io::ErrorKind::TimedOut);
+        assert_eq!(lines.at(), 0);
     }
 
     proptest! {

@@ -4,12 +4,12 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
-use super::file::Transcript;
+use super::file::{Transcript, Unread, unread};
 use super::lines::Line;
 use super::texts;
 
 /// Folders of Codex's home in which sessions are.
-const FOLDERS: [&str; 2] = ["sessions", "archived_sessions"];
+pub const FOLDERS: [&str; 2] = ["sessions", "archived_sessions"];
 /// Years, months and days are folders in each other.
 const DEPTH: usize = 4;
 /// So many bytes of a file are looked at to see whether it can be understood.
@@ -38,22 +38,22 @@ fn find(folder: &Path, depth: usize, files: &mut Vec<(SystemTime, PathBuf)>) {
     }
 }
 
-/// The number of a line that can't be understood in the last session of this home; `None` where all can, as far as it can
-/// be read.
-pub fn not_understood(home: &Path) -> Option<u64> {
-    let (_, path) = session_files(home).pop()?;
-    let file = Transcript::open(&path, Some(home)).ok()?;
-    let mut lines = file.lines(0).ok()?;
+/// What keeps hooks from scanning the last session of this home, as far as it is looked at.
+pub fn check_last(home: &Path) -> Result<(), Unread> {
+    let Some((_, path)) = session_files(home).pop() else { return Ok(()) };
+    let file = Transcript::open(&path, Some(home))?;
+    let mut lines = file.lines(0).map_err(|error| unread(&error))?;
     let mut number = 0;
     while lines.at() < LOOKED_AT {
         number += 1;
-        match lines.next_line().ok()?? {
-            Line::Unfinished => return None,
-            Line::Whole(line) if line.trim_ascii().is_empty() || texts::read(line).is_some() => {}
-            Line::Whole(_) | Line::TooLong => return Some(number),
+        match lines.next_line().map_err(|error| unread(&error))? {
+            // Codex is writing it.
+            None | Some(Line::Unfinished) => break,
+            Some(Line::Whole(line)) if line.trim_ascii().is_empty() || texts::read(line).is_some() => {}
+            Some(Line::Whole(_) | Line::TooLong) => return Err(Unread::Format { line: Some(number) }),
         }
     }
-    None
+    Ok(())
 }
 
 #[cfg(test)]
@@ -63,14 +63,26 @@ mod tests {
     #[test]
     fn the_last_sessions_first_odd_line_is_found() {
         let home = tempfile::tempdir().unwrap();
-        assert_eq!(not_understood(home.path()), None);
+        assert_eq!(check_last(home.path()), Ok(()));
         let folder = home.path().join("sessions/2026/11/26");
         fs::create_dir_all(&folder).unwrap();
         let good = r#"{"type":"event_msg","payload":{}}"#;
         fs::write(folder.join("a.jsonl"), format!("{good}\n{{")).unwrap();
-        assert_eq!(not_understood(home.path()), None, "Codex is writing");
+        assert_eq!(check_last(home.path()), Ok(()), "Codex is writing");
         fs::write(folder.join("a.jsonl"), format!("{good}\n\n{{}}\n")).unwrap();
-        assert_eq!(not_understood(home.path()), Some(3));
+        assert_eq!(check_last(home.path()), Err(Unread::Format { line: Some(3) }));
         assert_eq!(session_files(home.path()).len(), 1);
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_last_session_that_can_not_be_read_is_told() {
+        use std::os::unix::fs::PermissionsExt;
+        let home = tempfile::tempdir().unwrap();
+        let folder = home.path().join("sessions/2026/11/26");
+        fs::create_dir_all(&folder).unwrap();
+        fs::write(folder.join("a.jsonl"), "").unwrap();
+        fs::set_permissions(folder.join("a.jsonl"), fs::Permissions::from_mode(0o666)).unwrap();
+        assert!(matches!(check_last(home.path()), Err(Unread::File(_))));
     }
 }

@@ -59,6 +59,11 @@ impl Source {
         }
     }
 
+    /// A part of a record of this kind that nothing more is known of.
+    pub fn of_record(kind: &str) -> Self {
+        Self::Other(printable(kind, NAME))
+    }
+
     /// For the log and for counting: without names and paths.
     pub fn kind(&self) -> &'static str {
         match self {

@@ -1,11 +1,11 @@
 //! What one session has had cleared, line by line, so that parallel hooks only ever append.
 //!
-//! `c HASH SCOPE HOW TIME` is a text, `x` with the same fields one that was
-//! scanned and not cleared, `w HASH SCOPE LENGTH TIME` words of f5-guard's own, `o OFFSET FILE SCOPE SEAL` a place
+//! `c HASH SCOPE HOW TIME` is a text, `x` with the same fields one that was scanned and refused, `y` one that was
+//! flagged and let pass, `w HASH SCOPE LENGTH TIME` words of f5-guard's own, `o OFFSET FILE SCOPE SEAL` a place
 //! in the session's file before which every text is cleared. Hashes and seals are made with a key that only this user has,
 //! and of the session: a line from elsewhere says nothing. Of a line that is lost its texts are scanned once more.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeSet, HashMap, HashSet};
 
 use memchr::memmem;
 use ring::hmac;
@@ -114,8 +114,9 @@ impl Seal {
     }
 
     /// A text of the session's file that was not cleared: it is scanned again each time, and was scanned.
-    pub fn note_refused(&self, text: &str, scanned: Cleared) -> String {
-        format!("\nx {} {} {} {}", self.text(text), self.scope, scanned.how.letter(), scanned.at)
+    pub fn note_hit(&self, text: &str, scanned: Cleared, is_refused: bool) -> String {
+        let kind = if is_refused { 'x' } else { 'y' };
+        format!("\n{kind} {} {} {} {}", self.text(text), self.scope, scanned.how.letter(), scanned.at)
     }
 
     pub fn note_own_words(&self, words: &str, at: u64) -> String {
@@ -144,29 +145,52 @@ impl State {
     }
 
     /// Whether this session had the text cleared.
+    #[cfg(test)]
     pub fn has(&self, seal: &Seal, text: &str) -> bool {
         let line = format!("\nc {} {} ", seal.text(text), seal.scope);
         memmem::find(&self.0, line.as_bytes()).is_some()
     }
 
-    /// Whether these are words of ours.
-    pub fn has_own_words(&self, seal: &Seal, words: &str) -> bool {
-        let line = format!("\nw {} {NO_SCOPE} ", seal.in_scope(NO_SCOPE).text(words));
+    /// Whether this session was refused because of the text.
+    pub fn has_refused(&self, seal: &Seal, text: &str) -> bool {
+        let line = format!("\nx {} {} ", seal.text(text), seal.scope);
         memmem::find(&self.0, line.as_bytes()).is_some()
     }
 
-    /// The lengths of words of ours, in bytes; the last ones.
-    pub fn lengths_of_own_words(&self) -> BTreeSet<usize> {
-        let mut lengths = BTreeSet::new();
-        for line in self.lines().rev() {
-            if let ["w", _, _, length, _] = fields(line).as_slice() {
-                lengths.extend(length.parse::<usize>().ok());
-            }
-            if lengths.len() == MOST_LENGTHS {
-                break;
+    /// The hashes of the texts that this session had cleared, for looking at many texts.
+    pub fn cleared(&self, seal: &Seal) -> HashSet<&str> {
+        let of_line = |line| match fields(line).as_slice() {
+            ["c", hash, scope, ..] if *scope == seal.scope => Some(*hash),
+            _ => None,
+        };
+        self.lines().filter_map(of_line).collect()
+    }
+
+    /// Words of ours; of their lengths the last ones.
+    pub fn own_words(&self, seal: &Seal) -> OwnWords<'_> {
+        let mut own =
+            OwnWords { seal: seal.in_scope(NO_SCOPE), hashes: HashSet::new(), lengths: BTreeSet::new() };
+        let starts: Vec<usize> = memmem::find_iter(&self.0, b"\nw ").collect();
+        for at in starts.into_iter().rev() {
+            let Some(["w", hash, NO_SCOPE, length, _]) =
+                self.line_at(at).map(fields).as_deref().and_then(|line| <[&str; 5]>::try_from(line).ok())
+            else {
+                continue;
+            };
+            let Ok(length) = length.parse::<usize>() else { continue };
+            if own.lengths.len() < MOST_LENGTHS || own.lengths.contains(&length) {
+                own.lengths.insert(length);
+                own.hashes.insert(hash);
             }
         }
-        lengths
+        own
+    }
+
+    /// The line behind the line feed at a place.
+    fn line_at(&self, at: usize) -> Option<&str> {
+        let line = self.0.get(at + 1..)?;
+        let line = line.get(..memchr::memchr(b'\n', line).unwrap_or(line.len()))?;
+        std::str::from_utf8(line).ok()
     }
 
     /// Where to go on reading the file: the furthest place whose seal holds. `window` gives what is in the file before a
@@ -179,8 +203,8 @@ impl State {
         window: impl FnOnce(u64) -> Result<Vec<u8>, E>,
     ) -> Result<Option<u64>, E> {
         let mut furthest: Option<(u64, &str)> = None;
-        for line in self.lines() {
-            if let ["o", offset, of, scope, sealed] = fields(line).as_slice() {
+        for at in memmem::find_iter(&self.0, b"\no ") {
+            if let Some(["o", offset, of, scope, sealed]) = self.line_at(at).map(fields).as_deref() {
                 let Ok(offset) = offset.parse::<u64>() else { continue };
                 if *of == file && *scope == seal.scope && furthest.is_none_or(|(known, _)| known < offset) {
                     furthest = Some((offset, sealed));
@@ -201,7 +225,7 @@ impl State {
     pub fn index(&self) -> Index<'_> {
         let mut index = Index { scopes: self.scopes(), texts: HashMap::new() };
         for line in self.lines() {
-            if let ["c" | "x", hash, _, how, at] = fields(line).as_slice() {
+            if let ["c" | "x" | "y", hash, _, how, at] = fields(line).as_slice() {
                 let how = How::ALL.into_iter().find(|known| how.chars().eq([known.letter()]));
                 if let (Some(how), Ok(at)) = (how, at.parse()) {
                     index.texts.entry(hash).or_insert(Cleared { how, at });
@@ -216,7 +240,7 @@ impl State {
         let mut scopes = BTreeSet::new();
         for line in self.lines() {
             match fields(line).as_slice() {
-                ["c" | "x", _, scope, ..] => scopes.insert(*scope),
+                ["c" | "x" | "y", _, scope, ..] => scopes.insert(*scope),
                 _ => false,
             };
         }
@@ -236,8 +260,23 @@ impl State {
         [HEAD, whole].concat()
     }
 
-    fn lines(&self) -> impl DoubleEndedIterator<Item = &str> {
+    pub(super) fn lines(&self) -> impl DoubleEndedIterator<Item = &str> {
         self.0.split(|byte| *byte == b'\n').filter_map(|line| std::str::from_utf8(line).ok())
+    }
+}
+
+/// Words of f5-guard's own, by their hashes.
+#[derive(Clone)]
+pub struct OwnWords<'a> {
+    seal: Seal,
+    hashes: HashSet<&'a str>,
+    /// In bytes.
+    pub lengths: BTreeSet<usize>,
+}
+
+impl OwnWords<'_> {
+    pub fn has(&self, words: &str) -> bool {
+        self.hashes.contains(self.seal.text(words).as_str())
     }
 }
 
@@ -293,15 +332,18 @@ mod tests {
         assert!(!state.has(&seal("another"), "text"));
         assert!(!state.has(&seal("s").in_scope("another"), "text"));
         assert!(!state.has(&Seal::new(b"another key", "s", "scope"), "text"));
-        assert!(!state.has_own_words(&seal("s"), "text"), "it is cleared, not ours");
+        assert!(!state.own_words(&seal("s")).has("text"), "it is cleared, not ours");
         assert_eq!(state.index().find(&Seal::new(b"a key of this user's", "s", ""), "text"), Some(NOW));
     }
 
     #[test]
     fn a_text_that_was_refused_was_scanned_and_is_not_cleared() {
-        let state = state(&[seal("s").note_refused("text", NOW)]);
-        assert!(!state.has(&seal("s"), "text"));
-        assert_eq!(state.index().find(&seal("s"), "text"), Some(NOW));
+        for is_refused in [true, false] {
+            let state = state(&[seal("s").note_hit("text", NOW, is_refused)]);
+            assert!(!state.has(&seal("s"), "text"));
+            assert_eq!(state.has_refused(&seal("s"), "text"), is_refused);
+            assert_eq!(state.index().find(&seal("s"), "text"), Some(NOW));
+        }
     }
 
     #[test]
@@ -358,13 +400,13 @@ mod tests {
             let state = State([HEAD, &bytes].concat());
             prop_assert!(!state.has(&seal("s"), &text));
             prop_assert_eq!(place(&state, &seal("s"), "1-2", 99, b"x"), None);
-            let _ = (state.lengths_of_own_words(), state.index().find(&seal("s"), &text), state.shortened());
+            let _ = (state.own_words(&seal("s")).lengths, state.index().find(&seal("s"), &text), state.shortened());
         }
 
         #[test]
         fn nothing_is_cleared_by_lines_in_the_right_form(hash in "[0-9a-f]{32}", offset in 0u64..99, text in "[a-z ]{0,9}") {
             let state = state(&[format!("\nc {hash} scope p 1"), format!("\nw {hash} scope {} 1", text.len()), format!("\no {offset} 1-2 scope {hash}")]);
-            prop_assert!(!state.has(&seal("s"), &text) && !state.has_own_words(&seal("s"), &text));
+            prop_assert!(!state.has(&seal("s"), &text) && !state.own_words(&seal("s")).has(&text));
             prop_assert_eq!(place(&state, &seal("s"), "1-2", 99, b"x"), None);
         }
     }

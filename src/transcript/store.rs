@@ -2,7 +2,7 @@
 //! `allowed-texts`. All are private to the user; one that is not counts as none.
 
 use std::fs::{self, OpenOptions};
-use std::io::{self, Write};
+use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
@@ -93,7 +93,7 @@ impl Store {
     pub fn append(&self, session: &str, lines: &str) -> io::Result<()> {
         let path = self.state_file(session);
         let mut options = OpenOptions::new();
-        options.append(true);
+        options.append(true).read(true);
         let mut file = match no_follow::open(&path, &mut options) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => return self.create(&path, lines),
             opened => opened?,
@@ -105,12 +105,21 @@ impl Store {
         }
         no_follow::check_own(&metadata).map_err(io::Error::other)?;
         Privilege::among_users().may_write_to(&metadata)?;
+        let replace = |state: &State| {
+            replace_private(&path, &[&state.shortened(), lines.as_bytes()].concat()).map_err(io::Error::other)
+        };
         if metadata.len() > GROWN as u64 {
-            let shortened = self.state(session).shortened();
-            return replace_private(&path, &[&shortened, lines.as_bytes()].concat())
-                .map_err(io::Error::other);
+            return replace(&self.state(session));
         }
-        file.write_all(lines.as_bytes())
+        if metadata.len() == 0 {
+            return file.write_all(&beginning(lines));
+        }
+        let mut head = vec![0; State::head().len()];
+        match file.read_exact(&mut head) {
+            Ok(()) if head == State::head() => file.write_all(lines.as_bytes()),
+            // Nothing is read from it.
+            _ => replace(&State::default()),
+        }
     }
 
     fn create(&self, path: &Path, lines: &str) -> io::Result<()> {
@@ -122,12 +131,13 @@ impl Store {
         #[cfg(unix)]
         std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
         match no_follow::open(path, &mut options) {
-            Ok(mut file) => file.write_all(&[State::head(), lines.as_bytes()].concat()),
+            Ok(mut file) => file.write_all(&beginning(lines)),
             // Another hook was faster.
             Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
                 let mut file = no_follow::open(path, OpenOptions::new().append(true))?;
                 no_follow::check_own(&file.metadata()?).map_err(io::Error::other)?;
-                file.write_all(lines.as_bytes())
+                let is_begun = file.metadata()?.len() > 0;
+                file.write_all(&if is_begun { lines.as_bytes().to_vec() } else { beginning(lines) })
             }
             Err(error) => Err(error),
         }
@@ -214,6 +224,12 @@ impl Store {
     }
 }
 
+/// What is written to an empty file. Two hooks may write it one after the other: its last line is whole, so that what
+/// follows spoils none.
+fn beginning(lines: &str) -> Vec<u8> {
+    [State::head(), lines.as_bytes(), b"\n"].concat()
+}
+
 /// Whether a file has the name of a state.
 fn is_state(path: &Path) -> bool {
     let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
@@ -241,6 +257,24 @@ mod tests {
         let state = store.state("s");
         assert!((0..16).all(|n| state.has(&seal, &n.to_string())));
         assert_eq!(store.state("another"), State::default());
+    }
+
+    #[test]
+    fn a_state_without_its_beginning_gets_one() {
+        let home = tempfile::tempdir().unwrap();
+        let store = Store::below(home.path());
+        let seal = store.seal("s", "scope").unwrap();
+        store.append("s", &seal.note_text("first", NOW)).unwrap();
+        for odd in ["", "f5-guard", "f5-guard transcript 0\nc x", "\nc x y p 1"] {
+            fs::write(store.state_file("s"), odd).unwrap();
+            store.append("s", &seal.note_text("one", NOW)).unwrap();
+            store.append("s", &seal.note_text("two", NOW)).unwrap();
+            assert!(["one", "two"].iter().all(|text| store.state("s").has(&seal, text)), "{odd:?}");
+        }
+        // As it is where another hook begins the same file in the same moment.
+        let twice = [beginning("\no 1 2 3 4"), beginning(&seal.note_text("three", NOW))].concat();
+        let state = State::parse(twice).unwrap();
+        assert!(state.has(&seal, "three") && state.lines().any(|line| line == "o 1 2 3 4"));
     }
 
     #[test]

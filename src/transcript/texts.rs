@@ -2,7 +2,8 @@
 //!
 //! As Codex 0.169 writes it: `{"timestamp", "ordinal", "type", "payload"}`. What the model itself wrote (answers, reasoning,
 //! calls of tools) is not among the texts: hooks see its calls and its last answer. A kind that is not known is scanned
-//! whole: rather a text too many than one that nobody looked at.
+//! whole, with the names of its fields, and so is what stands next to the known fields of a known kind: rather a text too
+//! many than one that nobody looked at.
 
 use std::borrow::Cow;
 
@@ -69,6 +70,35 @@ const OF_THE_MODEL: [&str; 9] = [
     "context_compaction",
 ];
 
+/// Fields of the beginning of a session that say who, where and when, and that the model is not given from there.
+const ABOUT_THE_SESSION: [&str; 21] = [
+    "account_scoped",
+    "cli_version",
+    "context_window",
+    "cwd",
+    "forked_from_id",
+    "forked_from_ordinal_exclusive",
+    "git",
+    "history_base",
+    "history_mode",
+    "id",
+    "memory_mode",
+    "model_provider",
+    "multi_agent_version",
+    "originator",
+    "parent_thread_id",
+    "runtime_workspace_roots",
+    "session_id",
+    "source",
+    "subagent_history_start_ordinal",
+    "thread_source",
+    "timestamp",
+];
+/// How closely the model looks at a picture.
+const DETAILS: [&str; 4] = ["auto", "low", "high", "original"];
+/// Codex's notes on an item, for the service.
+const NOTES: &str = "internal_chat_message_metadata_passthrough";
+
 /// Reads a line; `None` where it can't be understood.
 pub fn read(line: &[u8]) -> Option<Entry> {
     let line = std::str::from_utf8(line).ok()?;
@@ -81,7 +111,16 @@ pub fn read(line: &[u8]) -> Option<Entry> {
         ("session_meta", Field::Once(meta)) => of_session(meta)?,
         ("compacted", Field::Once(compacted)) => of_compacted(compacted)?,
         ("response_item" | "session_meta" | "compacted", _) => return None,
-        (kind, _) => Record::Texts(strings(root, kind)),
+        (kind, payload) => {
+            let mut texts = Vec::new();
+            push_rest(&mut texts, root, &["ordinal", "payload"], &Source::of_record(kind), None);
+            match payload {
+                Field::Once(payload) => push_rest(&mut texts, payload, &[], &Source::of_record(kind), None),
+                Field::Missing => {}
+                Field::Repeated => return None,
+            }
+            Record::Texts(texts)
+        }
     };
     Some(Entry {
         ordinal: ordinal.once().and_then(|number| number.written().parse().ok()),
@@ -100,15 +139,29 @@ pub fn session_id(line: &[u8]) -> Option<String> {
 }
 
 fn of_session(meta: Json<'_>) -> Option<Record> {
-    let [base, from, before] =
-        meta.pick(["base_instructions", "forked_from_id", "forked_from_ordinal_exclusive"]);
+    let [base, tools, from, before] =
+        meta.pick(["base_instructions", "dynamic_tools", "forked_from_id", "forked_from_ordinal_exclusive"]);
+    if !meta.is_object() {
+        return None;
+    }
     let mut texts = Vec::new();
     if !base.is_absent() {
-        let [text] = base.once()?.pick(["text"]);
-        if !text.is_absent() {
-            push(&mut texts, text.as_string()?, Source::BaseInstructions, None);
+        let base = base.once().filter(|base| base.is_object() || base.is_string())?;
+        let [text] = base.pick(["text"]);
+        match text.as_string().or(base.as_string()) {
+            Some(text) => push(&mut texts, text, Source::BaseInstructions, None),
+            None if text.is_absent() => {}
+            None => return None,
+        }
+        if base.is_object() {
+            push_rest(&mut texts, base, &["text", "provenance"], &Source::BaseInstructions, None);
         }
     }
+    if !tools.is_absent() {
+        push_rest(&mut texts, tools.once()?, &[], &Source::Tools, None);
+    }
+    let known = [&ABOUT_THE_SESSION[..], &["base_instructions", "dynamic_tools"]].concat();
+    push_rest(&mut texts, meta, &known, &Source::of_record("session_meta"), None);
     let forked_from = match from {
         from if from.is_absent() => None,
         from => Some(Fork {
@@ -122,10 +175,10 @@ fn of_session(meta: Json<'_>) -> Option<Record> {
 fn of_compacted(compacted: Json<'_>) -> Option<Record> {
     let [history, message] = compacted.pick(["replacement_history", "message"]);
     let mut texts = Vec::new();
+    if !message.is_absent() {
+        push(&mut texts, message.as_string()?, Source::Summary, None);
+    }
     if history.is_absent() {
-        if !message.is_absent() {
-            push(&mut texts, message.as_string()?, Source::Summary, None);
-        }
         return Some(Record::Texts(texts));
     }
     for item in history.once().filter(|history| history.is_array())?.items() {
@@ -156,24 +209,30 @@ fn of_item(item: Json<'_>) -> Option<Record> {
             let [output, call] = item.pick(["output", "call_id"]);
             let call = call.as_string().map(Cow::into_owned);
             let mut texts = Vec::new();
-            match output {
-                Field::Once(output) if output.is_string() || output.is_array() => {
-                    parts(&mut texts, output, &|_, _| Source::ToolOutput(None), call.as_deref());
-                }
-                _ => texts.extend(strings(item, &kind)),
+            let source = Source::ToolOutput(None);
+            let mut known = vec![NOTES];
+            if let Field::Once(output) = output
+                && (output.is_string() || output.is_array())
+            {
+                parts(&mut texts, output, &|_, _| source.clone(), call.as_deref());
+                known.push("output");
             }
+            push_rest(&mut texts, item, &known, &source, call.as_deref());
             Some(Record::Texts(texts))
         }
-        "additional_tools" | "tool_search_output" => {
-            let texts = strings(item, &kind).into_iter().map(|text| Text { source: Source::Tools, ..text });
-            Some(Record::Texts(texts.collect()))
-        }
-        kind => Some(Record::Texts(strings(item, kind))),
+        "additional_tools" | "tool_search_output" => Some(whole(item, &Source::Tools)),
+        kind => Some(whole(item, &Source::of_record(kind))),
     }
 }
 
+fn whole(item: Json<'_>, source: &Source) -> Record {
+    let mut texts = Vec::new();
+    push_rest(&mut texts, item, &[], source, None);
+    Record::Texts(texts)
+}
+
 fn of_message(item: Json<'_>) -> Option<Record> {
-    let [role, content, notes] = item.pick(["role", "content", "internal_chat_message_metadata_passthrough"]);
+    let [role, content, notes] = item.pick(["role", "content", NOTES]);
     let role = role.as_string()?;
     if role == "assistant" {
         return Some(Record::Model { call: None });
@@ -191,6 +250,7 @@ fn of_message(item: Json<'_>) -> Option<Record> {
         Source::of_part(kind, &role, text)
     };
     parts(&mut texts, content, &source, None);
+    push_rest(&mut texts, item, &["role", "content", NOTES], &Source::Message(printable(&role, 80)), None);
     Some(Record::Texts(texts))
 }
 
@@ -206,20 +266,21 @@ fn parts(
         push(texts, text, source, call);
     }
     for (index, part) in content.items().enumerate() {
-        let [text, picture] = part.pick(["text", "image_url"]);
-        match text.as_string() {
-            None if text.is_absent() && picture.as_string().is_some_and(|url| is_picture(&url)) => {}
-            Some(text) => {
-                let source = source(index, &text);
-                push(texts, text, source, call);
-            }
-            // What a later version knows.
-            None => texts.extend(strings(part, "part").into_iter().map(|text| Text {
-                source: source(index, &text.text),
-                call: call.map(str::to_owned),
-                ..text
-            })),
+        let [text, picture, detail] = part.pick(["text", "image_url", "detail"]);
+        let mut known = Vec::new();
+        if let Some(text) = text.as_string() {
+            let source = source(index, &text);
+            push(texts, text, source, call);
+            known.push("text");
         }
+        if picture.as_string().is_some_and(|url| is_picture(&url)) {
+            known.push("image_url");
+        }
+        if detail.as_string().is_some_and(|detail| DETAILS.contains(&detail.as_ref())) {
+            known.push("detail");
+        }
+        // What a later version knows.
+        push_rest(texts, part, &known, &source(index, ""), call);
     }
 }
 
@@ -235,37 +296,60 @@ fn push(texts: &mut Vec<Text>, text: Cow<'_, str>, source: Source, call: Option<
     }
 }
 
-/// Everything in a value that is a string, as one text. Left out are ids, which are no text, what only the service can
-/// read, and pictures.
-fn strings(value: Json<'_>, kind: &str) -> Vec<Text> {
-    let mut text = String::new();
-    let mut passed_over = false;
-    for token in value.tokens() {
-        match token {
-            Token::Key(key) => {
-                passed_over = matches!(
-                    key.as_ref(),
-                    "id" | "call_id" | "type" | "encrypted_content" | "timestamp" | "turn_id"
-                );
+/// Everything in a value that is a string, names of fields included, as one text. Left out are the `known` fields of an
+/// object, its labels, and what only the service can read.
+fn push_rest<'a>(
+    texts: &mut Vec<Text>,
+    value: Json<'a>,
+    known: &[&str],
+    source: &Source,
+    call: Option<&str>,
+) {
+    let mut lines = Vec::new();
+    let strings = |value: Json<'a>| {
+        value.tokens().filter_map(|token| match token {
+            Token::Key(part) | Token::String(part) => Some(part),
+            _ => None,
+        })
+    };
+    if !value.is_object() {
+        lines.extend(strings(value));
+    }
+    for (key, value) in value.fields() {
+        let is_opaque = match key.as_ref() {
+            "id" | "call_id" | "turn_id" | "type" | "timestamp" => {
+                value.as_string().is_some_and(|label| is_label(&label))
             }
-            Token::String(string) if !passed_over && !is_picture(&string) => {
-                text.push_str(&string);
-                text.push('\n');
-            }
-            Token::String(_) | Token::Scalar(_) => {}
-            Token::Open | Token::Close => passed_over = false,
+            "encrypted_content" => value.as_string().is_some_and(|content| is_base64(&content)),
+            _ => false,
+        };
+        if known.contains(&key.as_ref()) || is_opaque {
+            continue;
         }
+        lines.push(key);
+        lines.extend(strings(value));
     }
+    let text = lines.join("\n");
     let text = text.trim_ascii();
-    if text.is_empty() {
-        return Vec::new();
+    if !text.is_empty() {
+        texts.push(Text { text: text.to_owned(), source: source.clone(), call: call.map(str::to_owned) });
     }
-    vec![Text { text: text.to_owned(), source: Source::Other(printable(kind, 80)), call: None }]
 }
 
-fn is_picture(text: &str) -> bool {
-    let media = text.get(..11).is_some_and(|start| start.eq_ignore_ascii_case("data:image/"));
-    media && text.split_once(',').is_some_and(|(head, _)| head.ends_with(";base64"))
+/// Ids, kinds and times have no white space and are short.
+fn is_label(text: &str) -> bool {
+    text.len() <= 128 && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_.:+".contains(&byte))
+}
+
+fn is_base64(text: &str) -> bool {
+    text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"+/-_=".contains(&byte))
+}
+
+fn is_picture(url: &str) -> bool {
+    let Some((head, data)) = url.split_once(',') else { return false };
+    let kind = head.get(..11).filter(|start| start.eq_ignore_ascii_case("data:image/"));
+    let rest = kind.and_then(|_| head.get(11..)?.strip_suffix(";base64"));
+    rest.is_some_and(is_label) && is_base64(data)
 }
 
 /// An output without the lines that Codex puts before it. They hold nothing but numbers: anything else is no heading.

@@ -1,5 +1,7 @@
 //! What the session's own file says the model is given: scanned with the next prompt or tool, once, and never trusted.
 
+mod doubt;
+
 use std::fs;
 use std::io::Write as _;
 use std::path::PathBuf;

@@ -8,9 +8,9 @@ use serde::Serialize;
 use super::log::Calls;
 use crate::clock;
 use crate::transcript::lines::Line;
-use crate::transcript::state::{Cleared, How, Index};
+use crate::transcript::state::{Cleared, How, Index, OwnWords};
 use crate::transcript::texts::{self, Record, Text};
-use crate::transcript::{Seal, Source, State, Store, Transcript, own_words};
+use crate::transcript::{Seal, Source, Store, Transcript, own_words};
 
 /// So many names of tools of one session's calls are kept.
 const MOST_CALLS: usize = 1000;
@@ -141,8 +141,12 @@ impl<'a> Counter<'a> {
         let file = Transcript::open(path, Some(self.store.home())).ok()?;
         let state = self.store.state(session);
         let seal = Seal::new(self.key.as_ref().map_or(&[], |key| key.as_slice()), session, "");
-        let notes =
-            Notes { index: state.index(), state: &state, seal, has_any: self.store.has_state(session) };
+        let notes = Notes {
+            index: state.index(),
+            own_words: state.own_words(&seal),
+            seal,
+            has_any: self.store.has_state(session),
+        };
         let is_logged = self.calls.has_session(session);
         let mut lines = file.lines(0).ok()?;
         let mut tools: HashMap<String, String> = HashMap::new();
@@ -189,7 +193,7 @@ impl<'a> Counter<'a> {
         tools: &HashMap<String, String>,
         is_logged: bool,
     ) -> Option<Pending> {
-        let left = own_words::without(&text.text, notes.state, &notes.seal);
+        let left = own_words::without(&text.text, &notes.own_words);
         if left.is_empty() {
             return None;
         }
@@ -252,7 +256,7 @@ impl<'a> Counter<'a> {
 
 /// What hooks noted of one session.
 struct Notes<'a> {
-    state: &'a State,
+    own_words: OwnWords<'a>,
     index: Index<'a>,
     seal: Seal,
     has_any: bool,

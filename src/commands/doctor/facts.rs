@@ -13,6 +13,7 @@ use crate::event::Event;
 use crate::settings::Budget;
 use crate::settings::Source;
 use crate::system::System;
+use crate::transcript::Unread;
 
 /// All facts of one examination.
 #[derive(Debug, Clone)]
@@ -47,8 +48,8 @@ pub struct Facts {
     pub profile: Option<String>,
     /// An outage that hooks remembered before the service was asked, in a sentence.
     pub outage: Option<String>,
-    /// The number of a line of the last session's file that can't be understood.
-    pub transcript: Option<u64>,
+    /// Why hooks could not scan the last session's file.
+    pub transcript: Option<Unread>,
     pub service: ServiceFacts,
 }
 

@@ -155,14 +155,20 @@ fn scan_unless_out_of_reach(
     started: Instant,
     known: &OnceLock<(Assessment, News)>,
 ) -> (Assessment, News) {
-    let session = Session::open(payload, settings, env);
+    let session = Session::open(payload, settings, env, started + settings.budget().limit);
     if payload.is_blank() && session.as_ref().is_none_or(Session::is_quiet) {
         return (Assessment::NothingToScan, News::default());
     }
+    let policy = policy_of(settings);
     let mut memory = Memory::open(settings, env, payload.session_id.as_deref(), started);
     let attempt = match memory.permit() {
         Permit::Scan(attempt) => attempt,
-        Permit::Skip(outage) => return (Assessment::NotScanned(Failure::Outage(outage)), memory.skipped()),
+        Permit::Skip(outage) => {
+            let own = Assessment::NotScanned(Failure::Outage(outage));
+            let (assessment, part) =
+                stricter(payload.event, own, session.and_then(|session| session.known(policy)), policy);
+            return (assessment, News { part, ..memory.skipped() });
+        }
     };
     let job = ScanJob {
         content: &payload.content,
@@ -185,7 +191,6 @@ fn scan_unless_out_of_reach(
         report.mask(&payload.content);
     }
     let failed = own.as_ref().and_then(|result| result.as_ref().err()).cloned();
-    let policy = policy_of(settings);
     let own = own.map_or(Assessment::NothingToScan, |result| {
         Assessment::of_scan(result, payload.coverage).under(policy.enforcement)
     });

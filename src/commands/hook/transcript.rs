@@ -1,6 +1,7 @@
 //! A hook and its session's own file: what of it is scanned next to the call's own text, and what is noted as cleared.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
+use std::time::Instant;
 
 use super::call::Call;
 use super::reply::Reply;
@@ -8,10 +9,12 @@ use crate::event::Event;
 use crate::hook::{Action, Assessment, Failure, Part, Payload, Policy, decide, with_readings};
 use crate::installation;
 use crate::outage::{Key, Moment};
-use crate::scan::{MAX_CHARACTERS, Scanned};
+use crate::scan::report::{ByModes, ScanTimes};
+use crate::scan::{MAX_CHARACTERS, Outcome, ScanReport, Scanned};
 use crate::settings::Settings;
+use crate::supervise::supervise;
 use crate::system::Env;
-use crate::transcript::gather::Known;
+use crate::transcript::gather::{Found, Known};
 use crate::transcript::state::Cleared;
 use crate::transcript::{Gathered, How, Seal, State, Store, Transcript, Unread, gather, own_words};
 
@@ -26,7 +29,11 @@ pub struct Session<'a> {
     gathered: Gathered,
 }
 
+/// Reading a session's file takes at most this part of the time that is left for the scan.
+const PART_FOR_READING: u32 = 4;
+
 /// Where this session's notes are. Without it everything is scanned each time.
+#[derive(Clone)]
 struct Kept {
     store: Store,
     session: String,
@@ -57,7 +64,8 @@ pub struct Verdict {
 
 impl<'a> Session<'a> {
     /// `None` where there is nothing to do: it is switched off, or the session has no file.
-    pub fn open(payload: &'a Payload, settings: &Settings, env: Env<'_>) -> Option<Self> {
+    /// The scan has to be over at `deadline`.
+    pub fn open(payload: &'a Payload, settings: &Settings, env: Env<'_>, deadline: Instant) -> Option<Self> {
         let path = payload.transcript_path.as_deref().filter(|_| *settings.transcript)?;
         if payload.event.ends_a_turn() {
             return None;
@@ -72,26 +80,22 @@ impl<'a> Session<'a> {
         let may_allow = settings.allowed_texts.unwrap_or_else(|| !installation::is_managed_program(env));
         let mut session = Self { payload, may_allow, kept, unopened: None, gathered: Gathered::default() };
         if payload.event != Event::PostToolUse {
-            session.read(Path::new(path), store.as_ref());
+            session.read(Path::new(path), store.as_ref(), deadline);
         }
         Some(session)
     }
 
-    fn read(&mut self, path: &Path, store: Option<&Store>) {
-        match Transcript::open(path, store.map(Store::home)) {
-            Err(unread) => self.unopened = Some(unread),
-            Ok(mut file) => {
-                let allowed = match &self.kept {
-                    Some(kept) if self.may_allow => kept.store.allowed(),
-                    _ => Vec::new(),
-                };
-                // A key that nobody has is as good as none: nothing was sealed with it.
-                let unsealed = Seal::new(&[], "", "");
-                let state = self.kept.as_ref().map_or_else(State::default, Kept::state);
-                let seal = self.kept.as_ref().map_or(&unsealed, |kept| &kept.seal);
-                let known = Known { state: &state, seal, allowed: &allowed };
-                self.gathered = gather(&mut file, &known, MAX_CHARACTERS);
-            }
+    fn read(&mut self, path: &Path, store: Option<&Store>, deadline: Instant) {
+        let time = deadline.saturating_duration_since(Instant::now()) / PART_FOR_READING;
+        let until = Instant::now() + time;
+        let (path, home) = (path.to_owned(), store.map(|store| store.home().to_owned()));
+        let (kept, may_allow) = (self.kept.clone(), self.may_allow);
+        let work = move || read(&path, home, kept.as_ref(), may_allow, until);
+        // It stops by itself at `until`, unless the file's disk hangs.
+        match supervise(until + time / 2, work) {
+            Ok(Ok(gathered)) => self.gathered = gathered,
+            Ok(Err(unread)) => self.unopened = Some(unread),
+            Err(_) => self.unopened = Some(Unread::Slow),
         }
     }
 
@@ -121,8 +125,12 @@ impl<'a> Session<'a> {
             let mut lines = self.about_this_call(seal, own, policy, now);
             let found = self.gathered.texts.iter().enumerate().filter(|(index, _)| passes(*index));
             lines.extend(found.map(|(_, found)| seal.note_text(&found.text, Cleared { how, at: now })));
-            let hits = self.gathered.texts.iter().zip(results).filter(|(_, result)| is_hit(result));
-            lines.extend(hits.map(|(found, _)| seal.note_refused(&found.text, Cleared { how, at: now })));
+            let hits = self.hits(results);
+            lines.extend(hits.iter().map(|(found, report)| {
+                let assessment = Assessment::Scanned((*report).clone()).under(policy.enforcement);
+                let is_refused = decide(self.payload.event, &assessment, policy) == Action::Block;
+                seal.note_hit(&found.text, Cleared { how, at: now }, is_refused)
+            }));
             let all_pass = (0..self.gathered.texts.len()).all(passes);
             lines.extend(self.gathered.place.clone().filter(|_| all_pass));
             kept.note(&lines);
@@ -148,40 +156,100 @@ impl<'a> Session<'a> {
             .collect()
     }
 
-    /// The strictest of what the texts came to.
-    fn verdict(&self, results: &[Scanned], policy: Policy) -> Option<Verdict> {
-        let assessments = results.iter().map(|result| match result {
-            Ok(report) if report.is_cleared() => None,
-            // What is masked in another text is none of this call's, and what is said of it may repeat it.
-            Ok(report) => Some(Assessment::Scanned(report.clone().unmasked()).under(policy.enforcement)),
-            Err(error) => Some(Assessment::NotScanned(Failure::Scan(error.clone()))),
-        });
-        let against: Vec<_> = self
+    /// The texts that are flagged; where there is none by itself, those that are together.
+    fn hits<'r>(&self, results: &'r [Scanned]) -> Vec<(&Found, &'r ScanReport)> {
+        let found = self.gathered.texts.iter().zip(results);
+        let hits = found.filter_map(|(found, result)| Some((found, result.as_ref().ok()?)));
+        let hits: Vec<_> = hits.filter(|(_, report)| !report.is_cleared()).collect();
+        let alone: Vec<_> = hits.iter().copied().filter(|(found, report)| is_alone(found, report)).collect();
+        if alone.is_empty() { hits } else { alone }
+    }
+
+    /// What stands against this call although nothing can be scanned now.
+    pub fn known(&self, policy: Policy) -> Option<Verdict> {
+        self.known_hit(|_| true, policy)
+    }
+
+    /// A text that this session was refused for stays flagged where it can't be scanned again.
+    fn known_hit(&self, is_open: impl Fn(usize) -> bool, policy: Policy) -> Option<Verdict> {
+        let kept = self.kept.as_ref()?;
+        let open: Vec<&Found> = self
             .gathered
             .texts
             .iter()
-            .zip(assessments)
-            .filter_map(|(found, assessment)| {
-                let assessment = assessment?;
-                let is_scanned = matches!(assessment, Assessment::Scanned(_));
-                let rank = (decide(self.payload.event, &assessment, policy), is_scanned);
-                Some((rank, found, assessment))
-            })
+            .enumerate()
+            .filter(|(index, _)| is_open(*index))
+            .map(|(_, found)| found)
             .collect();
-        if let Some(rank) = against.iter().map(|(rank, ..)| *rank).max() {
-            let mut strictest = against.into_iter().filter(|(of, ..)| *of == rank);
-            let (_, found, assessment) = strictest.next()?;
-            let others = strictest.count();
-            let is_scanned = matches!(assessment, Assessment::Scanned(_));
-            let source = match others {
-                0 => found.source.to_string(),
-                more if is_scanned => format!("{} and {more} more", found.source),
-                // Of several that went together no one is to blame.
-                _ => String::new(),
-            };
-            let allow = self.kept.as_ref().filter(|_| self.may_allow && is_scanned);
-            let allow = allow.map(|kept| kept.seal.allowing(&found.text));
-            return Some(Verdict { assessment, part: Part { source, kind: found.source.kind(), allow } });
+        if open.is_empty() {
+            return None;
+        }
+        let state = kept.state();
+        let report = |found: &Found| ScanReport {
+            // Whatever mode decides: it was refused.
+            outcome: Outcome::Blocked,
+            scanners: Vec::new(),
+            scan_ids: Vec::new(),
+            pieces: 0,
+            characters: found.text.chars().count(),
+            complete: true,
+            times: ScanTimes::default(),
+            by_modes: ByModes::default(),
+        };
+        let refused = open.into_iter().filter(|found| state.has_refused(&kept.seal, &found.text));
+        let refused: Vec<_> = refused.map(|found| (found, report(found))).collect();
+        self.hit(&refused.iter().map(|(found, report)| (*found, report)).collect::<Vec<_>>(), policy)
+    }
+
+    fn hit(&self, hits: &[(&Found, &ScanReport)], policy: Policy) -> Option<Verdict> {
+        // What is masked in another text is none of this call's, and what is said of it may repeat it.
+        let assessed = hits.iter().map(|(found, report)| {
+            let assessment = Assessment::Scanned((*report).clone().unmasked()).under(policy.enforcement);
+            (decide(self.payload.event, &assessment, policy), found, report, assessment)
+        });
+        let assessed: Vec<_> = assessed.collect();
+        let strictest = assessed.iter().map(|(action, ..)| *action).max()?;
+        let mut against = assessed.into_iter().filter(|(action, ..)| *action == strictest);
+        let (_, found, report, assessment) = against.next()?;
+        let number = 1 + against.count();
+        let is_alone = is_alone(found, report);
+        let source = match number {
+            number if !is_alone => format!("one of {number} texts of this session"),
+            1 => found.source.to_string(),
+            number => format!("{} and {} more", found.source, number - 1),
+        };
+        let allow = self.kept.as_ref().filter(|_| self.may_allow && is_alone);
+        Some(Verdict {
+            assessment,
+            part: Part {
+                source,
+                kind: if is_alone { found.source.kind() } else { "transcript" },
+                allow: allow.map(|kept| kept.seal.allowing(&found.text)),
+            },
+        })
+    }
+
+    /// The strictest of what the texts came to; of what is as strict, a hit.
+    fn verdict(&self, results: &[Scanned], policy: Policy) -> Option<Verdict> {
+        let is_open = |index: usize| results.get(index).is_none_or(Result::is_err);
+        let verdicts =
+            [self.hit(&self.hits(results), policy), self.known_hit(is_open, policy), self.unscanned(results)];
+        let rank = |verdict: &Verdict| decide(self.payload.event, &verdict.assessment, policy);
+        // The first of several: they are in the order in which they are told.
+        verdicts.into_iter().flatten().rev().max_by_key(rank)
+    }
+
+    fn unscanned(&self, results: &[Scanned]) -> Option<Verdict> {
+        let found = self.gathered.texts.iter().zip(results);
+        let failed: Vec<_> =
+            found.filter_map(|(found, result)| Some((found, result.as_ref().err()?))).collect();
+        if let [(found, error), others @ ..] = failed.as_slice() {
+            // Of several that went together no one is to blame.
+            let source = if others.is_empty() { found.source.to_string() } else { String::new() };
+            return Some(Verdict {
+                assessment: Assessment::NotScanned(Failure::Scan((*error).clone())),
+                part: Part { source, kind: found.source.kind(), allow: None },
+            });
         }
         let unread = self.unread()?.clone();
         Some(Verdict {
@@ -191,8 +259,26 @@ impl<'a> Session<'a> {
     }
 }
 
-fn is_hit(result: &Scanned) -> bool {
-    result.as_ref().is_ok_and(|report| !report.is_cleared())
+fn read(
+    path: &Path,
+    home: Option<PathBuf>,
+    kept: Option<&Kept>,
+    may_allow: bool,
+    until: Instant,
+) -> Result<Gathered, Unread> {
+    let mut file = Transcript::open(path, home.as_deref())?;
+    file.until = Some(until);
+    let allowed = kept.filter(|_| may_allow).map(|kept| kept.store.allowed()).unwrap_or_default();
+    // A key that nobody has is as good as none: nothing was sealed with it.
+    let unsealed = Seal::new(&[], "", "");
+    let state = kept.map_or_else(State::default, Kept::state);
+    let seal = kept.map_or(&unsealed, |kept| &kept.seal);
+    Ok(gather(&mut file, &Known { state: &state, seal, allowed: &allowed }, MAX_CHARACTERS))
+}
+
+/// Whether the verdict is on this text, and not on several together.
+fn is_alone(found: &Found, report: &ScanReport) -> bool {
+    report.characters <= with_readings(&found.text).chars().count()
 }
 
 /// Notes the words of an answer that the model is given, so that they are not taken for somebody else's.

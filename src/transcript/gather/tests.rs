@@ -85,7 +85,7 @@ fn what_was_cleared_is_not_gathered_again_and_what_is_new_is() {
     assert_eq!(session.new_texts(), ["two"], "one was cleared, wherever it is");
     session.clear(|_| true);
     session.append("garbage\n");
-    assert_eq!(session.gather().unread, Some(Unread::Format { line: 1 }), "only the new part is read");
+    assert_eq!(session.gather().unread, Some(Unread::Format { line: None }), "only the new part is read");
 }
 
 #[test]
@@ -141,10 +141,10 @@ fn a_line_that_can_not_be_understood_is_unread_and_hides_nothing_behind_it() {
     session.append("garbage\n");
     session.says("bad");
     let gathered = session.gather();
-    assert_eq!(gathered.unread, Some(Unread::Format { line: 2 }));
+    assert_eq!(gathered.unread, Some(Unread::Format { line: Some(2) }));
     assert_eq!(gathered.texts.len(), 2);
     session.clear(|_| true);
-    assert_eq!(session.gather().unread, Some(Unread::Format { line: 1 }), "it stays unread");
+    assert_eq!(session.gather().unread, Some(Unread::Format { line: None }), "it stays unread");
 }
 
 #[test]
@@ -223,4 +223,15 @@ fn a_forked_session_goes_on_with_the_other_ones_texts() {
         let gathered = gather(&mut Transcript::open(&fork, None).unwrap(), &known, 1000);
         assert!(matches!(gathered.unread, Some(Unread::Fork(_))), "{missing}");
     }
+}
+
+#[test]
+fn a_file_that_takes_too_long_is_unread() {
+    let session = Session::new();
+    session.says("one");
+    let mut file = Transcript::open(&session.path(), None).unwrap();
+    file.until = Some(std::time::Instant::now());
+    let known = Known { state: &State::default(), seal: &session.seal, allowed: &[] };
+    let gathered = gather(&mut file, &known, 1000);
+    assert_eq!((gathered.unread, gathered.place), (Some(Unread::Slow), None));
 }

@@ -79,11 +79,11 @@ fn a_heading_that_says_anything_else_is_scanned() {
 fn items_of_a_kind_that_is_not_known_are_scanned_whole() {
     let new =
         item(json!({"type": "agent_message", "id": "x1", "content": [{"text": "do evil"}, "and more"]}));
-    assert_eq!(texts(&new), [("do evil\nand more".to_owned(), "other".to_owned())]);
+    assert_eq!(texts(&new), [("content\ntext\ndo evil\nand more".to_owned(), "other".to_owned())]);
     let record = json!({"type": "brand_new", "payload": {"note": "do evil"}});
-    assert_eq!(texts(&record), [("do evil".to_owned(), "other".to_owned())]);
+    assert_eq!(texts(&record), [("note\ndo evil".to_owned(), "other".to_owned())]);
     let odd = item(json!({"type": "function_call_output", "call_id": "c", "output": {"body": "do evil"}}));
-    assert_eq!(texts(&odd), [("do evil".to_owned(), "other".to_owned())]);
+    assert_eq!(texts(&odd), [("output\nbody\ndo evil".to_owned(), "tool_output".to_owned())]);
 }
 
 #[test]
@@ -102,7 +102,7 @@ fn the_history_that_a_summary_replaces_is_read() {
         {"type": "message", "role": "assistant", "content": [{"type": "output_text", "text": "two"}]},
         {"type": "message", "role": "user", "content": [{"type": "input_text", "text": "summary"}]}]}});
     let found: Vec<String> = texts(&compacted).into_iter().map(|(text, _)| text).collect();
-    assert_eq!(found, ["one", "summary"]);
+    assert_eq!(found, ["summary", "one", "summary"]);
     let bare = json!({"type": "compacted", "payload": {"message": "summary"}});
     assert_eq!(texts(&bare)[0].0, "summary");
 }

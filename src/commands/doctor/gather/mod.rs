@@ -39,7 +39,7 @@ use crate::supervise::supervise;
 use crate::system::Env;
 use crate::system::System;
 use crate::token;
-use crate::transcript::sessions;
+use crate::transcript::{Unread, sessions};
 
 /// A session's file on a network drive can hang.
 const SESSION_TIME: Duration = Duration::from_secs(5);
@@ -223,10 +223,10 @@ pub fn shown_settings(mut settings: Settings, env: Env<'_>) -> (Settings, Vec<Se
     (settings, rows, sanitizer)
 }
 
-/// A line of the last session that hooks could not scan.
-fn transcript(home: &Path) -> Option<u64> {
+/// Why hooks could not scan the last session.
+fn transcript(home: &Path) -> Option<Unread> {
     let home = home.to_owned();
-    supervise(Instant::now() + SESSION_TIME, move || sessions::not_understood(&home)).ok().flatten()
+    supervise(Instant::now() + SESSION_TIME, move || sessions::check_last(&home)).ok()?.err()
 }
 
 /// Says of a variable that Codex's file of variables sets it.

@@ -229,15 +229,15 @@ fn outage(facts: &Facts, findings: &mut Vec<Finding>) {
 }
 
 fn transcript(facts: &Facts, findings: &mut Vec<Finding>) {
-    let Some(line) = facts.transcript else { return };
+    let Some(unread) = &facts.transcript else { return };
     findings.push(Finding::new(
         FindingId::Transcript,
         Severity::Warning,
         format!(
-            "Line {line} of the last session's file can't be understood, so what it holds is not scanned; in closed mode \
-             the prompts of such a session are blocked."
+            "What the last session's file holds can't be scanned, and in closed mode the prompts of such a session are \
+             blocked. {unread}"
         ),
-        "Check that f5-guard is up to date with this version of Codex; a new session has a new file.",
+        unread.fix(),
     ));
 }
 

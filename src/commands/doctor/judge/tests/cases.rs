@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use super::*;
+use crate::transcript::Unread;
 
 type Case = (FindingId, Severity, Verdict, fn(&mut Facts));
 
@@ -250,7 +251,9 @@ const CASES: &[Case] = {
             f.outage = Some("Hooks could not reach it.".into());
             f.service = ServiceFacts::Offline;
         }),
-        (Transcript, Warning, Protected, |f| f.transcript = Some(7)),
+        (Transcript, Warning, Protected, |f| {
+            f.transcript = Some(Unread::Format { line: Some(7) });
+        }),
         (Service, Problem, NotProtected, |f| {
             f.service = ServiceFacts::Failed { why: "refused".into(), fix: "look".into() };
         }),

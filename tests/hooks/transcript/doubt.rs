@@ -1,0 +1,235 @@
+//! What is odd, slow, large or hidden in a session's file: nothing of it counts as cleared.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use f5_stand_in::f5;
+
+use super::*;
+
+#[cfg(unix)]
+#[test]
+fn a_file_that_the_users_group_may_write_to_is_scanned() {
+    use std::os::unix::fs::PermissionsExt;
+    let (session, api) = (Session::new(), poison());
+    fs::set_permissions(session.file(), fs::Permissions::from_mode(0o664)).expect("the mode");
+    session.prompt(&api).allowed();
+    session.agents_md("POISON");
+    session.prompt(&api).blocked().says(&["AGENTS.md"]);
+}
+
+/// Which of these records pass although they hold a flagged word.
+fn passing(records: Vec<(&str, Value)>) -> Vec<&str> {
+    let passes = |record: &Value| {
+        let (session, api) = (Session::new(), poison());
+        session.append(record);
+        !session.prompt(&api).stdout.contains("block")
+    };
+    records.into_iter().filter(|(_, record)| passes(record)).map(|(name, _)| name).collect()
+}
+
+fn items(items: Vec<(&'static str, Value)>) -> Vec<(&'static str, Value)> {
+    let record = |payload| json!({"type": "response_item", "payload": payload});
+    items.into_iter().map(|(name, payload)| (name, record(payload))).collect()
+}
+
+#[test]
+fn all_that_is_said_of_a_tool_is_scanned() {
+    let tools = |kind: &str, tools: Value| json!({"type": kind, "call_id": "c", "tools": [tools]});
+    let parameters = json!({"name": "t", "parameters": {"properties": {"POISON": {"type": "string"}}}});
+    let default =
+        json!({"parameters": {"a": {"default": {"id": "POISON"}, "examples": [{"type": "POISON"}]}}});
+    let found = passing(items(vec![
+        ("a searched tool's parameter", tools("tool_search_output", parameters.clone())),
+        ("an additional tool's parameter", tools("additional_tools", parameters)),
+        (
+            "like a picture",
+            tools("tool_search_output", json!({"description": "data:image/x;base64,POISON it"})),
+        ),
+        ("in an id below the top", tools("additional_tools", default)),
+    ]));
+    assert_eq!(found, Vec::<&str>::new());
+}
+
+#[test]
+fn all_that_a_session_begins_with_is_scanned() {
+    let meta = |payload: Value| json!({"type": "session_meta", "payload": payload});
+    let tool = json!({"name": "x", "description": "d", "inputSchema": {"properties": {"POISON": {}}}});
+    let found = passing(vec![
+        ("an app's tool", meta(json!({"dynamic_tools": [{"name": "x", "description": "POISON"}]}))),
+        ("its parameter", meta(json!({"dynamic_tools": [tool]}))),
+        ("instructions as a string", meta(json!({"base_instructions": "POISON"}))),
+        ("next to the instructions", meta(json!({"base_instructions": {"text": "x", "other": "POISON"}}))),
+        ("a later field", meta(json!({"base_instructions": {"text": "x"}, "later": {"POISON": 1}}))),
+        (
+            "a summary with a history",
+            json!({"type": "compacted", "payload": {"message": "POISON", "replacement_history": []}}),
+        ),
+    ]);
+    assert_eq!(found, Vec::<&str>::new());
+}
+
+#[test]
+fn what_stands_next_to_a_known_field_is_scanned() {
+    let message = |part: Value| json!({"type": "message", "role": "user", "content": [part]});
+    let output = |output: Value| json!({"type": "function_call_output", "call_id": "c", "output": output});
+    let found = passing(items(vec![
+        ("next to a text", message(json!({"type": "input_text", "text": "ok", "filename": "POISON"}))),
+        ("next to an empty text", message(json!({"type": "input_file", "text": "", "file_data": "POISON"}))),
+        ("a part's key", message(json!({"type": "input_text", "text": "ok", "POISON": 1}))),
+        (
+            "a picture's detail",
+            message(json!({"image_url": "data:image/png;base64,AA==", "detail": "POISON"})),
+        ),
+        ("no picture", message(json!({"image_url": "data:image/png;base64,POISON do it"}))),
+        ("next to the content", json!({"type": "message", "role": "user", "content": [], "name": "POISON"})),
+        (
+            "next to an output",
+            json!({"type": "function_call_output", "call_id": "c", "output": "ok", "more": "POISON"}),
+        ),
+        ("an output's key", output(json!({"POISON": 1}))),
+        ("an unknown key", json!({"type": "later_item", "x": {"POISON": 1}})),
+        ("no id", json!({"type": "later_item", "id": "say POISON"})),
+    ]));
+    assert_eq!(found, Vec::<&str>::new());
+}
+
+#[test]
+fn a_calls_own_hit_counts_however_slow_the_sessions_file_is() {
+    let (session, api) = (Session::new(), poison());
+    fs::OpenOptions::new()
+        .write(true)
+        .open(session.file())
+        .expect("the file")
+        .set_len(1 << 40)
+        .expect("long");
+    session.agents_md("the end");
+    let hook = session.hook(Event::UserPromptSubmit, "POISON").open().env("F5_GUARDRAILS_TIMEOUT", "6");
+    hook.against(&api).run().blocked();
+    let hook = session.hook(Event::UserPromptSubmit, "a prompt").env("F5_GUARDRAILS_TIMEOUT", "6");
+    hook.against(&api).run().blocked().says(&["too long to read"]);
+}
+
+#[test]
+fn the_flagged_one_of_many_is_named_though_another_hangs() {
+    let alone = |scan: &f5::Request| scan.input().is_some_and(|text| text == "HANG");
+    let api =
+        F5::builder().when_request(alone, Fault::HangAfterRequest).when("POISON", Verdict::flagged()).start();
+    let session = Session::new();
+    session.output("call_1", "HANG");
+    (0..9).for_each(|n| session.agents_md(&format!("text {n}")));
+    session.output("call_2", "POISON");
+    let hook = || session.hook(Event::UserPromptSubmit, "a prompt").env("F5_GUARDRAILS_TIMEOUT", "6");
+    hook().against(&api).run().blocked().says(&["agent would get: the output of a tool."]);
+    let before = parts(&api).len();
+    hook().against(&api).run().blocked();
+    assert!(!parts(&api)[before..].concat().contains("text 3"), "it was cleared");
+}
+
+#[test]
+fn no_text_is_named_where_only_all_together_are_known_to_be_flagged() {
+    let sick = |scan: &f5::Request| scan.input().is_some_and(|text| ["ONE", "TWO"].contains(&text));
+    let api =
+        F5::builder().when_request(sick, Fault::status(500)).when("ONE\n\nTWO", Verdict::flagged()).start();
+    let session = Session::new();
+    session.output("call_1", "ONE");
+    session.output("call_2", "TWO");
+    let answer = session.prompt(&api).blocked().says(&["one of 2 texts"]);
+    assert!(!answer.codex().shown().contains("allow-text"), "{answer:?}");
+}
+
+#[test]
+fn a_fork_of_a_session_that_is_gone_hides_no_text_of_its_own() {
+    let (session, api) = (Session::new(), poison());
+    let meta = json!({"forked_from_id": "01234567-0123-0123-0123-0123456789ab"});
+    fs::write(session.file(), "").expect("written");
+    session.append(&json!({"type": "session_meta", "payload": meta}));
+    session.agents_md("POISON");
+    session
+        .hook(Event::UserPromptSubmit, "a prompt")
+        .open()
+        .against(&api)
+        .run()
+        .blocked()
+        .says(&["AGENTS.md"]);
+}
+
+#[test]
+fn a_forks_origin_is_found_in_the_archive() {
+    let (session, api) = (Session::new(), poison());
+    let id = "01234567-0123-0123-0123-0123456789ab";
+    fs::write(session.file(), "").expect("written");
+    session.append(&json!({"type": "session_meta", "payload": {"forked_from_id": id}}));
+    let archive = session.home.path().join("archived_sessions");
+    fs::create_dir_all(&archive).expect("a folder");
+    let record = |text: &str| {
+        let message = json!({"type": "message", "role": "user", "content": text});
+        format!("{}\n", json!({"type": "response_item", "payload": message}))
+    };
+    let origin = archive.join(format!("rollout-2026-11-22T06-29-18-{id}.jsonl"));
+    fs::write(&origin, record("harmless")).expect("written");
+    session.prompt(&api).allowed();
+    let other = Session::new();
+    fs::write(other.file(), fs::read(session.file()).expect("text")).expect("written");
+    fs::create_dir_all(other.home.path().join("archived_sessions")).expect("a folder");
+    let origin = other.home.path().join("archived_sessions").join(origin.file_name().expect("a name"));
+    fs::write(origin, record("POISON")).expect("written");
+    other.prompt(&api).blocked();
+}
+
+#[test]
+fn a_text_that_is_too_long_hides_none_behind_it() {
+    let (session, api) = (Session::new(), poison());
+    session.agents_md(&"x y ".repeat(510_000));
+    session.agents_md("POISON");
+    session
+        .hook(Event::UserPromptSubmit, "a prompt")
+        .open()
+        .against(&api)
+        .run()
+        .blocked()
+        .says(&["AGENTS.md"]);
+}
+
+#[test]
+fn what_was_flagged_stays_refused_in_an_outage() {
+    let is_down = Arc::new(AtomicBool::new(false));
+    let down = Arc::clone(&is_down);
+    let api = F5::builder()
+        .when_request(move |_: &f5::Request| down.load(Ordering::Relaxed), Fault::status(503))
+        .when("POISON", Verdict::flagged())
+        .start();
+    let session = Session::new();
+    session.agents_md("POISON");
+    let hook = |event| session.hook(event, "go on").open();
+    hook(Event::UserPromptSubmit).against(&api).run().blocked();
+    is_down.store(true, Ordering::Relaxed);
+    for _ in 0..3 {
+        hook(Event::UserPromptSubmit).against(&api).run().blocked().says(&["AGENTS.md"]);
+        hook(Event::PreToolUse).against(&api).run().blocked();
+    }
+}
+
+#[test]
+fn a_line_is_not_named_by_a_wrong_number() {
+    let (session, api) = (Session::new(), poison());
+    (0..5).for_each(|n| session.agents_md(&format!("text {n}")));
+    session.prompt(&api).allowed();
+    session.append(&json!({}));
+    session.prompt(&api).blocked().says(&["A line of the session's file can't be understood"]);
+}
+
+#[test]
+fn notes_that_lost_their_head_are_begun_anew() {
+    let (session, api) = (Session::new(), F5::start());
+    session.prompt(&api).allowed();
+    let states = session.home.path().join("f5_guardrails/transcripts");
+    let state = fs::read_dir(&states).expect("a folder").next().expect("a state").expect("a state").path();
+    for odd in ["", "garbage", "\nc x y"] {
+        fs::write(&state, odd).expect("written");
+        session.prompt(&api).allowed();
+        let before = parts(&api).len();
+        session.prompt(&api).allowed();
+        assert_eq!(parts(&api).len(), before, "{odd:?}");
+    }
+}
