@@ -196,17 +196,17 @@ fn what_was_flagged_stays_refused_in_an_outage() {
     let is_down = Arc::new(AtomicBool::new(false));
     let down = Arc::clone(&is_down);
     let api = F5::builder()
-        .when_request(move |_: &f5::Request| down.load(Ordering::Relaxed), Fault::status(503))
+        .when_request(move |_: &f5::Request| down.load(Ordering::Relaxed), Fault::status(502))
         .when("POISON", Verdict::flagged())
         .start();
     let session = Session::new();
     session.agents_md("POISON");
-    let hook = |event| session.hook(event, "go on").open();
-    hook(Event::UserPromptSubmit).against(&api).run().blocked();
+    let hook = |event, n| session.hook(event, &format!("go on {n}")).open();
+    hook(Event::UserPromptSubmit, 0).against(&api).run().blocked();
     is_down.store(true, Ordering::Relaxed);
-    for _ in 0..3 {
-        hook(Event::UserPromptSubmit).against(&api).run().blocked().says(&["AGENTS.md"]);
-        hook(Event::PreToolUse).against(&api).run().blocked();
+    for n in 1..4 {
+        hook(Event::UserPromptSubmit, n).against(&api).run().blocked().says(&["AGENTS.md"]);
+        hook(Event::PreToolUse, n).against(&api).run().blocked();
     }
 }
 
