@@ -3,7 +3,8 @@
 use std::path::Path;
 use std::time::{Instant, SystemTime};
 
-use super::call::{Call, policy_of};
+use super::assess::policy_of;
+use super::call::Call;
 use crate::clock;
 use crate::hook::decision::log_word;
 use crate::hook::{Action, Assessment, Failure, would_have};

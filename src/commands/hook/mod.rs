@@ -4,6 +4,7 @@
 //! file is written after the answer.
 
 mod abort;
+mod assess;
 mod by_hand;
 mod call;
 mod decision_line;
@@ -11,6 +12,8 @@ mod memory;
 mod overtime;
 mod proof;
 mod reply;
+mod scanning;
+mod stdin;
 mod transcript;
 mod unusable;
 
@@ -21,10 +24,12 @@ use std::process::ExitCode;
 use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
-use call::{Call, Caller, assess, caller_on_stdin, drain_stdin_within, policy_of};
+use assess::{assess, policy_of};
+use call::Call;
 use decision_line::{Answered, Setup, decision_line, tell_people};
 use overtime::Overtime;
 use reply::{Reply, Says};
+use stdin::{Caller, caller_on_stdin, drain_stdin_within};
 use unusable::{named_event, strictest_fail_mode, usage_problem, wants_help};
 
 use crate::event::Event;

@@ -3,7 +3,7 @@
 use std::time::Instant;
 
 use super::PROCESS_ENV;
-use super::call::scan;
+use super::scanning::scan;
 use crate::codex::home::CodexHome;
 use crate::commands::doctor::{Sanitizer, SettingRow, shown_settings};
 use crate::commands::smoketest::PROMPT;

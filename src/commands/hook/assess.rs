@@ -1,0 +1,170 @@
+//! The supervised work of a hook: read the payload, scan its text. Everything in here may block or panic.
+
+use std::borrow::Cow;
+use std::sync::OnceLock;
+use std::time::Instant;
+
+use super::call::Call;
+use super::memory::{Memory, Permit, tells_of_observing};
+use super::scanning::scan_with;
+use super::stdin::read_stdin;
+use super::transcript::{Session, Verdict};
+use super::{PROCESS_ENV, abort, proof};
+use crate::event::Event;
+use crate::hook::payload;
+use crate::hook::{Assessment, Failure, News, Part, Payload, Policy, decide};
+use crate::phase;
+use crate::scan::{Metadata, ScanDirection, ScanError, ScanJob, ScanReport};
+use crate::secret::Hidden;
+use crate::settings::Settings;
+use crate::system::Env;
+use crate::token;
+use crate::transport::watch::Watch;
+
+/// What the settings say of a call.
+pub fn policy_of(settings: &Settings) -> Policy {
+    Policy {
+        fail_mode: *settings.fail_mode,
+        flagged_output: *settings.flagged_output,
+        enforcement: *settings.enforcement,
+    }
+}
+
+/// Reads the payload and scans it. `seen` learns what the call is about as soon as that is known, `hidden` the token, and
+/// `known` a hit, which counts even if there is no time left to mask it.
+pub fn assess(
+    subcommand: Event,
+    usage: Option<String>,
+    settings: &Settings,
+    started: Instant,
+    seen: &OnceLock<Call>,
+    hidden: &Hidden,
+    known: &OnceLock<(Assessment, News)>,
+) -> (Assessment, News) {
+    let failed = |failure: Failure| (Assessment::NotScanned(failure), News::default());
+    let begun = Instant::now();
+    let input = read_stdin();
+    let payload =
+        match input.and_then(|bytes| payload::parse(&bytes).inspect_err(|_| note_salvaged(&bytes, seen))) {
+            Ok(payload) => payload,
+            Err(error) => return failed(usage.map_or(Failure::Payload(error), Failure::Usage)),
+        };
+    let call = seen.get_or_init(|| Call::of(&payload));
+    phase::ended("payload", begun);
+    abort::prepare(call.event, policy_of(settings).unscanned());
+    if !subcommand.same_subcommand(call.event) {
+        tracing::warn!(
+            "the subcommand for {} got a payload of {}; it is answered as such: check the registration",
+            subcommand.name(),
+            call.event.name()
+        );
+    }
+    if let Some(usage) = usage {
+        return failed(Failure::Usage(usage));
+    }
+    if !payload.unknown_fields.is_empty() {
+        tracing::debug!(
+            "fields of the payload that this version does not know: {}",
+            payload.unknown_fields.join(", ")
+        );
+    }
+    let reads_on =
+        *settings.transcript && payload.transcript_path.is_some() && payload.event.comes_before_an_act();
+    if payload.is_blank() && !reads_on {
+        return (Assessment::NothingToScan, News::default());
+    }
+    if let Some(proof) = proof::answer(&payload, settings, started, hidden) {
+        return (Assessment::Proof(proof), News::default());
+    }
+    match token::completed(settings, PROCESS_ENV, started + settings.budget().limit) {
+        Ok(settings) => {
+            settings.api_token.iter().for_each(|token| hidden.learn(token));
+            let (assessment, news) =
+                scan_unless_out_of_reach(&payload, &settings, PROCESS_ENV, started, known);
+            let session = payload.session_id.as_deref();
+            let observes = tells_of_observing(&settings, PROCESS_ENV, session, payload.event, started);
+            (assessment, News { observes, ..news })
+        }
+        Err(error) => failed(ScanError::from(error).into()),
+    }
+}
+
+fn scan_unless_out_of_reach(
+    payload: &Payload,
+    settings: &Settings,
+    env: Env<'_>,
+    started: Instant,
+    known: &OnceLock<(Assessment, News)>,
+) -> (Assessment, News) {
+    let session = Session::open(payload, settings, env, started + settings.budget().limit);
+    if payload.is_blank() && session.as_ref().is_none_or(Session::is_quiet) {
+        return (Assessment::NothingToScan, News::default());
+    }
+    let policy = policy_of(settings);
+    let mut memory = Memory::open(settings, env, payload.session_id.as_deref(), started);
+    let attempt = match memory.permit() {
+        Permit::Scan(attempt) => attempt,
+        Permit::Skip(outage) => {
+            let own = Assessment::NotScanned(Failure::Outage(outage));
+            let (assessment, part) =
+                stricter(payload.event, own, session.and_then(|session| session.known(policy)), policy);
+            return (assessment, News { part, ..memory.skipped() });
+        }
+    };
+    let job = ScanJob {
+        content: &payload.content,
+        direction: if payload.event.ends_a_turn() { ScanDirection::Response } else { ScanDirection::Request },
+        metadata: Metadata::new(
+            payload.event.name(),
+            payload.tool_name.as_deref(),
+            payload.session_id.as_deref(),
+            payload.turn_id.as_deref(),
+            &settings.metadata,
+        ),
+    };
+    let watch = Watch::default();
+    let texts = session.as_ref().map(Session::texts).unwrap_or_default();
+    let (mut own, results) = scan_with(&job, payload.is_blank(), &texts, settings, started, watch.clone());
+    if let Some(Ok(report)) = own.as_mut().filter(|own| own.as_ref().is_ok_and(ScanReport::has_mask)) {
+        // Refused as a whole, where it is not only observed.
+        let early = Assessment::of_scan(Ok(report.clone().unmasked()), payload.coverage);
+        let _ = known.set((early, News::default()));
+        report.mask(&payload.content);
+    }
+    let failed = own.as_ref().and_then(|result| result.as_ref().err()).cloned();
+    let own = own.map_or(Assessment::NothingToScan, |result| {
+        Assessment::of_scan(result, payload.coverage).under(policy.enforcement)
+    });
+    let verdict = session.and_then(|session| session.conclude(&own, &results, policy));
+    // Where the call's own text was answered, all others count as one.
+    let error = failed.as_ref().or_else(|| results.iter().find_map(|result| result.as_ref().err()));
+    let sent = match failed.is_none() && error.is_some() {
+        true => Cow::Owned(texts.join("\n")),
+        false => Cow::Borrowed(payload.content.as_str()),
+    };
+    let (assessment, part) = stricter(payload.event, own, verdict, policy);
+    let news = memory.conclude(&attempt, error, &watch, &sent, &assessment);
+    // What can't be read of a session is told with each prompt, and not with every call of a tool.
+    let is_known = news.is_known || part.is_some() && payload.event != Event::UserPromptSubmit;
+    (assessment, News { part, is_known, ..news })
+}
+
+/// The call's own hit before one of the session's, and both before what was not scanned.
+fn stricter(
+    event: Event,
+    own: Assessment,
+    verdict: Option<Verdict>,
+    policy: Policy,
+) -> (Assessment, Option<Part>) {
+    let Some(Verdict { assessment, part, .. }) = verdict else { return (own, None) };
+    let is_hit =
+        |assessment: &Assessment| matches!(assessment, Assessment::Scanned(report) if !report.is_cleared());
+    let rank = |assessment: &Assessment| (decide(event, assessment, policy), is_hit(assessment));
+    if rank(&own) >= rank(&assessment) { (own, None) } else { (assessment, Some(part)) }
+}
+
+fn note_salvaged(bytes: &[u8], seen: &OnceLock<Call>) {
+    if let Some(event) = payload::salvage_event(bytes) {
+        seen.get_or_init(|| Call::unread(event));
+    }
+}
