@@ -102,7 +102,7 @@ impl Transcript {
             Err(NotOwn::Writable(mode)) if mode & 0o002 == 0 => {}
             checked => checked.map_err(|not_own| Unread::File(not_own.to_string()))?,
         }
-        let identity = platform::identity(&metadata);
+        let identity = platform::identity(&file, &metadata).map_err(|error| unread(&error))?;
         Ok(Self { file, path: path.to_owned(), identity, length: metadata.len(), until: None })
     }
 
@@ -168,22 +168,28 @@ fn line_name(number: Option<u64>) -> String {
 
 #[cfg(unix)]
 mod platform {
-    use std::fs::Metadata;
+    use std::fs::{File, Metadata};
+    use std::io;
     use std::os::unix::fs::MetadataExt;
 
-    pub(super) fn identity(metadata: &Metadata) -> String {
-        format!("{:x}-{:x}", metadata.dev(), metadata.ino())
+    #[allow(clippy::unnecessary_wraps)] // it can fail on Windows
+    pub(super) fn identity(_: &File, metadata: &Metadata) -> io::Result<String> {
+        Ok(format!("{:x}-{:x}", metadata.dev(), metadata.ino()))
     }
 }
 
 #[cfg(windows)]
 mod platform {
-    use std::fs::Metadata;
-    use std::os::windows::fs::MetadataExt;
+    use std::fs::{File, Metadata};
+    use std::io;
+    use std::os::windows::io::AsRawHandle;
 
-    /// A file that is put in its place has another.
-    pub(super) fn identity(metadata: &Metadata) -> String {
-        format!("{:x}", metadata.creation_time())
+    use crate::windows::api::file_id;
+
+    /// Not the time of its creation: a file that is put in its place within some seconds inherits that.
+    pub(super) fn identity(file: &File, _: &Metadata) -> io::Result<String> {
+        let (volume, index) = file_id(file.as_raw_handle())?;
+        Ok(format!("{volume:x}-{index:x}"))
     }
 }
 

@@ -109,6 +109,8 @@ impl Store {
             replace_private(&path, &[&state.shortened(), lines.as_bytes()].concat()).map_err(io::Error::other)
         };
         if metadata.len() > GROWN as u64 {
+            // Windows replaces no file that is open.
+            drop(file);
             return replace(&self.state(session));
         }
         if metadata.len() == 0 {
@@ -118,7 +120,10 @@ impl Store {
         match file.read_exact(&mut head) {
             Ok(()) if head == State::head() => file.write_all(lines.as_bytes()),
             // Nothing is read from it.
-            _ => replace(&State::default()),
+            _ => {
+                drop(file);
+                replace(&State::default())
+            }
         }
     }
 

@@ -20,7 +20,8 @@ use windows_sys::Win32::Security::{
     SECURITY_ATTRIBUTES, TOKEN_ELEVATION, TOKEN_QUERY, TOKEN_USER, TokenElevation, TokenUser,
 };
 use windows_sys::Win32::Storage::FileSystem::{
-    CreateDirectoryW, GetShortPathNameW, MOVEFILE_DELAY_UNTIL_REBOOT, MoveFileExW,
+    BY_HANDLE_FILE_INFORMATION, CreateDirectoryW, GetFileInformationByHandle, GetShortPathNameW,
+    MOVEFILE_DELAY_UNTIL_REBOOT, MoveFileExW,
 };
 use windows_sys::Win32::System::Console::{GetConsoleCP, SetConsoleCtrlHandler};
 use windows_sys::Win32::System::Pipes::PeekNamedPipe;
@@ -55,6 +56,19 @@ pub fn short_path(path: &Path) -> io::Result<PathBuf> {
             length => return Ok(path_of(&short, length)),
         }
     }
+}
+
+/// Which file is open: the serial number of its volume, and its index there.
+///
+/// # Errors
+/// The system's.
+pub fn file_id(file: RawHandle) -> io::Result<(u32, u64)> {
+    let mut found = BY_HANDLE_FILE_INFORMATION::default();
+    // SAFETY: `found` outlives the call, and a handle that is no file's is an error.
+    if unsafe { GetFileInformationByHandle(file, &raw mut found) } == 0 {
+        return Err(io::Error::last_os_error());
+    }
+    Ok((found.dwVolumeSerialNumber, u64::from(found.nFileIndexHigh) << 32 | u64::from(found.nFileIndexLow)))
 }
 
 /// `%ProgramData%`, asked of the system: the variable can be set by anybody who starts a process.
