@@ -24,10 +24,10 @@ pub struct ReportArgs {
 /// Options of `why`.
 #[derive(Debug, Clone, Args)]
 pub struct WhyArgs {
-    /// The id of a scan, as a refusal names it, or the last refusal
+    /// The id of a scan, as a refusal names it, or the last refusal, warning or missing scan
     #[arg(value_name = "SCAN_ID|last", default_value = "last")]
     pub which: String,
-    /// The last so many
+    /// Show the last NUMBER of them
     #[arg(short = 'n', value_name = "NUMBER", conflicts_with = "which", value_parser = clap::value_parser!(u16).range(1..=1000))]
     pub number: Option<u16>,
     /// Write a text for the security team. It holds no scanned content

@@ -57,7 +57,7 @@ pub enum Command {
     /// Count how much of what the model got was scanned, and when
     #[command(after_help = transcript::COVERAGE_HELP)]
     Coverage(CoverageArgs),
-    /// Allow a text that was refused by mistake, by the hash that the refusal names
+    /// Allow an AGENTS.md, a skill or another such text that was refused by mistake, by its hash
     #[command(after_help = transcript::ALLOW_TEXT_HELP)]
     AllowText(AllowTextArgs),
     /// Scan a greeting with the hooks' settings, and show step by step what works

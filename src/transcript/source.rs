@@ -85,6 +85,14 @@ impl Source {
     }
 }
 
+/// A word of [`Source::kind`], as people write it.
+pub fn kind_in_words(kind: &str) -> String {
+    match kind {
+        "agents_md" => "AGENTS.md".to_owned(),
+        other => other.replace('_', " "),
+    }
+}
+
 impl fmt::Display for Source {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {

@@ -550,7 +550,10 @@ mod coverage {
         assert_eq!(session.run(&["coverage", "--require", "101"]).code, Some(2));
         assert_eq!(session.run(&["coverage", "--session", "unknown"]).code, Some(2));
         let shown = session.run(&["report"]).succeeds("a report");
-        assert!(shown.contains("Of 2 texts that the model was given 50 % were scanned before"), "{shown}");
+        assert!(
+            shown.contains("Of 2 texts that the model got, 50 % were scanned before it got them"),
+            "{shown}"
+        );
     }
 
     #[test]

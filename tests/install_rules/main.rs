@@ -229,8 +229,10 @@ fn uninstall_leaves_what_only_resembles_ours_and_names_it_and_the_log() {
     assert!(said.contains("f5-guard-wrapper stop") && said.contains("f5_guardrails.log"), "{said}");
     assert_eq!(home.read("config.toml"), lookalike);
     assert!(!home.binary().exists());
+    assert!(said.contains("Sessions of Codex that are open still call"), "{said}");
     let again = home.run(&["uninstall", "--scope", "user"]).succeeds("again");
     assert!(again.contains("nothing to remove of this user's registration"), "{again}");
+    assert!(!again.contains("Sessions of Codex"), "{again}");
 }
 
 #[test]

@@ -395,6 +395,9 @@ fn uninstall_keeps_stored_tokens_and_purge_removes_them() {
     user.home.run(&["install", "--no-trust", "--skip-smoketest"]).succeeds("install");
     let said = user.run(&uninstall(&[]), "");
     assert!(said.stdout.contains("Stored tokens stay") && said.stdout.contains("--purge"), "{}", said.stdout);
+    // The program that is left, and not the one that was just deleted.
+    assert!(said.stdout.contains(home::program().to_str().unwrap()), "{}", said.stdout);
+    assert!(!said.stdout.contains("`f5-guard "), "{}", said.stdout);
     assert!(user.tokens().exists());
     let said = user.run(&uninstall(&["--purge"]), "");
     assert!(said.stdout.contains("tokens.json (deleted)"), "{}", said.stdout);

@@ -58,7 +58,15 @@ pub fn install() -> String {
 /// The same with this Codex.
 pub fn install_with(user: &FakeHome, codex: &Path) -> String {
     let mut install = user.command(program());
-    install.args(["install", "--scope", "user", "--trust", "--codex"]).arg(codex);
+    // Not in the picture: whoever reads it needs no address of their own.
+    let mut variables = install.get_envs();
+    let address = variables.find(|(name, _)| *name == "F5_GUARDRAILS_BASE_URL").and_then(|(_, value)| value);
+    let address = address.unwrap().to_owned();
+    install
+        .args(["install", "--scope", "user", "--trust", "--base-url"])
+        .arg(address)
+        .arg("--codex")
+        .arg(codex);
     let said = Run::of(&mut install, b"").succeeds("install");
     assert!(said.contains("PROTECTED\u{1b}[0m: Codex "), "{said}");
     format!("{PROMPT_SIGN} f5-guard install --trust\n{}", laid_out(&said, user.path()))

@@ -3,7 +3,9 @@
 use std::fmt::Write;
 
 use super::count::Coverage;
+use crate::printable::{counted, wrapped};
 use crate::terminal::{BOLD, Paint};
+use crate::transcript::source::kind_in_words;
 
 /// In one sentence.
 pub fn sentence(coverage: &Coverage) -> String {
@@ -11,8 +13,11 @@ pub fn sentence(coverage: &Coverage) -> String {
     match coverage.percent {
         None => "The model was given no text in these sessions.".to_owned(),
         Some(percent) => format!(
-            "Of {} texts that the model was given {percent} % were scanned before, {} at the next prompt or tool, {} never.",
-            all.texts, all.later, all.never
+            "Of {} that the model got, {percent} % were scanned before it got them, {} at the next prompt or tool, \
+             and {} never.",
+            counted(all.texts, "text"),
+            all.later,
+            all.never
         ),
     }
 }
@@ -26,10 +31,15 @@ pub fn render(coverage: &Coverage, paint: Paint) -> String {
 
 fn write(out: &mut String, coverage: &Coverage, paint: Paint) -> std::fmt::Result {
     let title = paint.word("F5 AI Guardrails: coverage", BOLD);
-    writeln!(out, "{title} of {} session(s), {} file(s)\n", coverage.sessions, coverage.files)?;
-    writeln!(out, "{}", sentence(coverage))?;
+    writeln!(
+        out,
+        "{title} of {}, {}\n",
+        counted(coverage.sessions, "session"),
+        counted(coverage.files, "file")
+    )?;
+    writeln!(out, "{}", wrapped(&sentence(coverage), 80, 0))?;
     if coverage.unreadable > 0 {
-        writeln!(out, "{} file(s) could not be read whole.", coverage.unreadable)?;
+        writeln!(out, "{} could not be read whole.", counted(coverage.unreadable, "file"))?;
     }
     if !coverage.kinds.is_empty() {
         let heading = paint.word("What", BOLD);
@@ -37,7 +47,7 @@ fn write(out: &mut String, coverage: &Coverage, paint: Paint) -> std::fmt::Resul
     }
     for row in &coverage.kinds {
         let tally = row.tally;
-        let kind = row.kind.replace('_', " ");
+        let kind = kind_in_words(&row.kind);
         writeln!(
             out,
             "  {kind:<24}{:>7}{:>8}{:>7}{:>7}",

@@ -23,6 +23,7 @@ use crate::terminal::Paint;
 use finding::Severity;
 pub use finding::State;
 pub use gather::{Question, shown_settings};
+pub use proof::DotEnv;
 use report::text::Layout;
 
 #[cfg(test)]

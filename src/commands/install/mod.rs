@@ -5,6 +5,7 @@
 //! [`crate::registration`].
 
 mod activation;
+mod address;
 mod background;
 mod carried;
 mod codex;
@@ -150,6 +151,7 @@ fn install(args: &InstallArgs) -> Result<Protected, InstallError> {
         "Sessions of Codex that are open keep the hooks that they were started with, or none: restart them."
             .into(),
     );
+    report.notes.extend(address::note(&options, scope, &context.home.path, PROCESS_ENV));
     report.notes.extend(background::offer_to_stop(args, scope, &context, &codex));
     let is_asked = matches!(&activation, Activation::Asked(state) if state.protects);
     let proof = is_asked.then(|| prove(args, &plan));

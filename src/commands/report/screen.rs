@@ -7,7 +7,7 @@ use anstyle::Style;
 use super::latency::Percentiles;
 use super::summary::{Cause, Decisions, Named, Observed, Summary, Tally};
 use crate::commands::coverage;
-use crate::printable::printable;
+use crate::printable::{printable, wrapped};
 use crate::terminal::{BOLD, GREEN, Paint, RED, YELLOW};
 
 /// Columns of a name.
@@ -69,7 +69,7 @@ impl Screen<'_> {
             return Ok(());
         };
         self.heading("Coverage", "")?;
-        writeln!(self.out, "  {}", coverage::sentence(coverage))?;
+        writeln!(self.out, "  {}", wrapped(&coverage::sentence(coverage), 80, 2))?;
         writeln!(self.out, "  `f5-guard coverage` says why.")
     }
 

@@ -61,8 +61,7 @@ impl Which {
                     .to_owned()
             }
             Self::Scan(id) => format!(
-                "The log has no scan {id}. It lists the scans that decided, of this user's hooks, as far back as it \
-                 goes; `f5-guard why -n 5` shows the last refusals."
+                "No call in the log has the scan id {id}.\n`f5-guard why -n 5` shows the last refusals, warnings and missing scans."
             ),
         }
     }

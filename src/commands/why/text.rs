@@ -7,6 +7,7 @@ use crate::hook::message::{mistake, next_step, plain_name};
 use crate::logging::DecisionLine;
 use crate::logging::read::Entry;
 use crate::printable::counted;
+use crate::transcript::source::kind_in_words;
 
 /// Columns of a label.
 const LABEL: usize = 13;
@@ -22,7 +23,7 @@ pub fn explain(entry: &Entry, now: OffsetDateTime) -> String {
     row("When", &format!("{} ({})", when(line), ago(now - entry.time)));
     row("Session", line.session_id.as_deref().unwrap_or("not said"));
     if let Some(part) = &line.part {
-        row("Because of", &format!("what the model is given: {}", part.replace('_', " ")));
+        row("Because of", &format!("what the model is given: {}", kind_in_words(part)));
     }
     match line.outcome.as_str() {
         "not_scanned" => {
@@ -61,7 +62,7 @@ pub fn explain(entry: &Entry, now: OffsetDateTime) -> String {
                     row("False alarm?", &format!("f5-guard allow-text {hash}"));
                 }
             } else if let (Some(event), true) = (event, is_refusal(line)) {
-                row("What to do", next_step(event));
+                row("What to do", what_to_do(event));
             }
         }
     }
@@ -166,6 +167,15 @@ fn headline(line: &DecisionLine, event: Option<Event>) -> String {
         (other, _) => format!("was answered with {other}"),
     };
     format!("{thing} {done}")
+}
+
+/// What the user can do after a refusal; the agent has been told its own part.
+fn what_to_do(event: Event) -> &'static str {
+    match event {
+        Event::PreToolUse => "The agent was told not to retry it in another form. Reword the task.",
+        Event::PostToolUse => "The agent was told not to get it in another way. Reword the task.",
+        Event::UserPromptSubmit | Event::Stop | Event::SubagentStop => next_step(event),
+    }
 }
 
 /// A word of `decision`, as what happens to a text.
@@ -289,12 +299,22 @@ A call of Bash was denied
   Session      01a201f1
   Outcome      flagged
   Found        a prompt injection: \"Company policy forbids this\"
-  What to do   Agent: do not retry it in another form; tell the user what was
-               refused.
+  What to do   The agent was told not to retry it in another form. Reword the
+               task.
   Scan id      019fb483
   Who to ask   A mistake? Tell the SOC: scan 019fb483.
 "
         );
+    }
+
+    #[test]
+    fn nobody_but_the_agent_is_told_what_is_for_the_agent() {
+        for event in Event::ALL {
+            let mut entry = entry();
+            entry.line.event = event.name().to_owned();
+            let shown = explain(&entry, now());
+            assert!(shown.contains("What to do") && !shown.contains("Agent:"), "{shown}");
+        }
     }
 
     #[test]

@@ -78,8 +78,9 @@ fn log(facts: &Facts, findings: &mut Vec<Finding>) {
         findings.push(Finding::new(
             FindingId::LogProblems,
             Severity::Note,
-            "The log holds problems; the last ones are shown.",
-            "Compare their times with what you saw; `f5-guard smoketest` shows whether a scan works now.",
+            "The log holds problems.",
+            "`f5-guard doctor --verbose` shows the last ones: compare their times with what you saw. \
+             `f5-guard smoketest` shows whether a scan works now.",
         ));
     }
 }

@@ -65,10 +65,27 @@ fn uninstall(args: &UninstallArgs) -> Result<String, UninstallError> {
             remove_system(&context, &places, &managed)?
         }
     };
+    if !outcome.lines.is_empty() {
+        let is_gone = scope != Scope::Project && !folder.binary().exists();
+        outcome.notes.insert(0, open_sessions(is_gone).into());
+    }
     if scope != Scope::Project || args.purge {
-        tokens::settle(args.purge, env, &mut outcome);
+        tokens::settle(args.purge, env, &context.executable, &mut outcome);
     }
     Ok(text(&outcome, scope))
+}
+
+/// What Codex does until it is started again: it reads its hooks once.
+fn open_sessions(program_is_gone: bool) -> &'static str {
+    match (program_is_gone, cfg!(unix)) {
+        (false, _) => {
+            "Sessions of Codex that are open keep the hooks that they were started with: restart them."
+        }
+        (true, true) => {
+            "Sessions of Codex that are open still call the deleted program (\"hook exited with code 127\"): restart them."
+        }
+        (true, false) => "Sessions of Codex that are open still call the removed program: restart them.",
+    }
 }
 
 fn text(outcome: &Outcome, scope: Scope) -> String {

@@ -1,6 +1,7 @@
 //! The tokens that `login` stored: they stay, and that is said; with `--purge` they go.
 
 use std::io::IsTerminal;
+use std::path::Path;
 use std::time::{Duration, Instant};
 
 use super::removal::Outcome;
@@ -9,8 +10,17 @@ use crate::token::saved::SavedTokens;
 use crate::token::store::{self, Store, StoreError};
 use crate::token::{Entry, Kind, STORE_TIME};
 
+/// A program to remove the tokens with, now that the installed one may be gone.
+fn copy_that_is_left(program: &Path) -> String {
+    if program.exists() {
+        program.display().to_string()
+    } else {
+        "another copy of f5-guard, such as the one in the archive".to_owned()
+    }
+}
+
 /// What cannot be removed is said; the rest of the uninstallation stands.
-pub fn settle(purge: bool, env: Env<'_>, outcome: &mut Outcome) {
+pub fn settle(purge: bool, env: Env<'_>, program: &Path, outcome: &mut Outcome) {
     let store = store::system(env);
     let stored = store.entries(Instant::now() + STORE_TIME);
     let saved = SavedTokens::of_this_user(env).filter(|saved| saved.path().exists());
@@ -34,8 +44,9 @@ pub fn settle(purge: bool, env: Env<'_>, outcome: &mut Outcome) {
         }
         if !kept.is_empty() {
             outcome.notes.push(format!(
-                "Stored tokens stay: {}. `f5-guard logout` removes one, `f5-guard uninstall --purge` all of them.",
-                kept.join("; ")
+                "Stored tokens stay: {}. To remove them all, run `uninstall --purge` with {}.",
+                kept.join("; "),
+                copy_that_is_left(program)
             ));
         }
     }
