@@ -242,7 +242,7 @@ fn openssl_signs_with_algorithms_that_are_named_where_they_can_not_be_checked() 
         let found = user.run();
         let sentence = found.sentence();
         assert!(sentence.contains(words) && sentence.contains("which f5-guard can't check"), "{sentence}");
-        assert!(found.fix()[0].contains("administrator of the inspecting product"), "{:?}", found.fix());
+        assert!(found.fix()[0].contains("inspecting product's administrator"), "{:?}", found.fix());
     }
 }
 
@@ -271,7 +271,7 @@ fn openssl_with_a_small_key_or_a_name_in_the_wrong_place_is_told_so() {
     let small = "-algorithm RSA -pkeyopt rsa_keygen_bits:1024";
     for (ca_key, names, host, words) in [
         (small, LOCALHOST, "localhost", "an RSA key of 1024 bits"),
-        (P256, "", "localhost", "has the name only as its common name (CN)"),
+        (P256, "", "localhost", "names it only as common name (CN)"),
         (P256, "subjectAltName=DNS:127.0.0.1\n", "127.0.0.1", "names the IP address as a DNS name"),
     ] {
         let workshop = Workshop::new();

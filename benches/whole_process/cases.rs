@@ -90,6 +90,8 @@ pub fn hook(binary: &Path, stage: &Stage, subcommand: &str, text: &str) -> Outco
     let (_, payload, place) =
         HOOKS.iter().find(|(name, ..)| *name == subcommand).ok_or("no such hook subcommand")?;
     let mut payload: Value = serde_json::from_str(payload)?;
+    // That session's file is not here: these are calls of a session without one.
+    payload["transcript_path"] = Value::Null;
     *payload.pointer_mut(place).ok_or("the sample lacks the field")? = text.into();
     let program = Program::new(binary).args([subcommand]);
     Ok(stage.set_up(program).stdin(payload.to_string()))

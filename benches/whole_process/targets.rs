@@ -65,7 +65,7 @@ fn targets(report: &Report) -> Vec<Target> {
             Some(30.0),
             "MB",
         ),
-        target("binary", Some(report.binary_bytes as f64 / 1e6), Some(6.5), "MB"),
+        target("binary", Some(report.binary_bytes as f64 / 1e6), Some(6.8), "MB"),
     ]
     .into_iter()
     .flatten()
