@@ -177,7 +177,8 @@ fn a_managed_folder_that_others_can_change_is_refused_and_not_left_behind() {
 
 #[test]
 fn the_machines_folder_is_not_taken_from_the_environment() {
-    let home = Home::new();
+    // Under Wine the other programs are an ordinary user's, which an administrator's install does not start.
+    let home = Home::with_codex(r"C:\Windows\System32\whoami.exe".into());
     let true_folder = f5_guard::internals::windows::api::program_data().unwrap();
     let lie = home.path().join("a folder of anybody");
     fs::create_dir(&lie).unwrap();
