@@ -211,9 +211,7 @@ fn of_item(item: Json<'_>) -> Option<Record> {
             let mut texts = Vec::new();
             let source = Source::ToolOutput(None);
             let mut known = vec![NOTES];
-            if let Field::Once(output) = output
-                && (output.is_string() || output.is_array())
-            {
+            if let Some(output) = output.once().filter(|output| output.is_string() || output.is_array()) {
                 parts(&mut texts, output, &|_, _| source.clone(), call.as_deref());
                 known.push("output");
             }
