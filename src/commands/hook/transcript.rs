@@ -125,7 +125,7 @@ impl<'a> Session<'a> {
             let mut lines = self.about_this_call(seal, own, policy, now);
             let found = self.gathered.texts.iter().enumerate().filter(|(index, _)| passes(*index));
             lines.extend(found.map(|(_, found)| seal.note_text(&found.text, Cleared { how, at: now })));
-            let hits = self.hits(results);
+            let hits = to_blame(self.hits(results), |(found, report)| is_alone(found, report));
             lines.extend(hits.iter().map(|(found, report)| {
                 let assessment = Assessment::Scanned((*report).clone()).under(policy.enforcement);
                 let is_refused = decide(self.payload.event, &assessment, policy) == Action::Block;
@@ -156,13 +156,11 @@ impl<'a> Session<'a> {
             .collect()
     }
 
-    /// The texts that are flagged; where there is none by itself, those that are together.
+    /// The texts that are not cleared, by themselves or together with others.
     fn hits<'r>(&self, results: &'r [Scanned]) -> Vec<(&Found, &'r ScanReport)> {
         let found = self.gathered.texts.iter().zip(results);
         let hits = found.filter_map(|(found, result)| Some((found, result.as_ref().ok()?)));
-        let hits: Vec<_> = hits.filter(|(_, report)| !report.is_cleared()).collect();
-        let alone: Vec<_> = hits.iter().copied().filter(|(found, report)| is_alone(found, report)).collect();
-        if alone.is_empty() { hits } else { alone }
+        hits.filter(|(_, report)| !report.is_cleared()).collect()
     }
 
     /// What stands against this call although nothing can be scanned now.
@@ -208,10 +206,12 @@ impl<'a> Session<'a> {
             (decide(self.payload.event, &assessment, policy), found, report, assessment)
         });
         let assessed: Vec<_> = assessed.collect();
+        // What a text alone may do says nothing of one that is only known together with it.
         let strictest = assessed.iter().map(|(action, ..)| *action).max()?;
-        let mut against = assessed.into_iter().filter(|(action, ..)| *action == strictest);
-        let (_, found, report, assessment) = against.next()?;
-        let number = 1 + against.count();
+        let strictest = assessed.into_iter().filter(|(action, ..)| *action == strictest).collect();
+        let against = to_blame(strictest, |(_, found, report, _)| is_alone(found, report));
+        let number = against.len();
+        let (_, found, report, assessment) = against.into_iter().next()?;
         let is_alone = is_alone(found, report);
         let source = match number {
             number if !is_alone => format!("one of {number} texts of this session"),
@@ -274,6 +274,12 @@ fn read(
     let state = kept.map_or_else(State::default, Kept::state);
     let seal = kept.map_or(&unsealed, |kept| &kept.seal);
     Ok(gather(&mut file, &Known { state: &state, seal, allowed: &allowed }, MAX_CHARACTERS))
+}
+
+/// Those that are flagged by themselves; where there is none, all that are together.
+fn to_blame<T>(hits: Vec<T>, is_alone: impl Fn(&T) -> bool) -> Vec<T> {
+    let has_one = hits.iter().any(&is_alone);
+    hits.into_iter().filter(|hit| !has_one || is_alone(hit)).collect()
 }
 
 /// Whether the verdict is on this text, and not on several together.

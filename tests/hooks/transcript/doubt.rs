@@ -127,6 +127,29 @@ fn the_flagged_one_of_many_is_named_though_another_hangs() {
 }
 
 #[test]
+fn in_project_an_audited_text_does_not_excuse_one_that_is_blocked_together_with_it() {
+    let alone = |scan: &f5::Request| scan.input().is_some_and(|text| text == "BLOCKED");
+    let blocked = f5::Verdict::new(f5::Outcome::Blocked).scanner(f5::Scanner::failed("prompt_injection"));
+    let api = F5::builder()
+        .when_request(alone, Fault::HangAfterRequest)
+        .when("BLOCKED", blocked)
+        .when("AUDITED", Verdict::flagged())
+        .start();
+    let session = Session::new();
+    session.output("call_1", "AUDITED");
+    session.output("call_2", "BLOCKED");
+    for event in [Event::UserPromptSubmit, Event::PreToolUse] {
+        let hook = session.hook(event, "a text").arguments(["--enforcement", "project"]);
+        hook.env("F5_GUARDRAILS_TIMEOUT", "6").against(&api).run().blocked();
+    }
+    // Nor does it stand in the way by itself.
+    let session = Session::new();
+    session.output("call_1", "AUDITED");
+    let hook = session.hook(Event::UserPromptSubmit, "a text").arguments(["--enforcement", "project"]);
+    hook.against(&api).run().allowed();
+}
+
+#[test]
 fn no_text_is_named_where_only_all_together_are_known_to_be_flagged() {
     let sick = |scan: &f5::Request| scan.input().is_some_and(|text| ["ONE", "TWO"].contains(&text));
     let api =
