@@ -84,7 +84,7 @@ mod platform {
             }
             let limit = limit.min(HANDSHAKE);
             stream.set_write_timeout(Some(limit))?;
-            // The handshake has no other limit; what comes later is waited for by whoever asks.
+            // The handshake has no other limit; the caller waits for what comes later.
             stream.set_read_timeout(Some(limit))?;
             let (reader, kept) = (stream.try_clone()?, stream.try_clone()?);
             let opened = websocket::open(reader, stream, LINE_LIMIT)?;

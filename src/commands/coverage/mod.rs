@@ -81,7 +81,7 @@ pub fn of_sessions(session: Option<&str>, since: Option<SystemTime>) -> Result<C
     let mut counter = Counter::new(&store, wanted, calls);
     files.iter().for_each(|(_, path)| counter.add(path));
     if session.is_some() && counter.is_empty() {
-        return Err("There is no file of this session.".to_owned());
+        return Err("This session has no file.".to_owned());
     }
     Ok(counter.finish())
 }

@@ -57,7 +57,7 @@ pub fn offer_to_stop(
         )
     } else {
         format!(
-            "Codex's server in the background{process} could not be stopped with {STOP}: whoever started it has to end it."
+            "Codex's server in the background{process} could not be stopped with {STOP}: the user who started it has to stop it."
         )
     })
 }

@@ -1,5 +1,5 @@
 //! Turns the enforcement flags into what is registered. A value that the hooks could not use is refused here, where
-//! somebody can mend it.
+//! somebody can correct it.
 
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};

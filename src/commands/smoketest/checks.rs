@@ -1,4 +1,4 @@
-//! The steps of the smoke test. Each says what it found, or what is wrong and how to mend it.
+//! The steps of the smoke test. Each says what it found, or what is wrong and how to fix it.
 
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
@@ -34,7 +34,7 @@ pub struct Step {
     pub notes: Vec<String>,
 }
 
-/// What is wrong, and how to mend it.
+/// What is wrong, and how to fix it.
 #[derive(Debug, Clone)]
 pub struct Problem {
     pub cause: String,

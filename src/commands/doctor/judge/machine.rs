@@ -247,7 +247,7 @@ fn service(facts: &Facts, findings: &mut Vec<Finding>) {
     let mut problems = facts.settings.iter().filter_map(|row| row.problem.as_ref());
     let finding = match &facts.service {
         ServiceFacts::Cleared { .. } => return,
-        // What stands in the way of a scan is a finding of its own.
+        // What prevents a scan is a finding of its own.
         ServiceFacts::Offline | ServiceFacts::NotTried
             if problems.any(|problem| problem.severity >= Severity::Problem) =>
         {

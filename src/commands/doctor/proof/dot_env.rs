@@ -50,7 +50,7 @@ impl DotEnv {
             return None;
         }
         let named = self.0.iter().find(|(name, value)| is(name, &proxies) && !value.is_empty());
-        // A list of exceptions alone takes ours away, and a proxy may stand in the environment.
+        // A list of exceptions alone replaces ours, and the environment may set a proxy.
         named.or(exceptions.into_iter().next()).map(|(name, _)| name.as_str())
     }
 }

@@ -129,7 +129,7 @@ const CASES: &[Case] = {
             did_not_run(f, &[0]);
             f.hooks[0].runner = Runner::Python;
         }),
-        // Whoever answered for it.
+        // No matter what answered in its place.
         (NotRegistered, Problem, NotProtected, |f| f.hooks[0].runner = Runner::Python),
         (NotRegistered, Problem, NotProtected, |f| drop(f.hooks.remove(0))),
         (Lookalike, Problem, NotProtected, |f| lookalike(f, Some(HookStatus::Trusted), Listed::Yes)),

@@ -180,7 +180,7 @@ fn unusable_certificates_are_a_problem_and_skipped_ones_a_warning() {
     };
     assert_eq!(with(Ok(("store".into(), vec![]))), None);
     assert_eq!(with(Ok(("store".into(), vec!["A bundle is missing.".into()]))), Some(Severity::Warning));
-    assert_eq!(with(Err(("unusable".into(), "mend it".into()))), Some(Severity::Problem));
+    assert_eq!(with(Err(("unusable".into(), "correct it".into()))), Some(Severity::Problem));
 }
 
 #[test]
