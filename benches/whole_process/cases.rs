@@ -55,7 +55,8 @@ pub struct Case {
 enum Expected {
     Nothing,
     Something,
-    Text(&'static str),
+    /// The answer with which Codex stops what the hook was asked about.
+    Block,
 }
 
 impl Case {
@@ -75,7 +76,7 @@ impl Case {
         let as_expected = match self.expected {
             Expected::Nothing => run.stdout.is_empty(),
             Expected::Something => !run.stdout.is_empty(),
-            Expected::Text(text) => run.stdout.contains(text),
+            Expected::Block => blocks(&run.stdout),
         };
         if run.success && as_expected {
             Ok(run)
@@ -83,6 +84,14 @@ impl Case {
             Err(format!("{}: not what was expected: {:?}", self.name, run.stdout).into())
         }
     }
+}
+
+/// Whether `stdout` is an answer that blocks, in any hook's form. The words for people are free to change.
+fn blocks(stdout: &str) -> bool {
+    let Ok(answer) = serde_json::from_str::<Value>(stdout) else { return false };
+    answer["decision"] == "block"
+        || answer["continue"] == false
+        || answer["hookSpecificOutput"]["permissionDecision"] == "deny"
 }
 
 /// A hook run that scans `text`.
@@ -99,7 +108,6 @@ pub fn hook(binary: &Path, stage: &Stage, subcommand: &str, text: &str) -> Outco
 
 /// All cases whose name holds `only`, references included. One that can't run here is named on stderr.
 pub fn all(binary: &Path, stage: &Stage, only: Option<&str>) -> Outcome<Vec<Case>> {
-    let blocked = Expected::Text("outcome flagged");
     let pre = |text: &str| hook(binary, stage, "pre-tool-use", text);
     let at = |address| format!("https://{address}");
     let mut cases = vec![
@@ -121,7 +129,7 @@ pub fn all(binary: &Path, stage: &Stage, only: Option<&str>) -> Outcome<Vec<Case
         let cleared = hook(binary, stage, subcommand, "ls -la src")?;
         cases.push(Case::new(format!("{subcommand} cleared"), cleared, Expected::Nothing));
         let flagged = hook(binary, stage, subcommand, FLAGGED)?.env("F5_GUARDRAILS_POST_STRICT", "true");
-        cases.push(Case::new(format!("{subcommand} blocked"), flagged, blocked));
+        cases.push(Case::new(format!("{subcommand} blocked"), flagged, Expected::Block));
     }
     let ca = pre("ls")?.env("F5_GUARDRAILS_CA_BUNDLE", stage.ca());
     cases.push(Case::new("pre-tool-use, one custom CA", ca, Expected::Nothing));
