@@ -54,6 +54,17 @@ pub fn shown_path(path: &Path) -> String {
     printable(&path.to_string_lossy(), LONGEST_PATH)
 }
 
+/// An address as one word for shells; a quote in a URL may be written as `%27`.
+#[must_use]
+pub fn shell_word(address: &str) -> String {
+    let plain = |c: char| c.is_ascii_alphanumeric() || "/._-:".contains(c);
+    if address.chars().all(plain) {
+        address.to_owned()
+    } else {
+        format!("'{}'", address.replace('\'', "%27"))
+    }
+}
+
 /// Breaks text into lines of at most `width` characters at its blanks; a longer word has a line of its own. Lines after the
 /// first begin with `indent` blanks, and the first has as much room as if it did, too.
 #[must_use]

@@ -13,7 +13,9 @@ pub mod message;
 pub mod payload;
 mod readable;
 
-pub use decision::{Action, Assessment, Failure, Outage, Policy, Proof, Unscanned, decide, would_have};
+pub use decision::{
+    Action, Assessment, Failure, Outage, Policy, Proof, UNTIL_IT_ANSWERS, Unscanned, decide, would_have,
+};
 pub use input::Input;
 pub use message::{News, Part};
 pub use payload::{Payload, PayloadError};

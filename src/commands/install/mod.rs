@@ -46,7 +46,7 @@ use crate::installation::{
     Edit, InstallContext, InstallState, PATIENCE, Scope, carry_out, managed_folder, prepare,
     protected_folder, python_scripts, stamp, state_keys_in, user_files, version_of,
 };
-use crate::printable::{counted, printable};
+use crate::printable::{counted, printable, wrapped};
 use crate::registration::{RegistrationOptions, trusts_any};
 use crate::stdio::{say, say_error};
 use crate::system::Env;
@@ -159,9 +159,10 @@ fn install(args: &InstallArgs) -> Result<Protected, InstallError> {
         _ if args.skip_smoketest || !plan.scanner_may_be_started(&mut report) => FirstScan::Skipped,
         // The hooks have scanned by themselves, or it is known why they can't.
         _ if proof.as_ref().is_some_and(|proof| proof.state != State::NotProven) => FirstScan::Skipped,
-        Activation::Asked(state) if !state.protects => match first_scan::has_token(&options, PROCESS_ENV) {
-            true => FirstScan::Skipped,
-            false => FirstScan::NoToken,
+        Activation::Asked(state) if !state.protects => match first_scan::missing_token(&options, PROCESS_ENV)
+        {
+            None => FirstScan::Skipped,
+            Some(missing) => FirstScan::NoToken(missing),
         },
         _ => first_scan::first_scan(plan.scanner(), &options, PROCESS_ENV),
     };
@@ -466,11 +467,21 @@ fn activate_system(plan: &Plan<'_>, codex: &Codex, version: Option<&str>) -> Act
 
 /// Without a token nothing would be scanned: where somebody can be asked for it, that comes first.
 fn offer_login(args: &InstallArgs, options: &RegistrationOptions) {
-    if args.target.dry_run || !has_terminal() || first_scan::has_token(options, PROCESS_ENV) {
+    if args.target.dry_run || !has_terminal() {
         return;
     }
-    if says_yes("No API token is set or stored, and without one nothing is scanned. Log in now? [Y/n] ", true)
-    {
+    let Some(missing) = first_scan::missing_token(options, PROCESS_ENV) else { return };
+    let wants_login = match missing.elsewhere {
+        None => says_yes(
+            "No API token is set or stored, and without one nothing is scanned. Log in now? [Y/n] ",
+            true,
+        ),
+        // Enter gives no token to a service that may be the wrong one.
+        Some((cause, fix)) => {
+            says_yes(&format!("{}\nLog in now? [y/N] ", wrapped(&format!("{cause} {fix}"), 79, 0)), false)
+        }
+    };
+    if wants_login {
         let service = TokenService {
             base_url: options.enforced.base_url.clone(),
             project_id: options.enforced.project_id.clone(),

@@ -2,7 +2,9 @@
 
 use time::{Duration, OffsetDateTime};
 
+use super::Since;
 use crate::event::Event;
+use crate::hook::UNTIL_IT_ANSWERS;
 use crate::hook::message::{mistake, next_step, plain_name};
 use crate::logging::DecisionLine;
 use crate::logging::read::Entry;
@@ -27,7 +29,7 @@ pub fn explain(entry: &Entry, now: OffsetDateTime) -> String {
     }
     match line.outcome.as_str() {
         "not_scanned" => {
-            row("Why", line.error.as_deref().or(line.cause.as_deref()).unwrap_or("not said"));
+            row("Why", &why(line));
             let (what, mode) = match line.decision.as_str() {
                 "warn" if is_observed(line) => ("Enforcement", "observe, so it went ahead"),
                 "warn" => ("Fail mode", "open, so it went ahead"),
@@ -61,8 +63,8 @@ pub fn explain(entry: &Entry, now: OffsetDateTime) -> String {
                 if let Some(hash) = &line.allow_text {
                     row("False alarm?", &format!("f5-guard allow-text {hash}"));
                 }
-            } else if let (Some(event), true) = (event, is_refusal(line)) {
-                row("What to do", what_to_do(event));
+            } else {
+                row("What to do", what_to_do(line, event));
             }
         }
     }
@@ -169,13 +171,48 @@ fn headline(line: &DecisionLine, event: Option<Event>) -> String {
     format!("{thing} {done}")
 }
 
-/// What the user can do after a refusal; the agent has been told its own part.
-fn what_to_do(event: Event) -> &'static str {
-    match event {
-        Event::PreToolUse => "The agent was told not to retry it in another form. Reword the task.",
-        Event::PostToolUse => "The agent was told not to get it in another way. Reword the task.",
-        Event::UserPromptSubmit | Event::Stop | Event::SubagentStop => next_step(event),
+/// What went ahead after that refusal, in one row; empty where nothing did.
+pub fn since(since: &Since, now: OffsetDateTime) -> String {
+    let Some(last) = since.last else { return String::new() };
+    let without = (since.without_a_scan > 0)
+        .then(|| format!("{} went ahead without a scan", counted(since.without_a_scan as u64, "call")));
+    let with = (since.with_a_hit > 0)
+        .then(|| format!("{} with a hit went ahead", counted(since.with_a_hit as u64, "call")));
+    let both: Vec<String> = without.into_iter().chain(with).collect();
+    let mut text = String::new();
+    let value = format!(
+        "{}, the last one {}: `f5-guard why -n {}`",
+        both.join(" and "),
+        ago(now - last),
+        since.without_a_scan + since.with_a_hit
+    );
+    push(&mut text, "Since then", &value);
+    text
+}
+
+/// What the user can do; the agent has been told its own part.
+fn what_to_do(line: &DecisionLine, event: Option<Event>) -> &'static str {
+    match (line.decision.as_str(), event) {
+        ("allow", _) => "Nothing: it was not held back.",
+        ("mask", _) => "Nothing, unless what was masked is needed.",
+        ("warn", _) => {
+            "The agent was told to trust nothing in it. Check what it did next. To withhold such output: \
+             `f5-guard install --post-strict --trust`"
+        }
+        (_, Some(Event::PreToolUse)) => {
+            "The agent was told not to retry it in another form. Reword the task."
+        }
+        (_, Some(Event::PostToolUse)) => "The agent was told not to get it in another way. Reword the task.",
+        (_, Some(event @ (Event::UserPromptSubmit | Event::Stop | Event::SubagentStop))) => next_step(event),
+        (_, None) => "Run `f5-guard doctor`.",
     }
+}
+
+/// Why there was no scan. What an outage meant for the calls that followed is over.
+fn why(line: &DecisionLine) -> String {
+    let error = line.error.as_deref().or(line.cause.as_deref()).unwrap_or("not said");
+    let end = error.find(UNTIL_IT_ANSWERS).and_then(|end| error.get(..end));
+    end.unwrap_or(error).trim_end().to_owned()
 }
 
 /// A word of `decision`, as what happens to a text.
@@ -204,6 +241,11 @@ fn is_observed(line: &DecisionLine) -> bool {
     line.enforcement.as_deref() == Some("observe")
 }
 
+/// Whether something was kept from where it was to go: all of it, or the part that was masked.
+pub fn is_a_cut(entry: &Entry) -> bool {
+    is_refusal(&entry.line) || entry.line.decision == "mask"
+}
+
 fn is_refusal(line: &DecisionLine) -> bool {
     matches!(line.decision.as_str(), "block" | "deny" | "withhold" | "stop")
 }
@@ -216,7 +258,8 @@ fn when(line: &DecisionLine) -> String {
 fn ago(time: Duration) -> String {
     let (number, unit) = match time.whole_seconds() {
         ..0 => return "in the future".to_owned(),
-        seconds @ 0..120 => (seconds, "second"),
+        0 => return "just now".to_owned(),
+        seconds @ 1..120 => (seconds, "second"),
         seconds @ 120..7_200 => (seconds / 60, "minute"),
         seconds @ 7_200..172_800 => (seconds / 3_600, "hour"),
         seconds => (seconds / 86_400, "day"),
