@@ -3,6 +3,7 @@
 
 #![allow(clippy::restriction)] // a test may panic
 
+mod elsewhere;
 #[path = "../install_support/mod.rs"]
 mod home;
 #[cfg(unix)]
@@ -128,7 +129,7 @@ fn a_token_is_sent_to_the_address_that_it_was_stored_for_alone() {
     let (api, elsewhere) = (service(), idle());
     let user = User::of(&api).logged_in();
     let said = user.prompt("hello", &["--base-url", &elsewhere.base_url(), "--fail-mode", "closed"]);
-    assert!(said.stdout.contains("No API token is set."), "{}", said.stdout);
+    assert!(said.stdout.contains("No API token is stored for"), "{}", said.stdout);
     assert_eq!(elsewhere.requests().len(), 0);
 }
 

@@ -152,3 +152,60 @@ fn why(args: &WhyArgs) -> Result<String, String> {
     let since = if args.report { String::new() } else { text::since(&found.since, now) };
     Ok(texts.join("\n") + &since)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::logging::DecisionLine;
+
+    /// What is shown of calls with these decisions and outcomes, in their order, and what since.
+    fn shown(which: &Which, calls: &[(&str, &str)]) -> (Vec<usize>, usize, usize) {
+        let mut found = Found::default();
+        for (number, (decision, outcome)) in calls.iter().enumerate() {
+            let line = DecisionLine {
+                decision: (*decision).to_owned(),
+                outcome: (*outcome).to_owned(),
+                duration_ms: number as u64,
+                ..DecisionLine::default()
+            };
+            let entry = Entry { time: OffsetDateTime::UNIX_EPOCH, line };
+            if which.has(&entry) {
+                found.add(entry, which);
+            }
+        }
+        let numbers = found.entries.iter().map(|entry| entry.line.duration_ms as usize).collect();
+        (numbers, found.since.without_a_scan, found.since.with_a_hit)
+    }
+
+    const PASSED: (&str, &str) = ("allow", "cleared");
+    const UNSCANNED: (&str, &str) = ("warn", "not_scanned");
+    const WARNED: (&str, &str) = ("warn", "flagged");
+    const AUDITED: (&str, &str) = ("allow", "flagged");
+
+    #[test]
+    fn what_went_ahead_later_hides_no_refusal() {
+        for cut in [
+            ("block", "flagged"),
+            ("deny", "blocked"),
+            ("withhold", "flagged"),
+            ("stop", "flagged"),
+            ("mask", "redacted"),
+            ("deny", "not_scanned"),
+        ] {
+            let calls = [("block", "flagged"), UNSCANNED, cut, PASSED, UNSCANNED, WARNED, UNSCANNED, AUDITED];
+            assert_eq!(shown(&Which::LastRefusal, &calls), (vec![2], 2, 2), "{cut:?}");
+        }
+    }
+
+    #[test]
+    fn without_a_refusal_the_last_of_the_rest_is_shown() {
+        assert_eq!(shown(&Which::LastRefusal, &[WARNED, UNSCANNED, PASSED]), (vec![1], 0, 0));
+        assert_eq!(shown(&Which::LastRefusal, &[PASSED]), (vec![], 0, 0));
+    }
+
+    #[test]
+    fn a_number_asks_for_all_kinds() {
+        let calls = [("block", "flagged"), UNSCANNED, PASSED, WARNED, AUDITED];
+        assert_eq!(shown(&Which::Last(3), &calls), (vec![1, 3, 4], 0, 0));
+    }
+}

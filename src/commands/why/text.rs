@@ -175,9 +175,9 @@ fn headline(line: &DecisionLine, event: Option<Event>) -> String {
 pub fn since(since: &Since, now: OffsetDateTime) -> String {
     let Some(last) = since.last else { return String::new() };
     let without = (since.without_a_scan > 0)
-        .then(|| format!("{} went ahead without a scan", counted(since.without_a_scan as u64, "call")));
+        .then(|| format!("{} went ahead without a scan", counted(since.without_a_scan, "call")));
     let with = (since.with_a_hit > 0)
-        .then(|| format!("{} with a hit went ahead", counted(since.with_a_hit as u64, "call")));
+        .then(|| format!("{} with a hit went ahead", counted(since.with_a_hit, "call")));
     let both: Vec<String> = without.into_iter().chain(with).collect();
     let mut text = String::new();
     let value = format!(
@@ -348,6 +348,97 @@ A call of Bash was denied
   Who to ask   A mistake? Tell the SOC: scan 019fb483.
 "
         );
+    }
+
+    /// Each kind of entry, whole.
+    #[test]
+    fn each_kind_of_entry_has_its_own_words() {
+        let kinds: [(&str, fn(&mut DecisionLine)); 9] = [
+            ("a prompt that was blocked", |line| {
+                (line.event, line.decision, line.tool) = ("UserPromptSubmit".into(), "block".into(), None);
+            }),
+            ("an output that was flagged", |line| {
+                (line.event, line.decision) = ("PostToolUse".into(), "warn".into());
+            }),
+            ("an output that was withheld", |line| {
+                (line.event, line.decision) = ("PostToolUse".into(), "withhold".into());
+                line.contact = None;
+            }),
+            ("an output that was masked", |line| {
+                (line.event, line.decision, line.outcome) =
+                    ("PostToolUse".into(), "mask".into(), "redacted".into());
+                line.masked_characters = 12;
+            }),
+            ("an answer that ended the turn", |line| {
+                (line.event, line.decision, line.tool) = ("Stop".into(), "stop".into(), None);
+            }),
+            ("a hit that a scanner only audits", |line| line.decision = "allow".into()),
+            ("a call in an outage, open", |line| {
+                (line.decision, line.outcome, line.contact) = ("warn".into(), "not_scanned".into(), None);
+                line.cause = Some("outage".into());
+                line.error = Some(
+                    "F5 Guardrails can't reach f5.example (connection refused). Nothing is scanned until it answers; \
+                     next try in 15 s."
+                        .into(),
+                );
+                line.fix = Some("Check the network; `f5-guard smoketest` tries at once.".into());
+            }),
+            ("a call in an outage, closed", |line| {
+                (line.outcome, line.contact) = ("not_scanned".into(), None);
+                line.cause = Some("outage".into());
+                line.error = Some(
+                    "F5 Guardrails can't reach f5.example (connection refused). Nothing is scanned until it answers; the \
+                     next try is under way."
+                        .into(),
+                );
+            }),
+            ("a call without a token", |line| {
+                (line.decision, line.outcome, line.contact) = ("warn".into(), "not_scanned".into(), None);
+                line.error = Some("No API token is set.".into());
+                line.fix = Some("Run `f5-guard login`.".into());
+            }),
+        ];
+        let shown: String = kinds
+            .into_iter()
+            .map(|(kind, change)| {
+                let mut entry = entry();
+                change(&mut entry.line);
+                format!("# {kind}\n{}\n", explain(&entry, now()))
+            })
+            .collect();
+        assert_eq!(shown, include_str!("kinds.txt"), "{shown}");
+    }
+
+    #[test]
+    fn what_went_ahead_since_is_one_row() {
+        let ahead = |without_a_scan, with_a_hit| {
+            since(&Since { without_a_scan, with_a_hit, last: Some(now() - Duration::minutes(3)) }, now())
+        };
+        assert_eq!(since(&Since::default(), now()), "");
+        assert_eq!(
+            ahead(1, 0),
+            "  Since then   1 call went ahead without a scan, the last one 3 minutes ago:\n               `f5-guard why -n 1`\n"
+        );
+        assert_eq!(
+            ahead(12, 2),
+            "  Since then   12 calls went ahead without a scan and 2 calls with a hit went\n               ahead, the last one 3 minutes ago: `f5-guard why -n 14`\n"
+        );
+        assert!(ahead(0, 2).contains("2 calls with a hit went ahead"), "{}", ahead(0, 2));
+    }
+
+    #[test]
+    fn what_has_just_been_is_not_counted_in_seconds() {
+        let words = [-1, 0, 1, 119, 120, 7_200, 172_800].map(|seconds| ago(Duration::seconds(seconds)));
+        let expected = [
+            "in the future",
+            "just now",
+            "1 second ago",
+            "119 seconds ago",
+            "2 minutes ago",
+            "2 hours ago",
+            "2 days ago",
+        ];
+        assert_eq!(words, expected);
     }
 
     #[test]
