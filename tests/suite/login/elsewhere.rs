@@ -71,8 +71,8 @@ fn the_log_says_it_too_and_why_repeats_it() {
         "\
 A prompt went ahead without a scan
   Session      s
-  Why          No API token is stored for https://f5.invalid, only
-               for http://127.0.0.1:8475.
+  Why          No API token is stored for https://f5.invalid, only for
+               http://127.0.0.1:8475.
   Fail mode    open, so it went ahead
   What to do   If that is your service, run `f5-guard install --base-url
                http://127.0.0.1:8475 --trust`; if not, `f5-guard login`."
