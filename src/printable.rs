@@ -134,6 +134,12 @@ mod tests {
     }
 
     #[test]
+    fn an_address_is_one_word_of_a_command() {
+        assert_eq!(shell_word("http://127.0.0.1:8475"), "http://127.0.0.1:8475");
+        assert_eq!(shell_word("http://[::1]:1/a'$(b)"), "'http://[::1]:1/a%27$(b)'");
+    }
+
+    #[test]
     fn long_text_is_cut_and_the_cut_is_marked() {
         assert_eq!(printable("abc def", 4), "abc…");
         assert_eq!(printable("abc def", 5), "abc d…");

@@ -77,7 +77,7 @@ impl Service {
         }
         let theirs = self.of_hooks.as_ref().ok()?;
         let (who, theirs) = match self.of_hooks.source {
-            _ if Entry::new(Kind::Scan, theirs) != self.entry => ("Hooks now".to_owned(), theirs),
+            _ if Entry::new(Kind::Scan, theirs) != self.entry => ("Hooks that start here".to_owned(), theirs),
             Source::Environment(variable) if *theirs != default => {
                 (format!("Hooks that are started without {variable}"), &default)
             }

@@ -353,7 +353,8 @@ A call of Bash was denied
     /// Each kind of entry, whole.
     #[test]
     fn each_kind_of_entry_has_its_own_words() {
-        let kinds: [(&str, fn(&mut DecisionLine)); 9] = [
+        type Kind = (&'static str, fn(&mut DecisionLine));
+        let kinds: [Kind; 9] = [
             ("a prompt that was blocked", |line| {
                 (line.event, line.decision, line.tool) = ("UserPromptSubmit".into(), "block".into(), None);
             }),

@@ -168,7 +168,7 @@ fn login_says_where_hooks_do_not_find_the_token() {
     assert_eq!(
         note(&here(), &["--base-url", OTHER]).as_deref(),
         Some(
-            "Hooks now use https://f5.invalid and do not find it. To register the address: `f5-guard install \
+            "Hooks that start here use https://f5.invalid and do not find it. To register the address: `f5-guard install \
              --base-url http://127.0.0.1:8475 --trust`."
         )
     );

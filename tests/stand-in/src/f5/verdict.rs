@@ -273,3 +273,18 @@ impl Verdict {
         })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_scanner_names_when_it_began_and_ended_as_the_service_writes_it() {
+        let begun = SystemTime::UNIX_EPOCH + Duration::from_micros(1_767_603_600_000_007);
+        let done = begun + Duration::from_millis(12);
+        let body = Verdict::cleared().body_of_scan("", "request", 1, [begun, done]);
+        let scanner = &body["result"]["scannerResults"][0];
+        assert_eq!(scanner["startedDate"], "2026-01-05T09:00:00.000007Z");
+        assert_eq!(scanner["completedDate"], "2026-01-05T09:00:00.012007Z");
+    }
+}
