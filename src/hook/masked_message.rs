@@ -4,7 +4,8 @@
 //! What is shown here of a scanned text is masked (see [`crate::scan::mask`]); nothing of the original is. Names, ids and
 //! messages come here without what is masked ([`Masked::clean`]).
 
-use super::decision::{Action, Assessment, Policy, Unscanned};
+use super::assessment::Assessment;
+use super::decision::{Action, Policy, Unscanned};
 use super::message::{self, News, Subject, Words, mistake};
 use crate::event::Event;
 use crate::printable::{counted, printable, printable_lines};
