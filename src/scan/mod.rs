@@ -10,6 +10,7 @@ pub mod report;
 mod request;
 #[doc(hidden)] // for examples/fuzz
 pub mod response;
+mod scanner;
 mod tally;
 
 pub use client::{MAX_CHARACTERS, ScanClient, ScanJob, Scanned};
