@@ -17,7 +17,7 @@ use rustls::{ServerConfig, SupportedProtocolVersion};
 use serde_json::Value;
 use tls_support::{
     Authority, Identity, Machine, Roots, Served, cleared, days_from_now, diagnosis, free_port, issue,
-    leaf_params, mutual, params, provider, raw_at, root, self_signed, store, texts, tls_answering,
+    leaf_params, mutual, params, provider, raw_at, relay, root, self_signed, store, texts, tls_answering,
 };
 
 /// Runs hook, smoke test and diagnosis, and holds them against each other. `cause` is a part of what all say; empty
@@ -94,14 +94,7 @@ fn socks() -> Served {
             return;
         };
         let _ = tcp.write_all(&[5, 0, 0, 1, 127, 0, 0, 1, 0, 0]);
-        std::thread::scope(|scope| {
-            scope.spawn(|| {
-                let _ = std::io::copy(&mut &tcp, &mut &inner);
-                let _ = inner.shutdown(std::net::Shutdown::Both);
-            });
-            let _ = std::io::copy(&mut &inner, &mut &tcp);
-            let _ = tcp.shutdown(std::net::Shutdown::Both);
-        });
+        relay(&tcp, &inner);
     })
 }
 
@@ -354,14 +347,7 @@ fn scripted(answers: Vec<&'static [u8]>, target: Option<u16>) -> Served {
             return;
         };
         let inner = TcpStream::connect(("127.0.0.1", port)).unwrap();
-        std::thread::scope(|scope| {
-            scope.spawn(|| {
-                let _ = std::io::copy(&mut &tcp, &mut &inner);
-                let _ = inner.shutdown(std::net::Shutdown::Both);
-            });
-            let _ = std::io::copy(&mut &inner, &mut &tcp);
-            let _ = tcp.shutdown(std::net::Shutdown::Both);
-        });
+        relay(&tcp, &inner);
     })
 }
 

@@ -11,8 +11,8 @@ use std::time::Duration;
 use f5_stand_in::proxy::Proxy;
 use rustls::version::{TLS12, TLS13};
 use tls_support::{
-    Authority, Served, diagnosis, free_port, issue, leaf_params, mutual, raw, root, says, server_config,
-    store, texts, tls,
+    Authority, Served, diagnosis, free_port, issue, leaf_params, mutual, raw, relay, root, says,
+    server_config, store, texts, tls,
 };
 
 const BRIEFLY: Duration = Duration::from_millis(900);
@@ -328,14 +328,7 @@ fn socks(method: u8, reply: u8, target: u16) -> Served {
         tcp.write_all(&[5, reply, 0, 1, 127, 0, 0, 1, 0, 0]).unwrap();
         if reply == 0 {
             let inner = std::net::TcpStream::connect((Ipv4Addr::LOCALHOST, target)).unwrap();
-            std::thread::scope(|scope| {
-                scope.spawn(|| {
-                    let _ = std::io::copy(&mut &tcp, &mut &inner);
-                    let _ = inner.shutdown(std::net::Shutdown::Both);
-                });
-                let _ = std::io::copy(&mut &inner, &mut &tcp);
-                let _ = tcp.shutdown(std::net::Shutdown::Both);
-            });
+            relay(&tcp, &inner);
         }
     })
 }

@@ -167,7 +167,7 @@ fn head_and_tail(text: &str, room: usize) -> String {
 fn found_by(report: &ScanReport, masked: &Masked) -> String {
     let mut named: Vec<String> =
         masked.by_scanner.iter().map(|(scanner, count)| format!("{scanner}: {count}")).collect();
-    for scanner in report.objections().map(|scanner| &scanner.scanner_type) {
+    for scanner in report.scanners.iter().map(|scanner| &scanner.scanner_type) {
         if masked.by_scanner.iter().all(|(counted, _)| counted != scanner) && !named.contains(scanner) {
             named.push(scanner.clone());
         }
@@ -188,7 +188,7 @@ mod tests {
     use super::*;
     use crate::hook::Input;
     use crate::scan::mask::{Claim, Mask};
-    use crate::scan::report::{ByModes, ScanTimes, ScannerOutcome, ScannerResult};
+    use crate::scan::report::{ByModes, ScanTimes, ScannerResult};
     use crate::settings::Origins;
     use crate::settings::values::{FailMode, FlaggedOutput};
 
@@ -203,7 +203,6 @@ mod tests {
             outcome: Outcome::Redacted,
             scanners: vec![ScannerResult {
                 scanner_type: "secret".into(),
-                outcome: ScannerOutcome::Failed,
                 message: Some(message.to_owned()),
             }],
             scan_ids: vec!["id-1".into()],

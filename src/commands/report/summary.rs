@@ -186,6 +186,17 @@ impl Tally {
 }
 
 impl Observed {
+    /// What would have become of how many calls by `block`, and by `project`.
+    pub fn rows(&self) -> [(&'static str, u64, u64); 4] {
+        let (block, project) = (&self.block, &self.project);
+        [
+            ("refused", block.refused(), project.refused()),
+            ("masked", block.mask, project.mask),
+            ("let pass with a warning", block.warn, project.warn),
+            ("let pass", block.allow, project.allow),
+        ]
+    }
+
     pub fn is_none(&self) -> bool {
         self.calls == 0
     }
