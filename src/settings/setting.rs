@@ -187,7 +187,7 @@ impl Given {
     }
 
     /// The path, whose leading `~/` is the home folder: variables set outside a shell are not expanded by one.
-    pub fn absolute_path(&self, env: Env<'_>) -> Result<PathBuf, RelativePath> {
+    fn absolute_path(&self, env: Env<'_>) -> Result<PathBuf, RelativePath> {
         Some(home_relative(&self.text, env))
             .filter(|path| path.is_absolute())
             .ok_or(RelativePath { given: self.source, reason: Literal::of(&self.text.to_string_lossy()) })
