@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 use std::ops::Range;
+use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
@@ -38,6 +39,8 @@ const ANSWER_FACTOR: usize = 12;
 const BATCHES_AT_ONCE: usize = 4;
 /// Once one text is known to be flagged the others have so much time, so that the next call need not scan them again.
 const AFTER_A_HIT: Duration = Duration::from_millis(500);
+/// So long after the deadline what has come by then is still read.
+const TO_READ_THE_REST: Duration = Duration::from_millis(20);
 /// Between texts that are scanned in one request.
 const BETWEEN: &str = "\n\n";
 
@@ -173,14 +176,22 @@ impl ScanClient {
         let deadline = tokio::time::Instant::from_std(self.deadline);
         let characters = job.content.chars().count();
         let mut tally = Tally { by_modes: self.endpoint.by_modes, ..Tally::default() };
-        let all = match tokio::time::timeout_at(deadline, self.scan_pieces(job, &mut tally)).await {
-            Ok(all) => all && characters <= MAX_CHARACTERS,
-            Err(_) => {
+        let all = {
+            let mut work = pin!(self.scan_pieces(job, &mut tally));
+            match tokio::time::timeout_at(deadline, work.as_mut()).await {
+                // What came in time may not have been read yet: this thread reads one answer after the other.
+                Err(_) => tokio::time::timeout(TO_READ_THE_REST, work).await,
+                in_time => in_time,
+            }
+        };
+        let all = all.map_or_else(
+            |_| {
                 let late = ScanError::from(self.budget).while_pending(self.endpoint.transport.pending());
                 tally.error = Some(without_token(&self.endpoint.token, late, self.endpoint.origins));
                 false
-            }
-        };
+            },
+            |all| all && characters <= MAX_CHARACTERS,
+        );
         let mut report = tally.into_report(characters, all)?;
         if characters > MAX_CHARACTERS {
             let too_long = ScanError::TooLong { limit: MAX_CHARACTERS };

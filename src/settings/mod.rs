@@ -52,6 +52,8 @@ pub const DEFAULT_MAX_SCAN_LENGTH: usize = 50_000;
 
 /// The time from the end of a scan, at the latest, to its answer.
 pub const ANSWER_TIME: Duration = Duration::from_millis(100);
+/// What more there is for it while an answer of the service is being read. Of [`STALL_ROOM`] most is left.
+const READING_TIME: Duration = Duration::from_secs(5);
 
 /// Everything that a scan and its answer depend on.
 #[derive(Debug, Clone)]
@@ -209,11 +211,9 @@ impl Settings {
     /// is less) before the timeout that it was registered with. Otherwise `--timeout` has its room, since `install`
     /// registers the two together, and a timeout of the environment has at most [`LONGEST_UNREGISTERED_TIMEOUT`].
     pub fn budget(&self) -> Budget {
-        let most = match (self.hook_timeout, self.timeout.source) {
-            (Some(hook), _) => {
-                let reserve = (hook / 3).min(Duration::from_secs(2));
-                hook.saturating_sub(reserve).saturating_sub(ANSWER_TIME)
-            }
+        let reserve = self.hook_timeout.map(|hook| (hook / 3).min(Duration::from_secs(2)));
+        let most = match (self.hook_timeout.zip(reserve), self.timeout.source) {
+            (Some((hook, reserve)), _) => hook.saturating_sub(reserve).saturating_sub(ANSWER_TIME),
             (None, Source::Flag(_) | Source::Option(_)) => Duration::MAX,
             (None, Source::Environment(_) | Source::Stored(_) | Source::Default) => {
                 LONGEST_UNREGISTERED_TIMEOUT
@@ -224,6 +224,7 @@ impl Settings {
             cut_by_hook: *self.timeout > most,
             set_by: self.timeout.source,
             most,
+            for_reading: reserve.map_or(READING_TIME, |reserve| reserve / 2),
         }
     }
 

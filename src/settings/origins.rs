@@ -105,6 +105,8 @@ pub struct Budget {
     pub set_by: Source,
     /// The longest that the registration has room for.
     pub most: Duration,
+    /// So much later the answer may come where the service has answered in time, and that is still being read.
+    pub for_reading: Duration,
 }
 
 impl Budget {

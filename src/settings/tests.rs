@@ -135,6 +135,20 @@ fn more_time_is_had_where_the_timeout_is_set_and_never_beyond_the_bound() {
 }
 
 #[test]
+fn an_answer_that_is_being_read_gets_time_that_the_registration_has() {
+    for hook in 1..=60 {
+        let enforced = Enforced { hook_timeout: Some(hook.to_string().into()), ..Enforced::default() };
+        let budget = read(&enforced, &[("F5_GUARDRAILS_TIMEOUT", "60")]).budget();
+        let whole = budget.limit + ANSWER_TIME + budget.for_reading;
+        assert!(
+            whole < Duration::from_secs(hook) && budget.for_reading > ANSWER_TIME,
+            "{hook} s: {budget:?}"
+        );
+    }
+    assert!(read(&Enforced::default(), &[]).budget().for_reading < STALL_ROOM / 2);
+}
+
+#[test]
 fn a_timeout_of_the_environment_has_the_room_of_a_registration_and_one_in_the_command_its_own() {
     let seconds = |enforced: &Enforced, timeout: &str| {
         let settings = read(enforced, &[("F5_GUARDRAILS_TIMEOUT", timeout)]);

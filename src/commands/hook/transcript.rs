@@ -113,29 +113,27 @@ impl<'a> Session<'a> {
         self.unopened.as_ref().or(self.gathered.unread.as_ref())
     }
 
-    /// Notes what was cleared, and says what stands against this call; `None` for nothing.
-    pub fn conclude(&self, own: &Assessment, results: &[Scanned], policy: Policy) -> Option<Verdict> {
+    /// Notes what was cleared, and what was refused.
+    pub fn note(&self, own: &Assessment, results: &[Scanned], policy: Policy) {
+        let Some(kept) = &self.kept else { return };
         let passes = |index: usize| matches!(results.get(index), Some(Ok(report)) if report.is_cleared());
         let (now, how) = match self.payload.event {
             Event::UserPromptSubmit => (milliseconds(), How::WithPrompt),
             _ => (milliseconds(), How::WithTool),
         };
-        if let Some(kept) = &self.kept {
-            let seal = &kept.seal;
-            let mut lines = self.about_this_call(seal, own, policy, now);
-            let found = self.gathered.texts.iter().enumerate().filter(|(index, _)| passes(*index));
-            lines.extend(found.map(|(_, found)| seal.note_text(&found.text, Cleared { how, at: now })));
-            let hits = to_blame(self.hits(results), |(found, report)| is_alone(found, report));
-            lines.extend(hits.iter().map(|(found, report)| {
-                let assessment = Assessment::Scanned((*report).clone()).under(policy.enforcement);
-                let is_refused = decide(self.payload.event, &assessment, policy) == Action::Block;
-                seal.note_hit(&found.text, Cleared { how, at: now }, is_refused)
-            }));
-            let all_pass = (0..self.gathered.texts.len()).all(passes);
-            lines.extend(self.gathered.place.clone().filter(|_| all_pass));
-            kept.note(&lines);
-        }
-        self.verdict(results, policy)
+        let seal = &kept.seal;
+        let mut lines = self.about_this_call(seal, own, policy, now);
+        let found = self.gathered.texts.iter().enumerate().filter(|(index, _)| passes(*index));
+        lines.extend(found.map(|(_, found)| seal.note_text(&found.text, Cleared { how, at: now })));
+        let hits = to_blame(self.hits(results), |(found, report)| is_alone(found, report));
+        lines.extend(hits.iter().map(|(found, report)| {
+            let assessment = Assessment::Scanned((*report).clone()).under(policy.enforcement);
+            let is_refused = decide(self.payload.event, &assessment, policy) == Action::Block;
+            seal.note_hit(&found.text, Cleared { how, at: now }, is_refused)
+        }));
+        let all_pass = (0..self.gathered.texts.len()).all(passes);
+        lines.extend(self.gathered.place.clone().filter(|_| all_pass));
+        kept.note(&lines);
     }
 
     /// The call's own text, which will be in the file, too.
@@ -229,8 +227,9 @@ impl<'a> Session<'a> {
         })
     }
 
-    /// The strictest of what the texts came to; of what is as strict, a hit.
-    fn verdict(&self, results: &[Scanned], policy: Policy) -> Option<Verdict> {
+    /// What stands against this call; `None` for nothing. The strictest of what the texts came to; of what is as strict, a
+    /// hit.
+    pub fn verdict(&self, results: &[Scanned], policy: Policy) -> Option<Verdict> {
         let is_open = |index: usize| results.get(index).is_none_or(Result::is_err);
         let verdicts =
             [self.hit(&self.hits(results), policy), self.known_hit(is_open, policy), self.unscanned(results)];
