@@ -196,7 +196,9 @@ fn answer_call(subcommand: Event, enforced: &Enforced, usage: Option<String>, st
             let _ = progress.assessed.set(assessed.clone());
             let found = outcome(assessed);
             if let Some(call) = seen.get() {
-                transcript::note_own_words(call, &found.reply, &settings, PROCESS_ENV);
+                // What stands against a call may be another text's verdict.
+                let is_scanned = matches!(found.assessment, Assessment::Scanned(_)) && found.part.is_none();
+                transcript::note_own_words(call, &found.reply, is_scanned, &settings, PROCESS_ENV);
             }
             found
         }

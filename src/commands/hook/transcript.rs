@@ -286,8 +286,9 @@ fn is_alone(found: &Found, report: &ScanReport) -> bool {
     report.characters <= with_readings(&found.text).chars().count()
 }
 
-/// Notes the words of an answer that the model is given, so that they are not taken for somebody else's.
-pub fn note_own_words(call: &Call, reply: &Reply, settings: &Settings, env: Env<'_>) {
+/// Notes the words of an answer that the model is given, so that they are not taken for somebody else's. What they repeat of
+/// a call that was not scanned is nobody's but the call's.
+pub fn note_own_words(call: &Call, reply: &Reply, is_scanned: bool, settings: &Settings, env: Env<'_>) {
     let is_given = matches!(
         (call.event, reply.action),
         (Event::PreToolUse, Action::Block) | (Event::PostToolUse, Action::Block | Action::Warn)
@@ -302,12 +303,14 @@ pub fn note_own_words(call: &Call, reply: &Reply, settings: &Settings, env: Env<
     let command =
         call.text.as_ref().filter(|_| matches!(tool, "Bash" | "apply_patch")).map(|text| text.as_str());
     let now = milliseconds();
-    let lines: Vec<String> = reply
-        .said
+    let [reason, _] = &reply.said;
+    // The other way of saying it has the command in it.
+    let said = if is_scanned { reply.said.as_slice() } else { std::slice::from_ref(reason) };
+    let lines: Vec<String> = said
         .iter()
         .filter(|words| !words.trim_ascii().is_empty())
         .flat_map(|words| match call.event {
-            Event::PreToolUse => own_words::refusal(words.trim_ascii(), tool, command).to_vec(),
+            Event::PreToolUse if is_scanned => own_words::refusal(words.trim_ascii(), tool, command).to_vec(),
             _ => vec![words.clone()],
         })
         .map(|words| seal.note_own_words(&words, now))

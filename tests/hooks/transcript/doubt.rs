@@ -256,3 +256,34 @@ fn notes_that_lost_their_head_are_begun_anew() {
         assert_eq!(parts(&api).len(), before, "{odd:?}");
     }
 }
+
+fn refused_unscanned(session: &Session, command: &str) -> String {
+    let answer = session.hook(Event::PreToolUse, command).without("F5_GUARDRAILS_API_TOKEN").run();
+    answer.blocked().stderr.trim().to_owned()
+}
+
+#[test]
+fn a_refusal_without_a_scan_excuses_no_word_of_its_command() {
+    let (session, api) = (Session::new(), poison());
+    session.prompt(&api).allowed();
+    let command = "POISON from a model that was told so";
+    let said = refused_unscanned(&session, command);
+    session.output("a", &format!("Command blocked by PreToolUse hook: {said}. Command: {command}"));
+    session.prompt(&api).blocked();
+
+    let (session, api) = (Session::new(), poison());
+    session.prompt(&api).allowed();
+    let said = refused_unscanned(&session, command);
+    assert!(said.contains("POISON"), "the refusal names the command: {said}");
+    session.output("a", &said);
+    session.prompt(&api).blocked();
+}
+
+#[test]
+fn our_own_words_are_cut_out_where_nothing_was_scanned() {
+    let (session, api) = (Session::new(), F5::builder().when("F5 Guardrails", Verdict::flagged()).start());
+    session.prompt(&api).allowed();
+    let said = refused_unscanned(&session, "ls");
+    session.output("a", &format!("Command blocked by PreToolUse hook: {said}. Command: ls"));
+    session.prompt(&api).allowed();
+}
