@@ -12,7 +12,7 @@ use super::transcript::{Session, Verdict};
 use super::{PROCESS_ENV, abort, proof};
 use crate::event::Event;
 use crate::hook::payload;
-use crate::hook::{Assessment, Failure, News, Part, Payload, Policy, decide};
+use crate::hook::{Action, Assessment, Failure, News, Part, Payload, Policy, decide};
 use crate::phase;
 use crate::scan::{Metadata, ScanDirection, ScanError, ScanJob, ScanReport};
 use crate::secret::Hidden;
@@ -164,8 +164,13 @@ fn scan_unless_out_of_reach(
         false => Cow::Borrowed(payload.content.as_str()),
     };
     let news = memory.conclude(&attempt, error, &progress.own, &sent, &assessment);
-    // What can't be read of a session is told with each prompt, and not with every call of a tool.
-    let is_known = news.is_known || part.is_some() && payload.event != Event::UserPromptSubmit;
+    // What was not scanned of a session is told once in a turn, and not with every call of a tool.
+    let is_open = decide(payload.event, &assessment, policy) == Action::Warn;
+    let is_told = is_open
+        && part.is_some()
+        && session.is_some_and(|session| session.has_told_turn())
+        && payload.event != Event::UserPromptSubmit;
+    let is_known = news.is_known || is_told;
     (assessment, News { part, is_known, ..news })
 }
 

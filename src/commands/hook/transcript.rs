@@ -16,7 +16,7 @@ use crate::supervise::supervise;
 use crate::system::Env;
 use crate::transcript::gather::{Found, Known};
 use crate::transcript::state::Cleared;
-use crate::transcript::{Gathered, How, Seal, State, Store, Transcript, Unread, gather, own_words};
+use crate::transcript::{Gathered, How, Seal, Source, State, Store, Transcript, Unread, gather, own_words};
 
 /// What a hook of this event does with its session's file.
 pub struct Session<'a> {
@@ -136,6 +136,19 @@ impl<'a> Session<'a> {
         kept.note(&lines);
     }
 
+    /// Whether this turn was told that something of the session was not scanned; from now on it was. Where that can't be
+    /// noted it is told each time.
+    pub fn has_told_turn(&self) -> bool {
+        let Some((kept, turn)) = self.kept.as_ref().zip(self.payload.turn_id.as_deref()) else {
+            return false;
+        };
+        let is_told = kept.state().has_told(&kept.seal, turn);
+        if !is_told {
+            kept.note(&[kept.seal.note_told(turn)]);
+        }
+        is_told
+    }
+
     /// The call's own text, which will be in the file, too.
     fn about_this_call(&self, seal: &Seal, own: &Assessment, policy: Policy, at: u64) -> Vec<String> {
         let how = match (self.payload.event, own, decide(self.payload.event, own, policy)) {
@@ -211,16 +224,17 @@ impl<'a> Session<'a> {
         let number = against.len();
         let (_, found, report, assessment) = against.into_iter().next()?;
         let is_alone = is_alone(found, report);
-        let source = match number {
+        let named = |source: &Source| match number {
             number if !is_alone => format!("one of {number} texts of this session"),
-            1 => found.source.to_string(),
-            number => format!("{} and {} more", found.source, number - 1),
+            1 => source.to_string(),
+            number => format!("{source} and {} more", number - 1),
         };
         let allow = self.kept.as_ref().filter(|_| self.may_allow && is_alone);
         Some(Verdict {
             assessment,
             part: Part {
-                source,
+                source: named(&found.source),
+                unnamed: named(&found.source.unnamed()),
                 kind: if is_alone { found.source.kind() } else { "transcript" },
                 allow: allow.map(|kept| kept.seal.allowing(&found.text)),
             },
@@ -244,10 +258,15 @@ impl<'a> Session<'a> {
             found.filter_map(|(found, result)| Some((found, result.as_ref().err()?))).collect();
         if let [(found, error), others @ ..] = failed.as_slice() {
             // Of several that went together no one is to blame.
-            let source = if others.is_empty() { found.source.to_string() } else { String::new() };
+            let named = |source: &Source| if others.is_empty() { source.to_string() } else { String::new() };
             return Some(Verdict {
                 assessment: Assessment::NotScanned(Failure::Scan((*error).clone())),
-                part: Part { source, kind: found.source.kind(), allow: None },
+                part: Part {
+                    source: named(&found.source),
+                    unnamed: named(&found.source.unnamed()),
+                    kind: found.source.kind(),
+                    allow: None,
+                },
             });
         }
         let unread = self.unread()?.clone();
