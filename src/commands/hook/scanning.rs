@@ -22,12 +22,7 @@ pub fn scan_with(
     let own = (!is_blank).then_some(job);
     let metadata = job.metadata.clone().of_the_transcript();
     let found = ScanClient::new(settings, started, None, watch.clone()).and_then(|client| {
-        let others = match own {
-            Some(_) => ScanClient::new(settings, started, None, of_session.clone())?,
-            None => client.clone(),
-        };
-        let found = client.scan_blocking_with(own, &others, texts, &metadata);
-        std::mem::forget(others);
+        let found = client.scan_blocking_with(own, texts, &metadata, of_session);
         // As for `scan`.
         std::mem::forget(client);
         found
