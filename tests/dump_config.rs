@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
 use f5_stand_in::config_api::{ConfigApi, ConfigServer, Cursors, Fault, Fixture, Size};
-use home::FakeHome;
+use home::{FakeHome, one_line};
 use serde_json::Value;
 
 const TOKEN: &str = "global-token-of-the-test";
@@ -107,9 +107,10 @@ fn a_highlighted_project_is_told_with_its_enabled_providers() {
         expected +=
             &format!("    - {} ({})\n", provider["name"].as_str().unwrap(), provider["id"].as_str().unwrap());
     }
-    assert_eq!(stdout.matches(&expected).count(), 2, "{stdout}\n{expected}");
+    assert_eq!(one_line(&stdout).matches(&one_line(&expected)).count(), 2, "{stdout}\n{expected}");
     assert!(
-        stderr.contains("None of the 4 projects that were read has the name, id or friendly id nobody."),
+        one_line(&stderr)
+            .contains("None of the projects that were read (4) has the name, id or friendly id nobody."),
         "{stderr}"
     );
     assert_eq!(stage.document()["highlightProjects"], serde_json::json!([name, id, "nobody"]));

@@ -67,8 +67,10 @@ fn user_of(api: &F5) -> User {
 
 fn assert_passed(run: &Run) {
     assert_eq!(run.code, Some(0), "{}{}", run.stdout, run.stderr);
-    let time =
-        run.last_line().strip_prefix("[OK] Smoke test passed: cleared (").and_then(|l| l.strip_suffix("ms)"));
+    let time = run
+        .last_line()
+        .strip_prefix("[ok]   Smoke test passed: cleared in ")
+        .and_then(|l| l.strip_suffix(" ms"));
     assert!(time.is_some_and(|time| time.parse::<u32>().is_ok()), "{}", run.stdout);
 }
 

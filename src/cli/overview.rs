@@ -8,6 +8,7 @@ use clap::{CommandFactory, FromArgMatches};
 
 use super::Cli;
 use crate::printable::wrapped;
+use crate::terminal;
 
 /// The subcommands by what they are for.
 const GROUPS: &[(&str, &[&str])] = &[
@@ -27,13 +28,13 @@ const BY_CODEX: (&str, &[&str]) =
 
 /// Columns of the names.
 const NAMES: usize = 20;
-/// Columns of a terminal whose width is unknown, and the most that are used: longer lines are hard to read.
+/// The most columns that are used: longer lines are hard to read.
 const WIDTH: usize = 100;
 const NARROWEST: usize = 40;
 
 /// The command line with its first screen.
 pub fn command() -> clap::Command {
-    let width = terminal_size::terminal_size().map_or(80, |(width, _)| usize::from(width.0));
+    let width = terminal::columns().unwrap_or(terminal::WIDTH);
     let command = Cli::command();
     let screen = overview(&command, width.clamp(NARROWEST, WIDTH));
     let styles = Styles::styled();

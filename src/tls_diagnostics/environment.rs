@@ -5,7 +5,7 @@ use serde::Serialize;
 use std::ffi::{OsStr, OsString};
 use std::path::{Path, PathBuf};
 
-use crate::printable::printable;
+use crate::printable::{counted, printable};
 use crate::settings::home_relative;
 use crate::transport::proxy::{Address, shown_exceptions};
 use crate::transport::roots::RootSet;
@@ -179,7 +179,7 @@ impl std::fmt::Display for FileState {
             Self::Missing => f.write_str("MISSING"),
             Self::Unreadable { why } => write!(f, "UNREADABLE: {why}"),
             Self::Certificates { count, unusable, unread } => {
-                write!(f, "{count} certificate{}", if *count == 1 { "" } else { "s" })?;
+                f.write_str(&counted(*count, "certificate"))?;
                 if *unusable > 0 {
                     write!(f, ", {unusable} unusable as a root")?;
                 }

@@ -26,7 +26,7 @@ pub fn decide(args: &InstallArgs, plan: &Plan<'_>) -> Vec<String> {
             && says_yes(
                 &format!(
                     "Every command that the model runs can read the variable {}. Keep it and {} from those commands, in \
-                     [shell_environment_policy] of {}? Hooks still get them. [Y/n] ",
+                     [shell_environment_policy] of {}? Hooks still get them. [Y/n]",
                     SECRET_VARIABLES[0],
                     SECRET_VARIABLES[1],
                     config(plan)

@@ -20,7 +20,7 @@ mod target;
 mod undo;
 pub mod uninstall;
 
-use std::io::{self, BufRead, IsTerminal, Write};
+use std::io::{self, IsTerminal};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::SystemTime;
@@ -48,9 +48,9 @@ use crate::installation::{
 };
 use crate::printable::{counted, printable};
 use crate::registration::{RegistrationOptions, trusts_any};
-use crate::stdio::{say, say_error};
+use crate::stdio::{self, say, say_error};
 use crate::system::Env;
-use crate::terminal::Paint;
+use crate::terminal::{Paint, commented};
 
 const PROCESS_ENV: Env<'static> = &|name| std::env::var_os(name);
 
@@ -220,7 +220,7 @@ fn agree_to(kept: &CarriedOptions, args: &InstallArgs) -> Result<(), InstallErro
     let file = file.unwrap_or_default();
     let question = format!(
         "The registration in this repository carries {options}.\nThe hooks of everybody who works here would have that, \
-         and send the API token to any address in it.\n{file}Keep it? [y/N] "
+         and send the API token to any address in it.\n{file}Keep it? [y/N]"
     );
     if has_terminal() && says_yes(&question, false) {
         Ok(())
@@ -240,7 +240,8 @@ fn dry_run(plan: &Plan<'_>, edits: &[Edit], kept: &CarriedOptions) -> Result<(),
         there.is_some() && there == here
     };
     if let Some(binary) = plan.binary().filter(|binary| !same(binary)) {
-        out += &format!("# {} would be copied to {}.\n", plan.context.executable.display(), binary.display());
+        let program = plan.context.executable.display();
+        out += &commented(&format!("{program} would be copied to {}.", binary.display()));
     }
     if edits.iter().all(|edit| !edit.changes()) {
         out += "# No file of Codex's would change.\n";
@@ -249,10 +250,10 @@ fn dry_run(plan: &Plan<'_>, edits: &[Edit], kept: &CarriedOptions) -> Result<(),
     if let (Scope::User | Scope::Project, Some(error)) =
         (plan.scope, config.and_then(|config| activation::cannot_keep_trust(&config)))
     {
-        out += &format!("# {error}\n");
+        out += &commented(&error);
     }
     if let Some(note) = kept.note() {
-        out += &format!("# {note}\n");
+        out += &commented(&note);
     }
     out += "# Nothing was written.\n";
     say(&out);
@@ -469,7 +470,7 @@ fn offer_login(args: &InstallArgs, options: &RegistrationOptions) {
     if args.target.dry_run || !has_terminal() || first_scan::has_token(options, PROCESS_ENV) {
         return;
     }
-    if says_yes("No API token is set or stored, and without one nothing is scanned. Log in now? [Y/n] ", true)
+    if says_yes("No API token is set or stored, and without one nothing is scanned. Log in now? [Y/n]", true)
     {
         let service = TokenService {
             base_url: options.enforced.base_url.clone(),
@@ -483,17 +484,15 @@ fn offer_login(args: &InstallArgs, options: &RegistrationOptions) {
 }
 
 fn ask(hooks: &[HookListing]) -> bool {
+    say(&summary::commands(hooks));
     says_yes(&summary::question(hooks), false)
 }
 
 /// A question on the terminal. Nothing but Enter is the usual answer.
 fn says_yes(question: &str, usual: bool) -> bool {
-    let mut stdout = io::stdout().lock();
-    let asked = stdout.write_all(question.as_bytes()).and_then(|()| stdout.flush());
-    let mut answer = String::new();
-    let read = asked.and_then(|()| io::stdin().lock().read_line(&mut answer));
+    let answer = stdio::ask(question).unwrap_or_default();
     match answer.trim().to_lowercase().as_str() {
-        "" if answer.ends_with('\n') => read.is_ok() && usual,
-        answer => read.is_ok() && matches!(answer, "y" | "yes"),
+        "" => answer.ends_with('\n') && usual,
+        answer => matches!(answer, "y" | "yes"),
     }
 }

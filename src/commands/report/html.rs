@@ -5,6 +5,7 @@ use std::fmt::Write;
 use super::latency::Percentiles;
 use super::summary::{Cause, Day, Named, Observed, Summary, Tally};
 use crate::commands::coverage;
+use crate::printable::counted;
 
 /// Rows of a table.
 const ROWS: usize = 50;
@@ -77,8 +78,8 @@ fn body(page: &mut String, summary: &Summary) -> std::fmt::Result {
     if summary.unreadable_lines > 0 {
         writeln!(
             page,
-            "<p>{} lines of the log could not be read and are not counted.</p>",
-            summary.unreadable_lines
+            "<p>{} of the log could not be read and are not counted.</p>",
+            counted(summary.unreadable_lines, "line")
         )?;
     }
     Ok(())
@@ -111,8 +112,8 @@ fn observed(page: &mut String, observed: &Observed) -> std::fmt::Result {
     }
     writeln!(
         page,
-        "<h2>Only observed</h2>\n<p><b>{} calls went ahead whatever was found</b> (enforcement observe).</p>\n<table><tr><th>would have been</th><th>by block</th><th>by project</th></tr>",
-        observed.calls
+        "<h2>Only observed</h2>\n<p><b>{} went ahead whatever was found</b> (enforcement observe).</p>\n<table><tr><th>would have been</th><th>by block</th><th>by project</th></tr>",
+        counted(observed.calls, "call")
     )?;
     let (block, project) = (&observed.block, &observed.project);
     for (name, block, project) in [
@@ -179,9 +180,9 @@ fn calls_by_day(page: &mut String, days: &[Day]) -> std::fmt::Result {
         ];
         writeln!(
             page,
-            "<g><title>{}: {} calls, {} with a warning, {} refused, {} not scanned</title>",
+            "<g><title>{}: {}, {} with a warning, {} refused, {} not scanned</title>",
             escaped(&day.day),
-            day.tally.calls,
+            counted(day.tally.calls, "call"),
             decisions.warn,
             decisions.refused(),
             day.tally.outcomes.not_scanned,

@@ -13,9 +13,7 @@ use crate::commands::doctor::finding::{Finding, FindingId, Report, Severity, Sta
 use crate::commands::doctor::proof::EventProof;
 use crate::event::Event;
 use crate::printable::{seconds, wrapped};
-use crate::terminal::{GREEN, Paint, RED, YELLOW};
-
-const WIDTH: usize = 80;
+use crate::terminal::{GREEN, Paint, RED, WIDTH, YELLOW};
 
 /// How a report looks.
 #[derive(Debug, Clone, Copy)]

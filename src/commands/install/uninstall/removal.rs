@@ -12,6 +12,8 @@ use crate::installation::{InstallDir, InstallState, Removal, carry_out_removal, 
 pub struct Outcome {
     pub lines: Vec<String>,
     pub notes: Vec<String>,
+    /// What stays of the files as they were before a change.
+    pub backups: Vec<PathBuf>,
 }
 
 /// Carries the removals out, and tells of each.
@@ -49,9 +51,7 @@ pub fn remove_files(
         }
         outcome.notes.extend(removal.moved_note());
     }
-    for backup in cleared.backups_left {
-        outcome.notes.push(format!("A backup stays: {}.", backup.display()));
-    }
+    outcome.backups.extend(cleared.backups_left);
     Ok(())
 }
 
