@@ -110,7 +110,6 @@ fn an_installation_and_its_end_fit() {
     let of = |more: &[&'static str]| [&install[..], more].concat();
     fs::write(home.codex().join("config.toml"), "model = \"x\"\n").unwrap();
     for command in [
-        of(&["--dry-run"])[..].to_vec(),
         of(&["--fail-mode", "closed", "--contact", "the security team on the second floor", "--log", "off"]),
         of(&[]),
         of(&["--post-strict", "true"]),
@@ -271,11 +270,13 @@ fn questions_on_a_terminal_fit() {
     install.args(["install", "--scope", "user", "--codex", "/bin/false"]);
     let mut terminal = Terminal::of(install);
     terminal.wait_for("Log in now? [Y/n] ");
+    let login = std::mem::take(&mut terminal.shown);
     terminal.type_in("n\r");
-    terminal.wait_for("Hooks still get them. [Y/n] ");
+    terminal.wait_for("[Y/n] ");
     terminal.type_in("n\r");
+    terminal.wait_for(": do this");
     let (_, shown, _) = terminal.end();
-    assert_fits("install", &shown.replace('\r', ""));
+    assert_fits("install", &format!("{login}{shown}").replace('\r', ""));
 
     let mut hook = home.command(program());
     hook.arg("stop");

@@ -34,15 +34,15 @@ const NARROWEST: usize = 40;
 
 /// The command line with its first screen.
 pub fn command() -> clap::Command {
-    let width = terminal::columns().unwrap_or(terminal::WIDTH);
+    let width = terminal::columns().unwrap_or(terminal::WIDTH).clamp(NARROWEST, WIDTH);
     let command = Cli::command();
-    let screen = overview(&command, width.clamp(NARROWEST, WIDTH));
+    let screen = overview(&command, width);
     let styles = Styles::styled();
     let header = styles.get_header();
     let template = format!(
         "{{about-with-newline}}\n{{usage-heading}} {{usage}}\n\n{{before-help}}{header}Options:{header:#}\n{{options}}{{after-help}}"
     );
-    command.before_help(screen).help_template(template)
+    command.before_help(screen).help_template(template).term_width(width)
 }
 
 /// Parses as [`clap::Parser::try_parse_from`], with `help` and `version` as words too.

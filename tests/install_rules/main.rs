@@ -270,6 +270,8 @@ fn uninstall_names_a_hook_of_another_tool_that_it_moves() {
     home.write("config.toml", format!("{text}{}", another_tools_hook("behind")).as_bytes());
 
     let dry = home.run(&["uninstall", "--scope", "user", "--dry-run"]).succeeds("dry run");
+    // The lines of a note, and the last one of all.
+    let dry = dry.replace("\n# ", " ").replace(" WARNING", "\n# WARNING");
     let said = home.run(&["uninstall", "--scope", "user"]).succeeds("uninstall");
 
     for (said, start) in [(dry, "# WARNING: "), (said, "  note    WARNING: ")] {

@@ -470,8 +470,7 @@ fn offer_login(args: &InstallArgs, options: &RegistrationOptions) {
     if args.target.dry_run || !has_terminal() || first_scan::has_token(options, PROCESS_ENV) {
         return;
     }
-    if says_yes("No API token is set or stored, and without one nothing is scanned. Log in now? [Y/n]", true)
-    {
+    if says_yes("No API token is set or stored, so nothing is scanned. Log in now? [Y/n]", true) {
         let service = TokenService {
             base_url: options.enforced.base_url.clone(),
             project_id: options.enforced.project_id.clone(),

@@ -90,6 +90,9 @@ fn open_sessions(program_is_gone: bool) -> &'static str {
     }
 }
 
+/// Columns of the word that a line begins with.
+const LABEL: usize = 8;
+
 fn text(outcome: &Outcome, scope: Scope) -> String {
     let whose = match scope {
         Scope::User => "this user's registration",
@@ -99,13 +102,14 @@ fn text(outcome: &Outcome, scope: Scope) -> String {
     let mut out = if outcome.lines.is_empty() {
         format!("f5-guard: there is nothing to remove of {whose}.\n")
     } else {
-        format!("f5-guard: {whose} is removed. Codex is no longer protected by it.\n")
+        format!("f5-guard: {whose} is removed; it no longer protects Codex.\n")
     };
     for line in &outcome.lines {
-        out += &format!("  {}\n", wrapped(line, WIDTH, 10));
+        let (label, words) = line.split_at_checked(LABEL).unwrap_or(("", line));
+        out += &format!("  {label}{}\n", wrapped(words, WIDTH, LABEL + 2));
     }
     for note in outcome.notes.iter().chain(&backups_left(&outcome.backups)) {
-        out += &format!("  note    {}\n", wrapped(note, WIDTH, 10));
+        out += &format!("  note    {}\n", wrapped(note, WIDTH, LABEL + 2));
     }
     out
 }
