@@ -105,7 +105,8 @@ impl Session {
         let text =
             format!("{}{}", String::from_utf8_lossy(&done.stdout), String::from_utf8_lossy(&done.stderr));
         assert!(!text.contains(TOKEN), "{text}");
-        (done.status.code(), text)
+        // However the lines are broken.
+        (done.status.code(), text.split_whitespace().collect::<Vec<_>>().join(" "))
     }
 
     fn hook(&self) -> String {
