@@ -4,6 +4,8 @@
 #![allow(clippy::restriction)] // a test may panic
 #![cfg(unix)] // the scripted model and the mount namespace are a Unix machine's
 
+#[path = "support/home.rs"]
+mod home;
 mod install_support;
 
 use std::path::{Path, PathBuf};

@@ -12,7 +12,7 @@ use f5_guard::internals::terminal::{BOLD, GREEN, RED, YELLOW};
 use f5_stand_in::f5::{self, F5};
 use serde_json::Value;
 
-use crate::scenes::{SCENES, Scene, simulation};
+use super::scenes::{SCENES, Scene, simulation};
 
 pub const WIDTH: usize = 80;
 /// Columns before the texts of a scene.

@@ -2,7 +2,7 @@
 
 use f5_stand_in::f5::{self, F5, Mode, Project, ProjectScanner, Request, Scanner, Verdict};
 
-use crate::play::Effect;
+use super::play::Effect;
 
 /// One hook call of the demonstration.
 pub struct Scene {

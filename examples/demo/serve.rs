@@ -5,7 +5,7 @@ use std::io::Write;
 
 use f5_stand_in::f5::{F5, TOKEN};
 
-use crate::scenes::simulation;
+use super::scenes::simulation;
 
 /// The same at each start, so that an address that was set stays right.
 pub const PORT: u16 = 8475;

@@ -295,6 +295,8 @@ fn create_private_folder(folder: &Path) -> io::Result<()> {
 #[cfg(test)]
 mod tests {
     #[cfg(unix)]
+    use std::io::{Read, Seek, SeekFrom};
+
     use super::super::rotation::older;
     use super::*;
 
@@ -354,8 +356,11 @@ mod tests {
                     });
                 }
             });
-            let read = |number: usize| fs::read_to_string(older(&path, number)).unwrap_or_default();
-            let both = read(1).trim_start_matches('\0').to_owned() + &read(0);
+            let mut full = File::open(older(&path, 1)).unwrap();
+            full.seek(SeekFrom::Start(MAX_SIZE)).unwrap();
+            let mut both = String::new();
+            full.read_to_string(&mut both).unwrap();
+            both += &fs::read_to_string(&path).unwrap_or_default();
             let mut lines: Vec<&str> = both.lines().collect();
             lines.sort_unstable();
             let mut expected: Vec<String> = (0..64).map(|number| format!("line {number}")).collect();

@@ -4,6 +4,8 @@
 #![allow(clippy::restriction)] // a test may panic
 #![cfg(target_os = "linux")] // users, mount namespaces and setpriv
 
+#[path = "../support/home.rs"]
+mod home;
 #[path = "../install_support/mod.rs"]
 mod install_support;
 

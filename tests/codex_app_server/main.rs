@@ -2,6 +2,8 @@
 
 #![allow(clippy::restriction)] // a test may panic
 
+#[path = "../support/arguments.rs"]
+mod arguments;
 mod fake;
 
 use std::io::Read;
@@ -9,13 +11,14 @@ use std::net::TcpListener;
 use std::path::Path;
 use std::time::Duration;
 
+use arguments::arguments;
 use f5_guard::internals::codex::app_server::{AppServer, AppServerError};
 use f5_guard::internals::codex::home::{CodexHome, Origin};
 use f5_guard::internals::codex::listing::{FolderHooks, HookListing};
 use f5_guard::internals::codex::locate::{self, Codex, LocateError, Place};
 use f5_guard::internals::codex::trust::{self, Review, SwitchedOff, TrustError};
 use fake::{Step, received, script};
-use libtest_mimic::{Arguments, Failed, Trial};
+use libtest_mimic::{Failed, Trial};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
@@ -28,7 +31,7 @@ const SHORT: Duration = Duration::from_millis(300);
 fn main() {
     fake::play_if_asked();
     let tests: Vec<Trial> = TESTS.iter().map(|(name, test)| Trial::test(*name, || run(*test))).collect();
-    libtest_mimic::run(&Arguments::from_args(), tests).exit();
+    libtest_mimic::run(&arguments(), tests).exit();
 }
 
 fn run(test: fn()) -> Result<(), Failed> {

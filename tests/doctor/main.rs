@@ -3,6 +3,8 @@
 
 #![allow(clippy::restriction)] // a test may panic
 
+#[path = "../support/arguments.rs"]
+mod arguments;
 mod fake;
 #[path = "../support/home.rs"]
 mod home;
@@ -19,13 +21,14 @@ mod user;
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use arguments::arguments;
 use f5_guard::internals::event::Event;
 use f5_guard::internals::registration::{Launcher, Registration, RegistrationOptions};
 use f5_guard::internals::settings::Enforced;
 #[cfg(unix)]
 use f5_stand_in::f5::TOKEN;
 use f5_stand_in::f5::{F5, Fault, Mode, Project, ProjectScanner, Verdict};
-use libtest_mimic::{Arguments, Trial};
+use libtest_mimic::Trial;
 use serde_json::{Value, json};
 use user::User;
 
@@ -37,7 +40,7 @@ fn main() {
             Ok(())
         })
     });
-    libtest_mimic::run(&Arguments::from_args(), tests.collect()).exit();
+    libtest_mimic::run(&arguments(), tests.collect()).exit();
 }
 
 const TESTS: &[(&str, fn())] = &[

@@ -2,9 +2,6 @@
 
 #![allow(dead_code, reason = "each test crate uses its own part")]
 
-#[path = "../support/home.rs"]
-pub mod fake_home;
-
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -14,8 +11,8 @@ use std::sync::OnceLock;
 use f5_guard::internals::codex::layers::ConfigFormat;
 use f5_guard::internals::registration::{KnownBinaries, Python};
 
-use fake_home::FakeHome;
-pub use fake_home::{Run, one_line};
+pub use crate::home::Run;
+use crate::home::{self, FakeHome, one_line};
 
 /// The configuration files of `fixtures/configs` that a user's folder can hold.
 pub fn corpus() -> Vec<(PathBuf, ConfigFormat, Vec<u8>)> {
@@ -43,7 +40,7 @@ pub struct Home {
 pub fn program() -> &'static Path {
     static PROGRAM: OnceLock<PathBuf> = OnceLock::new();
     PROGRAM.get_or_init(|| {
-        let built = fake_home::program();
+        let built = home::program();
         let name = format!("f5-guard-{}{}", std::process::id(), std::env::consts::EXE_SUFFIX);
         let small = Path::new(env!("CARGO_TARGET_TMPDIR")).join(name);
         let stripped = Command::new("strip").arg("-o").arg(&small).arg(&built).stderr(Stdio::null()).status();

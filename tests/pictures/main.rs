@@ -6,6 +6,8 @@
 
 #![allow(clippy::restriction)] // a test may panic
 
+#[path = "../support/arguments.rs"]
+mod arguments;
 #[cfg(unix)]
 #[allow(dead_code, reason = "each test crate uses its own part")]
 #[path = "../doctor/fake.rs"]
@@ -29,7 +31,7 @@ mod turn;
 /// Paths and exit codes on Windows differ from those that are shown.
 #[cfg(not(unix))]
 fn main() {
-    libtest_mimic::run(&libtest_mimic::Arguments::from_args(), vec![]).exit();
+    libtest_mimic::run(&arguments::arguments(), vec![]).exit();
 }
 
 #[cfg(unix)]
@@ -51,7 +53,7 @@ fn main() {
         trial("real_codex_shows_a_blocked_prompt_as_in_the_picture", live::blocked).with_ignored_flag(true),
         trial("record_the_screens_of_codex", live::record).with_ignored_flag(true),
     ];
-    libtest_mimic::run(&libtest_mimic::Arguments::from_args(), tests).exit();
+    libtest_mimic::run(&arguments::arguments(), tests).exit();
 }
 
 #[cfg(unix)]

@@ -197,11 +197,11 @@ fn many_scanners_are_counted_and_a_few_named() {
         outcome: ScannerOutcome::Failed,
         message: Some("m".repeat(300)),
     };
-    // So many that comparing each with each would take minutes.
-    let report = ScanReport { scanners: (0..400_000).map(result).collect(), ..report() };
+    // So many that comparing each with each would be noticed.
+    let report = ScanReport { scanners: (0..40_000).map(result).collect(), ..report() };
     for event in [Event::PreToolUse, Event::PostToolUse] {
         let reason = found(subject(event), report.clone(), Action::Block).reason;
-        assert!(reason.contains("custom_4 (") && reason.contains("and 199995 more"), "{reason}");
+        assert!(reason.contains("custom_4 (") && reason.contains("and 19995 more"), "{reason}");
         assert!(!reason.contains("custom_5"));
     }
 }
