@@ -66,7 +66,7 @@ fn page(command: Command) -> Result<Vec<u8>, String> {
     Ok(page)
 }
 
-/// What stands at the end of `--help`, with its columns. A first line that ends in a colon is the section's name.
+/// The end of `--help`, with its columns. A first line that ends in a colon is the section's name.
 fn render_notes(notes: &str, page: &mut dyn Write) -> io::Result<()> {
     if notes.is_empty() {
         return Ok(());

@@ -20,7 +20,7 @@ const MAX_NESTING: usize = 4;
 
 /// The text of a tool's input. Shell commands and patches come in a string `command`, which is taken as it
 /// is; should Codex ever send fields beside it, they follow as readable text. `None` where there is no input, as for a
-/// shell that is told nothing.
+/// shell without such an instruction.
 pub fn tool_input(tool: &str, input: Json<'_>) -> Option<Text> {
     if input.is_null() {
         return None;

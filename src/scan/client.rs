@@ -64,7 +64,7 @@ fn batches(lengths: &[usize], limit: usize) -> Vec<Range<usize>> {
     batches
 }
 
-/// One text to scan, and what the service is told about it.
+/// One text to scan, and what the service gets to know about it.
 #[derive(Debug)]
 pub struct ScanJob<'a> {
     pub content: &'a str,

@@ -1,4 +1,4 @@
-//! Every environment variable that influences whom we trust and which way we go: its value without logins, and what is
+//! Every environment variable that influences which certificates are trusted and which way a request takes: its value without logins, and what is
 //! in the file it names. The environment comes in by parameter; the files are read here.
 
 use serde::Serialize;

@@ -46,9 +46,9 @@ pub(super) const DEFAULT_BASE_URL: &str = "https://us1.calypsoai.app";
 const TOKEN_VARIABLES: [&str; 3] = ["F5_GLOBAL_API_TOKEN", "F5_GUARDRAILS_API_TOKEN", "CALYPSOAI_TOKEN"];
 /// What stands for a variable's name where the token was stored.
 const STORED: &str = "f5-guard login --global";
-/// Progress is told when the reading takes longer than this, and then as often.
+/// Progress is shown when the reading takes longer than this, and again after each such time.
 const PROGRESS_INTERVAL: Duration = Duration::from_secs(2);
-/// So many failures are told one by one; the file lists them all.
+/// So many failures are shown one by one; the file lists them all.
 const SHOWN_FAILURES: usize = 10;
 /// Characters of a name or cause that are shown.
 const SHOWN: usize = 300;
@@ -73,7 +73,7 @@ pub fn run(args: &DumpConfigArgs, started: Instant) -> ExitCode {
     ExitCode::from(code)
 }
 
-/// Reads, writes and tells. An error is a problem with its fix, in sentences.
+/// Reads, writes and reports. An error is a problem with its fix, in sentences.
 fn dump(
     args: &DumpConfigArgs,
     settings: &Settings,
@@ -163,7 +163,7 @@ fn find_token(
     }
     match stored() {
         Ok(Some(token)) => Ok(Some(GlobalToken { name: STORED, token })),
-        // A store that can't be read is told where nothing else has a token.
+        // A store that can't be read is reported where nothing else has a token.
         otherwise => match others.into_iter().find_map(variable) {
             Some(found) => Ok(Some(found)),
             None => otherwise.map(|_| None),

@@ -144,7 +144,7 @@ fn scan_unless_out_of_reach(
     };
     let (assessment, part) = stricter(payload.event, own, verdict, policy);
     let news = memory.conclude(&attempt, error, &watch, &sent, &assessment);
-    // What can't be read of a session is told with each prompt, and not with every call of a tool.
+    // What can't be read of a session is reported with each prompt, and not with every call of a tool.
     let is_known = news.is_known || part.is_some() && payload.event != Event::UserPromptSubmit;
     (assessment, News { part, is_known, ..news })
 }

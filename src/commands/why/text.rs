@@ -13,7 +13,7 @@ use crate::transcript::source::kind_in_words;
 /// Columns of a label.
 const LABEL: usize = 13;
 
-/// What happened, why, what to do, whom to ask.
+/// What happened, why, what to do, who to ask.
 pub fn explain(entry: &Entry, now: OffsetDateTime) -> String {
     let line = &entry.line;
     let event = Event::from_name(&line.event);

@@ -1,4 +1,4 @@
-//! `f5-guard uninstall`: takes our hooks, their trust and our binary out again, and names what stays.
+//! `f5-guard uninstall`: removes our hooks, their trust and our binary, and names what stays.
 
 mod error;
 mod project;

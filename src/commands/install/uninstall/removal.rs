@@ -1,4 +1,4 @@
-//! What the removals of all scopes have in common: files, binary, folders, and what is told of them.
+//! What the removals of all scopes have in common: files, binary, folders, and what is said about them.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -16,7 +16,7 @@ pub struct Outcome {
     pub backups: Vec<PathBuf>,
 }
 
-/// Carries the removals out, and tells of each.
+/// Carries the removals out, and reports each.
 ///
 /// # Errors
 /// [`FileEditError`]; what was not reached is as it was.
@@ -81,7 +81,7 @@ pub fn finish_folder(
             outcome.lines.push(format!("binary  {} (it is running; {when})", aside.display()));
         }
     }
-    // What comes to stand under its name from now on is somebody else's.
+    // From now on a file of its name is somebody else's.
     state.record.binaries.clear();
     state.save_or_delete()?;
     outcome.notes.extend(state.kept_note());
