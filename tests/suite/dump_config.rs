@@ -239,7 +239,7 @@ fn the_document_can_be_sent_to_the_systems_name_of_stdout() {
     let output = stage.run(&["--output", "/dev/stdout"]);
     assert_eq!(output.status.code(), Some(0), "{}", texts(&output).1);
     assert!(texts(&output).0.contains("\"projects\""), "{}", texts(&output).0);
-    assert!(std::fs::symlink_metadata("/dev/stdout").unwrap().is_symlink(), "it is no file now");
+    assert!(std::fs::symlink_metadata("/dev/stdout").unwrap().is_symlink(), "it is not a file now");
 }
 
 /// For measuring: `cargo test --release --test suite -- --ignored dump_config:: --nocapture`.

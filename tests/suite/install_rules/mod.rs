@@ -232,7 +232,7 @@ fn uninstall_takes_what_hooks_remembered_with_it() {
     home.run(&INSTALL).succeeds("install");
     let payload = home.path().join("payload.json");
     fs::write(&payload, include_bytes!("../../samples/codex/stop.json")).unwrap();
-    // Without a token, which the session is told of once.
+    // Without a token, which the session is shown once.
     let mut hook = Command::new(home.binary());
     hook.arg("stop").env_clear().envs(std::env::var_os("SystemRoot").map(|root| ("SystemRoot", root)));
     hook.env("CODEX_HOME", home.codex()).env("F5_GUARDRAILS_LOG_FILE", "off");
