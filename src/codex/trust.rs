@@ -75,7 +75,7 @@ impl Review {
     }
 
     /// Our hooks for one event; more than one means that it is scanned more than once.
-    pub fn for_event(&self, event: Event) -> impl Iterator<Item = &OurHook> {
+    fn for_event(&self, event: Event) -> impl Iterator<Item = &OurHook> {
         self.ours.iter().filter(move |hook| hook.listing.event == EventName::Known(event))
     }
 

@@ -2,7 +2,7 @@
 
 /// The oldest Codex whose hooks can be listed, trusted and tried as f5-guard does it (tried with 0.128 to 0.169): 0.128 lists no
 /// hash to trust, and up to 0.132 it has no hook for the answers of sub-agents.
-pub const OLDEST: &str = "0.133.0";
+const OLDEST: &str = "0.133.0";
 
 /// Why a Codex of this version can't be vouched for, in a sentence; `None` also where the version can't be read.
 pub fn too_old(version: &str) -> Option<String> {

@@ -4,7 +4,8 @@
 //! What is shown here of a scanned text is masked (see [`crate::scan::mask`]); nothing of the original is. Names, ids and
 //! messages come here without what is masked ([`Masked::clean`]).
 
-use super::decision::{Action, Assessment, Policy, Unscanned};
+use super::assessment::Assessment;
+use super::decision::{Action, Policy, Unscanned};
 use super::message::{self, News, Subject, Words, mistake};
 use crate::event::Event;
 use crate::printable::{counted, printable, printable_lines};
@@ -166,7 +167,7 @@ fn head_and_tail(text: &str, room: usize) -> String {
 fn found_by(report: &ScanReport, masked: &Masked) -> String {
     let mut named: Vec<String> =
         masked.by_scanner.iter().map(|(scanner, count)| format!("{scanner}: {count}")).collect();
-    for scanner in report.objections().map(|scanner| &scanner.scanner_type) {
+    for scanner in report.scanners.iter().map(|scanner| &scanner.scanner_type) {
         if masked.by_scanner.iter().all(|(counted, _)| counted != scanner) && !named.contains(scanner) {
             named.push(scanner.clone());
         }
@@ -187,7 +188,7 @@ mod tests {
     use super::*;
     use crate::hook::Input;
     use crate::scan::mask::{Claim, Mask};
-    use crate::scan::report::{ByModes, ScanTimes, ScannerOutcome, ScannerResult};
+    use crate::scan::report::{ByModes, ScanTimes, ScannerResult};
     use crate::settings::Origins;
     use crate::settings::values::{FailMode, FlaggedOutput};
 
@@ -202,7 +203,6 @@ mod tests {
             outcome: Outcome::Redacted,
             scanners: vec![ScannerResult {
                 scanner_type: "secret".into(),
-                outcome: ScannerOutcome::Failed,
                 message: Some(message.to_owned()),
             }],
             scan_ids: vec!["id-1".into()],

@@ -1,10 +1,11 @@
 //! The pure core of a hook: payload bytes in, decision and answer bytes out.
 //!
-//! No environment, clock, network or file is touched here. [`payload`] reads what Codex sent, [`decision`]
-//! applies the policy to what the scan found, [`message`] finds the words, [`answer`] puts them in exactly the
+//! No environment, clock, network or file is touched here. [`payload`] reads what Codex sent, [`assessment`]
+//! says what came of its scan, [`decision`] applies the policy to that, [`message`] finds the words, [`answer`] puts them in exactly the
 //! JSON that Codex accepts for the event.
 
 pub mod answer;
+pub mod assessment;
 pub mod code_mode;
 pub mod decision;
 mod input;
@@ -13,7 +14,8 @@ pub mod message;
 pub mod payload;
 mod readable;
 
-pub use decision::{Action, Assessment, Failure, Outage, Policy, Proof, Unscanned, decide, would_have};
+pub use assessment::{Assessment, Failure, Outage, Proof};
+pub use decision::{Action, Policy, Unscanned, decide, would_have};
 pub use input::Input;
 pub use message::{News, Part};
 pub use payload::{Payload, PayloadError};

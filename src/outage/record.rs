@@ -18,7 +18,7 @@ pub const LONGEST_WAIT: Duration = Duration::from_secs(120);
 /// that was put back.
 const LONGEST_CLAIM: Duration = Duration::from_secs(60);
 /// A record that nobody has renewed for so long says nothing any more.
-pub const STALE: Duration = Duration::from_secs(10 * 60);
+const STALE: Duration = Duration::from_secs(10 * 60);
 /// A clock that is put right goes back by less than this; a record from further ahead is one from the future.
 const CLOCK_STEP: Duration = Duration::from_secs(2);
 

@@ -12,7 +12,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 /// How much of each output stream is kept; what comes after is read and thrown away.
-pub const OUTPUT_LIMIT: usize = 256 * 1024;
+const OUTPUT_LIMIT: usize = 256 * 1024;
 
 /// How long a process takes at most from the moment at which it can't be joined any more to its end.
 const AT_ITS_END: Duration = Duration::from_secs(1);

@@ -15,7 +15,7 @@ pub struct NamedHook {
 }
 
 /// The keys below `hooks` that are no events.
-pub const NO_EVENTS: [&str; 3] = ["state", "managed_dir", "windows_managed_dir"];
+const NO_EVENTS: [&str; 3] = ["state", "managed_dir", "windows_managed_dir"];
 /// Codex takes both spellings.
 pub const COMMAND_WINDOWS: [&str; 2] = ["command_windows", "commandWindows"];
 

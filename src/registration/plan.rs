@@ -170,7 +170,7 @@ fn moved_by(groups: &[Group], kept: (usize, usize)) -> usize {
     moved
 }
 
-pub(super) fn group_settings(wanted: &HookDefinition) -> Map<String, Value> {
+fn group_settings(wanted: &HookDefinition) -> Map<String, Value> {
     group_pairs(wanted).into_iter().map(|(key, value)| (key.to_owned(), value)).collect()
 }
 

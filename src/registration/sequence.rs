@@ -44,7 +44,7 @@ pub enum Empty {
 
 impl Sequence {
     /// Whether the items stand on lines of their own.
-    pub fn is_multiline(&self, text: &str) -> bool {
+    fn is_multiline(&self, text: &str) -> bool {
         let first = self.items.first().map_or(self.close, |item| item.range.start);
         text.get(self.open..first).is_some_and(|gap| gap.contains('\n'))
     }

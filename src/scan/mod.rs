@@ -1,6 +1,8 @@
 //! Scanning a text with the F5 service: request, answer, pieces, errors.
 
+mod batches;
 mod client;
+mod endpoint;
 mod error;
 pub mod mask;
 mod pieces;
@@ -8,6 +10,8 @@ pub mod report;
 mod request;
 #[doc(hidden)] // for examples/fuzz
 pub mod response;
+mod scanner;
+mod tally;
 
 pub use client::{MAX_CHARACTERS, ScanClient, ScanJob, Scanned};
 #[cfg(test)]

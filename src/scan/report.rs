@@ -20,27 +20,13 @@ pub enum Outcome {
     Blocked,
 }
 
-/// The result of one scanner.
+/// A scanner that objected.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ScannerResult {
     /// The readable scanner type (`data.type`), for example `prompt_injection`; made printable.
     pub scanner_type: String,
-    pub outcome: ScannerOutcome,
     /// Text that the F5 operator wrote for this scanner; made printable.
     pub message: Option<String>,
-}
-
-/// What one scanner said.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum ScannerOutcome {
-    Passed,
-    Failed,
-    /// The scanner itself failed.
-    Error,
-    /// The scanner did not run (`N/A`).
-    NotRun,
-    /// The answer did not say, or said something unknown.
-    Unknown,
 }
 
 /// The result of scanning one text, over all its pieces.
@@ -148,11 +134,6 @@ impl ScanReport {
             .flat_map(|scanner| std::iter::once(&mut scanner.scanner_type).chain(&mut scanner.message));
         masked.clean(said.chain(&mut self.scan_ids), content);
     }
-
-    /// The scanners that objected.
-    pub fn objections(&self) -> impl Iterator<Item = &ScannerResult> {
-        self.scanners.iter().filter(|scanner| scanner.outcome == ScannerOutcome::Failed)
-    }
 }
 
 #[cfg(test)]
@@ -164,7 +145,6 @@ mod tests {
         let text = "key AKIAQ7EXAMPLE now";
         let scanner = |scanner_type: &str| ScannerResult {
             scanner_type: scanner_type.to_owned(),
-            outcome: ScannerOutcome::Failed,
             message: Some("found AKIAQ7EXAMPLE".to_owned()),
         };
         let mut report = ScanReport {

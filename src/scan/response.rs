@@ -3,14 +3,14 @@
 //! `cleared` counts only where nothing else in the answer says that the scanners did not all run and pass.
 
 use std::borrow::Cow;
-
 use std::time::Duration;
 
 use time::OffsetDateTime;
 
 use super::error::ScanError;
-use super::mask::{Claim, Mask, positions};
-use super::report::{Outcome, ScanTimes, ScannerOutcome, ScannerResult};
+use super::mask::{Claim, Mask};
+use super::report::{Outcome, ScanTimes, ScannerResult};
+use super::scanner::{Kind, ScannerOutcome, claim, is_clearly_failed, judge, scanner};
 use crate::clock;
 use crate::json::{Field, Json};
 use crate::printable::printable;
@@ -222,100 +222,6 @@ struct ByModes {
     outcome: Outcome,
     mask: Option<Mask>,
     doubt: Option<ScanError>,
-}
-
-fn claim(result: Json<'_>, kind: &Kind, outcome: ScannerOutcome) -> Option<Claim> {
-    let [data] = result.pick(["data"]);
-    let positions = match data {
-        _ if data.is_absent() => Vec::new(),
-        Field::Once(data) => positions(kind.name(), data)?,
-        Field::Missing | Field::Repeated => return None,
-    };
-    Some(Claim { scanner_type: kind.shown(), objects: outcome == ScannerOutcome::Failed, positions })
-}
-
-/// The type of a scanner (`data.type`), as far as its result says.
-enum Kind {
-    /// Live bodies leave it out.
-    Unnamed,
-    Named(String),
-    /// Where a type should be there is something else.
-    Unreadable,
-}
-
-impl Kind {
-    fn of(result: Json<'_>) -> Self {
-        let [data] = result.pick(["data"]);
-        let kind = match data {
-            _ if data.is_absent() => return Self::Unnamed,
-            Field::Once(data) if data.is_object() => {
-                let [kind] = data.pick(["type"]);
-                kind
-            }
-            _ => return Self::Unreadable,
-        };
-        match kind.as_string() {
-            Some(kind) => Self::Named(kind.into_owned()),
-            None if kind.is_absent() => Self::Unnamed,
-            None => Self::Unreadable,
-        }
-    }
-
-    fn name(&self) -> &str {
-        match self {
-            Self::Named(kind) => kind,
-            Self::Unnamed | Self::Unreadable => "",
-        }
-    }
-
-    /// As it is shown.
-    fn shown(&self) -> String {
-        let named = printable(self.name(), 60);
-        if named.is_empty() { "unnamed scanner".to_owned() } else { named }
-    }
-
-    /// In any case: the doubt is against the scanner.
-    fn says(&self, word: &str) -> bool {
-        matches!(self, Self::Named(kind) if kind.trim().eq_ignore_ascii_case(word))
-    }
-}
-
-fn judge(result: Json<'_>, kind: &Kind) -> ScannerOutcome {
-    let said: Vec<_> = result
-        .fields()
-        .filter(|(key, _)| key == "outcome")
-        .map(|(_, said)| said.as_string())
-        .take(2)
-        .collect();
-    let says = |word: &str| said.iter().any(|said| said.as_deref() == Some(word));
-    match said.as_slice() {
-        _ if says("failed") => ScannerOutcome::Failed,
-        _ if kind.says("error") => ScannerOutcome::Error,
-        [_] if says("passed") => match kind {
-            Kind::Unreadable => ScannerOutcome::Unknown,
-            _ if kind.says("N/A") => ScannerOutcome::NotRun,
-            _ => ScannerOutcome::Passed,
-        },
-        _ => ScannerOutcome::Unknown,
-    }
-}
-
-/// Whether a scanner that failed a text says so and nothing else, as one that ran.
-fn is_clearly_failed(result: Json<'_>, kind: &Kind) -> bool {
-    let [outcome] = result.pick(["outcome"]);
-    outcome.as_string().is_some() && !matches!(kind, Kind::Unreadable) && !kind.says("N/A")
-}
-
-fn scanner(result: Json<'_>, kind: &Kind) -> ScannerResult {
-    let [message] = result.pick(["message"]);
-    ScannerResult {
-        scanner_type: kind.shown(),
-        outcome: ScannerOutcome::Failed,
-        message: message
-            .as_string()
-            .map(|message| printable(&message, 300))
-            .filter(|message| !message.is_empty()),
-    }
 }
 
 #[cfg(test)]

@@ -1,8 +1,6 @@
 //! What was set with what, as far as advice speaks of it: a message must not name a variable that has no say.
 
-use std::time::Duration;
-
-use super::{LONGEST_UNREGISTERED_TIMEOUT, Settings, Source};
+use super::{Settings, Source};
 
 /// Where the values in force come from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -90,33 +88,6 @@ impl Origins {
                 format!("where only a proxy reaches the service, take its host out of {}", self.exceptions)
             }
             None => "where only a proxy reaches the service, set HTTPS_PROXY".to_owned(),
-        }
-    }
-}
-
-/// The part of the time budget that the scan may use, and who set its bounds.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Budget {
-    /// From the start of the process to the answer.
-    pub limit: Duration,
-    /// The hook's registration has no room for the timeout that was asked for.
-    pub cut_by_hook: bool,
-    /// What the timeout was asked for with.
-    pub set_by: Source,
-    /// The longest that the registration has room for.
-    pub most: Duration,
-}
-
-impl Budget {
-    /// How a scan gets more time, as a clause.
-    pub fn more_time(self) -> String {
-        match self.set_by {
-            Source::Option(name) => format!("give a longer {name}"),
-            Source::Environment(_) | Source::Default if self.limit < self.most => {
-                let most = self.most.min(LONGEST_UNREGISTERED_TIMEOUT);
-                format!("raise F5_GUARDRAILS_TIMEOUT (up to {} s)", most.as_secs())
-            }
-            _ => "register a longer timeout with `f5-guard install --timeout SECONDS`".to_owned(),
         }
     }
 }

@@ -65,6 +65,22 @@ impl<T> Setting<T> {
         Self { value, source: Source::Default, problem: None }
     }
 
+    /// The text of the flag or of the variable, read as [`Given::parse`] does it; where neither is given, the default.
+    pub fn read(
+        variable: &'static str,
+        flag: Option<Given>,
+        env: Env<'_>,
+        parse: impl FnOnce(&str) -> Option<T>,
+        default: T,
+        expected: &str,
+        instead: &str,
+    ) -> Self {
+        match Given::find(flag, variable, env) {
+            Some(given) => given.parse(parse, default, expected, instead),
+            None => Self::default_value(default),
+        }
+    }
+
     /// The same origin with another value.
     pub fn map<U>(self, convert: impl FnOnce(T) -> U) -> Setting<U> {
         Setting { value: convert(self.value), source: self.source, problem: self.problem }
@@ -165,8 +181,13 @@ impl Given {
         Some(Self { text, source: Source::Environment(variable) })
     }
 
+    /// What the variable alone says.
+    pub fn of_variable(name: &'static str, env: Env<'_>) -> Option<Self> {
+        Self::find(None, name, env)
+    }
+
     /// The path, whose leading `~/` is the home folder: variables set outside a shell are not expanded by one.
-    pub fn absolute_path(&self, env: Env<'_>) -> Result<PathBuf, RelativePath> {
+    fn absolute_path(&self, env: Env<'_>) -> Result<PathBuf, RelativePath> {
         Some(home_relative(&self.text, env))
             .filter(|path| path.is_absolute())
             .ok_or(RelativePath { given: self.source, reason: Literal::of(&self.text.to_string_lossy()) })

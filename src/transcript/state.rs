@@ -78,7 +78,7 @@ impl Seal {
     }
 
     /// The same for another scope, as a state names it.
-    pub fn in_scope(&self, scope: &str) -> Self {
+    fn in_scope(&self, scope: &str) -> Self {
         Self { scope: scope.to_owned(), ..self.clone() }
     }
 

@@ -43,7 +43,7 @@ pub fn name(id: &[u8]) -> &'static str {
 }
 
 /// The name for one object identifier, encoded.
-pub fn name_of_oid(oid: &[u8]) -> &'static str {
+fn name_of_oid(oid: &[u8]) -> &'static str {
     NAMES.iter().find(|(known, _)| *known == oid).map_or(UNKNOWN, |(_, name)| name)
 }
 

@@ -29,7 +29,7 @@ use crate::phase;
 use crate::settings::{ProxySettings, TlsSettings};
 
 /// Answers larger than this many bytes are refused, unless the caller says otherwise.
-pub const MAX_BODY: usize = 8 * 1024 * 1024;
+const MAX_BODY: usize = 8 * 1024 * 1024;
 
 /// A client that is set up once and used for all exchanges of the process.
 #[derive(Debug, Clone)]

@@ -256,7 +256,7 @@ fn named(proxy: &Proxy) -> String {
     }
 }
 
-pub fn certificate_fix(problem: &CertificateProblem, origins: Origins) -> String {
+fn certificate_fix(problem: &CertificateProblem, origins: Origins) -> String {
     const OPERATOR: &str = "The server's operator has to replace the certificate or its chain. Where TLS is inspected, that is the inspecting product's administrator.";
     match (problem, problem.party()) {
         (CertificateProblem::RootMayNotIssue(_), _) => {

@@ -1,20 +1,22 @@
 //! Which roots to trust, and from where.
 
-use std::ffi::OsStr;
+mod bundle;
+mod system_store;
+
 use std::fmt;
-use std::fs;
-use std::io::{self, ErrorKind};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
-use rustls::pki_types::{CertificateDer, UnixTime};
-use rustls_native_certs::CertificateResult;
+use rustls::pki_types::UnixTime;
 
-use super::material::{TlsMaterialError, read_small, reason};
-use super::pem::Contents;
+pub use bundle::contents_at;
+use bundle::{bundle, contents_of};
+use system_store::{SystemStoreReader, built_in};
+
+use super::material::TlsMaterialError;
 use super::roots::RootSet;
 use crate::printable::shown_path;
 use crate::settings::values::SystemStore;
-use crate::settings::{Setting, Source, TlsSettings};
+use crate::settings::{Setting, TlsSettings};
 
 /// The roots in force.
 #[derive(Debug, Clone)]
@@ -76,16 +78,6 @@ pub(super) trait RootStore: Send + Sync {
     fn all(&self) -> Result<Trust, TlsMaterialError>;
 }
 
-/// Reads the operating system's store, which can take long.
-#[derive(Debug)]
-pub(super) struct SystemStoreReader {
-    choice: SystemStore,
-    strict: bool,
-    /// What `CODEX_CA_CERTIFICATE` names: Codex trusts it besides the system's store.
-    codex: Vec<CertificateDer<'static>>,
-    notes: Vec<String>,
-}
-
 /// Loads the roots that the settings ask for, and looks at each. A CA bundle replaces all other roots and spares the
 /// time to read the system's store.
 pub fn load_trust(settings: &TlsSettings) -> Result<Trust, TlsMaterialError> {
@@ -136,201 +128,6 @@ pub(super) fn choose_roots(settings: &TlsSettings) -> Result<Roots, TlsMaterialE
             Roots::InSystemStore(SystemStoreReader { choice, strict, codex, notes })
         }
     })
-}
-
-impl SystemStoreReader {
-    fn trust(&self, found: Vec<CertificateDer<'static>>, notes: Vec<String>) -> Trust {
-        let mut roots = RootSet::new(self.codex.iter().cloned());
-        roots.extend(found);
-        let source = if self.codex.is_empty() { TrustSource::System } else { TrustSource::SystemAndCodex };
-        Trust { roots, source, notes }
-    }
-}
-
-impl RootStore for SystemStoreReader {
-    /// The file that holds all roots on most Linux systems. What is read besides is a folder with the same
-    /// roots again, one a file; only what somebody put there by hand is more.
-    fn part(&self) -> Option<Trust> {
-        let found = rustls_native_certs::load_certs_from_paths(Some(&system_bundle()?), None);
-        (!found.certs.is_empty()).then(|| self.trust(found.certs, self.notes.clone()))
-    }
-
-    /// The store. Where the system has none, the built-in roots, if the settings allow that.
-    fn all(&self) -> Result<Trust, TlsMaterialError> {
-        let mut notes = self.notes.clone();
-        let CertificateResult { certs, errors, .. } = system_certificates();
-        if !certs.is_empty() {
-            notes.extend(
-                errors.iter().map(|_| "A part of the system's certificate store can't be read.".to_owned()),
-            );
-            notes.dedup();
-            return Ok(self.trust(certs, notes));
-        }
-        match (errors.first(), self.choice) {
-            (Some(error), choice) => {
-                let error = TlsMaterialError::SystemStoreUnreadable { reason: store_reason(error) };
-                if self.strict || choice != SystemStore::Auto {
-                    return Err(error);
-                }
-                notes.push(format!("{error} Mozilla's built-in roots are used."));
-            }
-            (None, SystemStore::Auto) => {
-                notes.push(
-                    "The system has no certificate store; Mozilla's built-in roots are used.".to_owned(),
-                );
-            }
-            (None, _) => return Err(TlsMaterialError::SystemStoreEmpty),
-        }
-        let mut roots = built_in();
-        roots.extend(self.codex.iter().cloned());
-        Ok(Trust { roots, source: TrustSource::BuiltInForLack, notes })
-    }
-}
-
-fn store_reason(error: &rustls_native_certs::Error) -> String {
-    match &error.kind {
-        rustls_native_certs::ErrorKind::Io { inner, path } => {
-            format!("{}: {}", shown_path(path), reason(inner))
-        }
-        _ => "it holds something that is not a certificate".to_owned(),
-    }
-}
-
-/// The file with all of the system's roots.
-#[cfg(all(unix, not(target_os = "macos")))]
-fn system_bundle() -> Option<PathBuf> {
-    // Variables that name another place were heeded before, or named nothing usable.
-    let named = ["SSL_CERT_FILE", "SSL_CERT_DIR"].into_iter().any(|name| std::env::var_os(name).is_some());
-    if named { None } else { openssl_probe::probe().cert_file }
-}
-
-/// Windows and macOS keep their roots elsewhere.
-#[cfg(not(all(unix, not(target_os = "macos"))))]
-fn system_bundle() -> Option<PathBuf> {
-    None
-}
-
-/// The library would read what the variables name, which counts as a bundle here.
-#[cfg(all(unix, not(target_os = "macos")))]
-fn system_certificates() -> CertificateResult {
-    if system_bundle().is_some() {
-        return rustls_native_certs::load_native_certs();
-    }
-    let mut all = CertificateResult::default();
-    for folder in openssl_probe::candidate_cert_dirs() {
-        let found = rustls_native_certs::load_certs_from_paths(None, Some(folder));
-        all.certs.extend(found.certs);
-        all.errors.extend(found.errors);
-    }
-    all
-}
-
-#[cfg(not(all(unix, not(target_os = "macos"))))]
-fn system_certificates() -> CertificateResult {
-    rustls_native_certs::load_native_certs()
-}
-
-/// The roots of a bundle, and which of its places were there; `None` where the next one may be taken.
-fn bundle(
-    places: &[Setting<PathBuf>],
-    strict: bool,
-    notes: &mut Vec<String>,
-) -> Result<Option<(RootSet, TrustSource)>, TlsMaterialError> {
-    let (mut roots, mut found, mut empty) = (RootSet::default(), Vec::new(), None);
-    for place in places {
-        let Some(contents) = contents_of(place, strict, notes)? else { continue };
-        found.push(place.clone());
-        if contents.certificates.is_empty() && empty.is_none() {
-            empty =
-                Some((place, contents.unread.first().map_or(String::new(), |form| format!(", but {form}"))));
-        }
-        roots.extend(contents.certificates);
-    }
-    match (roots.is_empty(), empty) {
-        (false, _) => Ok(Some((roots, TrustSource::CaBundle(found)))),
-        (true, Some((place, reason))) => {
-            Err(TlsMaterialError::CaBundleEmpty { path: place.value.clone(), from: place.source, reason })
-        }
-        // What is in there looks like certificates and is none that webpki takes for one.
-        (true, None) => match found.first() {
-            Some(place) => {
-                let (path, from) = (place.value.clone(), place.source);
-                Err(TlsMaterialError::CaBundleEmpty { path, from, reason: String::new() })
-            }
-            None => Ok(None),
-        },
-    }
-}
-
-/// What is in a file or folder; `None` where it is missing and that is no error.
-fn contents_of(
-    place: &Setting<PathBuf>,
-    strict: bool,
-    notes: &mut Vec<String>,
-) -> Result<Option<Contents>, TlsMaterialError> {
-    let (path, from) = (place.value.as_path(), place.source);
-    match contents_at(path) {
-        Ok(contents) => {
-            if !contents.unread.is_empty() && !contents.certificates.is_empty() {
-                let words = contents.unread_words();
-                notes.push(format!("Of the CA bundle {} (from {from}), {words}.", shown_path(path)));
-            }
-            Ok(Some(contents))
-        }
-        Err(error) if error.kind() == ErrorKind::NotFound && !must_exist(from, strict) => {
-            notes.push(format!(
-                "The CA bundle {} (from {from}) does not exist and is skipped.",
-                shown_path(path)
-            ));
-            Ok(None)
-        }
-        Err(error) => {
-            let (path, reason) = (path.to_path_buf(), reason(&error));
-            Err(TlsMaterialError::CaBundleUnreadable { path, from, reason })
-        }
-    }
-}
-
-/// What is in a file or folder.
-pub fn contents_at(path: &Path) -> io::Result<Contents> {
-    if path.is_dir() { of_folder(path) } else { read_small(path).map(|bytes| Contents::of(&bytes)) }
-}
-
-/// A file that was named for f5-guard. What is set for other programs may be stale.
-fn must_exist(from: Source, strict: bool) -> bool {
-    match from {
-        Source::Flag(_) | Source::Option(_) => true,
-        Source::Environment(name) => {
-            strict && matches!(name, "F5_GUARDRAILS_CA_BUNDLE" | "CODEX_CA_CERTIFICATE")
-        }
-        Source::Stored(_) | Source::Default => false,
-    }
-}
-
-/// The files of a folder that OpenSSL would look at: those named by a certificate's hash, as `c_rehash` makes them. An
-/// administrator who takes such a name away takes the trust away.
-fn of_folder(path: &Path) -> io::Result<Contents> {
-    let mut contents = Contents::default();
-    for entry in fs::read_dir(path)?.flatten().filter(|entry| is_hash_name(&entry.file_name())) {
-        if let Ok(bytes) = read_small(&entry.path()) {
-            contents.certificates.extend(Contents::of(&bytes).certificates);
-        }
-    }
-    // The same certificate under two kinds of hash.
-    contents.certificates.sort_unstable_by(|a, b| a.as_ref().cmp(b.as_ref()));
-    contents.certificates.dedup();
-    Ok(contents)
-}
-
-/// Eight hexadecimal digits, a dot and a number.
-fn is_hash_name(name: &OsStr) -> bool {
-    let Some((hash, number)) = name.to_str().and_then(|name| name.split_once('.')) else { return false };
-    let is_number = !number.is_empty() && number.bytes().all(|byte| byte.is_ascii_digit());
-    hash.len() == 8 && hash.bytes().all(|byte| byte.is_ascii_hexdigit()) && is_number
-}
-
-fn built_in() -> RootSet {
-    RootSet::new(webpki_root_certs::TLS_SERVER_ROOT_CERTS.iter().cloned())
 }
 
 /// The other roots of this machine, to say under which of them a server would be accepted: each variable's, the

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use crate::tls_support::{
     Authority, Identity, Machine, Roots, Served, cleared, days_from_now, diagnosis, free_port, issue,
-    leaf_params, mutual, params, provider, raw_at, root, self_signed, store, texts, tls_answering,
+    leaf_params, mutual, params, provider, raw_at, relay, root, self_signed, store, texts, tls_answering,
 };
 use f5_stand_in::proxy::Proxy;
 use rcgen::{BasicConstraints, CertificateParams, ExtendedKeyUsagePurpose, IsCa, KeyUsagePurpose};
@@ -90,14 +90,7 @@ fn socks() -> Served {
             return;
         };
         let _ = tcp.write_all(&[5, 0, 0, 1, 127, 0, 0, 1, 0, 0]);
-        std::thread::scope(|scope| {
-            scope.spawn(|| {
-                let _ = std::io::copy(&mut &tcp, &mut &inner);
-                let _ = inner.shutdown(std::net::Shutdown::Both);
-            });
-            let _ = std::io::copy(&mut &inner, &mut &tcp);
-            let _ = tcp.shutdown(std::net::Shutdown::Both);
-        });
+        relay(&tcp, &inner);
     })
 }
 
@@ -350,14 +343,7 @@ fn scripted(answers: Vec<&'static [u8]>, target: Option<u16>) -> Served {
             return;
         };
         let inner = TcpStream::connect(("127.0.0.1", port)).unwrap();
-        std::thread::scope(|scope| {
-            scope.spawn(|| {
-                let _ = std::io::copy(&mut &tcp, &mut &inner);
-                let _ = inner.shutdown(std::net::Shutdown::Both);
-            });
-            let _ = std::io::copy(&mut &inner, &mut &tcp);
-            let _ = tcp.shutdown(std::net::Shutdown::Both);
-        });
+        relay(&tcp, &inner);
     })
 }
 

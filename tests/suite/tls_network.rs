@@ -5,8 +5,8 @@ use std::net::Ipv4Addr;
 use std::time::Duration;
 
 use crate::tls_support::{
-    Authority, Served, diagnosis, free_port, issue, leaf_params, mutual, raw, root, says, server_config,
-    store, texts, tls,
+    Authority, Served, diagnosis, free_port, issue, leaf_params, mutual, raw, relay, root, says,
+    server_config, store, texts, tls,
 };
 use f5_stand_in::proxy::Proxy;
 use rustls::version::{TLS12, TLS13};
@@ -324,14 +324,7 @@ fn socks(method: u8, reply: u8, target: u16) -> Served {
         tcp.write_all(&[5, reply, 0, 1, 127, 0, 0, 1, 0, 0]).unwrap();
         if reply == 0 {
             let inner = std::net::TcpStream::connect((Ipv4Addr::LOCALHOST, target)).unwrap();
-            std::thread::scope(|scope| {
-                scope.spawn(|| {
-                    let _ = std::io::copy(&mut &tcp, &mut &inner);
-                    let _ = inner.shutdown(std::net::Shutdown::Both);
-                });
-                let _ = std::io::copy(&mut &inner, &mut &tcp);
-                let _ = tcp.shutdown(std::net::Shutdown::Both);
-            });
+            relay(&tcp, &inner);
         }
     })
 }

@@ -172,6 +172,18 @@ pub fn raw_at(
     Served { port, heard }
 }
 
+/// Carries bytes both ways until both sides have hung up.
+pub fn relay(one: &TcpStream, other: &TcpStream) {
+    std::thread::scope(|scope| {
+        scope.spawn(|| {
+            let _ = std::io::copy(&mut &*one, &mut &*other);
+            let _ = other.shutdown(std::net::Shutdown::Both);
+        });
+        let _ = std::io::copy(&mut &*other, &mut &*one);
+        let _ = one.shutdown(std::net::Shutdown::Both);
+    });
+}
+
 /// Says `words` to everyone and hangs up.
 pub fn says(words: &'static [u8]) -> Served {
     raw(move |mut tcp, _| {

@@ -120,7 +120,7 @@ fn not_scanned(line: DecisionLine, failure: &Failure, setup: Setup<'_>) -> Decis
 fn scanned(line: DecisionLine, report: &ScanReport) -> DecisionLine {
     let mut scanners: Vec<ScannerLine> = Vec::new();
     let mut more_scanners = 0;
-    for scanner in report.objections() {
+    for scanner in &report.scanners {
         let scanner = ScannerLine {
             scanner_type: fitting(&scanner.scanner_type, NAME),
             message: scanner.message.as_deref().map(|message| fitting(message, OPERATORS_MESSAGE)),

@@ -98,7 +98,7 @@ fn greet(settings: &Settings, started: Instant, hidden: &Hidden, sanitizer: &San
         }
         Ok(report) => {
             let scanners: Vec<&str> =
-                report.objections().map(|scanner| scanner.scanner_type.as_str()).collect();
+                report.scanners.iter().map(|scanner| scanner.scanner_type.as_str()).collect();
             let by = if scanners.is_empty() { String::new() } else { format!(" by {}", scanners.join(", ")) };
             Greeting::Objected { words: sanitizer.text(&format!("{}{by}", report.outcome)) }
         }

@@ -157,7 +157,7 @@ mod tests {
 
     use super::*;
     use crate::hook::Failure;
-    use crate::scan::report::{ByModes, ScanTimes, ScannerOutcome, ScannerResult};
+    use crate::scan::report::{ByModes, ScanTimes, ScannerResult};
     use crate::scan::{Outcome, ScanReport};
     use crate::secret::Secret;
     use crate::settings::values::{Enforcement, FailMode, FlaggedOutput};
@@ -202,7 +202,6 @@ mod tests {
             let in_place = |number| if place == number { text.clone() } else { "x".to_owned() };
             let scanner = ScannerResult {
                 scanner_type: in_place(0),
-                outcome: ScannerOutcome::Failed,
                 message: Some(in_place(1)),
             };
             let report = ScanReport {

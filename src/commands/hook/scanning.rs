@@ -21,13 +21,7 @@ pub fn scan_with(
     let own = (!is_blank).then_some(job);
     let metadata = job.metadata.clone().of_the_transcript();
     let found = ScanClient::new(settings, started, None, watch).and_then(|client| {
-        // What the others meet says nothing of how far the call's own text came.
-        let others = match own {
-            Some(_) => ScanClient::new(settings, started, None, Watch::default())?,
-            None => client.clone(),
-        };
-        let found = client.scan_blocking_with(own, &others, texts, &metadata);
-        std::mem::forget(others);
+        let found = client.scan_blocking_with(own, texts, &metadata);
         // As for `scan`.
         std::mem::forget(client);
         found

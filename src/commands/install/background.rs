@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::{has_terminal, says_yes};
+use super::questions::{has_terminal, says_yes};
 use crate::cli::InstallArgs;
 use crate::codex::background::{self, find};
 use crate::codex::home::CodexHome;

@@ -1,9 +1,7 @@
 //! Whether the variables that hold tokens are kept from the commands of the model. Codex hands them its whole
 //! environment otherwise; hooks get it in any case.
 
-use std::io::{self, IsTerminal};
-
-use super::says_yes;
+use super::questions::{has_terminal, says_yes};
 use super::scopes::Plan;
 use crate::cli::InstallArgs;
 use crate::codex::layers::ConfigFormat;
@@ -19,8 +17,7 @@ pub fn decide(args: &InstallArgs, plan: &Plan<'_>) -> Vec<String> {
     if plan.scope != Scope::User {
         return Vec::new();
     }
-    let terminal = io::stdin().is_terminal() && io::stdout().is_terminal();
-    let asks = terminal && !args.no_hide_token && !args.target.dry_run && !is_hidden(plan);
+    let asks = has_terminal() && !args.no_hide_token && !args.target.dry_run && !is_hidden(plan);
     let wanted = args.hide_token
         || (asks
             && says_yes(

@@ -14,41 +14,34 @@ mod first_scan;
 mod hide_token;
 mod options;
 mod print;
+mod questions;
 mod scopes;
 mod summary;
 mod target;
 mod undo;
 pub mod uninstall;
+mod write;
 
-use std::io::{self, IsTerminal};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::ExitCode;
-use std::time::SystemTime;
 
 use activation::{Activation, TrustChoice, TrustPrompt};
 use carried::CarriedOptions;
 pub use error::InstallError;
+use questions::{agree_to, ask, has_terminal, offer_login};
 use scopes::Plan;
 use summary::{FirstScan, Report};
-use undo::Undo;
+use write::write;
 
 use self::codex::{CODEX_TIME, find_codex, other_home};
-use crate::cli::{InstallArgs, LoginArgs, TokenService};
+use crate::cli::InstallArgs;
 use crate::codex::home::{CodexHome, Origin};
-use crate::codex::layers::ConfigFile;
-use crate::codex::listing::HookListing;
 use crate::codex::locate::{self, Codex, LocateError};
 use crate::commands::doctor::{Outcome, Question, State};
-use crate::file_edit::{
-    EditLock, FileEditError, create_folder, install_binary, keep_as_backup, running_program, temporary_folder,
-};
-use crate::installation::{
-    Edit, InstallContext, InstallState, PATIENCE, Scope, carry_out, managed_folder, prepare,
-    protected_folder, python_scripts, stamp, state_keys_in, user_files, version_of,
-};
+use crate::file_edit::temporary_folder;
+use crate::installation::{Edit, InstallContext, InstallState, Scope, managed_folder, prepare, user_files};
 use crate::printable::{counted, printable};
-use crate::registration::{RegistrationOptions, trusts_any};
-use crate::stdio::{self, say, say_error};
+use crate::stdio::{say, say_error};
 use crate::system::Env;
 use crate::terminal::{Paint, commented};
 
@@ -202,37 +195,6 @@ fn prove(args: &InstallArgs, plan: &Plan<'_>) -> Outcome {
     })
 }
 
-/// What a repository's files carry is not the user's word: an address in it is where the token would go. It is kept only
-/// where somebody has seen it and said so.
-fn agree_to(kept: &CarriedOptions, args: &InstallArgs) -> Result<(), InstallError> {
-    let Some(options) = kept.options() else { return Ok(()) };
-    if args.keep_options {
-        return Ok(());
-    }
-    let address = args.enforced.base_url.as_ref();
-    let address = address.map(|url| printable(&url.to_string_lossy(), 200));
-    let file = kept.has("--token-file").then(|| {
-        format!(
-            "With --token-file they send the content of a local file, on the machine of each of them, to {}.\n",
-            address.as_deref().unwrap_or("the service's address")
-        )
-    });
-    let file = file.unwrap_or_default();
-    let question = format!(
-        "The registration in this repository carries {options}.\nThe hooks of everybody who works here would have that, \
-         and send the API token to any address in it.\n{file}Keep it? [y/N]"
-    );
-    if has_terminal() && says_yes(&question, false) {
-        Ok(())
-    } else {
-        Err(InstallError::CarriedOptions { options, file })
-    }
-}
-
-fn has_terminal() -> bool {
-    io::stdin().is_terminal() && io::stdout().is_terminal()
-}
-
 fn dry_run(plan: &Plan<'_>, edits: &[Edit], kept: &CarriedOptions) -> Result<(), InstallError> {
     let mut out: String = edits.iter().map(Edit::dry_run).collect();
     let same = |binary: &PathBuf| {
@@ -258,152 +220,6 @@ fn dry_run(plan: &Plan<'_>, edits: &[Edit], kept: &CarriedOptions) -> Result<(),
     out += "# Nothing was written.\n";
     say(&out);
     Ok(())
-}
-
-/// Writes everything, under the lock of the installation's folder, or nothing.
-fn write(plan: &mut Plan<'_>, report: &mut Report) -> Result<(), InstallError> {
-    let context = plan.context;
-    let missing = |folder: &Path| {
-        let missing = folder.ancestors().take_while(|path| !path.exists()).map(PathBuf::from);
-        missing.collect::<Vec<_>>().into_iter().rev()
-    };
-    let mut created: Vec<PathBuf> = missing(&plan.folder.path).collect();
-    if plan.scope == Scope::System {
-        created.extend(missing(&context.system_folder));
-    }
-    let anchor = plan.anchor.as_ref().filter(|folder| !folder.exists());
-    let undone = created.iter().chain(anchor).cloned().collect();
-    let mut undo = Undo::of(&plan.folder, undone, plan.new_file);
-    let mut lock = None;
-    let written = write_or_fail(plan, report, created, &mut undo, &mut lock);
-    if written.is_err() {
-        undo.take_back(lock);
-    }
-    written
-}
-
-fn write_or_fail(
-    plan: &mut Plan<'_>,
-    report: &mut Report,
-    created: Vec<PathBuf>,
-    undo: &mut Undo,
-    lock: &mut Option<EditLock>,
-) -> Result<(), InstallError> {
-    let context = plan.context;
-    if plan.scope == Scope::System {
-        protected_folder(&plan.folder.path)?;
-        protected_folder(&context.system_folder)?;
-    }
-    *lock = Some(plan.folder.hold(PATIENCE)?);
-    // Again, and now nobody else of ours changes it.
-    let mut state = InstallState::open(&plan.folder, plan.new_file)?;
-    if let Some(trouble) = &state.trouble {
-        report.notes.push(format!(
-            "The record of an earlier installation is lost: {trouble}. Uninstalling will remove \
-             exactly our entries."
-        ));
-    }
-    let edits = prepare(plan.goals()?, &state, &plan.places)?;
-    if changes_what_was_trusted(plan, &edits) {
-        report.notes.push(
-            "This replaces a registration that you had trusted. Codex asks for your trust again, once: it trusts exact \
-             commands and timeouts."
-                .into(),
-        );
-    }
-    if let Some(binary) = plan.binary() {
-        put_binary(plan, &binary, &state, report, undo)?;
-    }
-    if let Some(anchor) = &plan.anchor {
-        create_folder(anchor).map_err(|source| FileEditError::Write { path: anchor.clone(), source })?;
-    }
-    for folder in created {
-        if !state.record.created_folders.contains(&folder) {
-            state.record.created_folders.push(folder);
-        }
-    }
-    if plan.scope != Scope::Project {
-        for binary in &plan.registration.binaries {
-            if !state.record.binaries.contains(binary) {
-                state.record.binaries.push(binary.clone());
-            }
-        }
-    }
-    let moment = stamp(SystemTime::now());
-    report.backups = carry_out(&edits, &mut state, &moment)?;
-    state.save()?;
-    report.notes.extend(state.kept_note());
-    let scripts = match plan.scope {
-        Scope::System => Vec::new(),
-        Scope::User | Scope::Project => python_scripts(&context.user_folder()),
-    };
-    report.edits(&edits, &scripts);
-    report.notes.append(&mut plan.notes);
-    Ok(())
-}
-
-/// Copies the binary to its place, and starts it once from there: a hook that can't be started is one that lets pass.
-fn put_binary(
-    plan: &Plan<'_>,
-    binary: &Path,
-    state: &InstallState,
-    report: &mut Report,
-    undo: &mut Undo,
-) -> Result<(), InstallError> {
-    let context = plan.context;
-    undo.binary(binary);
-    let is_foreign = !context.owns_binary(&plan.folder, state, &plan.files)?;
-    if is_foreign && is_another(binary, &context.executable) {
-        let kept = keep_as_backup(binary, &stamp(SystemTime::now()))?;
-        undo.made(&kept);
-        report.notes.push(format!(
-            "No installation had put {} there: what it was is kept in {}.",
-            binary.display(),
-            kept.display()
-        ));
-    }
-    let installed = install_binary(running_program(&context.executable), binary)?;
-    let said =
-        version_of(binary).map_err(|why| InstallError::BinaryFails { path: binary.to_owned(), why })?;
-    if said != env!("CARGO_PKG_VERSION") {
-        let why = format!("says that it is version {}", printable(&said, 40));
-        return Err(InstallError::BinaryFails { path: binary.to_owned(), why });
-    }
-    report.binary = Some((binary.to_owned(), installed));
-    report.notes.extend(source_note(context));
-    Ok(())
-}
-
-/// Whether a link, or a file with other content than `executable`, stands at `path`.
-fn is_another(path: &Path, executable: &Path) -> bool {
-    match std::fs::symlink_metadata(path) {
-        Ok(found) if found.is_file() => {
-            std::fs::read(path).ok() != std::fs::read(running_program(executable)).ok()
-        }
-        Ok(found) => found.is_symlink(),
-        Err(_) => false,
-    }
-}
-
-/// Whether hooks of ours that the user trusts are about to get other words.
-fn changes_what_was_trusted(plan: &Plan<'_>, edits: &[Edit]) -> bool {
-    if plan.scope == Scope::System {
-        return false;
-    }
-    let changed: Vec<ConfigFile> =
-        edits.iter().filter(|edit| edit.changes()).map(|edit| edit.place.clone()).collect();
-    let config = std::fs::read(plan.context.home.config_toml()).unwrap_or_default();
-    trusts_any(&config, &state_keys_in(&changed, &plan.places))
-}
-
-/// What is copied with an administrator's rights is what the administrator started; whether that is what they meant to start,
-/// only they can tell.
-fn source_note(context: &InstallContext) -> Option<String> {
-    let shared = context.privilege.may_use(&context.executable).err()?;
-    Some(format!(
-        "The program was copied from {}, and {shared}: make sure that it is the f5-guard that you meant to install.",
-        context.executable.display()
-    ))
 }
 
 fn activate(
@@ -463,35 +279,4 @@ fn activate_system(plan: &Plan<'_>, codex: &Codex, version: Option<&str>) -> Act
         ask: &ask,
     };
     prompt.run()
-}
-
-/// Without a token nothing would be scanned: where somebody can be asked for it, that comes first.
-fn offer_login(args: &InstallArgs, options: &RegistrationOptions) {
-    if args.target.dry_run || !has_terminal() || first_scan::has_token(options, PROCESS_ENV) {
-        return;
-    }
-    if says_yes("No API token is set or stored, so nothing is scanned. Log in now? [Y/n]", true) {
-        let service = TokenService {
-            base_url: options.enforced.base_url.clone(),
-            project_id: options.enforced.project_id.clone(),
-            ca_bundle: options.enforced.ca_bundle.clone(),
-            global: false,
-        };
-        // It says itself what went wrong, and the last lines of the installation say what is still to do.
-        let _ = super::login::run(&LoginArgs { service, ..LoginArgs::default() });
-    }
-}
-
-fn ask(hooks: &[HookListing]) -> bool {
-    say(&summary::commands(hooks));
-    says_yes(&summary::question(hooks), false)
-}
-
-/// A question on the terminal. Nothing but Enter is the usual answer.
-fn says_yes(question: &str, usual: bool) -> bool {
-    let answer = stdio::ask(question).unwrap_or_default();
-    match answer.trim().to_lowercase().as_str() {
-        "" => answer.ends_with('\n') && usual,
-        answer => matches!(answer, "y" | "yes"),
-    }
 }

@@ -54,7 +54,7 @@ pub fn scan(checks: &Checks<'_>) -> Verified {
         }
         Scan::Done { report, .. } => {
             let scanners: Vec<&str> =
-                report.objections().map(|scanner| scanner.scanner_type.as_str()).collect();
+                report.scanners.iter().map(|scanner| scanner.scanner_type.as_str()).collect();
             let by = if scanners.is_empty() { String::new() } else { format!(" by {}", scanners.join(", ")) };
             Verified::Objected(format!(
                 "The token works, but the greeting was {}. Look at the scanners of this F5 project: a greeting should \

@@ -6,10 +6,10 @@ use std::path::Path;
 
 use time::OffsetDateTime;
 
-use super::latency::Times;
-use super::summary::{Cause, Day, Latency, Named, Outage, Summary, Tally};
+use super::latency::AllTimes;
+use super::outages::Outages;
+use super::summary::{Cause, Day, Named, Summary, Tally, is_refusal};
 use crate::clock;
-use crate::logging::DecisionLine;
 use crate::logging::read::Entry;
 
 /// So many different names of one kind are told apart; those that come later are counted together. There are not nearly
@@ -17,34 +17,8 @@ use crate::logging::read::Entry;
 const MOST_NAMES: usize = 200;
 /// The name of the rest.
 const OTHERS: &str = "(others)";
-/// So many outages are listed, the last ones.
-const MOST_OUTAGES: usize = 50;
 /// Days that are told apart.
 const MOST_DAYS: usize = 4_000;
-
-/// Causes that lie in one call or in its settings. All others lie in the service or on the way to it.
-const OF_THE_CALL: [&str; 20] = [
-    "transcript_large",
-    "transcript_format",
-    "transcript_unreadable",
-    "payload_too_large",
-    "unknown_event",
-    "unreadable_payload",
-    "usage",
-    "cut_output",
-    "too_long",
-    "no_token",
-    "unusable_token",
-    "token_file",
-    "token_store",
-    "token_store_locked",
-    "unusable_url",
-    "relative_path",
-    "tls_material",
-    "scanner_error",
-    "scanner_unclear",
-    "no_scanner_ran",
-];
 
 /// Which calls are counted.
 #[derive(Debug, Clone)]
@@ -52,44 +26,6 @@ pub struct Period {
     pub from: OffsetDateTime,
     pub until: OffsetDateTime,
     pub session: Option<String>,
-}
-
-fn is_refusal(line: &DecisionLine) -> bool {
-    matches!(line.decision.as_str(), "block" | "deny" | "withhold" | "stop")
-}
-
-#[derive(Debug, Clone, Default)]
-struct AllTimes {
-    total: Times,
-    network: Times,
-    service: Times,
-}
-
-impl AllTimes {
-    fn add(&mut self, line: &DecisionLine) {
-        if line.outcome == "blank" {
-            return; // no service was asked
-        }
-        self.total.add(line.duration_ms);
-        if let Some(service) = line.service_ms {
-            self.service.add(service);
-        }
-        // Where the text went out in pieces, neither time is that of one way there and back.
-        if let (Some(first_byte), Some(service), Some(1)) = (line.first_byte_ms, line.service_ms, line.pieces)
-        {
-            if let Some(network) = first_byte.checked_sub(service) {
-                self.network.add(network);
-            }
-        }
-    }
-
-    fn latency(&self) -> Latency {
-        Latency {
-            total: self.total.percentiles(),
-            network: self.network.percentiles(),
-            service: self.service.percentiles(),
-        }
-    }
 }
 
 /// Counts lines.
@@ -108,13 +44,6 @@ pub struct Counter {
     causes: BTreeMap<String, Cause>,
     days: BTreeMap<time::Date, (Tally, AllTimes)>,
     outages: Outages,
-}
-
-#[derive(Debug, Default)]
-struct Outages {
-    ended: Vec<Outage>,
-    more: u64,
-    begun: Option<(OffsetDateTime, Outage)>,
 }
 
 impl Counter {
@@ -228,61 +157,6 @@ impl Counter {
     }
 }
 
-impl Outages {
-    fn add(&mut self, entry: &Entry) {
-        let line = &entry.line;
-        match line.outcome.as_str() {
-            "blank" => {}
-            "not_scanned" => {
-                let cause = line.cause.as_deref().unwrap_or_default();
-                if OF_THE_CALL.contains(&cause) {
-                    return;
-                }
-                let (begun, outage) = self.begun.get_or_insert_with(|| {
-                    (
-                        entry.time,
-                        Outage {
-                            from: line.timestamp.clone(),
-                            until: String::new(),
-                            seconds: 0,
-                            calls: 0,
-                            went_ahead: 0,
-                            refused: 0,
-                            cause: cause.to_owned(),
-                            goes_on: false,
-                        },
-                    )
-                });
-                outage.calls += 1;
-                *if is_refusal(line) { &mut outage.refused } else { &mut outage.went_ahead } += 1;
-                outage.until.clone_from(&line.timestamp);
-                // Lines of parallel hooks need not come in the order of their times.
-                outage.seconds =
-                    outage.seconds.max(u64::try_from((entry.time - *begun).whole_seconds()).unwrap_or(0));
-            }
-            _ => self.end(),
-        }
-    }
-
-    fn end(&mut self) {
-        if let Some((_, outage)) = self.begun.take().filter(|(_, outage)| outage.calls > 1) {
-            if self.ended.len() == MOST_OUTAGES {
-                self.ended.remove(0);
-                self.more += 1;
-            }
-            self.ended.push(outage);
-        }
-    }
-
-    fn all(mut self) -> (Vec<Outage>, u64) {
-        if let Some((_, outage)) = &mut self.begun {
-            outage.goes_on = true;
-        }
-        self.end();
-        (self.ended, self.more)
-    }
-}
-
 fn of<'a>(map: &'a mut BTreeMap<String, Tally>, name: &str) -> &'a mut Tally {
     let name = if map.len() < MOST_NAMES || map.contains_key(name) { name } else { OTHERS };
     map.entry(name.to_owned()).or_default()
@@ -298,7 +172,7 @@ fn named<T>(map: BTreeMap<String, T>, calls: impl Fn(&T) -> u64) -> Vec<Named<T>
 #[cfg(test)]
 pub mod tests {
     use super::*;
-    use crate::logging::ScannerLine;
+    use crate::logging::{DecisionLine, ScannerLine};
 
     /// A call at this second.
     pub fn call(second: i64, decision: &str, outcome: &str) -> Entry {
@@ -351,45 +225,6 @@ pub mod tests {
         let scanners: Vec<_> =
             summary.scanners.iter().map(|named| (named.name.as_str(), named.value.calls)).collect();
         assert_eq!(scanners, [("pii", 1), ("toxicity", 1)], "in how many calls, not how often");
-    }
-
-    #[test]
-    fn an_outage_is_two_calls_in_a_row_without_a_service() {
-        let summary = summary(&[
-            failed(0, "warn", "network"),
-            call(1, "allow", "cleared"),
-            failed(10, "warn", "network"),
-            failed(11, "warn", "cut_output"),
-            call(12, "allow", "blank"),
-            failed(40, "deny", "deadline"),
-            call(41, "allow", "cleared"),
-            failed(50, "warn", "dns"),
-            failed(51, "warn", "dns"),
-        ]);
-        let outages: Vec<_> = summary
-            .outages
-            .iter()
-            .map(|outage| {
-                (outage.calls, outage.seconds, outage.refused, outage.cause.as_str(), outage.goes_on)
-            })
-            .collect();
-        assert_eq!(outages, [(2, 30, 1, "network", false), (2, 1, 0, "dns", true)]);
-        assert_eq!(summary.not_scanned[0].name, "dns");
-    }
-
-    #[test]
-    fn the_network_is_what_the_service_did_not_take() {
-        let mut one = call(1, "allow", "cleared");
-        (one.line.first_byte_ms, one.line.service_ms, one.line.pieces) = (Some(290), Some(200), Some(1));
-        let mut many = one.clone();
-        many.line.pieces = Some(3);
-        let mut impossible = one.clone();
-        impossible.line.service_ms = Some(5_000);
-        let summary = summary(&[one, many, impossible]);
-        let network = summary.latency.network.unwrap();
-        assert_eq!((network.calls, network.p50), (1, 90));
-        assert_eq!(summary.latency.service.unwrap().calls, 3);
-        assert_eq!(summary.latency.total.unwrap().p99, 300);
     }
 
     #[test]

@@ -1,8 +1,10 @@
-//! Percentiles of milliseconds, exact up to a minute, in little memory however many there are.
+//! How long calls took: percentiles of milliseconds, exact up to a minute, in little memory however many there are.
 
 use std::collections::BTreeMap;
 
 use serde::Serialize;
+
+use crate::logging::DecisionLine;
 
 /// Longer times are counted in whole seconds, and none is longer than an hour, whatever a line says.
 const EXACT: u64 = 60_000;
@@ -49,9 +51,55 @@ impl Times {
     }
 }
 
+#[derive(Debug, Clone, Copy, Default, Serialize)]
+pub struct Latency {
+    /// From the start of the hook to its answer.
+    pub total: Option<Percentiles>,
+    /// Until the first byte of the service's answer, without the service's own time.
+    pub network: Option<Percentiles>,
+    /// The service's own time.
+    pub service: Option<Percentiles>,
+}
+
+/// The times of calls, whole and in parts.
+#[derive(Debug, Clone, Default)]
+pub struct AllTimes {
+    total: Times,
+    network: Times,
+    service: Times,
+}
+
+impl AllTimes {
+    pub fn add(&mut self, line: &DecisionLine) {
+        if line.outcome == "blank" {
+            return; // no service was asked
+        }
+        self.total.add(line.duration_ms);
+        if let Some(service) = line.service_ms {
+            self.service.add(service);
+        }
+        // Where the text went out in pieces, neither time is that of one way there and back.
+        if let (Some(first_byte), Some(service), Some(1)) = (line.first_byte_ms, line.service_ms, line.pieces)
+        {
+            if let Some(network) = first_byte.checked_sub(service) {
+                self.network.add(network);
+            }
+        }
+    }
+
+    pub fn latency(&self) -> Latency {
+        Latency {
+            total: self.total.percentiles(),
+            network: self.network.percentiles(),
+            service: self.service.percentiles(),
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::commands::report::counter::tests::{call, summary};
 
     #[test]
     fn percentiles_are_times_that_were_seen() {
@@ -70,5 +118,20 @@ mod tests {
         (0..1_000_000).for_each(|number| times.add(u64::MAX - number * 1_000_003));
         assert_eq!(times.percentiles().unwrap().p50, LONGEST);
         assert_eq!(times.0.len(), 1);
+    }
+
+    #[test]
+    fn the_network_is_what_the_service_did_not_take() {
+        let mut one = call(1, "allow", "cleared");
+        (one.line.first_byte_ms, one.line.service_ms, one.line.pieces) = (Some(290), Some(200), Some(1));
+        let mut many = one.clone();
+        many.line.pieces = Some(3);
+        let mut impossible = one.clone();
+        impossible.line.service_ms = Some(5_000);
+        let summary = summary(&[one, many, impossible]);
+        let network = summary.latency.network.unwrap();
+        assert_eq!((network.calls, network.p50), (1, 90));
+        assert_eq!(summary.latency.service.unwrap().calls, 3);
+        assert_eq!(summary.latency.total.unwrap().p99, 300);
     }
 }

@@ -3,6 +3,7 @@
 mod counter;
 mod html;
 mod latency;
+mod outages;
 mod page;
 mod screen;
 mod since;

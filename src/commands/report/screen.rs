@@ -115,13 +115,7 @@ impl Screen<'_> {
         let loud = self.paint.word(&format!("ONLY OBSERVED: {calls} went ahead whatever was found"), YELLOW);
         writeln!(self.out, "\n{loud} (enforcement observe)")?;
         writeln!(self.out, "  {:<26}{:>10}{:>12}", "would have been", "by block", "by project")?;
-        let (block, project) = (&observed.block, &observed.project);
-        for (name, block, project) in [
-            ("refused", block.refused(), project.refused()),
-            ("masked", block.mask, project.mask),
-            ("let pass with a warning", block.warn, project.warn),
-            ("let pass", block.allow, project.allow),
-        ] {
+        for (name, block, project) in observed.rows() {
             writeln!(self.out, "  {name:<26}{block:>10}{project:>12}")?;
         }
         Ok(())

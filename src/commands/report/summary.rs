@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use super::latency::Percentiles;
+use super::latency::Latency;
 use crate::commands::coverage::Coverage;
 use crate::logging::DecisionLine;
 
@@ -122,16 +122,6 @@ pub struct Outage {
     pub goes_on: bool,
 }
 
-#[derive(Debug, Clone, Copy, Default, Serialize)]
-pub struct Latency {
-    /// From the start of the hook to its answer.
-    pub total: Option<Percentiles>,
-    /// Until the first byte of the service's answer, without the service's own time.
-    pub network: Option<Percentiles>,
-    /// The service's own time.
-    pub service: Option<Percentiles>,
-}
-
 #[derive(Debug, Clone, Serialize)]
 pub struct Day {
     /// In UTC.
@@ -196,7 +186,23 @@ impl Tally {
 }
 
 impl Observed {
+    /// What would have become of how many calls by `block`, and by `project`.
+    pub fn rows(&self) -> [(&'static str, u64, u64); 4] {
+        let (block, project) = (&self.block, &self.project);
+        [
+            ("refused", block.refused(), project.refused()),
+            ("masked", block.mask, project.mask),
+            ("let pass with a warning", block.warn, project.warn),
+            ("let pass", block.allow, project.allow),
+        ]
+    }
+
     pub fn is_none(&self) -> bool {
         self.calls == 0
     }
+}
+
+/// Whether Codex was told to stop, in the words of any event.
+pub fn is_refusal(line: &DecisionLine) -> bool {
+    matches!(line.decision.as_str(), "block" | "deny" | "withhold" | "stop")
 }

@@ -19,7 +19,7 @@ use crate::transport::watch::Watch;
 use crate::transport::{Peer, Transport, Trust, alternatives, load_trust, unverified_probe, with_retries};
 
 /// What is said before the second look.
-pub const LOOK_ANNOUNCEMENT: &str = "Now an unverified look at the certificates: a second connection on which nothing \
+const LOOK_ANNOUNCEMENT: &str = "Now an unverified look at the certificates: a second connection on which nothing \
     but the TLS handshake is begun. No token and no text is sent on it.";
 
 /// What the command line asks for in place of the base URL's host and port.

@@ -267,7 +267,8 @@ fn clean(value: &mut Value, hidden: &Hidden) {
 
 fn objection(report: &ScanReport) -> String {
     let scanners: Vec<String> = report
-        .objections()
+        .scanners
+        .iter()
         .map(|scanner| match &scanner.message {
             Some(message) => format!("{} ({message})", scanner.scanner_type),
             None => scanner.scanner_type.clone(),

@@ -57,12 +57,12 @@ pub fn sentence(report: &ScanReport, within: &str) -> String {
 
 /// Whether what was found is made to give the agent orders.
 pub fn gives_orders(report: &ScanReport) -> bool {
-    report.objections().any(|scanner| scanner.scanner_type == PROMPT_INJECTION)
+    report.scanners.iter().any(|scanner| scanner.scanner_type == PROMPT_INJECTION)
 }
 
 /// So many characters of a sentence are the operator's.
 pub fn operators(report: &ScanReport) -> usize {
-    let messages = report.objections().take(NAMED).filter_map(|scanner| scanner.message.as_deref());
+    let messages = report.scanners.iter().take(NAMED).filter_map(|scanner| scanner.message.as_deref());
     messages.map(|message| message.chars().count() + " (\"\")".len()).sum()
 }
 
@@ -70,7 +70,7 @@ pub fn operators(report: &ScanReport) -> usize {
 fn what(report: &ScanReport) -> Option<String> {
     let mut different = HashSet::new();
     let mut named: Vec<String> = Vec::new();
-    for scanner in report.objections() {
+    for scanner in &report.scanners {
         if different.insert((&scanner.scanner_type, &scanner.message)) && named.len() < NAMED {
             let name = plain_name(&scanner.scanner_type);
             named.push(match &scanner.message {

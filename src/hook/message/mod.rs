@@ -23,7 +23,8 @@ pub use thing::{refused, thing};
 #[cfg(unix)]
 pub use unscanned::UNSCANNED_OUTPUT;
 
-use super::decision::{Action, Assessment, Proof};
+use super::assessment::{Assessment, Proof};
+use super::decision::Action;
 use super::input::Input;
 use crate::event::Event;
 use crate::printable::printable;

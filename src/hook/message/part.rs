@@ -2,7 +2,8 @@
 
 use super::{News, Part, Subject, Words, finding};
 use crate::event::Event;
-use crate::hook::decision::{Action, Failure};
+use crate::hook::assessment::Failure;
+use crate::hook::decision::Action;
 use crate::scan::ScanReport;
 
 /// The model may see the reason for a tool, and shall not be told how to get round it.

@@ -3,7 +3,7 @@ use crate::hook::payload::PayloadError;
 use crate::hook::{Failure, Outage};
 use crate::json::Json;
 use crate::outage::Cause;
-use crate::scan::report::{ScanTimes, ScannerOutcome, ScannerResult};
+use crate::scan::report::{ScanTimes, ScannerResult};
 use crate::scan::{Outcome, ScanError, ScanReport};
 use crate::settings::Settings;
 
@@ -30,18 +30,17 @@ fn subject(event: Event) -> Subject<'static> {
     }
 }
 
-fn scanner(scanner_type: &str, message: Option<&str>, outcome: ScannerOutcome) -> ScannerResult {
-    ScannerResult { scanner_type: scanner_type.into(), outcome, message: message.map(Into::into) }
+fn scanner(scanner_type: &str, message: Option<&str>) -> ScannerResult {
+    ScannerResult { scanner_type: scanner_type.into(), message: message.map(Into::into) }
 }
 
 fn report() -> ScanReport {
     ScanReport {
         outcome: Outcome::Flagged,
         scanners: vec![
-            scanner("regex", None, ScannerOutcome::Passed),
-            scanner("prompt_injection", Some("Ask the SOC"), ScannerOutcome::Failed),
-            scanner("toxicity", None, ScannerOutcome::Failed),
-            scanner("toxicity", None, ScannerOutcome::Failed),
+            scanner("prompt_injection", Some("Ask the SOC")),
+            scanner("toxicity", None),
+            scanner("toxicity", None),
         ],
         scan_ids: vec!["id-1".into()],
         pieces: 1,
@@ -135,7 +134,7 @@ fn other_tools_are_named_with_their_arguments() {
 fn an_unknown_scanner_keeps_its_name_and_an_unknown_verdict_its_word() {
     let only = |scanners, outcome| ScanReport { scanners, outcome, ..report() };
     let said = |report| found(subject(Event::UserPromptSubmit), report, Action::Block).reason;
-    let acme = || vec![scanner("acme_detector", None, ScannerOutcome::Failed)];
+    let acme = || vec![scanner("acme_detector", None)];
     let new = || Outcome::Unknown("quarantined".into());
     for (report, sentence) in [
         (only(acme(), Outcome::Blocked), "F5 Guardrails found acme_detector in it. R"),
@@ -165,7 +164,6 @@ fn every_refusal_names_the_contact_however_long_the_rest_is() {
         scanners: (0..5)
             .map(|number| ScannerResult {
                 scanner_type: format!("{number}").repeat(60),
-                outcome: ScannerOutcome::Failed,
                 message: Some("m".repeat(1_000)),
             })
             .collect(),
@@ -194,7 +192,6 @@ fn every_refusal_names_the_contact_however_long_the_rest_is() {
 fn many_scanners_are_counted_and_a_few_named() {
     let result = |number: usize| ScannerResult {
         scanner_type: format!("custom_{}", number / 2),
-        outcome: ScannerOutcome::Failed,
         message: Some("m".repeat(300)),
     };
     // So many that comparing each with each would be noticed.

@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::thing::{HEAD, SHORT_HEAD};
 use super::{MAX_CHARS, News, OURS, Subject, Words, first_that_fits};
 use crate::event::Event;
-use crate::hook::decision::{Failure, until_it_answers, whole_seconds};
+use crate::hook::assessment::{Failure, until_it_answers, whole_seconds};
 use crate::printable::printable;
 
 /// What the agent gets with an output that was not scanned.

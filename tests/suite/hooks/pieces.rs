@@ -101,15 +101,21 @@ fn a_key_of_4096_characters_is_whole_in_one_piece_wherever_it_stands() {
     }
 }
 
+/// A text with a piece that can't be scanned at `trouble` and one that is flagged, later, at `evil`.
+fn hit_next_to_failure(characters: usize, trouble: usize, evil: usize) -> (F5, String) {
+    let mut whole = unique_text(characters);
+    whole.splice(trouble..trouble + 5, "BREAK".chars());
+    whole.splice(evil..evil + 4, "EVIL".chars());
+    let late = Verdict::flagged().after(Duration::from_millis(150));
+    let api = F5::builder().when("BREAK", Fault::status(401)).when("EVIL", late).start();
+    (api, text(&whole))
+}
+
 #[test]
 fn a_failed_piece_never_hides_a_hit() {
     for (trouble, evil) in [(0, 4990), (4990, 0)] {
-        let mut whole = unique_text(5000);
-        whole.splice(trouble..trouble + 5, "BREAK".chars());
-        whole.splice(evil..evil + 4, "EVIL".chars());
-        let late = Verdict::flagged().after(Duration::from_millis(150));
-        let api = F5::builder().when("BREAK", Fault::status(401)).when("EVIL", late).start();
-        hook(Event::PreToolUse).open().text(&text(&whole)).against(&api).run().blocked();
+        let (api, whole) = hit_next_to_failure(5000, trouble, evil);
+        hook(Event::PreToolUse).open().text(&whole).against(&api).run().blocked();
     }
 }
 
@@ -202,19 +208,15 @@ fn a_hit_next_to_an_unscanned_rest_withholds_an_output_in_closed_mode() {
 #[test]
 fn a_hit_next_to_a_failed_piece_withholds_an_output_in_closed_mode() {
     for (trouble, evil) in [(0, 2990), (2990, 0)] {
-        let mut whole = unique_text(3000);
-        whole.splice(trouble..trouble + 5, "BREAK".chars());
-        whole.splice(evil..evil + 4, "EVIL".chars());
-        let late = Verdict::flagged().after(Duration::from_millis(150));
-        let api = F5::builder().when("BREAK", Fault::status(401)).when("EVIL", late).start();
+        let (api, whole) = hit_next_to_failure(3000, trouble, evil);
         hook(Event::PostToolUse)
             .closed()
-            .text(&text(&whole))
+            .text(&whole)
             .against(&api)
             .run()
             .blocked()
             .says(&["F5 Guardrails found"]);
-        hook(Event::PostToolUse).open().text(&text(&whole)).against(&api).run().warned();
+        hook(Event::PostToolUse).open().text(&whole).against(&api).run().warned();
     }
 }
 

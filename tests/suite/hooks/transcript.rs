@@ -101,6 +101,16 @@ fn what_a_session_loaded_is_scanned_with_its_first_prompt_in_one_request() {
 }
 
 #[test]
+fn the_texts_of_a_session_are_scanned_by_the_client_of_the_call() {
+    let (session, api) = (Session::new(), F5::builder().tls().start());
+    let hook = session.hook(Event::UserPromptSubmit, "a prompt").against(&api);
+    hook.env("F5_GUARDRAILS_LOG_LEVEL", "debug").run().allowed();
+    // Another would read the certificates to trust again.
+    let clients = session.log().matches(r#""phase":"client""#).count();
+    assert_eq!((api.scans().len(), clients), (2, 1));
+}
+
+#[test]
 fn a_poisoned_agents_md_refuses_every_prompt_and_tool_of_the_session() {
     let (session, api) = (Session::new(), poison());
     session.agents_md("POISON");

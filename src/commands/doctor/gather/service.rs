@@ -64,7 +64,7 @@ pub fn ask(offline: bool, possible: bool, settings: &Settings, sanitizer: &Sanit
         Scan::Done { report, took } if report.is_cleared() => ServiceFacts::Cleared { took },
         Scan::Done { report, .. } => {
             let scanners: Vec<&str> =
-                report.objections().map(|scanner| scanner.scanner_type.as_str()).collect();
+                report.scanners.iter().map(|scanner| scanner.scanner_type.as_str()).collect();
             let by = if scanners.is_empty() { String::new() } else { format!(" by {}", scanners.join(", ")) };
             ServiceFacts::Objected { words: sanitizer.text(&format!("{}{by}", report.outcome)) }
         }

@@ -101,34 +101,40 @@ pub fn prepare(command: &mut Command, env: Env<'_>) {
     }
 }
 
+/// What hooks read besides our own variables: those that name no path,
+const NAMING_NO_PATH: [&str; 9] = [
+    "CALYPSOAI_TOKEN",
+    "http_proxy",
+    "HTTP_PROXY",
+    "https_proxy",
+    "HTTPS_PROXY",
+    "all_proxy",
+    "ALL_PROXY",
+    "REQUEST_METHOD",
+    "USER",
+];
+/// and those that do.
+const NAMING_PATHS: [&str; 11] = [
+    "REQUESTS_CA_BUNDLE",
+    "CURL_CA_BUNDLE",
+    "SSL_CERT_FILE",
+    "SSL_CERT_DIR",
+    "SSLKEYLOGFILE",
+    "CODEX_CA_CERTIFICATE",
+    "DBUS_SESSION_BUS_ADDRESS",
+    "XDG_RUNTIME_DIR",
+    // Files that a shell reads before it runs a hook.
+    "ZDOTDIR",
+    "BASH_ENV",
+    "ENV",
+];
+
 /// Root's Codex is started with little of root's environment. Root's own hooks are to have what hooks read, unless others
 /// can change what it names.
 fn hand_on(command: &mut Command, env: Env<'_>) {
-    const READ: [&str; 20] = [
-        "CALYPSOAI_TOKEN",
-        "REQUESTS_CA_BUNDLE",
-        "CURL_CA_BUNDLE",
-        "SSL_CERT_FILE",
-        "SSL_CERT_DIR",
-        "SSLKEYLOGFILE",
-        "CODEX_CA_CERTIFICATE",
-        "http_proxy",
-        "HTTP_PROXY",
-        "https_proxy",
-        "HTTPS_PROXY",
-        "all_proxy",
-        "ALL_PROXY",
-        "REQUEST_METHOD",
-        "DBUS_SESSION_BUS_ADDRESS",
-        "XDG_RUNTIME_DIR",
-        "USER",
-        // Files that a shell reads before it runs a hook.
-        "ZDOTDIR",
-        "BASH_ENV",
-        "ENV",
-    ];
     let ours = std::env::vars_os().filter(|(name, _)| name.to_string_lossy().starts_with("F5_"));
-    let read = READ.into_iter().filter_map(|name| Some((name.into(), env(name)?)));
+    let read =
+        NAMING_NO_PATH.into_iter().chain(NAMING_PATHS).filter_map(|name| Some((name.into(), env(name)?)));
     let is_guarded = |path: &Path| Privilege::Administrator.may_use(path).is_ok();
     command.envs(
         ours.chain(read)
@@ -138,18 +144,7 @@ fn hand_on(command: &mut Command, env: Env<'_>) {
 
 /// Whether every path that a variable names is guarded. What only may be a path is known by its beginning.
 fn names_nothing_else(name: &str, value: &OsStr, is_guarded: &dyn Fn(&Path) -> bool) -> bool {
-    const OTHERS: [&str; 9] = [
-        "CALYPSOAI_TOKEN",
-        "http_proxy",
-        "HTTP_PROXY",
-        "https_proxy",
-        "HTTPS_PROXY",
-        "all_proxy",
-        "ALL_PROXY",
-        "REQUEST_METHOD",
-        "USER",
-    ];
-    if value.is_empty() || OTHERS.contains(&name) {
+    if value.is_empty() || NAMING_NO_PATH.contains(&name) {
         return true;
     }
     if name == "DBUS_SESSION_BUS_ADDRESS" {

@@ -18,6 +18,11 @@ fn a_file_that_the_users_group_may_write_to_is_scanned() {
     session.prompt(&api).blocked().says(&["AGENTS.md"]);
 }
 
+/// What becomes of a prompt where what can't be scanned goes ahead.
+fn open_prompt(session: &Session, api: &F5) -> Answer {
+    session.hook(Event::UserPromptSubmit, "a prompt").open().against(api).run()
+}
+
 /// Which of these records pass although they hold a flagged word.
 fn passing(records: Vec<(&str, Value)>) -> Vec<&str> {
     let passes = |record: &Value| {
@@ -168,13 +173,7 @@ fn a_fork_of_a_session_that_is_gone_hides_no_text_of_its_own() {
     fs::write(session.file(), "").expect("written");
     session.append(&json!({"type": "session_meta", "payload": meta}));
     session.agents_md("POISON");
-    session
-        .hook(Event::UserPromptSubmit, "a prompt")
-        .open()
-        .against(&api)
-        .run()
-        .blocked()
-        .says(&["AGENTS.md"]);
+    open_prompt(&session, &api).blocked().says(&["AGENTS.md"]);
 }
 
 #[test]
@@ -205,13 +204,7 @@ fn a_text_that_is_too_long_hides_none_behind_it() {
     let (session, api) = (Session::new(), poison());
     session.agents_md(&"x y ".repeat(510_000));
     session.agents_md("POISON");
-    session
-        .hook(Event::UserPromptSubmit, "a prompt")
-        .open()
-        .against(&api)
-        .run()
-        .blocked()
-        .says(&["AGENTS.md"]);
+    open_prompt(&session, &api).blocked().says(&["AGENTS.md"]);
 }
 
 #[test]
