@@ -54,6 +54,17 @@ pub fn shown_path(path: &Path) -> String {
     printable(&path.to_string_lossy(), LONGEST_PATH)
 }
 
+/// An address as one word for shells; a quote in a URL may be written as `%27`.
+#[must_use]
+pub fn shell_word(address: &str) -> String {
+    let plain = |c: char| c.is_ascii_alphanumeric() || "/._-:".contains(c);
+    if address.chars().all(plain) {
+        address.to_owned()
+    } else {
+        format!("'{}'", address.replace('\'', "%27"))
+    }
+}
+
 /// Breaks text into lines of at most `width` characters at its blanks; a longer word has a line of its own. What is in
 /// backticks is one word, so that a command can be copied. Lines after the first begin with `indent` blanks, and the first
 /// has as much room as if it did, too.
@@ -140,6 +151,12 @@ mod tests {
     #[test]
     fn escape_sequences_and_bidi_overrides_lose_their_effect() {
         assert_eq!(printable("  a\u{1b}[31mred\u{202e}\r\n\tend\u{7} ", 80), "a[31mred end");
+    }
+
+    #[test]
+    fn an_address_is_one_word_of_a_command() {
+        assert_eq!(shell_word("http://127.0.0.1:8475"), "http://127.0.0.1:8475");
+        assert_eq!(shell_word("http://[::1]:1/a'$(b)"), "'http://[::1]:1/a%27$(b)'");
     }
 
     #[test]

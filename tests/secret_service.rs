@@ -214,6 +214,24 @@ fn one_entry_is_kept_for_each_address() {
 
 #[test]
 #[ignore = "needs dbus-daemon and gnome-keyring-daemon: run with --ignored"]
+fn a_token_for_another_address_is_named_without_a_dialog() {
+    let session = Session::with(Service::Keyring);
+    let said =
+        session.run(&["login", "--stdin", "--no-verify", "--base-url", "https://other.example"], TOKEN);
+    assert_eq!(said.0, Some(0), "{}", said.1);
+    let (here, other) = (session.api.base_url(), "https://other.example");
+    let words = format!("No API token is stored for {here}, only for {other}.");
+    assert!(session.hook().contains(&words), "{}", session.hook());
+    let said = session.run(&["logout"], "").1;
+    assert!(said.contains("`f5-guard logout --base-url https://other.example`"), "{said}");
+    // Names can be read of a keyring that is locked.
+    session.lock();
+    assert!(session.hook().contains(&words), "{}", session.hook());
+    assert!(!session.asked().exists(), "nothing may ask for the password");
+}
+
+#[test]
+#[ignore = "needs dbus-daemon and gnome-keyring-daemon: run with --ignored"]
 fn a_global_token_is_kept_apart() {
     let session = Session::with(Service::Keyring);
     let address = session.api.base_url();

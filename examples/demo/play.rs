@@ -68,7 +68,7 @@ pub fn play(binary: &Path, out: &mut impl Write) -> Result<(), Box<dyn Error>> {
     let title = painted("f5-guard demo", BOLD);
     writeln!(out, "{title}: {} hook calls, with payloads as Codex 0.169 sends them.", SCENES.len())?;
     let what = format!(
-        "The F5 service is a SIMULATION on {}. It flags a few well-known patterns and scans nothing.",
+        "The F5 service is a SIMULATION on {}. It only knows a few well-known patterns; it is no scanner.",
         api.base_url()
     );
     writeln!(out, "{}\n", wrapped(&what, WIDTH, 0))?;
@@ -136,7 +136,7 @@ fn summary(out: &mut impl Write, mut times: Vec<Duration>) -> Result<(), Box<dyn
         "{} calls: {}, {}, {}.",
         SCENES.len(),
         painted(&format!("{clean} went ahead"), GREEN),
-        painted(&format!("{notice} went ahead with a warning or masked"), YELLOW),
+        painted(&format!("{notice} went ahead with a warning, or masked"), YELLOW),
         painted(&format!("{stopped} stopped"), RED)
     )?;
     times.sort();

@@ -33,9 +33,9 @@ pub fn start(port: u16) -> Result<F5, String> {
 
 pub fn words(api: &F5) -> String {
     format!(
-        "A SIMULATION of the F5 service runs until you press Ctrl-C. It flags a few\n\
-         well-known patterns and scans nothing. In the terminal in which you try\n\
-         f5-guard, run:\n\n\
+        "A SIMULATION of the F5 service runs until you press Ctrl-C. It only\n\
+         knows a few well-known patterns; it is no scanner. In the terminal in which\n\
+         you try f5-guard, run:\n\n\
          export F5_GUARDRAILS_API_TOKEN={TOKEN}\n\
          export F5_GUARDRAILS_BASE_URL={}\n",
         api.base_url()

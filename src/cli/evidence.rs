@@ -24,10 +24,10 @@ pub struct ReportArgs {
 /// Options of `why`.
 #[derive(Debug, Clone, Args)]
 pub struct WhyArgs {
-    /// The id of a scan, as a refusal names it, or the last refusal, warning or missing scan
+    /// The id of a scan, as a refusal names it, or the last refusal or masking
     #[arg(value_name = "SCAN_ID|last", default_value = "last")]
     pub which: String,
-    /// Show the last NUMBER of them
+    /// Show the last NUMBER calls that did not simply go ahead: missing scans and hits, too
     #[arg(short = 'n', value_name = "NUMBER", conflicts_with = "which", value_parser = clap::value_parser!(u16).range(1..=1000))]
     pub number: Option<u16>,
     /// Write a text for the security team. It holds no scanned content
@@ -45,7 +45,8 @@ Exit code: 0 also where there were no calls, 1 the log is unreadable, or the
 page was not written.";
 
 pub const WHY_HELP: &str = "\
-Without an argument: the last call that was not let through in silence. Read
-from the log, as `f5-guard report`.
+Without an argument: the last call that was refused, withheld or masked, and
+how many went ahead since then without a scan or with a hit. If none was, the
+last of those. Read from the log, as `f5-guard report`.
 
 Exit code: 0 found, 1 nothing found, or the log is unreadable.";

@@ -62,13 +62,16 @@ pub struct Outage {
     pub next_try: Option<Duration>,
 }
 
+/// How the sentence begins on what an outage means for the hooks that follow.
+pub const UNTIL_IT_ANSWERS: &str = "Nothing is scanned until it answers";
+
 /// What an outage means for the hooks that follow.
 pub fn until_it_answers(next_try: Option<Duration>) -> String {
     let next_try = match next_try {
         Some(time) => format!("next try in {} s", whole_seconds(time)),
         None => "the next try is under way".to_owned(),
     };
-    format!("Nothing is scanned until it answers; {next_try}.")
+    format!("{UNTIL_IT_ANSWERS}; {next_try}.")
 }
 
 /// Rounded up, so that nobody comes too early.

@@ -14,7 +14,7 @@ pub mod message;
 pub mod payload;
 mod readable;
 
-pub use assessment::{Assessment, Failure, Outage, Proof};
+pub use assessment::{Assessment, Failure, Outage, Proof, UNTIL_IT_ANSWERS};
 pub use decision::{Action, Policy, Unscanned, decide, would_have};
 pub use input::Input;
 pub use message::{News, Part};

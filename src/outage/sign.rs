@@ -55,6 +55,7 @@ pub fn sign(attempted: &Attempted<'_>) -> Sign {
     let Some(error) = attempted.error else { return Sign::Answers };
     match error {
         ScanError::NoToken
+        | ScanError::TokenElsewhere(_)
         | ScanError::Token(_)
         | ScanError::UnusableToken { .. }
         | ScanError::LiteralToken { .. }

@@ -71,7 +71,7 @@ impl Endpoint {
         let token = settings.api_token.as_ref().ok_or_else(|| match settings.base_url.as_ref() {
             // Stored tokens are found by the address.
             Err(error) => ScanError::BaseUrl(*error),
-            Ok(_) => ScanError::NoToken,
+            Ok(_) => ScanError::no_token(settings),
         })?;
         let unusable = || ScanError::UnusableToken { from: settings.api_token.source };
         if let Some(error) = ScanError::of_token(token, settings.api_token.source) {

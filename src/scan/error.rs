@@ -7,8 +7,8 @@ use thiserror::Error;
 
 use crate::printable::{counted, printable, seconds};
 use crate::secret::Secret;
-use crate::settings::{BaseUrlError, Budget, Literal, Origins, RelativePath, Source};
-use crate::token::TokenError;
+use crate::settings::{BaseUrlError, Budget, Literal, Origins, RelativePath, Settings, Source};
+use crate::token::{Elsewhere, TokenError};
 use crate::transport::{Failure, TlsMaterialError, TransportError};
 
 /// A scan that did not happen, or that proves nothing.
@@ -16,6 +16,8 @@ use crate::transport::{Failure, TlsMaterialError, TransportError};
 pub enum ScanError {
     #[error("No API token is set.")]
     NoToken,
+    #[error("{0}")]
+    TokenElsewhere(Elsewhere),
     #[error("{0}")]
     Token(#[from] TokenError),
     #[error("The API token holds a line break, a blank or a non-ASCII character.")]
@@ -115,6 +117,12 @@ impl ScanError {
         }
     }
 
+    /// What is wrong with settings without a token.
+    #[must_use]
+    pub fn no_token(settings: &Settings) -> Self {
+        Elsewhere::of(settings).map_or(Self::NoToken, Self::TokenElsewhere)
+    }
+
     /// Why this can't be a token.
     #[must_use]
     pub fn of_token(token: &Secret, from: Source) -> Option<Self> {
@@ -130,6 +138,7 @@ impl ScanError {
         let base_url = origins.base_url();
         match self {
             Self::NoToken => "Run `f5-guard login`, or set F5_GUARDRAILS_API_TOKEN where Codex is started, and restart Codex.".into(),
+            Self::TokenElsewhere(elsewhere) => elsewhere.fix(origins.base_url),
             Self::Token(error) => error.fix(),
             Self::LiteralToken { from, .. } => format!("Put the token itself into {}, or run `f5-guard login`.", from.or_variable("F5_GUARDRAILS_API_TOKEN")),
             Self::UnusableToken { from } => match from {
@@ -159,7 +168,7 @@ impl ScanError {
     /// A short stable name for the log.
     pub fn kind(&self) -> &'static str {
         match self {
-            Self::NoToken => "no_token",
+            Self::NoToken | Self::TokenElsewhere(_) => "no_token",
             Self::Token(error) => error.kind(),
             Self::UnusableToken { .. } | Self::LiteralToken { .. } => "unusable_token",
             Self::BaseUrl(_) => "unusable_url",
@@ -276,6 +285,8 @@ pub fn examples(budget: Budget) -> Vec<ScanError> {
     }
     all.extend([
         ScanError::NoToken,
+        ScanError::TokenElsewhere(Elsewhere::example(1)),
+        ScanError::TokenElsewhere(Elsewhere::example(3)),
         ScanError::NoScannerRan,
         ScanError::ScannerFailed { failed: 1, of: 4 },
         ScanError::ScannerUnclear { unclear: 1, of: 4 },

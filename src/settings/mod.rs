@@ -51,6 +51,9 @@ pub const DEFAULT_MAX_SCAN_LENGTH: usize = 50_000;
 pub struct Settings {
     /// The token of the environment. Where there is none, [`crate::token::complete`] looks further.
     pub api_token: Setting<Option<Secret>>,
+    /// Addresses of other services that a token is stored for, where none is for `base_url`; found by
+    /// [`crate::token::complete`].
+    pub other_services: Vec<String>,
     /// A file with the token. Where a registered command names one, no variable has a say.
     pub token_file: Setting<Option<PathBuf>>,
     pub base_url: Setting<Result<BaseUrl, BaseUrlError>>,
@@ -100,6 +103,7 @@ impl Settings {
                 Some(_) => Setting::default_value(None),
                 None => text("F5_GUARDRAILS_API_TOKEN", None, env).map(|token| token.map(Secret::new)),
             },
+            other_services: Vec::new(),
             token_file: token_file(enforced, env),
             base_url: base_url(enforced, *plain_http, env),
             plain_http,

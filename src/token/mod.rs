@@ -7,6 +7,7 @@
 //!
 //! Only the last two steps touch anything but memory, and only where nothing before them has a token.
 
+pub mod elsewhere;
 mod error;
 pub mod file;
 pub mod saved;
@@ -16,6 +17,7 @@ use std::borrow::Cow;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
+pub use elsewhere::Elsewhere;
 pub use error::TokenError;
 use saved::SavedTokens;
 use store::{Manner, Store, StoreError};
@@ -29,7 +31,7 @@ use crate::system::Env;
 pub const STORE_TIME: Duration = Duration::from_secs(2);
 
 /// What a stored token is for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Kind {
     /// Scans: a project's token as a rule.
     Scan,
@@ -47,7 +49,6 @@ impl Kind {
     }
 
     /// The entry that [`Entry::account`] wrote.
-    #[cfg(any(windows, target_os = "macos", test))]
     pub fn entry_of(account: &str) -> Option<Entry> {
         let (word, origin) = account.split_once(' ')?;
         let kind = [Self::Scan, Self::Global].into_iter().find(|kind| kind.as_str() == word)?;
@@ -56,7 +57,7 @@ impl Kind {
 }
 
 /// The name of a stored token: what it is for, and the one service that it is ever sent to.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Entry {
     pub kind: Kind,
     /// Scheme, host and port as browsers write an origin: lower case, without a port that goes without saying.
@@ -117,7 +118,7 @@ pub fn completed<'a>(
 ///
 /// # Errors
 /// [`TokenError`] where a source is there and can't be used. No source at all is no error here: what needs a token
-/// says so.
+/// says so, with the other addresses that have one.
 pub fn complete(settings: &mut Settings, env: Env<'_>, deadline: Instant) -> Result<(), TokenError> {
     complete_from(settings, env, deadline, Manner::Silent, &store::system(env))
 }
@@ -145,13 +146,15 @@ pub fn complete_from(
     }
     let Ok(address) = settings.base_url.as_ref() else { return Ok(()) };
     let entry = Entry::new(Kind::Scan, address);
-    if let Some(found) = stored(&entry, env, deadline, manner, store)? {
-        let source = match found.place {
-            Place::File(_) => Source::Stored("the file of `f5-guard login --file`"),
-            Place::Store(name) => Source::Stored(name),
-        };
-        settings.api_token = Setting { value: Some(found.token), source, problem: None };
-    }
+    let Some(found) = stored(&entry, env, deadline, manner, store)? else {
+        settings.other_services = elsewhere::others(&entry, env, deadline, store);
+        return Ok(());
+    };
+    let source = match found.place {
+        Place::File(_) => Source::Stored("the file of `f5-guard login --file`"),
+        Place::Store(name) => Source::Stored(name),
+    };
+    settings.api_token = Setting { value: Some(found.token), source, problem: None };
     Ok(())
 }
 

@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 
 use super::file::{self, FileProblem};
-use super::{Entry, TokenError};
+use super::{Entry, Kind, TokenError};
 use crate::access::Privilege;
 use crate::file_edit::{FileEditError, NewFile, write_own};
 use crate::secret::Secret;
@@ -46,6 +46,14 @@ impl SavedTokens {
     /// [`TokenError::Saved`]; a file that does not exist is none.
     pub fn get(&self, entry: &Entry) -> Result<Option<Secret>, TokenError> {
         Ok(self.content()?.tokens.remove(&entry.account()).map(Secret::new))
+    }
+
+    /// The names of all tokens in it.
+    ///
+    /// # Errors
+    /// [`TokenError::Saved`]; a file that does not exist is none.
+    pub fn entries(&self) -> Result<Vec<Entry>, TokenError> {
+        Ok(self.content()?.tokens.keys().filter_map(|account| Kind::entry_of(account)).collect())
     }
 
     /// Adds a token, or replaces it.
@@ -187,7 +195,6 @@ mod tests {
     use std::fs;
 
     use super::*;
-    use crate::token::Kind;
 
     fn entry(origin: &str) -> Entry {
         Entry { kind: Kind::Scan, origin: origin.to_owned() }

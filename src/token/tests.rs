@@ -33,8 +33,11 @@ impl User {
     }
 
     fn save(&self, token: &str) {
-        let address =
-            BaseUrl::parse(crate::settings::DEFAULT_BASE_URL, crate::settings::PlainHttp::LoopbackOnly);
+        self.save_for(crate::settings::DEFAULT_BASE_URL, token);
+    }
+
+    fn save_for(&self, address: &str, token: &str) {
+        let address = BaseUrl::parse(address, crate::settings::PlainHttp::LoopbackOnly);
         let entry = Entry::new(Kind::Scan, &address.unwrap());
         let env = |name: &str| self.variables.get(name).cloned();
         SavedTokens::of_this_user(&env).unwrap().set(&entry, &Secret::new(token)).unwrap();
@@ -50,6 +53,17 @@ impl User {
         let source = settings.api_token.source.to_string();
         let found = done.map(|()| settings.api_token.value.map(|token| (token.expose().to_owned(), source)));
         (found, !store.asked.lock().unwrap().is_empty())
+    }
+}
+
+impl User {
+    /// The other addresses that have a token; and how often the store was asked for names.
+    fn others(&self, store: &Fake) -> (Vec<String>, usize) {
+        let env = |name: &str| self.variables.get(name).cloned();
+        let mut settings = Settings::read(&Enforced::default(), &env);
+        let deadline = Instant::now() + Duration::from_secs(60);
+        let _ = complete_from(&mut settings, &env, deadline, Manner::Silent, store);
+        (settings.other_services, *store.listed.lock().unwrap())
     }
 }
 
@@ -153,4 +167,33 @@ fn an_entry_is_known_by_its_account() {
     let entry = Entry { kind: Kind::Global, origin: "https://h.example".to_owned() };
     assert_eq!(Kind::entry_of(&entry.account()), Some(entry));
     assert_eq!(Kind::entry_of("other https://h.example"), None);
+}
+
+fn named(kind: Kind, origin: &str) -> Entry {
+    Entry { kind, origin: origin.to_owned() }
+}
+
+#[test]
+fn without_a_token_the_addresses_that_have_one_are_known() {
+    let user = User::new();
+    let mut store = Fake::answering([Ok(None)]);
+    store.names = vec![
+        named(Kind::Scan, "https://b.example"),
+        named(Kind::Global, "https://c.example"),
+        named(Kind::Scan, "https://www.us1.calypsoai.app"),
+    ];
+    user.save_for("http://127.0.0.1:8475/backend/v1", "t-1");
+    user.save_for("https://b.example", "t-2");
+    let others = ["http://127.0.0.1:8475", "https://b.example"].map(str::to_owned);
+    assert_eq!(user.others(&store), (others.to_vec(), 1));
+}
+
+#[test]
+fn names_are_asked_for_only_where_there_is_no_token_and_no_error() {
+    let mut user = User::new();
+    for answer in [Ok(Some(Secret::new("t-store"))), Err(LOCKED)] {
+        assert_eq!(user.others(&Fake::answering([answer])), (vec![], 0));
+    }
+    user.variables.insert("F5_GUARDRAILS_API_TOKEN", "t-variable".into());
+    assert_eq!(user.others(&Fake::answering([Ok(None)])), (vec![], 0));
 }

@@ -60,6 +60,8 @@ const TESTS: &[(&str, fn())] = &[
     ("a_profile_that_switches_hooks_off_is_named", profile),
     ("a_foreign_hook_for_tools_input_is_named", foreign),
     ("untrusted_hooks_are_not_protection", untrusted),
+    #[cfg(unix)]
+    ("a_token_that_is_stored_for_another_address_is_named", token_elsewhere),
     ("a_missing_binary_is_found_although_codex_trusts_the_hook", missing_binary),
     ("another_version_of_the_binary_is_named", other_binary),
     ("a_command_that_fails_in_codexs_shell_is_found", failing_command),
@@ -120,13 +122,11 @@ fn observes() {
     user.arguments.clear();
     let run = user.text();
     assert!(run.stdout.starts_with("OBSERVING, NOT BLOCKING: "), "{}", run.stdout);
-    // That is not why nothing is scanned.
-    let (mut user, _) =
-        User::new().set("F5_GUARDRAILS_ENFORCEMENT", "observe").set("F5_GUARDRAILS_API_TOKEN", "").run();
-    user.arguments.clear();
-    let run = user.text();
+    // That is not why nothing is scanned. Of the findings, that on the service comes after the one on observing.
+    let broken = F5::answering(Fault::status(500));
+    let run = User::with(broken).set("F5_GUARDRAILS_ENFORCEMENT", "observe").text();
     let headline = run.stdout.split("\n\n").next().unwrap_or_default();
-    assert!(headline.starts_with("REGISTERED, NOT SCANNING: "), "{headline}");
+    assert!(headline.starts_with("REGISTERED, NOT SCANNING: The F5 service answered HTTP 500"), "{headline}");
     assert!(!headline.contains("observe"), "{headline}");
 }
 
@@ -263,6 +263,23 @@ fn not_scanning() {
     assert_eq!((run.code, run.json()["state"].as_str()), (Some(1), Some("not_scanning")), "{}", run.stdout);
     let text = User::new().set("F5_GUARDRAILS_API_TOKEN", "").text();
     assert!(text.stdout.starts_with("REGISTERED, NOT SCANNING: No API token is set."), "{}", text.stdout);
+}
+
+#[cfg(unix)]
+fn token_elsewhere() {
+    let user = User::new().set("F5_GUARDRAILS_API_TOKEN", "");
+    let stored = user.path("work").join(".config").join("f5-guard");
+    fs::create_dir_all(&stored).unwrap();
+    let tokens = stored.join("tokens.json");
+    fs::write(&tokens, r#"{"version":1,"tokens":{"scan https://other.example":"planted"}}"#).unwrap();
+    fs::set_permissions(&tokens, std::os::unix::fs::PermissionsExt::from_mode(0o600)).unwrap();
+    let here = user.api.base_url();
+    let (_, run) = user.run();
+    assert_eq!(run.json()["state"], "not_scanning", "{}", run.stdout);
+    let (_, text) = run.finding("token");
+    assert_eq!(text, format!("No API token is stored for {here}, only for https://other.example."));
+    let fix = "run `f5-guard install --base-url https://other.example --trust`";
+    assert!(run.stdout.contains(fix) && !run.stdout.contains("planted"), "{}", run.stdout);
 }
 
 fn text_layout() {

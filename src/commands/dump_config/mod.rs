@@ -36,7 +36,7 @@ use crate::stdio::say_error;
 use crate::system::Env;
 use crate::terminal::fitted;
 use crate::token::store::{self, Manner};
-use crate::token::{self, Entry, Kind, TokenError};
+use crate::token::{self, Elsewhere, Entry, Kind, TokenError, elsewhere};
 use crate::transport::Transport;
 
 /// Where the configuration is read from when nobody says otherwise; not the host that scans go to.
@@ -86,6 +86,9 @@ fn dump(
         .map_err(|error| format!("{error} {}", error.fix()))?;
     let GlobalToken { name: token_env, token } = found.ok_or_else(|| {
         let variables = TOKEN_VARIABLES.join(", ");
+        if let Some(elsewhere) = global_elsewhere(&base_url, env, started + token::STORE_TIME) {
+            return format!("{elsewhere} {}", elsewhere.fix(settings.base_url.source));
+        }
         format!(
             "No API token is set. Run `f5-guard login --global`, or set one of {variables}; only a global token can \
              read the whole configuration."
@@ -146,6 +149,13 @@ pub(super) fn global_token(
         Ok(found.map(|found| found.token))
     };
     find_token(env, stored)
+}
+
+/// The global tokens of other services, where this one has none.
+pub(super) fn global_elsewhere(address: &BaseUrl, env: Env<'_>, deadline: Instant) -> Option<Elsewhere> {
+    let wanted = Entry::new(Kind::Global, address);
+    let others = elsewhere::others(&wanted, env, deadline, &store::system(env));
+    Elsewhere::new(wanted, &others)
 }
 
 fn find_token(

@@ -225,7 +225,7 @@ impl<'a> Memory<'a> {
             return News::default();
         }
         match (error, Key::of(self.settings)) {
-            (Some(ScanError::NoToken), _) => self.without_token(),
+            (Some(ScanError::NoToken | ScanError::TokenElsewhere(_)), _) => self.without_token(),
             (_, None) => News::default(),
             (_, Some(key)) => {
                 let found = sign(&Attempted {

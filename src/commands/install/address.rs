@@ -4,6 +4,7 @@ use std::path::Path;
 
 use crate::commands::doctor::DotEnv;
 use crate::installation::Scope;
+use crate::printable::shell_word;
 use crate::registration::RegistrationOptions;
 use crate::settings::{DEFAULT_BASE_URL, Settings, Source};
 use crate::system::Env;
@@ -26,18 +27,8 @@ pub fn note(options: &RegistrationOptions, scope: Scope, codex_home: &Path, env:
     Some(format!(
         "The address {address} is from {variable} in the environment here. A Codex that is started without that variable uses \
          {DEFAULT_BASE_URL}. To register the address: `f5-guard {install} --base-url {}`.",
-        word(address)
+        shell_word(address)
     ))
-}
-
-/// An address as one word for shells; a quote in a URL may be written as `%27`.
-fn word(address: &str) -> String {
-    let plain = |c: char| c.is_ascii_alphanumeric() || "/._-:".contains(c);
-    if address.chars().all(plain) {
-        address.to_owned()
-    } else {
-        format!("'{}'", address.replace('\'', "%27"))
-    }
 }
 
 #[cfg(test)]
@@ -84,11 +75,5 @@ mod tests {
         let variable = Some("https://f5.example");
         assert_eq!(said(variable, None, Scope::User, home.path()), None);
         assert!(said(variable, None, Scope::System, home.path()).is_some());
-    }
-
-    #[test]
-    fn an_address_is_one_word_of_a_command() {
-        assert_eq!(word("http://127.0.0.1:8475"), "http://127.0.0.1:8475");
-        assert_eq!(word("http://[::1]:1/a'$(b)"), "'http://[::1]:1/a%27$(b)'");
     }
 }

@@ -5,23 +5,26 @@ use std::path::Path;
 use std::process::Command;
 use std::time::Instant;
 
-use super::summary::FirstScan;
+use super::summary::{FirstScan, NoToken};
 use crate::registration::RegistrationOptions;
 use crate::settings::Settings;
 use crate::system::Env;
-use crate::token;
+use crate::token::{self, Elsewhere};
 
-/// Whether hooks with these options find a token. One that is there and can't be used is for the smoke test to explain.
-pub fn has_token(options: &RegistrationOptions, env: Env<'_>) -> bool {
+/// That hooks with these options find no token. One that is there and can't be used is for the smoke test to explain.
+pub fn missing_token(options: &RegistrationOptions, env: Env<'_>) -> Option<NoToken> {
     let settings = Settings::read(&options.enforced, env);
     let deadline = Instant::now() + token::STORE_TIME;
-    token::completed(&settings, env, deadline).map_or(true, |settings| settings.api_token.is_some())
+    let settings = token::completed(&settings, env, deadline).ok()?;
+    let elsewhere =
+        || Elsewhere::of(&settings).map(|found| (found.to_string(), found.fix(settings.base_url.source)));
+    settings.api_token.is_none().then(|| NoToken { elsewhere: elsewhere() })
 }
 
 /// Runs the smoke test if a token is set; what it finds goes to stdout.
 pub fn first_scan(binary: &Path, options: &RegistrationOptions, env: Env<'_>) -> FirstScan {
-    if !has_token(options, env) {
-        return FirstScan::NoToken;
+    if let Some(missing) = missing_token(options, env) {
+        return FirstScan::NoToken(missing);
     }
     let mut command = Command::new(binary);
     command.arg("smoketest");

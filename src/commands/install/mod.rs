@@ -152,9 +152,10 @@ fn install(args: &InstallArgs) -> Result<Protected, InstallError> {
         _ if args.skip_smoketest || !plan.scanner_may_be_started(&mut report) => FirstScan::Skipped,
         // The hooks have scanned by themselves, or it is known why they can't.
         _ if proof.as_ref().is_some_and(|proof| proof.state != State::NotProven) => FirstScan::Skipped,
-        Activation::Asked(state) if !state.protects => match first_scan::has_token(&options, PROCESS_ENV) {
-            true => FirstScan::Skipped,
-            false => FirstScan::NoToken,
+        Activation::Asked(state) if !state.protects => match first_scan::missing_token(&options, PROCESS_ENV)
+        {
+            None => FirstScan::Skipped,
+            Some(missing) => FirstScan::NoToken(missing),
         },
         _ => first_scan::first_scan(plan.scanner(), &options, PROCESS_ENV),
     };

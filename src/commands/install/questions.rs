@@ -4,7 +4,7 @@ use std::io::{self, IsTerminal};
 
 use super::carried::CarriedOptions;
 use super::error::InstallError;
-use super::first_scan::has_token;
+use super::first_scan::missing_token;
 use super::summary::{commands, question};
 use crate::cli::{InstallArgs, LoginArgs, TokenService};
 use crate::codex::listing::HookListing;
@@ -50,10 +50,16 @@ pub fn has_terminal() -> bool {
 
 /// Without a token nothing would be scanned: where somebody can be asked for it, that comes first.
 pub fn offer_login(args: &InstallArgs, options: &RegistrationOptions) {
-    if args.target.dry_run || !has_terminal() || has_token(options, PROCESS_ENV) {
+    if args.target.dry_run || !has_terminal() {
         return;
     }
-    if says_yes("No API token is set or stored, so nothing is scanned. Log in now? [Y/n]", true) {
+    let Some(missing) = missing_token(options, PROCESS_ENV) else { return };
+    let wants_login = match missing.elsewhere {
+        None => says_yes("No API token is set or stored, so nothing is scanned. Log in now? [Y/n]", true),
+        // Enter gives no token to a service that may be the wrong one.
+        Some((cause, fix)) => says_yes(&format!("{cause} {fix}\nLog in now? [y/N]"), false),
+    };
+    if wants_login {
         let service = TokenService {
             base_url: options.enforced.base_url.clone(),
             project_id: options.enforced.project_id.clone(),

@@ -26,14 +26,21 @@ pub struct Report {
 }
 
 /// What became of the scan at the end.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum FirstScan {
     Passed,
     Failed,
-    /// Nothing here has a token.
-    NoToken,
+    /// Nothing here has a token for the service.
+    NoToken(NoToken),
     /// Not wanted, or pointless.
     Skipped,
+}
+
+/// No token is set, or stored for the service's address.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct NoToken {
+    /// Where one is stored for another address: that it is, and what to do.
+    pub elsewhere: Option<(String, String)>,
 }
 
 impl Report {
@@ -231,7 +238,8 @@ impl FirstScan {
     fn step(self) -> Option<String> {
         match self {
             Self::Passed | Self::Skipped => None,
-            Self::NoToken => Some(
+            Self::NoToken(NoToken { elsewhere: Some((cause, fix)) }) => Some(format!("{cause} {fix}")),
+            Self::NoToken(NoToken { elsewhere: None }) => Some(
                 "Run `f5-guard login` (or set F5_GUARDRAILS_API_TOKEN in the environment that Codex is started from): \
                  without a token nothing can be scanned."
                     .to_owned(),
@@ -321,7 +329,8 @@ mod tests {
 
     #[test]
     fn all_that_is_left_to_do_is_said_at_once() {
-        let words = asked(State { waiting: 5, ..State::default() }, None, FirstScan::NoToken);
+        let words =
+            asked(State { waiting: 5, ..State::default() }, None, FirstScan::NoToken(NoToken::default()));
         assert!(words.contains("--trust") && words.contains("f5-guard login"), "{words}");
         assert!(words.lines().all(|line| line.chars().count() <= 80), "{words}");
     }

@@ -3,7 +3,10 @@
 
 use crate::cli::TokenService;
 use crate::commands::registered::Registered;
-use crate::settings::{BaseUrl, Enforced, PlainHttp, Settings, Source};
+use crate::printable::shell_word;
+use crate::settings::{
+    BaseUrl, BaseUrlError, DEFAULT_BASE_URL, Enforced, PlainHttp, Setting, Settings, Source,
+};
 use crate::system::Env;
 use crate::token::{Entry, Kind};
 
@@ -17,6 +20,8 @@ pub struct Service {
     pub entry: Entry,
     /// Who chose the address, in words.
     pub from: String,
+    /// The address that hooks use which are started here.
+    of_hooks: Setting<Result<BaseUrl, BaseUrlError>>,
 }
 
 impl Service {
@@ -32,6 +37,7 @@ impl Service {
         };
         let registered = Registered::find(env).filter(|_| kind == Kind::Scan);
         let by_hooks = registered.as_ref().map(|hooks| hooks.file.clone());
+        let of_hooks = Settings::read(&Enforced::default().or_registered(registered.as_ref()), env).base_url;
         let settings = Settings::read(&own.or_registered(registered.as_ref()), env);
         let source = settings.base_url.source;
         let address = match (kind, source) {
@@ -47,7 +53,7 @@ impl Service {
         let address = address.map_err(|error| {
             format!("{error} It comes {from}. Give an address such as https://www.us1.calypsoai.app with --base-url.")
         })?;
-        Ok(Self { entry: Entry::new(kind, &address), settings, address, from })
+        Ok(Self { entry: Entry::new(kind, &address), settings, address, from, of_hooks })
     }
 
     /// The address, for people.
@@ -61,6 +67,27 @@ impl Service {
             Kind::Global => "Global API token",
         };
         format!("{whose} for {} (it is not shown): ", self.address.host())
+    }
+
+    /// That hooks find the token only where the address is known to them, in a sentence; none where it is.
+    pub fn only_here(&self) -> Option<String> {
+        let default = BaseUrl::parse(DEFAULT_BASE_URL, PlainHttp::LoopbackOnly).ok()?;
+        if self.entry.kind == Kind::Global {
+            return None;
+        }
+        let theirs = self.of_hooks.as_ref().ok()?;
+        let (who, theirs) = match self.of_hooks.source {
+            _ if Entry::new(Kind::Scan, theirs) != self.entry => ("Hooks that start here".to_owned(), theirs),
+            Source::Environment(variable) if *theirs != default => {
+                (format!("Hooks that are started without {variable}"), &default)
+            }
+            _ => return None,
+        };
+        Some(format!(
+            "{who} use {} and do not find it. To register the address: `f5-guard install --base-url {} --trust`.",
+            theirs.as_str().trim_end_matches('/'),
+            shell_word(self.shown())
+        ))
     }
 
     /// What comes before a stored token, in a sentence.

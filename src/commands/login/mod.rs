@@ -19,12 +19,13 @@ use verify::Verified;
 
 use crate::cli::{LoginArgs, LogoutArgs, TokenService};
 use crate::logging;
-use crate::printable::wrapped;
+use crate::printable::{printable, shell_word, wrapped};
 use crate::secret::Secret;
 use crate::stdio::{say_error, say_line};
 use crate::system::Env;
 use crate::terminal::width;
-use crate::token::Kind;
+use crate::token::store;
+use crate::token::{Entry, Kind, STORE_TIME, elsewhere};
 
 const PROCESS_ENV: Env<'static> = &|name| std::env::var_os(name);
 /// Columns of a label.
@@ -61,6 +62,7 @@ pub fn logout(args: &LogoutArgs) -> ExitCode {
         for place in removed {
             say_line(&format!("Removed the token for {} from {place}.", service.entry.origin));
         }
+        say_what_is_left();
         say_others(&service);
         Ok(())
     });
@@ -112,6 +114,7 @@ fn login(args: &LoginArgs, service: &Service) -> Result<bool, String> {
     }
     keeper.keep(&service.entry, &token, Instant::now() + PATIENCE)?;
     say_line(&format!("Stored: {}", stored_words(service)));
+    service.only_here().iter().for_each(|note| say_row("Note", note));
     say_others(service);
     Ok(true)
 }
@@ -172,6 +175,22 @@ fn say_row(label: &str, words: &str) {
 fn say_others(service: &Service) {
     if let Some(first) = service.source_before_the_store(PROCESS_ENV) {
         say_row("Note", &first);
+    }
+}
+
+/// Names the tokens of other addresses, and how each is removed.
+fn say_what_is_left() {
+    let deadline = Instant::now() + STORE_TIME;
+    for Entry { kind, origin } in elsewhere::all(PROCESS_ENV, deadline, &store::system(PROCESS_ENV)) {
+        let address = printable(&origin, 200);
+        let (what, global) = match kind {
+            Kind::Scan => ("A token", ""),
+            Kind::Global => ("The global token", " --global"),
+        };
+        say_line(&format!(
+            "{what} for {address} is stored. To remove it: `f5-guard logout{global} --base-url {}`",
+            shell_word(&address)
+        ));
     }
 }
 

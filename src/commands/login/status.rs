@@ -5,7 +5,7 @@ use std::time::Instant;
 use super::address::Service;
 use super::verify::{self, Verified};
 use super::{PATIENCE, may_ask, say_row};
-use crate::commands::dump_config::global_token;
+use crate::commands::dump_config::{global_elsewhere, global_token};
 use crate::printable::counted;
 use crate::scan::ScanError;
 use crate::secret::{Hidden, Secret};
@@ -60,7 +60,7 @@ fn scan_token(service: &Service, env: Env<'_>, manner: Manner, deadline: Instant
     match settings.api_token.value {
         Some(token) => Ok((token, from)),
         None => {
-            let error = ScanError::NoToken;
+            let error = ScanError::no_token(&settings);
             Err((error.to_string(), error.fix(service.settings.origins())))
         }
     }
@@ -69,10 +69,13 @@ fn scan_token(service: &Service, env: Env<'_>, manner: Manner, deadline: Instant
 fn global(service: &Service, env: Env<'_>, deadline: Instant) -> Found {
     match global_token(&service.address, env, deadline) {
         Ok(Some(found)) => Ok((found.token, format!("from {}", found.name))),
-        Ok(None) => Err((
-            "No API token is set.".to_owned(),
-            "Run `f5-guard login --global`, or set F5_GLOBAL_API_TOKEN.".to_owned(),
-        )),
+        Ok(None) => Err(match global_elsewhere(&service.address, env, deadline) {
+            Some(elsewhere) => (elsewhere.to_string(), elsewhere.fix(service.settings.base_url.source)),
+            None => (
+                "No API token is set.".to_owned(),
+                "Run `f5-guard login --global`, or set F5_GLOBAL_API_TOKEN.".to_owned(),
+            ),
+        }),
         Err(error) => Err((error.to_string(), error.fix())),
     }
 }

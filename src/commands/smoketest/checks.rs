@@ -78,7 +78,7 @@ impl<'a> Checks<'a> {
                 source => format!("{source} is set ({})", counted(token.length(), "character")),
             }),
             (None, Some(problem)) => Err(self.impossible(&problem.into())),
-            (None, None) => Err(self.impossible(&ScanError::NoToken)),
+            (None, None) => Err(self.impossible(&ScanError::no_token(self.settings))),
         };
         Step { name: "Token", result, stops_scan: true, notes: Vec::new() }
     }

@@ -2,7 +2,9 @@
 
 use time::{Duration, OffsetDateTime};
 
+use super::Since;
 use crate::event::Event;
+use crate::hook::UNTIL_IT_ANSWERS;
 use crate::hook::message::{mistake, next_step, plain_name};
 use crate::logging::DecisionLine;
 use crate::logging::read::Entry;
@@ -26,7 +28,7 @@ pub fn explain(entry: &Entry, now: OffsetDateTime) -> String {
     }
     match line.outcome.as_str() {
         "not_scanned" => {
-            row("Why", line.error.as_deref().or(line.cause.as_deref()).unwrap_or("not said"));
+            row("Why", &why(line));
             let (what, mode) = match line.decision.as_str() {
                 "warn" if is_observed(line) => ("Enforcement", "observe, so it went ahead"),
                 "warn" => ("Fail mode", "open, so it went ahead"),
@@ -60,8 +62,8 @@ pub fn explain(entry: &Entry, now: OffsetDateTime) -> String {
                 if let Some(hash) = &line.allow_text {
                     row("False alarm?", &format!("f5-guard allow-text {hash}"));
                 }
-            } else if let (Some(event), true) = (event, is_refusal(line)) {
-                row("What to do", what_to_do(event));
+            } else {
+                row("What to do", what_to_do(line, event));
             }
         }
     }
@@ -168,13 +170,48 @@ fn headline(line: &DecisionLine, event: Option<Event>) -> String {
     format!("{thing} {done}")
 }
 
-/// What the user can do after a refusal; the agent has been told its own part.
-fn what_to_do(event: Event) -> &'static str {
-    match event {
-        Event::PreToolUse => "The agent was told not to retry it in another form. Reword the task.",
-        Event::PostToolUse => "The agent was told not to get it in another way. Reword the task.",
-        Event::UserPromptSubmit | Event::Stop | Event::SubagentStop => next_step(event),
+/// What went ahead after that refusal, in one row; empty where nothing did.
+pub fn since(since: &Since, now: OffsetDateTime) -> String {
+    let Some(last) = since.last else { return String::new() };
+    let without = (since.without_a_scan > 0)
+        .then(|| format!("{} went ahead without a scan", counted(since.without_a_scan, "call")));
+    let with = (since.with_a_hit > 0)
+        .then(|| format!("{} with a hit went ahead", counted(since.with_a_hit, "call")));
+    let both: Vec<String> = without.into_iter().chain(with).collect();
+    let mut text = String::new();
+    let value = format!(
+        "{}, the last one {}: `f5-guard why -n {}`",
+        both.join(" and "),
+        ago(now - last),
+        since.without_a_scan + since.with_a_hit
+    );
+    push(&mut text, "Since then", &value);
+    text
+}
+
+/// What the user can do; the agent has been told its own part.
+fn what_to_do(line: &DecisionLine, event: Option<Event>) -> &'static str {
+    match (line.decision.as_str(), event) {
+        ("allow", _) => "Nothing: it was not held back.",
+        ("mask", _) => "Nothing, unless what was masked is needed.",
+        ("warn", _) => {
+            "The agent was told to trust nothing in it. Check what it did next. To withhold such output: \
+             `f5-guard install --post-strict --trust`"
+        }
+        (_, Some(Event::PreToolUse)) => {
+            "The agent was told not to retry it in another form. Reword the task."
+        }
+        (_, Some(Event::PostToolUse)) => "The agent was told not to get it in another way. Reword the task.",
+        (_, Some(event @ (Event::UserPromptSubmit | Event::Stop | Event::SubagentStop))) => next_step(event),
+        (_, None) => "Run `f5-guard doctor`.",
     }
+}
+
+/// Why there was no scan. What an outage meant for the calls that followed is over.
+fn why(line: &DecisionLine) -> String {
+    let error = line.error.as_deref().or(line.cause.as_deref()).unwrap_or("not said");
+    let end = error.find(UNTIL_IT_ANSWERS).and_then(|end| error.get(..end));
+    end.unwrap_or(error).trim_end().to_owned()
 }
 
 /// A word of `decision`, as what happens to a text.
@@ -203,6 +240,11 @@ fn is_observed(line: &DecisionLine) -> bool {
     line.enforcement.as_deref() == Some("observe")
 }
 
+/// Whether something was kept from where it was to go: all of it, or the part that was masked.
+pub fn is_a_cut(entry: &Entry) -> bool {
+    is_refusal(&entry.line) || entry.line.decision == "mask"
+}
+
 fn is_refusal(line: &DecisionLine) -> bool {
     matches!(line.decision.as_str(), "block" | "deny" | "withhold" | "stop")
 }
@@ -215,7 +257,8 @@ fn when(line: &DecisionLine) -> String {
 fn ago(time: Duration) -> String {
     let (number, unit) = match time.whole_seconds() {
         ..0 => return "in the future".to_owned(),
-        seconds @ 0..120 => (seconds, "second"),
+        0 => return "just now".to_owned(),
+        seconds @ 1..120 => (seconds, "second"),
         seconds @ 120..7_200 => (seconds / 60, "minute"),
         seconds @ 7_200..172_800 => (seconds / 3_600, "hour"),
         seconds => (seconds / 86_400, "day"),
@@ -291,6 +334,98 @@ A call of Bash was denied
   Who to ask   A mistake? Tell the SOC: scan 019fb483.
 "
         );
+    }
+
+    /// Each kind of entry, whole.
+    #[test]
+    fn each_kind_of_entry_has_its_own_words() {
+        type Kind = (&'static str, fn(&mut DecisionLine));
+        let kinds: [Kind; 9] = [
+            ("a prompt that was blocked", |line| {
+                (line.event, line.decision, line.tool) = ("UserPromptSubmit".into(), "block".into(), None);
+            }),
+            ("an output that was flagged", |line| {
+                (line.event, line.decision) = ("PostToolUse".into(), "warn".into());
+            }),
+            ("an output that was withheld", |line| {
+                (line.event, line.decision) = ("PostToolUse".into(), "withhold".into());
+                line.contact = None;
+            }),
+            ("an output that was masked", |line| {
+                (line.event, line.decision, line.outcome) =
+                    ("PostToolUse".into(), "mask".into(), "redacted".into());
+                line.masked_characters = 12;
+            }),
+            ("an answer that ended the turn", |line| {
+                (line.event, line.decision, line.tool) = ("Stop".into(), "stop".into(), None);
+            }),
+            ("a hit that a scanner only audits", |line| line.decision = "allow".into()),
+            ("a call in an outage, open", |line| {
+                (line.decision, line.outcome, line.contact) = ("warn".into(), "not_scanned".into(), None);
+                line.cause = Some("outage".into());
+                line.error = Some(
+                    "F5 Guardrails can't reach f5.example (connection refused). Nothing is scanned until it answers; \
+                     next try in 15 s."
+                        .into(),
+                );
+                line.fix = Some("Check the network; `f5-guard smoketest` tries at once.".into());
+            }),
+            ("a call in an outage, closed", |line| {
+                (line.outcome, line.contact) = ("not_scanned".into(), None);
+                line.cause = Some("outage".into());
+                line.error = Some(
+                    "F5 Guardrails can't reach f5.example (connection refused). Nothing is scanned until it answers; the \
+                     next try is under way."
+                        .into(),
+                );
+            }),
+            ("a call without a token", |line| {
+                (line.decision, line.outcome, line.contact) = ("warn".into(), "not_scanned".into(), None);
+                line.error = Some("No API token is set.".into());
+                line.fix = Some("Run `f5-guard login`.".into());
+            }),
+        ];
+        let shown: String = kinds
+            .into_iter()
+            .map(|(kind, change)| {
+                let mut entry = entry();
+                change(&mut entry.line);
+                format!("# {kind}\n{}\n", explain(&entry, now()))
+            })
+            .collect();
+        assert_eq!(shown, include_str!("kinds.txt"), "{shown}");
+    }
+
+    #[test]
+    fn what_went_ahead_since_is_one_row() {
+        let ahead = |without_a_scan, with_a_hit| {
+            since(&Since { without_a_scan, with_a_hit, last: Some(now() - Duration::minutes(3)) }, now())
+        };
+        assert_eq!(since(&Since::default(), now()), "");
+        assert_eq!(
+            ahead(1, 0),
+            "  Since then   1 call went ahead without a scan, the last one 3 minutes ago:\n               `f5-guard why -n 1`\n"
+        );
+        assert_eq!(
+            ahead(12, 2),
+            "  Since then   12 calls went ahead without a scan and 2 calls with a hit went\n               ahead, the last one 3 minutes ago: `f5-guard why -n 14`\n"
+        );
+        assert!(ahead(0, 2).contains("2 calls with a hit went ahead"), "{}", ahead(0, 2));
+    }
+
+    #[test]
+    fn what_has_just_been_is_not_counted_in_seconds() {
+        let words = [-1, 0, 1, 119, 120, 7_200, 172_800].map(|seconds| ago(Duration::seconds(seconds)));
+        let expected = [
+            "in the future",
+            "just now",
+            "1 second ago",
+            "119 seconds ago",
+            "2 minutes ago",
+            "2 hours ago",
+            "2 days ago",
+        ];
+        assert_eq!(words, expected);
     }
 
     #[test]

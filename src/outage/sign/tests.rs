@@ -133,6 +133,7 @@ fn gateways_are_told_from_everything_else_that_answers() {
 fn not_of_an_outage() -> Vec<ScanError> {
     let mut errors = vec![
         ScanError::NoToken,
+        ScanError::TokenElsewhere(crate::token::Elsewhere::example(1)),
         ScanError::UnusableToken { from: Source::Default },
         ScanError::BadBody("it is empty"),
         ScanError::ScannerFailed { failed: 1, of: 2 },

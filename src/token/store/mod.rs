@@ -85,7 +85,7 @@ pub trait Store: Sync {
     /// Takes a token out. Whether there was one.
     fn remove(&self, entry: &Entry, deadline: Instant) -> Result<bool, StoreError>;
 
-    /// The names of all that f5-guard keeps there.
+    /// The names of all that f5-guard keeps there; nobody is asked anything for them.
     fn entries(&self, deadline: Instant) -> Result<Vec<Entry>, StoreError>;
 }
 
@@ -174,11 +174,19 @@ pub mod fake {
     pub struct Fake {
         answers: Mutex<VecDeque<Answer>>,
         pub asked: Mutex<Vec<(Entry, Manner)>>,
+        /// What it has names of, and how often it was asked for them.
+        pub names: Vec<Entry>,
+        pub listed: Mutex<usize>,
     }
 
     impl Fake {
         pub fn answering(answers: impl IntoIterator<Item = Answer>) -> Self {
-            Self { answers: Mutex::new(answers.into_iter().collect()), asked: Mutex::default() }
+            Self {
+                answers: Mutex::new(answers.into_iter().collect()),
+                asked: Mutex::default(),
+                names: Vec::new(),
+                listed: Mutex::default(),
+            }
         }
     }
 
@@ -204,7 +212,8 @@ pub mod fake {
         }
 
         fn entries(&self, _deadline: Instant) -> Result<Vec<Entry>, StoreError> {
-            Ok(Vec::new())
+            *self.listed.lock().unwrap() += 1;
+            Ok(self.names.clone())
         }
     }
 }

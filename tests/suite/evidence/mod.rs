@@ -174,6 +174,31 @@ fn why_explains_the_last_refusal_and_one_by_its_scan() {
 }
 
 #[test]
+fn an_outage_in_open_mode_does_not_hide_the_last_refusal() {
+    let user = User::new();
+    let flagged = F5::answering(Verdict::flagged().id("scan-4711"));
+    user.hook(Event::UserPromptSubmit).against(&flagged).run().blocked();
+    let broken = F5::answering(Fault::status(401));
+    for _ in 0..2 {
+        user.hook(Event::PreToolUse).open().against(&broken).run().warned();
+    }
+    for arguments in [&["why"][..], &["why", "last"]] {
+        let said = user.says(arguments);
+        assert!(said.starts_with("A prompt was blocked\n"), "{said}");
+        let since = said.split("  Since then   ").nth(1).unwrap_or_else(|| panic!("{said}"));
+        assert!(
+            since.starts_with("2 calls went ahead without a scan, the last one ")
+                && since.ends_with("`f5-guard why -n 2`\n"),
+            "{said}"
+        );
+    }
+    let both = user.says(&["why", "-n", "2"]);
+    assert_eq!(both.matches("went ahead without a scan").count(), 2, "{both}");
+    let report = user.says(&["why", "--report"]);
+    assert!(report.contains("scan-4711") && !report.contains("Since"), "{report}");
+}
+
+#[test]
 fn a_report_for_the_security_team_has_the_facts_and_no_content() {
     let user = User::new();
     session(&user);

@@ -80,7 +80,7 @@ fn every_call_leaves_one_decision_line_at_every_level() {
 }
 
 /// What no test can know beforehand.
-const MEASURED: [&str; 4] = ["timestamp", "duration_ms", "first_byte_ms", "hmac_sha256"];
+const MEASURED: [&str; 5] = ["timestamp", "duration_ms", "first_byte_ms", "service_ms", "hmac_sha256"];
 
 #[test]
 fn a_line_has_the_documented_fields_in_their_order() {
@@ -96,7 +96,7 @@ fn a_line_has_the_documented_fields_in_their_order() {
     }
     let origin = api.base_url();
     let expected = format!(
-        r#"{{"timestamp":"…","level":"WARN","message":"decision","version":"{}","event":"PreToolUse","tool":"Bash","tool_use_id":"{}","session_id":"01a201f1-e0a1-77f1-8b79-24bdeecda0eb","turn_id":"01a201f1-e0b9-7f13-abf1-c96d283d8dcb","decision":"deny","outcome":"flagged","fail_mode":"closed","enforced":["fail-mode","project-id","timeout"],"scanners":[{{"type":"prompt_injection","message":"Ask the SOC"}}],"scan_ids":["scan-4711"],"characters":9,"pieces":1,"duration_ms":"…","first_byte_ms":"…","service_ms":250,"address":"{}","hmac_sha256":"…"}}"#,
+        r#"{{"timestamp":"…","level":"WARN","message":"decision","version":"{}","event":"PreToolUse","tool":"Bash","tool_use_id":"{}","session_id":"01a201f1-e0a1-77f1-8b79-24bdeecda0eb","turn_id":"01a201f1-e0b9-7f13-abf1-c96d283d8dcb","decision":"deny","outcome":"flagged","fail_mode":"closed","enforced":["fail-mode","project-id","timeout"],"scanners":[{{"type":"prompt_injection","message":"Ask the SOC"}}],"scan_ids":["scan-4711"],"characters":9,"pieces":1,"duration_ms":"…","first_byte_ms":"…","service_ms":"…","address":"{}","hmac_sha256":"…"}}"#,
         env!("CARGO_PKG_VERSION"),
         Event::PreToolUse.payload("")["tool_use_id"].as_str().expect("an id"),
         origin.trim_end_matches('/'),
@@ -109,7 +109,7 @@ fn the_service_takes_no_longer_than_the_first_byte_and_that_no_longer_than_all()
     let api = F5::answering(Verdict::cleared());
     let line = record(&Hook::stop().against(&api).run().allowed());
     let ms = |name: &str| line[name].as_u64().unwrap_or_else(|| panic!("{name}: {line}"));
-    assert!(ms("first_byte_ms") <= ms("duration_ms"), "{line}");
+    assert!(ms("service_ms") <= ms("first_byte_ms") && ms("first_byte_ms") <= ms("duration_ms"), "{line}");
 }
 
 /// A hash says whether two texts are the same, and to nobody without the key which they are.

@@ -1,6 +1,7 @@
 //! `login`, `logout` and where hooks find the token, with the built program in a home of its own. The store of the
 //! system has a suite of its own (`secret_service`); here it is out of reach, and tokens go into the file.
 
+mod elsewhere;
 #[cfg(unix)]
 mod terminal;
 
@@ -126,7 +127,7 @@ fn a_token_is_sent_to_the_address_that_it_was_stored_for_alone() {
     let (api, elsewhere) = (service(), idle());
     let user = User::of(&api).logged_in();
     let said = user.prompt("hello", &["--base-url", &elsewhere.base_url(), "--fail-mode", "closed"]);
-    assert!(said.stdout.contains("No API token is set."), "{}", said.stdout);
+    assert!(said.stdout.contains("No API token is stored for"), "{}", said.stdout);
     assert_eq!(elsewhere.requests().len(), 0);
 }
 

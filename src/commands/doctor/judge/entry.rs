@@ -7,8 +7,10 @@ use crate::commands::doctor::finding::{Finding, FindingId, Severity};
 use crate::printable::seconds;
 use crate::settings::STALL_ROOM;
 
-const TRUST_FIX: &str =
+pub(super) const TRUST_FIX: &str =
     "Start `codex`, open /hooks and trust it, or run `f5-guard install --trust`, which asks Codex to.";
+
+pub(super) const SWITCH_FIX: &str = "Start `codex`, open /hooks and switch it on.";
 
 /// What is wrong with one entry, as bad as it would be if it were the only one.
 pub(super) fn entry(hook: &HookFacts, call: &CallFacts) -> Vec<Finding> {
@@ -44,7 +46,7 @@ fn status(hook: &HookFacts, call: &CallFacts, found: &mut Vec<Finding>) {
             FindingId::Disabled,
             problem,
             format!("The hook in {place} is switched off: Codex skips it in silence."),
-            "Start `codex`, open /hooks and switch it on.".into(),
+            SWITCH_FIX.into(),
         ),
         Some(HookStatus::Asynchronous) => add(
             FindingId::Asynchronous,

@@ -2,12 +2,13 @@
 
 use std::borrow::Cow;
 
-use crate::commands::doctor::facts::{Difference, Facts};
+use super::entry::{SWITCH_FIX, TRUST_FIX};
+use crate::codex::trust::HookStatus;
+use crate::commands::doctor::facts::{Difference, Facts, Runner};
 use crate::commands::doctor::finding::{Finding, FindingId, Severity};
 use crate::commands::doctor::rows::{FLAGGED_OUTPUT, SettingProblem, SettingRow};
 use crate::commands::doctor::sanitizer::Sanitizer;
 use crate::scan::ScanError;
-use crate::secret::Secret;
 use crate::settings::values::{Enforcement, FailMode, FlaggedOutput};
 use crate::settings::{BaseUrl, Origins, PlainHttp, Setting, Settings, Source};
 use crate::token::TokenError;
@@ -27,7 +28,7 @@ pub struct Connection {
 pub fn rows(settings: &Settings, connection: &Connection, sanitizer: &Sanitizer) -> Vec<SettingRow> {
     let seconds = |setting: &Setting<std::time::Duration>| format!("{} s", setting.value.as_secs_f64());
     let mut rows = vec![
-        token(&settings.api_token, connection.token.as_ref()),
+        token(settings, connection.token.as_ref()),
         base_url(&settings.base_url),
         row(PROJECT, &settings.project_id, |id| {
             id.as_ref().map_or_else(|| "not set".to_owned(), |id| sanitizer.text(id))
@@ -177,9 +178,49 @@ const ROOTS: &str = "trusted roots";
 
 /// The findings of the rows.
 pub(super) fn judge(facts: &Facts, findings: &mut Vec<Finding>) {
-    for problem in facts.settings.iter().flat_map(|row| [&row.problem, &row.remark]).flatten() {
-        findings.push(Finding::new(problem.id, problem.severity, &problem.text, &problem.fix));
+    for row in &facts.settings {
+        if let Some(problem) = &row.problem {
+            findings.push(Finding::new(problem.id, problem.severity, &problem.text, &problem.fix));
+        }
+        let Some(remark) = &row.remark else { continue };
+        let finding = |text: &str, fix: &str| Finding::new(remark.id, remark.severity, text, fix);
+        findings.push(match skipped(facts, row) {
+            Some((flag, value, fix)) => finding(
+                &format!("{} Hooks are registered with `{flag} {value}`, but Codex skips them.", remark.text),
+                fix,
+            ),
+            None => finding(&remark.text, &remark.fix),
+        });
     }
+}
+
+/// A registered flag that would change this setting if Codex ran its hook; and how to have it run. To register the flag
+/// is no advice then.
+fn skipped<'a>(facts: &'a Facts, row: &SettingRow) -> Option<(&'static str, &'a str, &'static str)> {
+    let flag = match row.name.as_ref() {
+        FAIL_MODE => "--fail-mode",
+        ENFORCEMENT => "--enforcement",
+        _ => return None,
+    };
+    facts.hooks.iter().find_map(|hook| {
+        let fix = match hook.status.as_ref()? {
+            HookStatus::Untrusted | HookStatus::Modified => TRUST_FIX,
+            HookStatus::Disabled => SWITCH_FIX,
+            HookStatus::Trusted | HookStatus::Managed | HookStatus::Asynchronous | HookStatus::Unknown(_) => {
+                return None;
+            }
+        };
+        let Runner::F5Guard(call) = &hook.runner else { return None };
+        let value = flag_value(&call.flags, flag)?;
+        (!value.eq_ignore_ascii_case(&row.value)).then_some((flag, value, fix))
+    })
+}
+
+/// The value of a flag in a command, in either way of writing it.
+fn flag_value<'a>(words: &'a [String], flag: &str) -> Option<&'a str> {
+    let at = words.iter().position(|word| word == flag).and_then(|at| words.get(at + 1));
+    let joined = || words.iter().find_map(|word| word.strip_prefix(flag)?.strip_prefix('='));
+    at.map(String::as_str).or_else(joined)
 }
 
 fn plain(name: &'static str, value: String, source: &str) -> SettingRow {
@@ -200,16 +241,19 @@ fn row<T>(name: &'static str, setting: &Setting<T>, show: impl FnOnce(&T) -> Str
     row
 }
 
-fn token(setting: &Setting<Option<Secret>>, problem_of_source: Option<&TokenError>) -> SettingRow {
+fn token(settings: &Settings, problem_of_source: Option<&TokenError>) -> SettingRow {
+    let setting = &settings.api_token;
     let error = match setting.value.as_ref() {
-        None => Some(problem_of_source.map_or(ScanError::NoToken, |error| error.clone().into())),
+        None => Some(
+            problem_of_source.map_or_else(|| ScanError::no_token(settings), |error| error.clone().into()),
+        ),
         Some(token) => ScanError::of_token(token, setting.source),
     };
     let mut row = row(API_TOKEN, setting, |token| match token {
         Some(_) => "set".to_owned(),
         None => "not set".to_owned(),
     });
-    row.problem = error.map(|error| problem(FindingId::Token, &error, Source::Default));
+    row.problem = error.map(|error| problem(FindingId::Token, &error, settings.base_url.source));
     row
 }
 

@@ -4,6 +4,7 @@ use std::collections::VecDeque;
 use std::io::{self, Read, Write};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
+use std::time::SystemTime;
 
 use rustls::{ServerConfig, ServerConnection, StreamOwned};
 use serde_json::{Value, json};
@@ -189,6 +190,7 @@ impl Service {
         stay: bool,
     ) -> io::Result<bool> {
         let at_work = AtWork::begin(self, connection);
+        let begun = SystemTime::now();
         let number = self.scans.fetch_add(1, Ordering::SeqCst) + 1;
         let reply = self.scripted(request);
         connection.stop.wait_until(|| self.most_at_once() >= self.hold_until);
@@ -201,7 +203,10 @@ impl Service {
             Action::Verdict(verdict) => {
                 let input = request.input().unwrap_or_default();
                 let direction = request.field("scanDirection").and_then(Value::as_str).unwrap_or("request");
-                let response = Response::json(200, &verdict.body(input, direction, number));
+                // A clock that was set back meanwhile makes no scan end before it began.
+                let times = [begun, begun.max(SystemTime::now())];
+                let body = verdict.body_of_scan(input, direction, number, times);
+                let response = Response::json(200, &body);
                 drop(at_work);
                 response.send(wire, stay)?;
                 Ok(stay)

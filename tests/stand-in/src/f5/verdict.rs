@@ -1,8 +1,9 @@
 //! What a scan found, and the JSON body in which the service says so.
 
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use serde_json::{Map, Value, json};
+use time::OffsetDateTime;
 
 use super::Reply;
 
@@ -76,7 +77,7 @@ impl Scanner {
         self
     }
 
-    fn body(&self, number: usize, direction: &str) -> Value {
+    fn body(&self, number: usize, direction: &str, [begun, done]: [&str; 2]) -> Value {
         let mut data = Map::from_iter([("type".to_owned(), json!(self.kind))]);
         data.extend(required_details(&self.kind).map(|(key, value)| (key.to_owned(), value)));
         data.extend(self.details.clone());
@@ -85,8 +86,8 @@ impl Scanner {
             "outcome": self.outcome,
             "customConfig": false,
             "scanDirection": direction,
-            "startedDate": "2026-01-05T09:00:00.000000Z",
-            "completedDate": "2026-01-05T09:00:00.250000Z",
+            "startedDate": begun,
+            "completedDate": done,
             "data": data,
         });
         if let Some(message) = &self.message {
@@ -94,6 +95,14 @@ impl Scanner {
         }
         body
     }
+}
+
+/// As the service writes a time: UTC with microseconds.
+fn timestamp(time: SystemTime) -> String {
+    let time = OffsetDateTime::from(time);
+    let (year, month, day) = time.to_calendar_date();
+    let (hour, minute, second, micro) = time.to_hms_micro();
+    format!("{year:04}-{:02}-{day:02}T{hour:02}:{minute:02}:{second:02}.{micro:06}Z", u8::from(month))
 }
 
 /// What the vendor's schema demands in `data` of a scanner of this type, with nothing found.
@@ -226,14 +235,27 @@ impl Verdict {
         Reply::from(self).after(delay)
     }
 
-    /// The body of the answer to a scan of `input`, the `number`th of this stand-in.
+    /// The body of the answer to a scan of `input`, the `number`th of this stand-in, that took no time.
     pub fn body(&self, input: &str, direction: &str, number: usize) -> Value {
+        let now = SystemTime::now();
+        self.body_of_scan(input, direction, number, [now, now])
+    }
+
+    /// The body of the answer to a scan that began and ended at these times.
+    pub(super) fn body_of_scan(
+        &self,
+        input: &str,
+        direction: &str,
+        number: usize,
+        times: [SystemTime; 2],
+    ) -> Value {
         let outcome = self.outcome.word();
         if self.detail == Detail::OutcomeOnly {
             return json!({"result": {"outcome": outcome}});
         }
-        let scanners: Vec<Value> =
-            self.scanners.iter().zip(1..).map(|(scanner, number)| scanner.body(number, direction)).collect();
+        let [begun, done] = times.map(timestamp);
+        let entry = |(scanner, number): (&Scanner, _)| scanner.body(number, direction, [&begun, &done]);
+        let scanners: Vec<Value> = self.scanners.iter().zip(1..).map(entry).collect();
         let id = match &self.id {
             Id::Counted => json!(format!("019fb483-2087-7078-b24c-{number:012}")),
             Id::Given(id) => json!(id),
@@ -249,5 +271,20 @@ impl Verdict {
             "result": {"outcome": outcome, "scannerResults": scanners},
             "redactedInput": redacted,
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_scanner_names_when_it_began_and_ended_as_the_service_writes_it() {
+        let begun = SystemTime::UNIX_EPOCH + Duration::from_micros(1_767_603_600_000_007);
+        let done = begun + Duration::from_millis(12);
+        let body = Verdict::cleared().body_of_scan("", "request", 1, [begun, done]);
+        let scanner = &body["result"]["scannerResults"][0];
+        assert_eq!(scanner["startedDate"], "2026-01-05T09:00:00.000007Z");
+        assert_eq!(scanner["completedDate"], "2026-01-05T09:00:00.012007Z");
     }
 }

@@ -245,6 +245,50 @@ fn the_state_says_what_is_missing() {
     assert_eq!(state(&nothing_known), State::Unknown);
 }
 
+/// The words on a setting where each hook has these flags and Codex makes this of it.
+fn on_setting(id: FindingId, flags: &[&str], status: HookStatus) -> String {
+    let report = after(|facts| {
+        let (name, value) = match id {
+            FindingId::FailOpen => ("F5_GUARDRAILS_FAIL_MODE", "open"),
+            _ => ("F5_GUARDRAILS_ENFORCEMENT", "observe"),
+        };
+        with(facts, name, value);
+        facts.hooks.iter_mut().for_each(|hook| hook.status = Some(status.clone()));
+        call(facts, |call| call.flags = flags.iter().map(|&word| word.to_owned()).collect());
+    });
+    let found = report.findings.iter().find(|finding| finding.id == id).unwrap();
+    format!("{}\n{}", found.text, found.fix)
+}
+
+#[test]
+fn a_flag_that_is_registered_and_skipped_is_not_to_be_registered() {
+    let trust =
+        "\nStart `codex`, open /hooks and trust it, or run `f5-guard install --trust`, which asks Codex to.";
+    let switch = "\nStart `codex`, open /hooks and switch it on.";
+    for (id, flags, status, fix) in [
+        (FindingId::FailOpen, &["--fail-mode", "closed"][..], HookStatus::Untrusted, trust),
+        (FindingId::FailOpen, &["--timeout", "5", "--fail-mode=closed"], HookStatus::Modified, trust),
+        (FindingId::FailOpen, &["--fail-mode", "closed"], HookStatus::Disabled, switch),
+        (FindingId::ObserveOnly, &["--enforcement", "block"], HookStatus::Untrusted, trust),
+    ] {
+        let words = on_setting(id, flags, status);
+        assert!(words.contains("but Codex skips them.") && words.ends_with(fix), "{words}");
+        assert!(
+            !words.contains("install --fail-mode") && !words.contains("install --enforcement"),
+            "{words}"
+        );
+    }
+    for (flags, status) in [
+        (&["--fail-mode", "open"][..], HookStatus::Untrusted),
+        (&["--fail-mode"], HookStatus::Untrusted),
+        (&[], HookStatus::Untrusted),
+        (&["--fail-mode", "closed"], HookStatus::Trusted),
+    ] {
+        let words = on_setting(FindingId::FailOpen, flags, status);
+        assert!(words.contains("`f5-guard install --fail-mode closed`"), "{words}");
+    }
+}
+
 #[test]
 fn a_proof_outweighs_what_files_say() {
     // Another f5-guard, a variable in its path, a status that is new: Codex runs it all the same.
