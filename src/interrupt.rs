@@ -1,7 +1,7 @@
 //! What a terminal sends to everything that runs in it, while a hook works or the terminal does not show what is typed.
 //!
 //! A hook that dies of Ctrl-C leaves no answer, and one that Ctrl-Z stops gives it too late: Codex takes both for "go
-//! ahead" where it lives on itself. A hook ends in time without being told.
+//! ahead" where it lives on itself. A hook ends in time by itself.
 
 /// Ctrl-C, Ctrl-Z, and the stop of a background process that wants to use the terminal.
 #[cfg(unix)]

@@ -1,5 +1,5 @@
 //! Tells in the log, at `debug`, how long each phase of a call took: one line a phase, with its name and its
-//! milliseconds. What the phases are is told in docs/performance.md.
+//! milliseconds. docs/performance.md explains the phases.
 
 use std::time::{Duration, Instant};
 

@@ -65,13 +65,14 @@ pub fn shell_word(address: &str) -> String {
     }
 }
 
-/// Breaks text into lines of at most `width` characters at its blanks; a longer word has a line of its own. Lines after the
-/// first begin with `indent` blanks, and the first has as much room as if it did, too.
+/// Breaks text into lines of at most `width` characters at its blanks; a longer word has a line of its own. What is in
+/// backticks is one word, so that a command can be copied. Lines after the first begin with `indent` blanks, and the first
+/// has as much room as if it did, too.
 #[must_use]
 pub fn wrapped(text: &str, width: usize, indent: usize) -> String {
     let mut out = String::new();
     let mut column = indent;
-    for word in text.split(' ').filter(|word| !word.is_empty()) {
+    for word in words(text) {
         let length = word.chars().count();
         if column > indent && column + 1 + length > width {
             out.push('\n');
@@ -85,6 +86,25 @@ pub fn wrapped(text: &str, width: usize, indent: usize) -> String {
         column += length;
     }
     out
+}
+
+/// The parts between blanks; none ends within backticks.
+fn words(text: &str) -> impl Iterator<Item = &str> {
+    let mut rest = text;
+    std::iter::from_fn(move || {
+        rest = rest.trim_start_matches(' ');
+        let mut in_code = false;
+        let end = rest.char_indices().find(|(at, character)| {
+            if *character == '`' {
+                // One without another behind it quotes nothing.
+                in_code = !in_code && rest.get(at + 1..).is_some_and(|behind| behind.contains('`'));
+            }
+            *character == ' ' && !in_code
+        });
+        let (word, behind) = rest.split_at_checked(end.map_or(rest.len(), |(at, _)| at))?;
+        rest = behind;
+        (!word.is_empty()).then_some(word)
+    })
 }
 
 /// ASCII with no blank but single ones between words.
@@ -151,6 +171,13 @@ mod tests {
         assert_eq!(wrapped("aa bb cc", 7, 2), "aa bb\n  cc");
         assert_eq!(wrapped("aa bbbbbbbbbb cc", 7, 2), "aa\n  bbbbbbbbbb\n  cc");
         assert_eq!(wrapped("", 7, 2), "");
+    }
+
+    #[test]
+    fn what_is_in_backticks_stays_on_one_line() {
+        assert_eq!(wrapped("run (`a b c`), or", 9, 0), "run\n(`a b c`),\nor");
+        assert_eq!(wrapped("`a b` c `d e`.", 6, 0), "`a b`\nc\n`d e`.");
+        assert_eq!(wrapped("it`s a lone one", 6, 0), "it`s a\nlone\none");
     }
 
     proptest! {

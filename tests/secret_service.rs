@@ -42,7 +42,7 @@ impl Session {
         fs::create_dir(folder.join("services")).unwrap();
         fs::create_dir(folder.join("run")).unwrap();
         fs::set_permissions(folder.join("run"), std::os::unix::fs::PermissionsExt::from_mode(0o700)).unwrap();
-        // GNOME Keyring asks its questions through this name: whoever starts it wants to show a dialog.
+        // GNOME Keyring asks its questions through this name: what starts it wants to show a dialog.
         let asked = folder.join("asked");
         write_service(folder, "org.gnome.keyring.SystemPrompter", &format!("touch {}", asked.display()));
         match service {
@@ -105,7 +105,8 @@ impl Session {
         let text =
             format!("{}{}", String::from_utf8_lossy(&done.stdout), String::from_utf8_lossy(&done.stderr));
         assert!(!text.contains(TOKEN), "{text}");
-        (done.status.code(), text)
+        // However the lines are broken.
+        (done.status.code(), text.split_whitespace().collect::<Vec<_>>().join(" "))
     }
 
     fn hook(&self) -> String {

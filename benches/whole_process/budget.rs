@@ -160,7 +160,7 @@ fn counts(program: &Program) -> Outcome<Vec<u64>> {
         }
         let text = fs::read_to_string(log.path())?;
         let count = text.lines().find_map(|line| line.split("Collected : ").nth(1)?.trim().parse().ok());
-        counts.push(count.ok_or("callgrind told no count")?);
+        counts.push(count.ok_or("callgrind reported no count")?);
     }
     counts.sort_unstable();
     Ok(counts)

@@ -1,7 +1,7 @@
 //! Shows what f5-guard does, without an account and without a network.
 //!
 //! It builds the binary, starts a *simulation* of the F5 service on loopback, feeds it payloads as Codex sends
-//! them, and prints what was scanned and what Codex is told. Run it with `cargo run --example demo`.
+//! them, and prints what was scanned and what Codex gets. Run it with `cargo run --example demo`.
 //!
 //! `cargo run --example demo -- --serve` only starts the simulation, for trying f5-guard by hand.
 

@@ -56,7 +56,7 @@ fn main() -> ExitCode {
         return ExitCode::from(2);
     }
     println!("seed {}", options.seed);
-    std::panic::set_hook(Box::new(|_| {})); // what panicked is told below, once
+    std::panic::set_hook(Box::new(|_| {})); // what panicked is shown below, once
     watch();
     let started = Instant::now();
     let mut random = Rng::with_seed(options.seed);

@@ -40,7 +40,7 @@ pub(super) fn is_ours(place: &Path) -> Result<(), Changeable> {
 }
 
 pub(super) fn is_ours_alone(file: &Metadata) -> io::Result<()> {
-    // Also a pipe or a socket: whoever made it reads what is written.
+    // Also a pipe or a socket: its creator reads what is written.
     if file.uid() == ROOT && (!file.is_file() || file.nlink() == 1) {
         return Ok(());
     }

@@ -125,7 +125,7 @@ pub struct DoctorArgs {
     pub codex: Option<PathBuf>,
 }
 
-/// Options of `smoketest`: those of a registered hook command too, so that it can be tried as it stands.
+/// Options of `smoketest`: those of a registered hook command too, so that it can be tried as it is.
 #[derive(Debug, Clone, Default, Args)]
 pub struct SmoketestArgs {
     /// Exit with 0 also when something does not work

@@ -8,6 +8,7 @@ use clap::{CommandFactory, FromArgMatches};
 
 use super::Cli;
 use crate::printable::wrapped;
+use crate::terminal;
 
 /// The subcommands by what they are for.
 const GROUPS: &[(&str, &[&str])] = &[
@@ -27,21 +28,21 @@ const BY_CODEX: (&str, &[&str]) =
 
 /// Columns of the names.
 const NAMES: usize = 20;
-/// Columns of a terminal whose width is unknown, and the most that are used: longer lines are hard to read.
+/// The most columns that are used: longer lines are hard to read.
 const WIDTH: usize = 100;
 const NARROWEST: usize = 40;
 
 /// The command line with its first screen.
 pub fn command() -> clap::Command {
-    let width = terminal_size::terminal_size().map_or(80, |(width, _)| usize::from(width.0));
+    let width = terminal::columns().unwrap_or(terminal::WIDTH).clamp(NARROWEST, WIDTH);
     let command = Cli::command();
-    let screen = overview(&command, width.clamp(NARROWEST, WIDTH));
+    let screen = overview(&command, width);
     let styles = Styles::styled();
     let header = styles.get_header();
     let template = format!(
         "{{about-with-newline}}\n{{usage-heading}} {{usage}}\n\n{{before-help}}{header}Options:{header:#}\n{{options}}{{after-help}}"
     );
-    command.before_help(screen).help_template(template)
+    command.before_help(screen).help_template(template).term_width(width)
 }
 
 /// Parses as [`clap::Parser::try_parse_from`], with `help` and `version` as words too.

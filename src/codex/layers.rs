@@ -103,7 +103,7 @@ pub enum OnlyManaged {
     No,
 }
 
-/// Asks Codex for the switches that hold in `cwd`. What one invocation is told (`--disable hooks`, `-c`,
+/// Asks Codex for the switches that hold in `cwd`. What one invocation is given (`--disable hooks`, `-c`,
 /// `--profile`) is not seen here.
 pub fn hook_switches(server: &mut AppServer, cwd: &Path) -> Result<HookSwitches, AppServerError> {
     let requirements = server.read_requirements()?;

@@ -1,6 +1,6 @@
 //! `f5-guard allow-text`: the way out of a false alarm about a text that no hook handed over.
 
-use std::io::{self, Write};
+use std::io;
 use std::process::ExitCode;
 use std::time::SystemTime;
 
@@ -11,6 +11,7 @@ use crate::installation;
 use crate::logging::{self, Stderr, StderrOwner};
 use crate::secret::Hidden;
 use crate::settings::{Enforced, Settings};
+use crate::stdio::{say_error, say_line};
 use crate::system::Env;
 use crate::transcript::Store;
 
@@ -24,12 +25,11 @@ pub fn run(args: &AllowTextArgs) -> ExitCode {
     logging::quiet_panics();
     match allow(args) {
         Ok(done) => {
-            // Nothing can be done about a closed terminal.
-            let _ = writeln!(io::stdout(), "{done}");
+            say_line(&done);
             ExitCode::SUCCESS
         }
         Err(problem) => {
-            let _ = writeln!(io::stderr(), "[ERROR] {problem}");
+            say_error(&format!("[ERROR] {problem}"));
             ExitCode::from(1)
         }
     }

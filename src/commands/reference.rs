@@ -9,6 +9,7 @@ use clap_mangen::Man;
 use clap_mangen::roff::{Roff, roman};
 
 use crate::cli::{Cli, CompletionsArgs, ManArgs};
+use crate::stdio::say_error;
 
 /// Writes the completion script of a shell to stdout.
 pub fn completions(args: &CompletionsArgs) -> ExitCode {
@@ -65,7 +66,7 @@ fn page(command: Command) -> Result<Vec<u8>, String> {
     Ok(page)
 }
 
-/// What stands at the end of `--help`, with its columns. A first line that ends in a colon is the section's name.
+/// The end of `--help`, with its columns. A first line that ends in a colon is the section's name.
 fn render_notes(notes: &str, page: &mut dyn Write) -> io::Result<()> {
     if notes.is_empty() {
         return Ok(());
@@ -93,8 +94,7 @@ fn exit_code(result: Result<(), String>) -> ExitCode {
     match result {
         Ok(()) => ExitCode::SUCCESS,
         Err(problem) => {
-            // Nothing can be done about a closed stderr.
-            let _ = writeln!(io::stderr(), "[ERROR] {problem}");
+            say_error(&format!("[ERROR] {problem}"));
             ExitCode::FAILURE
         }
     }

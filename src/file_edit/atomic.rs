@@ -69,7 +69,7 @@ fn stage(path: &Path, bytes: &[u8], attributes: &Attributes<'_>) -> io::Result<N
     Ok(file)
 }
 
-/// Creates a folder, and those above it, where they are missing. Whatever the umask: what stands in it is run, or says
+/// Creates a folder, and those above it, where they are missing. Whatever the umask: what is in it is run, or says
 /// what is run, so nobody but its owner may write to it.
 pub fn create_folder(folder: &Path) -> io::Result<()> {
     let mut builder = fs::DirBuilder::new();

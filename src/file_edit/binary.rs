@@ -1,4 +1,4 @@
-//! Puts the running executable to the place that the registered commands name, and takes it away again.
+//! Puts the running executable at the place that the registered commands name, and removes it.
 
 use std::fs;
 use std::io;

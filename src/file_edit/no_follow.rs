@@ -1,4 +1,4 @@
-//! Opens f5-guard's own files: whoever can put a link in such a file's place must not choose what is read or written.
+//! Opens f5-guard's own files: who can replace such a file with a link must not choose what is read or written.
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Read};

@@ -53,7 +53,7 @@ struct DenyOutput<'a> {
 #[serde(rename_all = "camelCase")]
 struct Context<'a> {
     hook_specific_output: ContextOutput<'a>,
-    /// The user need not be told what the model is told.
+    /// The user need not see what the model is told.
     #[serde(skip_serializing_if = "str::is_empty")]
     system_message: &'a str,
 }

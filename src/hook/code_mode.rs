@@ -2,7 +2,7 @@
 //!
 //! Codex (0.169.0) cuts the output of a shell command before it hands it to a hook, to 10,000 tokens if nobody asked for
 //! another length. A model that calls the tool itself gets the same cut text. A script gets what it asked for, as a rule
-//! the whole output, and can show the model any part of it; the hook is not told how much that is.
+//! the whole output, and can show the model any part of it; the hook can't know how much that is.
 
 use crate::json::Field;
 

@@ -65,7 +65,7 @@ pub fn words(
     words
 }
 
-/// What the user is told once in a session.
+/// What the user sees once in a session.
 const OBSERVES: &str = "F5 Guardrails only observes (enforcement observe): NOTHING is blocked or masked. What its scanners find goes ahead, and `f5-guard report` says what would have been done.";
 
 fn observed_unscanned(subject: Subject<'_>, assessment: &Assessment, news: &News) -> Words {
@@ -131,7 +131,7 @@ fn refused_with(words: Words, subject: Subject<'_>, masked: &Masked, hidden: &Hi
     Words { notice: words.notice, reason: with(words.reason), whole: with(words.whole) }
 }
 
-/// Without what is hidden before it is cut: what is put in its place can be longer.
+/// Without what is hidden before it is cut: what replaces it can be longer.
 fn with_masked(words: &str, masked: &Masked, subject: Subject<'_>, hidden: &Hidden) -> String {
     let words = hidden.without(words);
     let room = MOST_BYTES.saturating_sub(words.len() + 1);

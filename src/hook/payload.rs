@@ -190,7 +190,7 @@ fn unknown_fields(root: Json<'_>) -> Vec<String> {
     names
 }
 
-/// The event that a payload names, as far as it can be told from one that `parse` refused: cut off,
+/// The event that a payload names, as far as it can be read from one that `parse` refused: cut off,
 /// malformed further on, or with fields missing. The answer must have this event's shape.
 pub fn salvage_event(bytes: &[u8]) -> Option<Event> {
     let text = decode(bytes);

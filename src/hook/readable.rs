@@ -12,6 +12,7 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 
 use crate::json::{Json, Token};
+use crate::printable::counted;
 use crate::scan::MAX_CHARACTERS;
 
 /// JSON within text within JSON is read to this depth. Each takes another pass.
@@ -19,7 +20,7 @@ const MAX_NESTING: usize = 4;
 
 /// The text of a tool's input. Shell commands and patches come in a string `command`, which is taken as it
 /// is; should Codex ever send fields beside it, they follow as readable text. `None` where there is no input, as for a
-/// shell that is told nothing.
+/// shell without such an instruction.
 pub fn tool_input(tool: &str, input: Json<'_>) -> Option<Text> {
     if input.is_null() {
         return None;
@@ -230,7 +231,7 @@ impl Text {
     fn binary(&mut self, value: Json<'_>, base64: &str, kind: &str) {
         match STANDARD.decode(base64) {
             Ok(bytes) => {
-                self.entry(&format!("[{kind}, {} bytes]", bytes.len()));
+                self.entry(&format!("[{kind}, {}]", counted(bytes.len(), "byte")));
                 for words in encoded::words(base64) {
                     self.has_copies = true;
                     self.entry(words);

@@ -10,7 +10,7 @@ use crate::system::{Env, System};
 /// Whether an administrator put the running program here, as that of a managed registration is: nobody else can change it.
 /// Root could change any; for root it is one outside of the user's own folder that an installation put there.
 pub fn is_managed_program(env: Env<'_>) -> bool {
-    // Where it can't be told, it counts as one.
+    // Where that is unknown, it counts as one.
     std::env::current_exe().map_or(true, |program| is_managed(&program, env))
 }
 

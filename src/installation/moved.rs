@@ -5,6 +5,7 @@ use crate::codex::layers::ConfigFile;
 use crate::codex::layers::ConfigFormat;
 use crate::printable::printable;
 use crate::registration::NamedHook;
+use crate::terminal::commented;
 
 /// Hooks that are named; a file can hold any number.
 const MOST_NAMED: usize = 20;
@@ -34,7 +35,7 @@ pub(super) fn moved_note(place: &ConfigFile, hooks: &[NamedHook]) -> Option<Stri
 /// A change as a dry run shows it.
 pub(super) fn dry_run(diff: String, note: Option<String>) -> String {
     match note {
-        Some(note) => format!("{diff}# {note}\n"),
+        Some(note) => diff + &commented(&note),
         None => diff,
     }
 }

@@ -1,4 +1,4 @@
-//! For whom f5-guard is installed.
+//! Which users f5-guard is installed for.
 
 use crate::codex::layers::Layer;
 use crate::system::System;

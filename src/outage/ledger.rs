@@ -1,4 +1,4 @@
-//! All that one user's hooks remember: the outages, and which session was told of what.
+//! All that one user's hooks remember: the outages, and what each session was shown.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -11,7 +11,7 @@ use super::sign::Sign;
 
 /// The form of the file; another number is another f5-guard's.
 const VERSION: u32 = 1;
-/// A session that was told of something is remembered for so long.
+/// How long a session that was shown something is remembered.
 const SESSION: Duration = Duration::from_secs(12 * 60 * 60);
 /// More are not kept; the oldest go first.
 const MOST_OUTAGES: usize = 16;
@@ -25,7 +25,7 @@ pub struct Ledger {
     sessions: BTreeMap<SessionKey, Told>,
 }
 
-/// What the user was told in one session.
+/// What the user was shown in one session.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Told {
@@ -91,13 +91,13 @@ impl Ledger {
         }
     }
 
-    /// Whether the session was told of this outage.
+    /// Whether the session was shown this outage.
     pub fn was_told(&self, session: &SessionKey, key: &Key, since: Moment) -> bool {
         let told = self.sessions.get(session).and_then(|told| told.outage.as_ref());
         told.is_some_and(|told| told.key == *key && told.since == since)
     }
 
-    /// Notes that the session is told of this outage. Whether that is news.
+    /// Notes that the session is shown this outage. Whether that is news.
     pub fn tell(&mut self, session: &SessionKey, key: &Key, since: Moment, now: Moment) -> bool {
         let is_news = !self.was_told(session, key, since);
         if is_news {
@@ -106,12 +106,12 @@ impl Ledger {
         is_news
     }
 
-    /// Whether the session was told that there is no token.
+    /// Whether the session was shown that there is no token.
     pub fn was_told_of_no_token(&self, session: &SessionKey) -> bool {
         self.sessions.get(session).is_some_and(|told| told.no_token)
     }
 
-    /// Notes that the session is told that there is no token. Whether that is news.
+    /// Notes that the session is shown that there is no token. Whether that is news.
     pub fn tell_of_no_token(&mut self, session: &SessionKey, now: Moment) -> bool {
         let is_news = !self.was_told_of_no_token(session);
         if is_news {
@@ -120,12 +120,12 @@ impl Ledger {
         is_news
     }
 
-    /// Whether the session was told that everything goes ahead.
+    /// Whether the session was shown that everything goes ahead.
     pub fn was_told_of_observing(&self, session: &SessionKey) -> bool {
         self.sessions.get(session).is_some_and(|told| told.observes)
     }
 
-    /// Notes that the session is told that everything goes ahead. Whether that is news.
+    /// Notes that the session is shown that everything goes ahead. Whether that is news.
     pub fn tell_of_observing(&mut self, session: &SessionKey, now: Moment) -> bool {
         let is_news = !self.was_told_of_observing(session);
         if is_news {
@@ -134,13 +134,13 @@ impl Ledger {
         is_news
     }
 
-    /// Whether something that the session was told of, about this way to the service, is over with a scan.
+    /// Whether something that the session was shown, about this way to the service, is over with a scan.
     pub fn owes_anything(&self, session: &SessionKey, key: &Key) -> bool {
         let told = self.sessions.get(session);
         told.is_some_and(|told| told.no_token || told.outage.as_ref().is_some_and(|told| told.key == *key))
     }
 
-    /// Forgets that, after a scan: how long the outage lasted whose end the session is to be told.
+    /// Forgets that, after a scan: how long the outage lasted whose end the session is to be shown.
     pub fn tell_the_end(&mut self, session: &SessionKey, key: &Key, now: Moment) -> Option<Duration> {
         let told = self.sessions.get_mut(session)?;
         told.no_token = false;

@@ -1,6 +1,6 @@
 //! The file: `$CODEX_HOME/f5_guardrails/outage.json`, private to the user.
 //!
-//! It is there only during an outage, and until the sessions that were told of one know that it is over. Nothing of a disk
+//! It is there only during an outage, and until the sessions that were shown one know that it is over. Nothing of a disk
 //! decides anything: what can't be read is not there, and what can't be written is not remembered.
 
 use std::fs;
@@ -176,7 +176,7 @@ mod platform {
         }
     }
 
-    /// Refuses a folder that others can change, or of which that can't be told: the file inherits its access list.
+    /// Refuses a folder that others can change, or for which that is unknown: the file inherits its access list.
     pub(super) fn check(folder: &Path) -> io::Result<()> {
         no_follow::check_private_folder(folder)?;
         access::only_ours(folder).map_err(io::Error::other)

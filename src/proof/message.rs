@@ -6,7 +6,7 @@ use crate::event::Event;
 /// One word, so that no shell takes it apart.
 const SENTENCE: &str = "f5-guard-doctor-proves-the-hook-for-";
 
-/// How the shell of Codex's tools is told to print a word and nothing else, not even the end of a line.
+/// How the shell of Codex's tools prints a word and nothing else, not even the end of a line.
 const PRINT: &str = if cfg!(windows) { "Write-Host -NoNewline " } else { "printf " };
 
 /// Codex's name for its shell, in hooks.

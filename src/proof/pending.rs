@@ -21,7 +21,7 @@ const LARGEST: u64 = 1024;
 /// In Codex's home folder, which a hook and `doctor` both know. Between the two stands the beginning of the number, so that
 /// each `doctor` has a file of its own; the rest of it is nobody's to see.
 const NAME: [&str; 2] = ["f5_guardrails.", ".proof"];
-/// So much of the number stands in the name, in hexadecimal digits.
+/// So much of the number is in the name, in hexadecimal digits.
 const NAMED_DIGITS: usize = 8;
 
 /// A message that counts at the moment.

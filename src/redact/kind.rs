@@ -23,7 +23,7 @@ pub enum Kind {
     AwsAuth,
     /// A provider's `ociAuth`.
     OciAuth,
-    /// A secret that a scanner is told to look for.
+    /// A secret that a scanner is to look for.
     UserSecret,
     /// Who a person is: a user's name, `createdBy`.
     Person,

@@ -25,7 +25,7 @@ pub use kind::{Counts, Kind};
 pub use place::Place;
 use shape::Span;
 
-/// What stands in a hidden value's place. The Python dump's word, so that scripts go on finding it.
+/// What replaces a hidden value: the Python dump's word, so that scripts still find it.
 pub const MARKER: &str = "<redacted>";
 
 /// JSON in a string in JSON in a string …: beyond this depth a string is hidden unread.

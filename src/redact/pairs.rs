@@ -63,7 +63,7 @@ fn value_at(text: &str, separator: usize, unquoted: Unquoted) -> Option<Span> {
     Some((start + offset..start + offset + length, kind))
 }
 
-/// The key right before a separator, and whether it stands in quotes.
+/// The key right before a separator, and whether it is in quotes.
 fn key_before(text: &str) -> Option<(&str, bool)> {
     let text = text.trim_end_matches([' ', '\t']);
     let unquoted = text.trim_end_matches(['"', '\'', '\\']);

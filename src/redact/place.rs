@@ -75,7 +75,7 @@ const NAME_KEYS: &[&str] = &[
 const VALUE_KEYS: &[&str] =
     &["value", "values", "val", "v", "content", "text", "default", "defaultvalue", "rawvalue", "headervalue"];
 
-/// The place of the value under `key` in `object`, which itself stands in `parent`.
+/// The place of the value under `key` in `object`, which itself is in `parent`.
 pub fn of_child(parent: Place, object: &Map<String, Value>, key: &str, value: &Value) -> Place {
     let compact = key::compact(key);
     match parent {

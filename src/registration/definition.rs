@@ -8,7 +8,7 @@ use crate::system::System;
 
 /// The matcher that leaves no tool out.
 pub const MATCH_ALL_TOOLS: &str = ".*";
-/// What `install` was told.
+/// The options of `install` for the registration.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct RegistrationOptions {
     /// Which tools are scanned, a regular expression of Codex; [`MATCH_ALL_TOOLS`] where `None`.

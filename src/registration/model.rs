@@ -53,7 +53,7 @@ impl Handler {
 /// Reads all events of a document.
 ///
 /// # Errors
-/// [`DocumentError::UnexpectedShape`] where the hooks that f5-guard registers could not be told from others.
+/// [`DocumentError::UnexpectedShape`] where the hooks that f5-guard registers could not be distinguished from others.
 pub fn read(document: &Value, places: &KnownBinaries) -> Result<Vec<EventGroups>, DocumentError> {
     let Some(hooks) = document.get("hooks") else { return Ok(Vec::new()) };
     let hooks = table(hooks, "hooks")?;

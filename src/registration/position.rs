@@ -1,4 +1,4 @@
-//! Where something stands in a text, for people.
+//! Where something is in a text, for people.
 
 use std::fmt;
 

@@ -5,8 +5,7 @@
 
 use thiserror::Error;
 
-use crate::printable::printable;
-use crate::printable::seconds;
+use crate::printable::{counted, printable, seconds};
 use crate::secret::Secret;
 use crate::settings::{BaseUrlError, Budget, Literal, Origins, RelativePath, Settings, Source};
 use crate::token::{Elsewhere, TokenError};
@@ -37,7 +36,7 @@ pub enum ScanError {
     Status(StatusError),
     #[error("The answer of the F5 service could not be used: {0}.")]
     BadBody(&'static str),
-    #[error("The F5 service can't be relied on here: {failed} of its {of} scanners reported an error.")]
+    #[error("The F5 service can't be relied on here: {failed} of its {scanners} reported an error.", scanners = counted(*.of, "scanner"))]
     ScannerFailed { failed: usize, of: usize },
     #[error(
         "The F5 service can't be relied on here: {unclear} of its {of} scanner results are neither a clear pass nor a clear failure."

@@ -25,7 +25,7 @@ pub struct Verdict {
     /// The scanners that objected, at most [`MAX_SCANNERS`].
     pub scanners: Vec<ScannerResult>,
     pub scan_id: Option<String>,
-    /// Whether all scanners told what they found, as far as the answer shows.
+    /// Whether all scanners said what they found, as far as the answer shows.
     pub complete: bool,
     /// What the answer itself says of them: the service's own time.
     pub times: ScanTimes,

@@ -8,7 +8,7 @@ use super::{Given, Source, Words};
 /// Older versions wrote the timeout that the hook is registered with. It is read, and never written any more.
 pub const HOOK_TIMEOUT_FLAG: &str = "--hook-timeout";
 
-/// Declares [`Enforced`], so that everything about a flag stands in one place: its help, its name, and which value is
+/// Declares [`Enforced`], so that everything about a flag is in one place: its help, its name, and which value is
 /// kept where registered commands differ.
 macro_rules! enforced {
     (
@@ -27,7 +27,7 @@ macro_rules! enforced {
             /// Those that are options of the command that runs, and not of a registered hook, by name.
             #[arg(skip)]
             pub own: Vec<&'static str>,
-            /// Whether the command runs a program that an administrator put in its place.
+            /// Whether the command runs a program that an administrator put there.
             #[arg(skip)]
             pub is_managed: bool,
         }

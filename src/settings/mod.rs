@@ -1,7 +1,7 @@
 //! Settings: flags and environment variables, read once into one typed value.
 //!
 //! Nothing here touches files or the network, and nothing fails: a text that can't be used falls back to a
-//! safe value and leaves a problem to be told. What needs the value (a token, a URL, a certificate) reports
+//! safe value and leaves a problem to be reported. What needs the value (a token, a URL, a certificate) reports
 //! its own error when it is used.
 
 mod base_url;
@@ -78,7 +78,7 @@ pub struct Settings {
     pub log: LogSettings,
     /// Whom users may ask about a refusal; made printable.
     pub contact: Setting<Option<String>>,
-    /// What the service is told with each scan.
+    /// What is sent to the service with each scan.
     pub metadata: Setting<Vec<MetadataPair>>,
     /// Paths that are ignored because they are not absolute.
     pub relative_paths: Vec<RelativePath>,

@@ -170,7 +170,7 @@ pub struct Given {
 
 impl Given {
     /// A flag wins over the variable, even when its text turns out to be unusable: what an administrator
-    /// registered must not be replaced by a user's variable. An empty variable counts as not set.
+    /// registered must not be replaced by a user's variable. An empty variable is treated as unset.
     pub fn find(flag: Option<Self>, variable: &'static str, env: Env<'_>) -> Option<Self> {
         if flag.is_some() {
             return flag;

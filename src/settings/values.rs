@@ -16,7 +16,7 @@ pub enum FailMode {
 pub enum FlaggedOutput {
     /// The model sees it, with a warning to treat it as untrusted data.
     Warn,
-    /// The model sees the reason in its place.
+    /// The model sees the reason instead.
     Withhold,
 }
 
@@ -162,7 +162,7 @@ pub fn timeout_seconds(text: &str) -> Option<Duration> {
 }
 
 /// The timeout that older versions registered a hook with and wrote into its command, in whole seconds; 0 means 1, as to
-/// Codex. Of a text that is no number the first number in it counts, or what they wrote as a rule, whichever is less: a
+/// Codex. Of a text that is not a number the first number in it counts, or what they wrote as a rule, whichever is less: a
 /// deadline too early is safe, one too late is not.
 pub fn old_hook_timeout(text: &str) -> Duration {
     const USUAL: Duration = Duration::from_secs(15);

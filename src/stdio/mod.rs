@@ -6,13 +6,15 @@ mod unix;
 #[cfg(windows)]
 mod windows;
 
-use std::io::{self, Write};
+use std::io::{self, BufRead, Write};
 use std::time::Duration;
 
 #[cfg(unix)]
 use unix as platform;
 #[cfg(windows)]
 use windows as platform;
+
+use crate::terminal::fitted;
 
 pub use platform::{is_stdout, is_systems_name, json_waits_on_stdin, stderr_is_stdout, stdout_is_lost};
 
@@ -69,12 +71,20 @@ pub fn say(text: &str) {
     let _ = stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush());
 }
 
-/// Writes a line to stdout.
+/// Writes a line to stdout, broken where the terminal ends.
 pub fn say_line(line: &str) {
-    say(&format!("{line}\n"));
+    say(&format!("{}\n", fitted(line)));
 }
 
-/// Writes a line to stderr.
+/// Writes a line to stderr, broken where the terminal ends. Nothing can be done about a closed one.
 pub fn say_error(text: &str) {
-    let _ = writeln!(io::stderr(), "{text}");
+    let _ = writeln!(io::stderr(), "{}", fitted(text));
+}
+
+/// Asks on the terminal and returns the line that was typed; none at the end of the input.
+pub fn ask(question: &str) -> Option<String> {
+    let mut answer = String::new();
+    say(&format!("{} ", fitted(question)));
+    let read = io::stdin().lock().read_line(&mut answer).ok()?;
+    (read > 0).then_some(answer)
 }

@@ -67,7 +67,7 @@ pub fn is_systems_name(path: &Path) -> bool {
     path.parent().is_some_and(|folder| folders.iter().any(|known| folder == Path::new(known)))
 }
 
-/// Whether what is written to stderr comes out among the answer, as where `2>&1` stands in the registered command. On a
+/// Whether what is written to stderr comes out among the answer, as with `2>&1` in the registered command. On a
 /// terminal it may: there it is for a person. Async-signal-safe.
 pub fn stderr_is_stdout() -> bool {
     if JOINED.load(Ordering::Acquire) != NOT_JOINED {
@@ -92,7 +92,7 @@ pub fn stdout_is_lost() -> bool {
     }
 }
 
-/// Codex reads stderr from a pipe. A start-up file can have put a file, a terminal or the null device in its place, or
+/// Codex reads stderr from a pipe. A start-up file can have put a file, a terminal or the null device there, or
 /// made it one with stdout.
 pub(super) fn block_by() -> BlockBy {
     match JOINED.load(Ordering::Acquire) {

@@ -1,11 +1,11 @@
-//! Every environment variable that influences whom we trust and which way we go: its value without logins, and what is
+//! Every environment variable that influences which certificates are trusted and which way a request takes: its value without logins, and what is
 //! in the file it names. The environment comes in by parameter; the files are read here.
 
 use serde::Serialize;
 use std::ffi::{OsStr, OsString};
 use std::path::{Path, PathBuf};
 
-use crate::printable::printable;
+use crate::printable::{counted, printable};
 use crate::settings::home_relative;
 use crate::transport::proxy::{Address, shown_exceptions};
 use crate::transport::roots::RootSet;
@@ -179,7 +179,7 @@ impl std::fmt::Display for FileState {
             Self::Missing => f.write_str("MISSING"),
             Self::Unreadable { why } => write!(f, "UNREADABLE: {why}"),
             Self::Certificates { count, unusable, unread } => {
-                write!(f, "{count} certificate{}", if *count == 1 { "" } else { "s" })?;
+                f.write_str(&counted(*count, "certificate"))?;
                 if *unusable > 0 {
                     write!(f, ", {unusable} unusable as a root")?;
                 }

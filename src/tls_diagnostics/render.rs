@@ -112,10 +112,9 @@ impl Report {
         let trust = &self.facts.trust;
         writeln!(
             out,
-            "  Trust: {} ({} root{})",
+            "  Trust: {} ({})",
             printable(&trust.source.to_string(), 300),
-            trust.roots,
-            if trust.roots == 1 { "" } else { "s" }
+            counted(trust.roots, "root")
         )?;
         match &self.facts.route {
             Some(route) => writeln!(out, "  Proxy: {route}"),
@@ -137,11 +136,7 @@ impl Report {
 
 fn write_chain(out: &mut String, chain: &Chain) -> std::fmt::Result {
     let count = chain.certificates.len() + chain.left_out;
-    writeln!(
-        out,
-        "\nChain as the server sent it ({count} certificate{})",
-        if count == 1 { "" } else { "s" }
-    )?;
+    writeln!(out, "\nChain as the server sent it ({})", counted(count, "certificate"))?;
     for (index, certificate) in chain.certificates.iter().enumerate() {
         write_certificate(out, index, certificate, chain.path.contains(&index))?;
     }

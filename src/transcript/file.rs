@@ -186,7 +186,7 @@ mod platform {
 
     use crate::windows::api::file_id;
 
-    /// Not the time of its creation: a file that is put in its place within some seconds inherits that.
+    /// Not the time of its creation: a file that replaces it within some seconds inherits that.
     pub(super) fn identity(file: &File, _: &Metadata) -> io::Result<String> {
         let (volume, index) = file_id(file.as_raw_handle())?;
         Ok(format!("{volume:x}-{index:x}"))

@@ -28,7 +28,7 @@ pub struct Lines<R> {
 }
 
 impl<R: BufRead> Lines<R> {
-    /// `at` is where `input` stands in its file.
+    /// `at` is where `input` is in its file.
     pub fn new(input: R, at: u64, longest: usize) -> Self {
         Self { input, line: Vec::new(), at, longest, until: None }
     }

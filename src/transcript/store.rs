@@ -72,7 +72,7 @@ impl Store {
         key_next_to(&self.states())
     }
 
-    /// What this session has had cleared; nothing where that can't be told.
+    /// What this session has had cleared; nothing where that is unknown.
     pub fn state(&self, session: &str) -> State {
         let read = || {
             no_follow::check_private_folder(&self.states())?;

@@ -81,7 +81,7 @@ impl Transport {
         let mut notes = Vec::new();
         let identity = match client_identity(tls) {
             Ok(identity) => identity,
-            // Where both are broken the roots are told first.
+            // Where both are broken the roots are reported first.
             Err(error) => return Err(verifier.wait().err().unwrap_or(error)),
         };
         let key_log = tls.key_log.as_deref().and_then(|path| match KeyLog::open(path) {
@@ -127,7 +127,7 @@ impl Transport {
     pub async fn send_capped(&self, request: Request, most: usize) -> Result<Response, TransportError> {
         let mut recording = self.log.as_ref().map(|log| log.start(&request, user_agent()));
         let result = self.exchange(request, most, recording.as_mut()).await;
-        // Roots that can't be loaded are told whatever else happened, and no answer counts without them.
+        // Roots that can't be loaded are reported whatever else happened, and no answer counts without them.
         let result = self.verifier.wait().map_err(TransportError::from).and(result);
         if let Some(recording) = recording {
             recording.end(result.as_ref().map(|r| r.body.as_slice()).map_err(|error| error as _));

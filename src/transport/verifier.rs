@@ -31,7 +31,7 @@ pub(super) struct RootsVerifier {
     store: Option<Arc<dyn RootStore>>,
 }
 
-/// Roots; told apart is whether these are all.
+/// Roots, and whether these are all.
 #[derive(Debug)]
 enum Loaded {
     All(RootSet),
@@ -221,7 +221,7 @@ impl Handshakes {
 #[derive(Debug)]
 struct Verifier {
     roots: Arc<RootsVerifier>,
-    /// Is told what the server showed.
+    /// Receives what the server showed.
     watched: Option<Watched>,
 }
 

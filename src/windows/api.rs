@@ -64,7 +64,7 @@ pub fn short_path(path: &Path) -> io::Result<PathBuf> {
 /// The system's.
 pub fn file_id(file: RawHandle) -> io::Result<(u32, u64)> {
     let mut found = BY_HANDLE_FILE_INFORMATION::default();
-    // SAFETY: `found` outlives the call, and a handle that is no file's is an error.
+    // SAFETY: `found` outlives the call, and a handle that is not a file's is an error.
     if unsafe { GetFileInformationByHandle(file, &raw mut found) } == 0 {
         return Err(io::Error::last_os_error());
     }

@@ -24,7 +24,7 @@ pub enum ProtectedFolderError {
     /// A link or junction, which can lead anywhere.
     #[error("`{}` can't be used because it is a link to another place; remove the link", .0.display())]
     Link(PathBuf),
-    /// A file is in its place.
+    /// A file is there instead.
     #[error("`{}` can't be used because it is not a folder", .0.display())]
     NoFolder(PathBuf),
     /// The folder can't be created or looked at.

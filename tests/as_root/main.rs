@@ -23,7 +23,7 @@ use tempfile::TempDir;
 const ALICE: u32 = 4711;
 const BOB: u32 = 4712;
 
-/// A machine whose `/etc` and `/opt` are its own, and Alice's home on it, which is made to harm whoever trusts it.
+/// A machine whose `/etc` and `/opt` are its own, and Alice's home on it, which is made to harm those who trust it.
 struct Machine(TempDir);
 
 struct Run {
@@ -669,7 +669,7 @@ fn a_users_own_program_remembers_outages_in_open_mode() {
     assert!(first.contains(TRIED), "{first}");
     let second = hook();
     assert!(second.contains(SPARED), "{second}");
-    // A record of somebody else's counts as none, whoever that is.
+    // Anybody else's record is treated as none.
     for owner in [0, BOB] {
         chown(machine.path("alice/.codex/f5_guardrails/outage.json"), Some(owner), Some(owner)).unwrap();
         let said = hook();

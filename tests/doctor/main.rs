@@ -491,7 +491,7 @@ fn project_not_run() {
         let ran = user.path("ran");
         replace_binary(&user, &json!({"version": "f5-guard 0.0.9", "touches": ran}));
         fs::write(user.config(), "").unwrap();
-        // By the path of the user's own binary, which is f5-guard whoever names it.
+        // By the path of the user's own binary, which is f5-guard by any name.
         let command = user.command("stop");
         write_projects_hook(&user, "Stop", &command);
         user.codex_says(json!({"hooks": [projects_hook(&user, "stop", &command, trust)]}));

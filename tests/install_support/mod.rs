@@ -12,7 +12,7 @@ use f5_guard::internals::codex::layers::ConfigFormat;
 use f5_guard::internals::registration::{KnownBinaries, Python};
 
 pub use crate::home::Run;
-use crate::home::{self, FakeHome};
+use crate::home::{self, FakeHome, one_line};
 
 /// The configuration files of `fixtures/configs` that a user's folder can hold.
 pub fn corpus() -> Vec<(PathBuf, ConfigFormat, Vec<u8>)> {
@@ -135,7 +135,8 @@ impl Home {
 
     pub fn run_of(&self, program: &Path, arguments: &[&str]) -> Run {
         let mut run = Run::of(&mut self.command_of(program, arguments), b"");
-        // Notes are broken to fit a terminal; here each is one line.
+        // Refusals and notes are broken to fit a terminal; here each is one line.
+        run.stderr = one_line(&run.stderr);
         if !arguments.contains(&"--print") && !arguments.contains(&"--dry-run") {
             run.stdout = run.stdout.replace(&format!("\n{}", " ".repeat(10)), " ");
         }

@@ -71,7 +71,7 @@ fn a_session_of_twenty_tool_calls_costs_one_wait_or_two() {
         assert_eq!(stage.model.function_outputs().len(), CALLS, "each tool ran");
         let to_the_model = stage.model.developer_texts();
         let count = to_the_model.iter().filter(|text| text.contains("this output was not scanned")).count();
-        assert_eq!(count, CALLS, "the model is told of each output");
+        assert_eq!(count, CALLS, "the model learns of each output");
         report(&format!("open, {fault:?}, 20 calls, {took:?}"), &told.join(" | "));
     }
 }

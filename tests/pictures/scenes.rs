@@ -58,7 +58,7 @@ pub fn install() -> String {
 /// The same with this Codex.
 pub fn install_with(user: &FakeHome, codex: &Path) -> String {
     let mut install = user.command(program());
-    // Not in the picture: whoever reads it needs no address of their own.
+    // Not in the picture: readers need no address of their own.
     let mut variables = install.get_envs();
     let address = variables.find(|(name, _)| *name == "F5_GUARDRAILS_BASE_URL").and_then(|(_, value)| value);
     let address = address.unwrap().to_owned();

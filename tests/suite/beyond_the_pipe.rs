@@ -115,7 +115,7 @@ fn a_stderr_that_nobody_reads_holds_up_neither_the_answer_nor_the_exit() {
     while (&full).write(&[b'x'; 4096]).is_ok() {}
     full.set_nonblocking(false).unwrap();
     let mut command = hook(&home, &CLOSED);
-    // An unusable number is told of before the payload is read.
+    // An unusable number is reported before the payload is read.
     command.env("F5_GUARDRAILS_TIMEOUT", "ten").stderr(Stdio::from(OwnedFd::from(full)));
     let child = feed(&mut command, CALL);
     drop(command);

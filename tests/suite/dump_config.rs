@@ -4,7 +4,7 @@ use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
-use crate::home::FakeHome;
+use crate::home::{FakeHome, one_line};
 use f5_stand_in::config_api::{ConfigApi, ConfigServer, Cursors, Fault, Fixture, Size};
 use serde_json::Value;
 
@@ -102,9 +102,10 @@ fn a_highlighted_project_is_told_with_its_enabled_providers() {
         expected +=
             &format!("    - {} ({})\n", provider["name"].as_str().unwrap(), provider["id"].as_str().unwrap());
     }
-    assert_eq!(stdout.matches(&expected).count(), 2, "{stdout}\n{expected}");
+    assert_eq!(one_line(&stdout).matches(&one_line(&expected)).count(), 2, "{stdout}\n{expected}");
     assert!(
-        stderr.contains("None of the 4 projects that were read has the name, id or friendly id nobody."),
+        one_line(&stderr)
+            .contains("None of the projects that were read (4) has the name, id or friendly id nobody."),
         "{stderr}"
     );
     assert_eq!(stage.document()["highlightProjects"], serde_json::json!([name, id, "nobody"]));
@@ -238,7 +239,7 @@ fn the_document_can_be_sent_to_the_systems_name_of_stdout() {
     let output = stage.run(&["--output", "/dev/stdout"]);
     assert_eq!(output.status.code(), Some(0), "{}", texts(&output).1);
     assert!(texts(&output).0.contains("\"projects\""), "{}", texts(&output).0);
-    assert!(std::fs::symlink_metadata("/dev/stdout").unwrap().is_symlink(), "it is no file now");
+    assert!(std::fs::symlink_metadata("/dev/stdout").unwrap().is_symlink(), "it is not a file now");
 }
 
 /// For measuring: `cargo test --release --test suite -- --ignored dump_config:: --nocapture`.

@@ -31,6 +31,7 @@ mod install_rules;
 mod install_scripts;
 mod login;
 mod reference_pages;
+mod screens;
 mod secrets;
 mod smoketest;
 mod third_party;

@@ -44,8 +44,23 @@ impl User {
         self
     }
 
+    /// Each step, note and fix in one line, however wide it is.
     fn run(&self, arguments: &[&str]) -> Run {
-        self.home.run(&[&["smoketest"], arguments].concat())
+        let mut run = self.home.run(&[&["smoketest"], arguments].concat());
+        let (words, below) = (" ".repeat(20), " ".repeat(7));
+        let begins = |line: &str| line.starts_with("Note: ") || line.starts_with("Fix: ");
+        let mut text = String::new();
+        for line in run.stdout.split_inclusive('\n') {
+            match line.strip_prefix(&words).or_else(|| line.strip_prefix(&below)) {
+                Some(rest) if !arguments.contains(&"--json") && !begins(rest) => {
+                    text.truncate(text.trim_end().len());
+                    text += &format!(" {rest}");
+                }
+                _ => text += line,
+            }
+        }
+        run.stdout = text;
+        run
     }
 }
 
@@ -59,8 +74,10 @@ fn user_of(api: &F5) -> User {
 
 fn assert_passed(run: &Run) {
     assert_eq!(run.code, Some(0), "{}{}", run.stdout, run.stderr);
-    let time =
-        run.last_line().strip_prefix("[OK] Smoke test passed: cleared (").and_then(|l| l.strip_suffix("ms)"));
+    let time = run
+        .last_line()
+        .strip_prefix("[ok]   Smoke test passed: cleared in ")
+        .and_then(|l| l.strip_suffix(" ms"));
     assert!(time.is_some_and(|time| time.parse::<u32>().is_ok()), "{}", run.stdout);
 }
 
@@ -121,7 +138,7 @@ fn a_flagged_greeting_is_a_result_of_its_own() {
     let api = F5::builder().tls().always(Verdict::flagged()).start();
     let run = user_of(&api).run(&[]);
     assert_eq!(run.code, Some(1));
-    let start = "[FLAGGED] Smoke test flagged: the API works, but the greeting was flagged by ";
+    let start = "[hit]  Smoke test flagged: the API works, but the greeting was flagged by ";
     assert!(run.last_line().starts_with(start), "{}", run.stdout);
     assert_eq!(user_of(&api).run(&["--json"]).json()["result"], "flagged");
 }
@@ -130,7 +147,7 @@ fn a_flagged_greeting_is_a_result_of_its_own() {
 fn an_unknown_outcome_is_not_cleared() {
     let api = F5::builder().tls().always(Verdict::unknown("sure")).start();
     let run = user_of(&api).run(&[]);
-    assert_eq!((run.code, run.last_line().starts_with("[FLAGGED]")), (Some(1), true), "{}", run.stdout);
+    assert_eq!((run.code, run.last_line().starts_with("[hit]")), (Some(1), true), "{}", run.stdout);
 }
 
 #[test]

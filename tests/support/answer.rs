@@ -112,7 +112,7 @@ impl Answer {
         }
     }
 
-    /// One of these words stands in what the user is shown, in any case.
+    /// One of these words is in what the user is shown, in any case.
     #[track_caller]
     pub fn says(self, words: &[&str]) -> Self {
         let shown = self.codex().shown().to_lowercase();

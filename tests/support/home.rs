@@ -114,6 +114,11 @@ impl FakeHome {
     }
 }
 
+/// Words without the breaks between lines, which depend on the lengths of paths.
+pub fn one_line(text: &str) -> String {
+    text.split_whitespace().collect::<Vec<_>>().join(" ")
+}
+
 /// A finished run.
 #[derive(Debug)]
 pub struct Run {

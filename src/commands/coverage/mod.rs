@@ -19,6 +19,7 @@ use crate::cli::CoverageArgs;
 use crate::logging;
 use crate::printable::printable;
 use crate::settings::LogSettings;
+use crate::stdio::say_error;
 use crate::system::Env;
 use crate::terminal::Paint;
 use crate::transcript::Store;
@@ -32,8 +33,7 @@ pub fn run(args: &CoverageArgs) -> ExitCode {
     match show(args) {
         Ok(code) => code,
         Err(problem) => {
-            // Nothing can be done about a closed terminal.
-            let _ = writeln!(io::stderr(), "[ERROR] {problem}");
+            say_error(&format!("[ERROR] {problem}"));
             ExitCode::from(2)
         }
     }

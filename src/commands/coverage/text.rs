@@ -4,7 +4,7 @@ use std::fmt::Write;
 
 use super::count::Coverage;
 use crate::printable::{counted, wrapped};
-use crate::terminal::{BOLD, Paint};
+use crate::terminal::{BOLD, Paint, WIDTH};
 use crate::transcript::source::kind_in_words;
 
 /// In one sentence.
@@ -37,7 +37,7 @@ fn write(out: &mut String, coverage: &Coverage, paint: Paint) -> std::fmt::Resul
         counted(coverage.sessions, "session"),
         counted(coverage.files, "file")
     )?;
-    writeln!(out, "{}", wrapped(&sentence(coverage), 80, 0))?;
+    writeln!(out, "{}", wrapped(&sentence(coverage), WIDTH, 0))?;
     if coverage.unreadable > 0 {
         writeln!(out, "{} could not be read whole.", counted(coverage.unreadable, "file"))?;
     }

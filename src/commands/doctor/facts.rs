@@ -94,7 +94,7 @@ pub enum Existence {
     Missing,
 }
 
-/// What Codex told beside its hooks.
+/// What Codex said besides its hooks.
 #[derive(Debug, Clone, Default)]
 pub struct ListingFacts {
     pub warnings: Vec<String>,
@@ -316,7 +316,7 @@ pub struct Difference {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum ServiceFacts {
     Offline,
-    /// A setting stands in the way; its own finding says which.
+    /// A setting prevents it; its own finding says which.
     NotTried,
     Cleared {
         took: Duration,

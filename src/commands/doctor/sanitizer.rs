@@ -28,7 +28,7 @@ impl Sanitizer {
         printable(&self.redactor.redact_text(&self.without_tokens(text)).0, LONGEST)
     }
 
-    /// A parser's message: what stands in quotes is a piece of the file, which may hold anything. One line, because
+    /// A parser's message: what is in quotes is a piece of the file, which may hold anything. One line, because
     /// the next would quote the file too.
     pub fn parser_message(&self, text: &str) -> String {
         let first = text.lines().find(|line| !line.trim().is_empty()).unwrap_or_default();

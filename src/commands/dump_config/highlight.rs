@@ -9,7 +9,7 @@ pub struct ProviderLine {
     pub id: String,
 }
 
-/// What is told about one project. A count is `None` where its read failed.
+/// What is shown of one project. A count is `None` where its read failed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Highlight {
     pub name: String,

@@ -32,7 +32,9 @@ use crate::printable::{counted, printable};
 use crate::redact::Redactor;
 use crate::secret::{Hidden, Secret};
 use crate::settings::{BaseUrl, Enforced, PlainHttp, Settings, Source};
+use crate::stdio::say_error;
 use crate::system::Env;
+use crate::terminal::fitted;
 use crate::token::store::{self, Manner};
 use crate::token::{self, Elsewhere, Entry, Kind, TokenError, elsewhere};
 use crate::transport::Transport;
@@ -44,9 +46,9 @@ pub(super) const DEFAULT_BASE_URL: &str = "https://us1.calypsoai.app";
 const TOKEN_VARIABLES: [&str; 3] = ["F5_GLOBAL_API_TOKEN", "F5_GUARDRAILS_API_TOKEN", "CALYPSOAI_TOKEN"];
 /// What stands for a variable's name where the token was stored.
 const STORED: &str = "f5-guard login --global";
-/// Progress is told when the reading takes longer than this, and then as often.
+/// Progress is shown when the reading takes longer than this, and again after each such time.
 const PROGRESS_INTERVAL: Duration = Duration::from_secs(2);
-/// So many failures are told one by one; the file lists them all.
+/// So many failures are shown one by one; the file lists them all.
 const SHOWN_FAILURES: usize = 10;
 /// Characters of a name or cause that are shown.
 const SHOWN: usize = 300;
@@ -63,7 +65,7 @@ pub fn run(args: &DumpConfigArgs, started: Instant) -> ExitCode {
     let code = match dump(args, &settings, env, started, &hidden) {
         Ok(outcome) => outcome.exit_code(),
         Err(problem) => {
-            tell(&format!("[ERROR] {}", hidden.without(&problem)));
+            say_error(&format!("[ERROR] {}", hidden.without(&problem)));
             Outcome::Nothing.exit_code()
         }
     };
@@ -71,7 +73,7 @@ pub fn run(args: &DumpConfigArgs, started: Instant) -> ExitCode {
     ExitCode::from(code)
 }
 
-/// Reads, writes and tells. An error is a problem with its fix, in sentences.
+/// Reads, writes and reports. An error is a problem with its fix, in sentences.
 fn dump(
     args: &DumpConfigArgs,
     settings: &Settings,
@@ -171,7 +173,7 @@ fn find_token(
     }
     match stored() {
         Ok(Some(token)) => Ok(Some(GlobalToken { name: STORED, token })),
-        // A store that can't be read is told where nothing else has a token.
+        // A store that can't be read is reported where nothing else has a token.
         otherwise => match others.into_iter().find_map(variable) {
             Some(found) => Ok(Some(found)),
             None => otherwise.map(|_| None),
@@ -207,7 +209,7 @@ fn read(service: &Service, redactor: &Redactor, started: Instant) -> Result<Cont
     let contents = runtime.block_on(read::read(service, redactor, |progress| {
         if told.elapsed() >= PROGRESS_INTERVAL {
             told = Instant::now();
-            tell(&progress_line(progress));
+            say_error(&progress_line(progress));
         }
     }));
     // Not dropped: that would wait for a name look-up that hangs.
@@ -220,7 +222,8 @@ fn progress_line(progress: Progress) -> String {
     match progress.projects {
         None => format!("[INFO] Reading providers, projects and tokens: {requests} so far."),
         Some((done, total)) => {
-            format!("[INFO] Reading the projects' providers: {done} of {total} projects, {requests} so far.")
+            let projects = counted(total, "project");
+            format!("[INFO] Reading the projects' providers: {done} of {projects}, {requests} so far.")
         }
     }
 }
@@ -228,20 +231,20 @@ fn progress_line(progress: Progress) -> String {
 fn tell_failures(contents: &Contents, token_env: &str) {
     let failures = &contents.failures;
     for failure in failures.iter().take(SHOWN_FAILURES) {
-        tell(&format!("[MISSING] {}", printable(&failure.to_string(), SHOWN)));
+        say_error(&format!("[MISSING] {}", printable(&failure.to_string(), SHOWN)));
     }
     if let Some(more @ 1..) = failures.len().checked_sub(SHOWN_FAILURES) {
-        tell(&format!("[MISSING] … and {more} more; `failures` in the file lists them all."));
+        say_error(&format!("[MISSING] … and {more} more; `failures` in the file lists them all."));
     }
     let any = |status| failures.iter().any(|failure| failure.status == Some(status));
     if any(401) {
-        tell(&match token_env {
+        say_error(&match token_env {
             STORED => format!("[FIX] Run `{STORED}`: the stored token may be expired or revoked."),
             name => format!("[FIX] Check {name}: the token may be expired, revoked or of another F5 region."),
         });
     }
     if any(403) {
-        tell(&format!(
+        say_error(&format!(
             "[FIX] Only a global token of an administrator may read everything: store one with `{STORED}`, or put it into F5_GLOBAL_API_TOKEN ({token_env} was used)."
         ));
     }
@@ -253,7 +256,7 @@ fn report_on(report: &mut dyn Write, document: &Document, args: &DumpConfigArgs)
         Outcome::Complete => "[OK] Wrote the redacted configuration",
         _ => "[WARN] Wrote the redacted configuration as far as it could be read",
     };
-    writeln!(report, "{how}: {}", args.output.display())?;
+    writeln!(report, "{}", fitted(&format!("{how}: {}", args.output.display())))?;
     writeln!(report, "  providers: {}", contents.providers.count)?;
     writeln!(report, "  projects:  {}", contents.projects.count)?;
     writeln!(report, "  tokens:    {}", contents.tokens.count)?;
@@ -261,8 +264,8 @@ fn report_on(report: &mut dyn Write, document: &Document, args: &DumpConfigArgs)
         let found = highlights(contents, wanted);
         if found.is_empty() {
             let read = contents.relationships.len();
-            tell(&format!(
-                "[WARN] None of the {read} projects that were read has the name, id or friendly id {}.",
+            say_error(&format!(
+                "[WARN] None of the projects that were read ({read}) has the name, id or friendly id {}.",
                 printable(wanted, SHOWN)
             ));
         }
@@ -277,12 +280,15 @@ fn highlight(report: &mut dyn Write, project: &Highlight) -> io::Result<()> {
     let count = |count: Option<usize>| {
         count.map_or_else(|| "could not be read".to_owned(), |count| count.to_string())
     };
-    writeln!(report, "project: {} ({})", printable(&project.name, SHOWN), printable(&project.id, SHOWN))?;
+    let named = |mark: &str, name: &str, id: &str| {
+        fitted(&format!("{mark}{} ({})", printable(name, SHOWN), printable(id, SHOWN)))
+    };
+    writeln!(report, "{}", named("project: ", &project.name, &project.id))?;
     writeln!(report, "  added providers:      {}", count(project.added))?;
     writeln!(report, "  accessible providers: {}", count(project.accessible))?;
     writeln!(report, "  enabled providers:    {}", count(project.enabled))?;
     for provider in &project.enabled_providers {
-        writeln!(report, "    - {} ({})", printable(&provider.name, SHOWN), printable(&provider.id, SHOWN))?;
+        writeln!(report, "{}", named("    - ", &provider.name, &provider.id))?;
     }
     Ok(())
 }
@@ -291,12 +297,7 @@ fn tell_redactions(contents: &Contents) {
     let counts: Vec<String> =
         contents.counts.iter().map(|(kind, count)| format!("{} {count}", kind.as_str())).collect();
     let counts = if counts.is_empty() { "nothing".to_owned() } else { counts.join(", ") };
-    tell(&format!("[INFO] Redacted: {counts}. Look through the file before you share it."));
-}
-
-/// A line on stderr. Nothing can be done about a closed one.
-fn tell(line: &str) {
-    let _ = writeln!(io::stderr(), "{line}");
+    say_error(&format!("[INFO] Redacted: {counts}. Look through the file before you share it."));
 }
 
 #[cfg(test)]

@@ -102,7 +102,7 @@ async fn read_relationships(
     let mut answers = stream::iter(reads)
         .map(|(index, relation, id)| async move {
             let endpoint = Endpoint::new(PROVIDERS, "providers", Place::Any).filtered(relation.filter(), id);
-            // What is not tried any more is told once for all, not once for each.
+            // What is not tried any more is reported once for all, not once for each.
             let read = match watched.gave_up() {
                 true => None,
                 false => Some(read_all(watched, interner, &endpoint).await),

@@ -164,7 +164,7 @@ fn scan_unless_out_of_reach(
         false => Cow::Borrowed(payload.content.as_str()),
     };
     let news = memory.conclude(&attempt, error, &progress.own, &sent, &assessment);
-    // What was not scanned of a session is told once in a turn, and not with every call of a tool.
+    // What was not scanned of a session is reported once in a turn, and not with every call of a tool.
     let is_open = decide(payload.event, &assessment, policy) == Action::Warn;
     let is_told = is_open
         && part.is_some()

@@ -1,4 +1,4 @@
-//! A hook and what other hooks remember of an outage: whether it scans, and what its user is told.
+//! A hook and what other hooks remember of an outage: whether it scans, and what its user is shown.
 //!
 //! The file is looked for once, before the scan. It is written only where something failed, or where an outage ends.
 
@@ -185,7 +185,7 @@ impl<'a> Memory<'a> {
         self.settings.base_url.as_ref().map_or_else(|_| String::new(), |url| Peer::of(url.url()).short())
     }
 
-    /// What the user is told of a text that was not scanned because of an outage: everything once in a session.
+    /// What the user is shown about a text that was not scanned because of an outage: everything once in a session.
     pub fn skipped(&self) -> News {
         let (Some(session), Some(key), true) = (&self.session, Key::of(self.settings), self.is_open()) else {
             return News::default();
@@ -297,7 +297,7 @@ impl<'a> Memory<'a> {
         *self.settings.fail_mode == FailMode::Open || *self.settings.enforcement == Enforcement::Observe
     }
 
-    /// `None` where nothing could be written down, so that it is told again.
+    /// `None` where nothing could be written down, so that it is shown again.
     fn update<T: Send + 'static>(
         &self,
         change: impl FnOnce(&mut Ledger, Moment) -> T + Send + 'static,

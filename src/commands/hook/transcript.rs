@@ -248,7 +248,7 @@ impl<'a> Session<'a> {
         let verdicts =
             [self.hit(&self.hits(results), policy), self.known_hit(is_open, policy), self.unscanned(results)];
         let rank = |verdict: &Verdict| decide(self.payload.event, &verdict.assessment, policy);
-        // The first of several: they are in the order in which they are told.
+        // The first of several: they are in the order in which they are reported.
         verdicts.into_iter().flatten().rev().max_by_key(rank)
     }
 
@@ -337,7 +337,7 @@ pub fn note_own_words(call: &Call, reply: &Reply, is_scanned: bool, settings: &S
     Kept { store, session, seal }.note(&lines);
 }
 
-/// What has no id can't be told from other sessions: nothing of it is noted.
+/// A session without an id can't be distinguished from others: nothing of it is noted.
 fn session_id(payload: &Payload) -> Option<&str> {
     payload.session_id.as_deref().filter(|id| !id.is_empty())
 }

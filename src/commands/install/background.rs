@@ -36,7 +36,7 @@ pub fn offer_to_stop(
     };
     let question = format!(
         "Codex's server runs in the background{process}, with the hooks and variables of its start. Stop it now? \
-         {} [y/N] ",
+         {} [y/N]",
         sessions.as_deref().unwrap_or("Its open sessions end.")
     );
     if !(args.restart_codex || has_terminal() && says_yes(&question, false)) {

@@ -28,7 +28,7 @@ impl CarriedOptions {
         Self(kept)
     }
 
-    /// Whether this option's value is one that stood there before.
+    /// Whether this option's value was there before.
     pub fn has(&self, flag: &str) -> bool {
         self.0.iter().any(|(kept, _)| *kept == flag)
     }

@@ -38,7 +38,7 @@ pub enum InstallError {
          everything twice. Leave it as it is, or say --also-user if you want both", .0.display()
     )]
     AlreadyManaged(PathBuf),
-    #[error("f5-guard is installed in {} already; leave --managed-dir away, or uninstall that first", .0.display())]
+    #[error("f5-guard is installed in {} already; omit --managed-dir, or uninstall that first", .0.display())]
     ManagedElsewhere(PathBuf),
     #[error(
         "--scope system touches no user's folder, and leaves registrations there as they are; to be registered for \

@@ -33,7 +33,7 @@ pub fn first_scan(binary: &Path, options: &RegistrationOptions, env: Env<'_>) ->
     }
     #[cfg(windows)]
     crate::windows::console::without_new_window(&mut command);
-    // A binary that can't even be started is a failure that its user has to mend, too.
+    // A binary that can't even be started is a failure that its user has to fix, too.
     match command.status() {
         Ok(status) if status.success() => FirstScan::Passed,
         _ => FirstScan::Failed,

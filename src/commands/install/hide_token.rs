@@ -22,10 +22,9 @@ pub fn decide(args: &InstallArgs, plan: &Plan<'_>) -> Vec<String> {
         || (asks
             && says_yes(
                 &format!(
-                    "Every command that the model runs can read the variable {}. Keep it and {} from those commands, in \
-                     [shell_environment_policy] of {}? Hooks still get them. [Y/n] ",
-                    SECRET_VARIABLES[0],
-                    SECRET_VARIABLES[1],
+                    "Commands that the model runs see your environment. Hide {} from them?\n(This adds the names to \
+                     [shell_environment_policy] in {}; hooks still get the variables.) [Y/n]",
+                    SECRET_VARIABLES.join(" and "),
                     config(plan)
                 ),
                 true,

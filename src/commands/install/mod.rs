@@ -43,7 +43,7 @@ use crate::installation::{Edit, InstallContext, InstallState, Scope, managed_fol
 use crate::printable::{counted, printable};
 use crate::stdio::{say, say_error};
 use crate::system::Env;
-use crate::terminal::Paint;
+use crate::terminal::{Paint, commented};
 
 const PROCESS_ENV: Env<'static> = &|name| std::env::var_os(name);
 
@@ -203,7 +203,8 @@ fn dry_run(plan: &Plan<'_>, edits: &[Edit], kept: &CarriedOptions) -> Result<(),
         there.is_some() && there == here
     };
     if let Some(binary) = plan.binary().filter(|binary| !same(binary)) {
-        out += &format!("# {} would be copied to {}.\n", plan.context.executable.display(), binary.display());
+        let program = plan.context.executable.display();
+        out += &commented(&format!("{program} would be copied to {}.", binary.display()));
     }
     if edits.iter().all(|edit| !edit.changes()) {
         out += "# No file of Codex's would change.\n";
@@ -212,10 +213,10 @@ fn dry_run(plan: &Plan<'_>, edits: &[Edit], kept: &CarriedOptions) -> Result<(),
     if let (Scope::User | Scope::Project, Some(error)) =
         (plan.scope, config.and_then(|config| activation::cannot_keep_trust(&config)))
     {
-        out += &format!("# {error}\n");
+        out += &commented(&error);
     }
     if let Some(note) = kept.note() {
-        out += &format!("# {note}\n");
+        out += &commented(&note);
     }
     out += "# Nothing was written.\n";
     say(&out);

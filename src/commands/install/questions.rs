@@ -1,16 +1,17 @@
 //! What an installation asks the person at the terminal.
 
-use std::io::{self, BufRead, IsTerminal, Write};
+use std::io::{self, IsTerminal};
 
 use super::carried::CarriedOptions;
 use super::error::InstallError;
 use super::first_scan::missing_token;
-use super::summary::question;
+use super::summary::{commands, question};
 use crate::cli::{InstallArgs, LoginArgs, TokenService};
 use crate::codex::listing::HookListing;
 use crate::commands::login;
-use crate::printable::{printable, wrapped};
+use crate::printable::printable;
 use crate::registration::RegistrationOptions;
+use crate::stdio::{self, say};
 use crate::system::Env;
 
 const PROCESS_ENV: Env<'static> = &|name| std::env::var_os(name);
@@ -33,7 +34,7 @@ pub fn agree_to(kept: &CarriedOptions, args: &InstallArgs) -> Result<(), Install
     let file = file.unwrap_or_default();
     let question = format!(
         "The registration in this repository carries {options}.\nThe hooks of everybody who works here would have that, \
-         and send the API token to any address in it.\n{file}Keep it? [y/N] "
+         and send the API token to any address in it.\n{file}Keep it? [y/N]"
     );
     if has_terminal() && says_yes(&question, false) {
         Ok(())
@@ -54,14 +55,9 @@ pub fn offer_login(args: &InstallArgs, options: &RegistrationOptions) {
     }
     let Some(missing) = missing_token(options, PROCESS_ENV) else { return };
     let wants_login = match missing.elsewhere {
-        None => says_yes(
-            "No API token is set or stored, and without one nothing is scanned. Log in now? [Y/n] ",
-            true,
-        ),
+        None => says_yes("No API token is set or stored, so nothing is scanned. Log in now? [Y/n]", true),
         // Enter gives no token to a service that may be the wrong one.
-        Some((cause, fix)) => {
-            says_yes(&format!("{}\nLog in now? [y/N] ", wrapped(&format!("{cause} {fix}"), 79, 0)), false)
-        }
+        Some((cause, fix)) => says_yes(&format!("{cause} {fix}\nLog in now? [y/N]"), false),
     };
     if wants_login {
         let service = TokenService {
@@ -77,17 +73,15 @@ pub fn offer_login(args: &InstallArgs, options: &RegistrationOptions) {
 
 /// Whether these hooks are to be trusted.
 pub fn ask(hooks: &[HookListing]) -> bool {
+    say(&commands(hooks));
     says_yes(&question(hooks), false)
 }
 
 /// A question on the terminal. Nothing but Enter is the usual answer.
 pub fn says_yes(question: &str, usual: bool) -> bool {
-    let mut stdout = io::stdout().lock();
-    let asked = stdout.write_all(question.as_bytes()).and_then(|()| stdout.flush());
-    let mut answer = String::new();
-    let read = asked.and_then(|()| io::stdin().lock().read_line(&mut answer));
+    let answer = stdio::ask(question).unwrap_or_default();
     match answer.trim().to_lowercase().as_str() {
-        "" if answer.ends_with('\n') => read.is_ok() && usual,
-        answer => read.is_ok() && matches!(answer, "y" | "yes"),
+        "" => answer.ends_with('\n') && usual,
+        answer => matches!(answer, "y" | "yes"),
     }
 }

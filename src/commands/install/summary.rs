@@ -9,12 +9,10 @@ use crate::codex::trust::HookStatus;
 use crate::commands::doctor::{Outcome, State as Protection};
 use crate::file_edit::BinaryInstall;
 use crate::installation::{Edit, Scope};
-use crate::printable::{printable, wrapped};
+use crate::printable::{counted, printable, wrapped};
 use crate::registration::{CalledProgram, FOLDER, hook_call};
 use crate::system::Env;
-use crate::terminal::Paint;
-
-const WIDTH: usize = 80;
+use crate::terminal::{Paint, WIDTH};
 
 /// What was done.
 #[derive(Debug, Default)]
@@ -60,10 +58,8 @@ impl Report {
             if !installed.taken_over.is_empty() {
                 let count = installed.taken_over.len();
                 let path = edit.place.path.display();
-                self.notes.push(format!(
-                    "Took over {count} hook{} of the Python integration in {path}.",
-                    if count == 1 { "" } else { "s" }
-                ));
+                let count = counted(count, "hook");
+                self.notes.push(format!("Took over {count} of the Python integration in {path}."));
             }
             let path = edit.place.path.as_path();
             let (shared, strange): (Vec<_>, Vec<_>) =
@@ -114,25 +110,29 @@ impl Report {
     }
 
     fn below(&self, mut out: String) -> String {
-        // Writing to a string can't fail.
         if let Some((path, installed)) = &self.binary {
             let what = match installed {
                 BinaryInstall::Written => "installed",
                 BinaryInstall::Unchanged => "already this one",
             };
-            let _ = writeln!(out, "  binary  {} ({what})", path.display());
+            row(&mut out, "binary", &format!("{} ({what})", path.display()));
         }
         for (path, what) in &self.files {
-            let _ = writeln!(out, "  file    {} ({what})", path.display());
+            row(&mut out, "file", &format!("{} ({what})", path.display()));
         }
         for path in &self.backups {
-            let _ = writeln!(out, "  backup  {}", path.display());
+            row(&mut out, "backup", &path.display().to_string());
         }
         for note in &self.notes {
-            let _ = writeln!(out, "  note    {}", wrapped(note, WIDTH, 10));
+            row(&mut out, "note", note);
         }
         out
     }
+}
+
+fn row(out: &mut String, label: &str, text: &str) {
+    // Writing to a string can't fail.
+    let _ = writeln!(out, "  {label:<8}{}", wrapped(text, WIDTH, 10));
 }
 
 /// The Codex home whose f5-guard a command runs, where that home's file of this name is this very file.
@@ -159,8 +159,8 @@ pub fn path_note(binary: &Path, env: Env<'_>) -> Option<String> {
     })
 }
 
-/// The question on the terminal: exactly what will run.
-pub fn question(hooks: &[HookListing]) -> String {
+/// What is asked about: exactly what will run.
+pub fn commands(hooks: &[HookListing]) -> String {
     let mut sorted: Vec<&HookListing> = hooks.iter().collect();
     sorted.sort_by_key(|hook| super::activation::turn_order(hook));
     let mut out = String::from("Codex will run these commands, once you trust them:\n");
@@ -169,15 +169,19 @@ pub fn question(hooks: &[HookListing]) -> String {
         let tools = hook.matcher.as_deref().map(|matcher| format!(" (tools: {})", printable(matcher, 200)));
         let again =
             if HookStatus::of(hook) == HookStatus::Modified { ", changed since you trusted it" } else { "" };
-        let _ = writeln!(out, "  {}{}{again}\n    {command}", hook.event.as_str(), tools.unwrap_or_default());
+        let title = format!("{}{}{again}", hook.event.as_str(), tools.unwrap_or_default());
+        let _ = writeln!(out, "  {}\n    {command}", wrapped(&title, WIDTH, 4));
     }
+    out
+}
+
+pub fn question(hooks: &[HookListing]) -> String {
     let what = if hooks.len() == 1 {
         "this hook".to_owned()
     } else {
         format!("these {} hooks", number(hooks.len()))
     };
-    let _ = write!(out, "Trust {what} now? [y/N] ");
-    out
+    format!("Trust {what} now? [y/N]")
 }
 
 fn number(count: usize) -> String {

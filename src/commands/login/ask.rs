@@ -1,9 +1,10 @@
 //! Takes the token from a terminal, without showing it, or from stdin.
 
-use std::io::{self, BufRead, IsTerminal, Read, Write};
+use std::io::{self, IsTerminal, Read};
 
 use crate::interrupt;
 use crate::secret::Secret;
+use crate::stdio;
 
 /// More than any token has.
 const MOST_BYTES: u64 = 64 * 1024;
@@ -41,11 +42,7 @@ pub fn from_stdin() -> Result<Secret, String> {
 
 /// A question on the terminal; no is the answer where there is none.
 pub fn yes(question: &str) -> bool {
-    let mut stdout = io::stdout().lock();
-    let asked = stdout.write_all(question.as_bytes()).and_then(|()| stdout.flush());
-    let mut answer = String::new();
-    let read = asked.and_then(|()| io::stdin().lock().read_line(&mut answer));
-    read.is_ok() && matches!(answer.trim().to_lowercase().as_str(), "y" | "yes")
+    stdio::ask(question).is_some_and(|answer| matches!(answer.trim().to_lowercase().as_str(), "y" | "yes"))
 }
 
 /// Without what people copy along: white space, and a byte order mark.

@@ -1,4 +1,4 @@
-//! Puts a token into its place, and takes it out again.
+//! Stores a token, and removes it.
 
 use std::time::Instant;
 

@@ -19,14 +19,17 @@ use verify::Verified;
 
 use crate::cli::{LoginArgs, LogoutArgs, TokenService};
 use crate::logging;
-use crate::printable::{printable, shell_word};
+use crate::printable::{printable, shell_word, wrapped};
 use crate::secret::Secret;
 use crate::stdio::{say_error, say_line};
 use crate::system::Env;
+use crate::terminal::width;
 use crate::token::store;
 use crate::token::{Entry, Kind, STORE_TIME, elsewhere};
 
 const PROCESS_ENV: Env<'static> = &|name| std::env::var_os(name);
+/// Columns of a label.
+const LABEL: usize = 9;
 /// How long the user may take to answer the store's own question.
 const PATIENCE: Duration = Duration::from_secs(300);
 
@@ -79,13 +82,13 @@ fn login(args: &LoginArgs, service: &Service) -> Result<bool, String> {
             "there is no terminal to ask on. Give the token on stdin: `f5-guard login --stdin <FILE`.".into(),
         );
     }
-    say_line(&format!("Service  {} ({})", service.shown(), service.from));
+    say_row("Service", &format!("{} ({})", service.shown(), service.from));
     let keeper = match Keeper::choose(args.file, PROCESS_ENV) {
         Ok(keeper) => keeper,
         // Before a token was typed for nothing.
         Err(why) if terminal && !args.stdin => {
             say_line(&format!("There is no secret store to keep the token in: {why}."));
-            if !ask::yes(&format!("Keep it in a file instead? {} [y/N] ", keep::WHAT_A_FILE_MEANS)) {
+            if !ask::yes(&format!("Keep it in a file instead? {} [y/N]", keep::WHAT_A_FILE_MEANS)) {
                 return Err("nothing was stored.".into());
             }
             Keeper::choose(true, PROCESS_ENV)?
@@ -97,9 +100,9 @@ fn login(args: &LoginArgs, service: &Service) -> Result<bool, String> {
             ));
         }
     };
-    say_line(&format!("Kept in  {}, for this address only", keeper.place()));
+    say_row("Kept in", &format!("{}, for this address only", keeper.place()));
     if args.file {
-        say_line(&format!("         {}", keep::WHAT_A_FILE_MEANS));
+        say_row("", keep::WHAT_A_FILE_MEANS);
     }
     let token = if args.stdin { ask::from_stdin()? } else { ask::without_echo(&service.question())? };
     check(&token)?;
@@ -111,7 +114,7 @@ fn login(args: &LoginArgs, service: &Service) -> Result<bool, String> {
     }
     keeper.keep(&service.entry, &token, Instant::now() + PATIENCE)?;
     say_line(&format!("Stored: {}", stored_words(service)));
-    service.only_here().iter().for_each(|note| say_line(&format!("Note     {note}")));
+    service.only_here().iter().for_each(|note| say_row("Note", note));
     say_others(service);
     Ok(true)
 }
@@ -129,20 +132,20 @@ fn stored_words(service: &Service) -> &'static str {
 fn is_worth_keeping(verified: &Verified, asks: bool) -> bool {
     match verified {
         Verified::Works(words) => {
-            say_line(&format!("[ok]     {words}"));
+            say_row("[ok]", words);
             true
         }
         Verified::Objected(words) => {
-            say_line(&format!("[warn]   {words}"));
+            say_row("[warn]", words);
             true
         }
         Verified::Refused(words) => {
-            say_line(&format!("[FAIL]   {words}"));
+            say_row("[FAIL]", words);
             false
         }
         Verified::Unknown(words) => {
-            say_line(&format!("[FAIL]   {words}"));
-            asks && ask::yes("The token could not be tried. Store it anyway? [y/N] ")
+            say_row("[FAIL]", words);
+            asks && ask::yes("The token could not be tried. Store it anyway? [y/N]")
         }
     }
 }
@@ -163,10 +166,15 @@ fn check(token: &Secret) -> Result<(), String> {
     Ok(())
 }
 
+/// A label, and words behind it.
+fn say_row(label: &str, words: &str) {
+    say_line(&format!("{label:<LABEL$}{}", wrapped(words, width(), LABEL)));
+}
+
 /// Says which other source comes before the stored token.
 fn say_others(service: &Service) {
     if let Some(first) = service.source_before_the_store(PROCESS_ENV) {
-        say_line(&format!("Note     {first}"));
+        say_row("Note", &first);
     }
 }
 

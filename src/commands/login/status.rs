@@ -4,13 +4,12 @@ use std::time::Instant;
 
 use super::address::Service;
 use super::verify::{self, Verified};
-use super::{PATIENCE, may_ask};
+use super::{PATIENCE, may_ask, say_row};
 use crate::commands::dump_config::{global_elsewhere, global_token};
 use crate::printable::counted;
 use crate::scan::ScanError;
 use crate::secret::{Hidden, Secret};
 use crate::settings::Source;
-use crate::stdio::say_line;
 use crate::system::Env;
 use crate::token::store::{self, Manner};
 use crate::token::{self, Kind, STORE_TIME};
@@ -19,8 +18,8 @@ use crate::token::{self, Kind, STORE_TIME};
 pub fn report(service: &Service, env: Env<'_>) -> Result<bool, String> {
     let hidden = Hidden::default();
     service.settings.api_token.iter().for_each(|token| hidden.learn(token));
-    let say = |line: String| say_line(&hidden.without(&line));
-    say(format!("Service  {} ({})", service.shown(), service.from));
+    let say = |label: &str, words: &str| say_row(label, &hidden.without(words));
+    say("Service", &format!("{} ({})", service.shown(), service.from));
     // On a terminal macOS may ask for the permission that hooks can't ask for.
     let (manner, patience) =
         if may_ask() { (Manner::MayAsk, PATIENCE) } else { (Manner::Silent, STORE_TIME) };
@@ -31,18 +30,19 @@ pub fn report(service: &Service, env: Env<'_>) -> Result<bool, String> {
     let (token, from) = match found {
         Ok(found) => found,
         Err((cause, fix)) => {
-            say(format!("[FAIL]   {cause}\n         Fix: {fix}"));
+            say("[FAIL]", &cause);
+            say("", &format!("Fix: {fix}"));
             return Ok(false);
         }
     };
     hidden.learn(&token);
-    say(format!("Token    {from} ({})", counted(token.length(), "character")));
+    say("Token", &format!("{from} ({})", counted(token.length(), "character")));
     let (mark, words, works) = match verify::verify(service, &token) {
-        Verified::Works(words) => ("[ok]  ", words, true),
+        Verified::Works(words) => ("[ok]", words, true),
         Verified::Objected(words) => ("[warn]", words, true),
         Verified::Refused(words) | Verified::Unknown(words) => ("[FAIL]", words, false),
     };
-    say(format!("{mark}   {words}"));
+    say(mark, &words);
     Ok(works)
 }
 

@@ -9,6 +9,7 @@ use drawings::{bar, calls_by_day, latency_by_day};
 use super::latency::Percentiles;
 use super::summary::{Cause, Named, Observed, Summary, Tally};
 use crate::commands::coverage;
+use crate::printable::counted;
 
 /// Rows of a table.
 const ROWS: usize = 50;
@@ -75,8 +76,8 @@ fn body(page: &mut String, summary: &Summary) -> std::fmt::Result {
     if summary.unreadable_lines > 0 {
         writeln!(
             page,
-            "<p>{} lines of the log could not be read and are not counted.</p>",
-            summary.unreadable_lines
+            "<p>{} of the log could not be read and are not counted.</p>",
+            counted(summary.unreadable_lines, "line")
         )?;
     }
     Ok(())
@@ -109,8 +110,8 @@ fn observed(page: &mut String, observed: &Observed) -> std::fmt::Result {
     }
     writeln!(
         page,
-        "<h2>Only observed</h2>\n<p><b>{} calls went ahead whatever was found</b> (enforcement observe).</p>\n<table><tr><th>would have been</th><th>by block</th><th>by project</th></tr>",
-        observed.calls
+        "<h2>Only observed</h2>\n<p><b>{} went ahead whatever was found</b> (enforcement observe).</p>\n<table><tr><th>would have been</th><th>by block</th><th>by project</th></tr>",
+        counted(observed.calls, "call")
     )?;
     for (name, block, project) in observed.rows() {
         writeln!(page, "<tr><td>{name}</td><td>{block}</td><td>{project}</td></tr>")?;

@@ -26,6 +26,7 @@ use crate::logging;
 use crate::logging::read::read;
 use crate::printable::printable;
 use crate::settings::LogSettings;
+use crate::stdio::say_error;
 use crate::system::Env;
 use crate::terminal::Paint;
 
@@ -40,8 +41,7 @@ pub fn run(args: &ReportArgs) -> ExitCode {
     match report(args) {
         Ok(()) => ExitCode::SUCCESS,
         Err(problem) => {
-            // Nothing can be done about a closed terminal.
-            let _ = writeln!(io::stderr(), "[ERROR] {problem}");
+            say_error(&format!("[ERROR] {problem}"));
             ExitCode::from(1)
         }
     }

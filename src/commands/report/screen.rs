@@ -7,8 +7,8 @@ use anstyle::Style;
 use super::latency::Percentiles;
 use super::summary::{Cause, Decisions, Named, Observed, Summary, Tally};
 use crate::commands::coverage;
-use crate::printable::{printable, wrapped};
-use crate::terminal::{BOLD, GREEN, Paint, RED, YELLOW};
+use crate::printable::{counted, printable, wrapped};
+use crate::terminal::{BOLD, GREEN, Paint, RED, WIDTH, YELLOW};
 
 /// Columns of a name.
 const NAME: usize = 22;
@@ -33,12 +33,15 @@ struct Screen<'a> {
 impl Screen<'_> {
     fn report(&mut self, summary: &Summary, words: &str) -> std::fmt::Result {
         let title = self.paint.word("F5 AI Guardrails", BOLD);
-        let session = summary.session.as_deref().map(|id| format!(", session {id}")).unwrap_or_default();
-        writeln!(self.out, "{title}: {words}, until {} UTC{session}", minute(&summary.until))?;
+        writeln!(self.out, "{title}: {words}, until {} UTC", minute(&summary.until))?;
+        if let Some(session) = &summary.session {
+            writeln!(self.out, "Session {session}")?;
+        }
         let all = &summary.all;
         if all.calls == 0 {
             let log = printable(&summary.log, 200);
-            writeln!(self.out, "\nNo call of a hook in that time.")?;
+            let of = if summary.session.is_some() { " of that session" } else { "" };
+            writeln!(self.out, "\nNo call of a hook{of} in that time.")?;
             match summary.files {
                 0 => writeln!(self.out, "There is no log yet: {log}")?,
                 _ => writeln!(self.out, "Read: {log}")?,
@@ -48,7 +51,7 @@ impl Screen<'_> {
         let sessions = if summary.session.is_some() {
             String::new()
         } else {
-            format!(" in {}", counted(summary.sessions as u64, "session"))
+            format!(" in {}", counted(summary.sessions, "session"))
         };
         writeln!(self.out, "\n{}{sessions}", counted(all.calls, "call"))?;
         self.decisions(all)?;
@@ -69,7 +72,7 @@ impl Screen<'_> {
             return Ok(());
         };
         self.heading("Coverage", "")?;
-        writeln!(self.out, "  {}", wrapped(&coverage::sentence(coverage), 80, 2))?;
+        writeln!(self.out, "  {}", wrapped(&coverage::sentence(coverage), WIDTH, 2))?;
         writeln!(self.out, "  `f5-guard coverage` says why.")
     }
 
@@ -97,11 +100,11 @@ impl Screen<'_> {
         for (name, count, code) in rows.into_iter().filter(|(name, count, _)| is_shown(name, *count)) {
             let bar = self.bar(code, count, all.calls);
             let percent = percent(count, all.calls);
-            writeln!(self.out, "  {name:<26}{count:>7}  {percent:>6}  {bar}")?;
+            writeln!(self.out, "  {name:<26}{count:>7} {percent:>7}  {bar}")?;
         }
         let percent = percent(unscanned, all.calls);
         let bar = self.bar(RED, unscanned, all.calls);
-        writeln!(self.out, "  {:<26}{unscanned:>7}  {percent:>6}  {bar}", "not scanned (among these)")
+        writeln!(self.out, "  {:<26}{unscanned:>7} {percent:>7}  {bar}", "not scanned (among these)")
     }
 
     fn observed(&mut self, observed: &Observed) -> std::fmt::Result {
@@ -244,8 +247,7 @@ impl Screen<'_> {
         }
         match first {
             0 => Ok(()),
-            1 => writeln!(self.out, "  and 1 day before"),
-            more => writeln!(self.out, "  and {more} days before"),
+            more => writeln!(self.out, "  and {} before", counted(more, "day")),
         }
     }
 
@@ -271,11 +273,6 @@ fn bar(value: u64, most: u64, columns: usize) -> String {
 
 fn percent(part: u64, whole: u64) -> String {
     format!("{:.1} %", part as f64 / whole.max(1) as f64 * 100.0)
-}
-
-/// `1 call`, `2 calls`.
-fn counted(number: u64, thing: &str) -> String {
-    if number == 1 { format!("1 {thing}") } else { format!("{number} {thing}s") }
 }
 
 fn cut(name: &str) -> String {
@@ -359,6 +356,13 @@ mod tests {
         );
         assert_eq!(bar(u64::MAX, u64::MAX, 4), "████");
         assert_eq!(bar(5, 0, 4), "▏");
+    }
+
+    #[test]
+    fn a_hundred_percent_stay_in_their_column() {
+        let shown = render(&summary(&[call(0, "allow", "cleared")]), "the last day", Paint::off());
+        let columns: Vec<usize> = shown.lines().filter_map(|line| line.find('%')).take(4).collect();
+        assert!(shown.contains("100.0 %") && columns.iter().all(|column| *column == columns[0]), "{shown}");
     }
 
     #[test]

@@ -50,7 +50,7 @@ pub struct Named<T> {
     pub value: T,
 }
 
-/// How many calls, what Codex was told, and what the scans came to.
+/// How many calls, what was decided, and what the scans came to.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
 pub struct Tally {
     pub calls: u64,

@@ -135,7 +135,7 @@ impl<'a> Checks<'a> {
                 notes.extend(trust.notes);
                 let count = trust.roots.len();
                 let client = if identity { "; a client certificate is configured" } else { "" };
-                Ok(format!("{} ({count} root{}){client}", trust.source, if count == 1 { "" } else { "s" }))
+                Ok(format!("{} ({}){client}", trust.source, counted(count, "root")))
             }
             Some(Err(error)) => Err(self.impossible(&ScanError::TlsMaterial(error))),
             None => {

@@ -28,7 +28,7 @@ pub struct Asked<'a> {
     pub port: Option<u16>,
 }
 
-/// Diagnoses the connection; `announce` is told before anything unverified is done. An error is a sentence on why
+/// Diagnoses the connection; `announce` is called before anything unverified is done. An error is a sentence on why
 /// there is nothing to diagnose.
 pub fn run(
     settings: &Settings,

@@ -8,11 +8,12 @@ use serde_json::{Value, json};
 use super::checks::{Problem, Scan, Step};
 use anstyle::Style;
 
-use crate::printable::{counted, printable};
+use crate::printable::{counted, printable, wrapped};
 use crate::scan::ScanReport;
 use crate::secret::Hidden;
 use crate::settings::Origins;
-use crate::terminal::{GREEN, Paint, RED, YELLOW};
+use crate::stdio::say_error;
+use crate::terminal::{GREEN, Paint, RED, YELLOW, fitted, width};
 use crate::tls_diagnostics::Report as Diagnosis;
 use crate::transport::{Exchange, ExchangeResult, Message};
 
@@ -29,6 +30,11 @@ enum Ending {
     Flagged { words: String },
     Failed,
 }
+
+/// Columns of a mark with the blank behind it, of a step's name, and before a step's words.
+const MARK: usize = 7;
+const NAME: usize = 12;
+const WORDS: usize = MARK + NAME + 1;
 
 /// A report in the making.
 pub struct Report {
@@ -67,7 +73,7 @@ impl Report {
 
     /// A sentence that is no failure.
     pub fn warn(&mut self, words: &str) {
-        self.line(&format!("{} {words}", self.mark("warn", YELLOW)));
+        self.row("warn", YELLOW, words);
         self.warnings.push(words.to_owned());
     }
 
@@ -75,20 +81,17 @@ impl Report {
     pub fn announce(&self, words: &str) {
         match self.format {
             Format::Text(_) => self.line(words),
-            Format::Json => {
-                // Nothing can be done about a closed stderr.
-                let _ = writeln!(io::stderr(), "{}", self.hidden.without(words));
-            }
+            Format::Json => say_error(&self.hidden.without(words)),
         }
     }
 
     pub fn step(&mut self, step: Step) {
         match &step.result {
-            Ok(detail) => self.line(&format!("{} {:<12} {detail}", self.mark("ok", GREEN), step.name)),
+            Ok(detail) => self.result("ok", GREEN, step.name, detail),
             Err(problem) => self.failed(step.name, problem),
         }
         for note in &step.notes {
-            self.line(&format!("       {:<12} Note: {note}", ""));
+            self.below(&format!("Note: {note}"));
         }
         self.steps.push(match &step.result {
             Ok(detail) => json!({"step": step.name, "ok": true, "detail": detail, "notes": step.notes}),
@@ -103,7 +106,7 @@ impl Report {
     }
 
     pub fn diagnosis(&mut self, found: Diagnosis) {
-        self.line(&format!("\n{}", found.text()));
+        self.line(&format!("\n{}", fitted(&self.hidden.without(&found.text()))));
         if !found.verdict.verdict.works() {
             let problem = Problem {
                 cause: found.verdict.sentence.clone(),
@@ -126,13 +129,13 @@ impl Report {
         match scan {
             Scan::Done { report, took } if report.is_cleared() => {
                 let detail = format!("cleared in {} ms", took.as_millis());
-                self.line(&format!("{} {name:<12} {detail}", self.mark("ok", GREEN)));
+                self.result("ok", GREEN, name, &detail);
                 self.steps.push(json!({"step": name, "ok": true, "detail": detail}));
                 self.ending = Ending::Cleared { took };
             }
             Scan::Done { report, .. } => {
                 let words = objection(&report);
-                self.line(&format!("{} {name:<12} {words}", self.mark("hit", YELLOW)));
+                self.result("hit", YELLOW, name, &words);
                 self.steps.push(json!({"step": name, "ok": false, "cause": words, "fix": FLAGGED_FIX}));
                 self.ending = Ending::Flagged { words };
             }
@@ -145,7 +148,7 @@ impl Report {
             }
             Scan::NotTried => {
                 let why = "not tried: a step before it failed";
-                self.line(&format!("{} {name:<12} {why}", self.mark("--", YELLOW)));
+                self.result("--", YELLOW, name, why);
                 self.steps.push(json!({"step": name, "ok": false, "cause": why}));
             }
         }
@@ -154,27 +157,24 @@ impl Report {
     /// Writes the last line, or the JSON object. Whether everything works.
     pub fn finish(self) -> bool {
         let problem = self.problem.as_ref().or(self.scan_problem.as_ref()).or(self.lesser_problem.as_ref());
-        let (passed, result, mark, words) = match (&self.ending, problem) {
+        let (passed, result, mark, style, words) = match (&self.ending, problem) {
             (_, Some(Problem { cause, fix })) => {
-                (false, "failed", self.mark("FAIL", RED), format!("Smoke test failed: {cause} Fix: {fix}"))
+                (false, "failed", "FAIL", RED, format!("Smoke test failed: {cause} Fix: {fix}"))
             }
             (Ending::Cleared { took }, None) => {
-                let words = format!("Smoke test passed: cleared ({}ms)", took.as_millis());
-                (true, "cleared", self.mark("OK", GREEN), words)
+                let words = format!("Smoke test passed: cleared in {} ms", took.as_millis());
+                (true, "cleared", "ok", GREEN, words)
             }
             (Ending::Flagged { words }, None) => {
                 let words = format!("Smoke test flagged: the API works, but {words} {FLAGGED_FIX}");
-                (false, "flagged", self.mark("FLAGGED", YELLOW), words)
+                (false, "flagged", "hit", YELLOW, words)
             }
-            (Ending::Failed, None) => (
-                false,
-                "failed",
-                self.mark("FAIL", RED),
-                "Smoke test failed: nothing was scanned.".to_owned(),
-            ),
+            (Ending::Failed, None) => {
+                (false, "failed", "FAIL", RED, "Smoke test failed: nothing was scanned.".to_owned())
+            }
         };
         match self.format {
-            Format::Text(_) => self.line(&format!("{mark} {words}")),
+            Format::Text(_) => self.row(mark, style, &words),
             Format::Json => self.print_json(passed, result, &words),
         }
         passed
@@ -206,8 +206,28 @@ impl Report {
     }
 
     fn failed(&self, name: &str, problem: &Problem) {
-        self.line(&format!("{} {name:<12} {}", self.mark("FAIL", RED), problem.cause));
-        self.line(&format!("       {:<12} Fix: {}", "", problem.fix));
+        self.result("FAIL", RED, name, &problem.cause);
+        self.below(&format!("Fix: {}", problem.fix));
+    }
+
+    /// A step's mark, name and words.
+    fn result(&self, mark: &str, style: Style, name: &str, words: &str) {
+        self.line(&format!("{} {name:<NAME$} {}", self.mark(mark, style), self.wrapped(words, WORDS)));
+    }
+
+    /// What else there is to say about a step.
+    fn below(&self, words: &str) {
+        self.line(&format!("{:WORDS$}{}", "", self.wrapped(words, WORDS)));
+    }
+
+    /// A mark, and words of no step.
+    fn row(&self, mark: &str, style: Style, words: &str) {
+        self.line(&format!("{} {}", self.mark(mark, style), self.wrapped(words, MARK)));
+    }
+
+    /// Without what is hidden: a line break in it would keep it from being recognised.
+    fn wrapped(&self, words: &str, indent: usize) -> String {
+        wrapped(&self.hidden.without(words), width(), indent)
     }
 
     /// A line of the text report; nothing where the report is JSON.
@@ -218,12 +238,9 @@ impl Report {
         }
     }
 
-    /// `[OK]`, padded to the width of the steps' marks.
+    /// Such as `[ok]`, padded to the width of the widest.
     fn mark(&self, word: &str, style: Style) -> String {
         let padding = " ".repeat(4_usize.saturating_sub(word.len()));
-        // The last line stands alone: nothing to line up with.
-        let padding =
-            if word.chars().all(|c| c.is_ascii_uppercase()) && word != "FAIL" { "" } else { &*padding };
         match self.format {
             Format::Text(paint) => format!("[{}]{padding}", paint.word(word, style)),
             Format::Json => String::new(),

@@ -14,6 +14,7 @@ use crate::logging;
 use crate::logging::read::{Entry, read};
 use crate::printable::printable;
 use crate::settings::LogSettings;
+use crate::stdio::say_error;
 use crate::system::Env;
 
 const PROCESS_ENV: Env<'static> = &|name| std::env::var_os(name);
@@ -80,7 +81,7 @@ pub fn run(args: &WhyArgs) -> ExitCode {
             ExitCode::SUCCESS
         }
         Err(problem) => {
-            let _ = writeln!(io::stderr(), "{problem}");
+            say_error(&problem);
             ExitCode::from(1)
         }
     }

@@ -8,15 +8,14 @@ use crate::hook::UNTIL_IT_ANSWERS;
 use crate::hook::message::{mistake, next_step, plain_name};
 use crate::logging::DecisionLine;
 use crate::logging::read::Entry;
-use crate::printable::counted;
+use crate::printable::{counted, wrapped};
+use crate::terminal::WIDTH;
 use crate::transcript::source::kind_in_words;
 
 /// Columns of a label.
 const LABEL: usize = 13;
-/// Columns of the rest.
-const TEXT: usize = 80 - LABEL - 2;
 
-/// What happened, why, what to do, whom to ask.
+/// What happened, why, what to do, who to ask.
 pub fn explain(entry: &Entry, now: OffsetDateTime) -> String {
     let line = &entry.line;
     let event = Event::from_name(&line.event);
@@ -234,7 +233,7 @@ fn masked(line: &DecisionLine) -> String {
     let by: Vec<String> =
         line.masked.iter().map(|masked| format!("{}: {}", masked.scanner_type, masked.characters)).collect();
     let by = if by.is_empty() { String::new() } else { format!(" ({})", by.join(", ")) };
-    format!("{} characters{by}", line.masked_characters)
+    format!("{}{by}", counted(line.masked_characters, "character"))
 }
 
 fn is_observed(line: &DecisionLine) -> bool {
@@ -275,22 +274,9 @@ fn scan_ids(line: &DecisionLine) -> String {
     }
 }
 
-/// A label and a text that is broken at blanks, so that it fits 80 columns where its words do.
+/// A label and a text that fits 80 columns where its words do.
 fn push(text: &mut String, label: &str, value: &str) {
-    let mut lines: Vec<String> = Vec::new();
-    for word in value.split(' ') {
-        match lines.last_mut() {
-            Some(line) if line.chars().count() + 1 + word.chars().count() <= TEXT => {
-                line.push(' ');
-                line.push_str(word);
-            }
-            _ => lines.push(word.to_owned()),
-        }
-    }
-    for (index, line) in lines.iter().enumerate() {
-        let label = if index == 0 { label } else { "" };
-        text.push_str(&format!("  {label:<LABEL$}{line}\n"));
-    }
+    text.push_str(&format!("  {label:<LABEL$}{}\n", wrapped(value, WIDTH, LABEL + 2)));
 }
 
 #[cfg(test)]

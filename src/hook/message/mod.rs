@@ -60,13 +60,13 @@ pub struct Subject<'a> {
 /// What there is to say besides what came of this call.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct News {
-    /// The user was told in this session why nothing is scanned.
+    /// The user was shown in this session why nothing is scanned.
     pub is_known: bool,
     /// This call met an outage, and hooks leave the network alone for so long.
     pub next_try: Option<Duration>,
-    /// An outage that the user was told of is over: the service's host, and how long it lasted.
+    /// An outage that the user was shown is over: the service's host, and how long it lasted.
     pub over: Option<(String, Duration)>,
-    /// The user is to be told that everything goes ahead.
+    /// The user is to be shown that everything goes ahead.
     pub observes: bool,
     /// The decision is not about this call's own text, but about something else that the model gets.
     pub part: Option<Part>,

@@ -215,7 +215,7 @@ fn inline_group(hook: &HookDefinition) -> String {
     format!("{{ {} }}", parts.join(", "))
 }
 
-/// A TOML value on one line. Text with backslashes or double quotes stands in single quotes where it can.
+/// A TOML value on one line. Text with backslashes or double quotes is put in single quotes where it can.
 fn literal(value: &Json) -> String {
     match value {
         Json::String(text) => {

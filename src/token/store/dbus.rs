@@ -33,7 +33,7 @@ pub enum BusError {
     TimedOut,
     /// The connection broke, or what came is no D-Bus.
     Broken(String),
-    /// The service, or the bus in its place, answered with this error name.
+    /// The service, or the bus instead, answered with this error name.
     Refused(String),
 }
 

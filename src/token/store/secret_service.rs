@@ -66,7 +66,7 @@ impl Store for SecretService {
         let collection = talk.default_collection()?;
         talk.unlock(std::slice::from_ref(&collection))?;
         talk.create(&collection, &session, entry, token)?;
-        // One entry for each address: what stands in another collection would be found first.
+        // One entry for each address: one in another collection would be found first.
         let found = talk.search(entry)?;
         let prefix = format!("{collection}/");
         for item in found.unlocked.iter().filter(|item| !item.starts_with(&prefix)) {

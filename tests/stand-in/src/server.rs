@@ -108,7 +108,7 @@ impl Server {
         &self.stop
     }
 
-    /// Accepts whoever still stands in the queue, then ends every connection and waits for its thread.
+    /// Accepts the connections that are still in the queue, then ends every connection and waits for its thread.
     pub(crate) fn shut_down(&mut self) {
         let Some(accepting) = self.accepting.take() else { return };
         {

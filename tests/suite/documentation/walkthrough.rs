@@ -97,8 +97,8 @@ fn the_quickstart_leads_from_nothing_to_a_blocked_prompt_and_away_again() {
         said[2]
     );
     let last = said[4].lines().last().unwrap_or_default();
-    let passed = "[OK] Smoke test passed: cleared";
-    assert!(last.starts_with(passed), "{}", said[4]);
+    let passed = "Smoke test passed: cleared";
+    assert!(last.starts_with(&format!("[ok]   {passed}")), "{}", said[4]);
     for name in ["QUICKSTART.md", "docs/troubleshooting.md"] {
         assert!(Document::read(name).text.contains(&format!("`{passed}`")), "{name}");
     }

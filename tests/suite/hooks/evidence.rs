@@ -1,4 +1,4 @@
-//! What a registration says about evidence: whether there is a log, whom to ask, what the service stores with a scan.
+//! What a registration says about evidence: whether there is a log, who to ask, what the service stores with a scan.
 
 use f5_stand_in::f5::{F5, Fault, Verdict};
 

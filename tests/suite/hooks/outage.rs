@@ -27,7 +27,7 @@ fn hook(home: &CodexHome, event: Event, mode: FailMode, api: &F5) -> Hook {
     home.hook(Hook::of(event).in_mode(mode).against(api)).env("F5_GUARDRAILS_TIMEOUT", "7")
 }
 
-/// Two hooks with two texts get no scan: an outage, which nobody was told of yet. How often the service was asked.
+/// Two hooks with two texts get no scan: an outage, which nobody was notified of yet. How often the service was asked.
 fn begin(home: &CodexHome, api: &F5) -> usize {
     std::thread::scope(|scope| {
         for text in ["one", "another"] {

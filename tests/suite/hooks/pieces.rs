@@ -12,7 +12,7 @@ const OVERLAP: usize = LIMIT / 2;
 /// At most so many characters of one text are scanned.
 const CAP: usize = 2_000_000;
 
-/// Text of which every part stands in one place only.
+/// Text of which every part is in one place only.
 fn unique_text(characters: usize) -> Vec<char> {
     (0..)
         .flat_map(|number: usize| format!("<{number}é😀>").chars().collect::<Vec<_>>())
@@ -28,7 +28,7 @@ fn hook(event: Event) -> Hook {
     Hook::of(event).env("F5_GUARDRAILS_MAX_SCAN_LENGTH", LIMIT.to_string())
 }
 
-/// Where each piece stands in the text, in order.
+/// Where each piece is in the text, in order.
 fn spans(whole: &[char], pieces: &[String]) -> Vec<(usize, usize)> {
     let whole = text(whole);
     let mut spans: Vec<(usize, usize)> = pieces
@@ -133,7 +133,7 @@ fn a_failed_piece_without_a_hit_is_a_scan_error() {
 fn a_hit_answers_without_waiting_for_the_rest() {
     let mut whole = unique_text(3000);
     whole.splice(0..4, "EVIL".chars());
-    // Everything else hangs: whoever waited for it would say "deadline", and in fail mode open let it pass.
+    // Everything else hangs: waiting for it would lead to "deadline", and in fail mode open let it pass.
     let api = F5::builder().when("EVIL", Verdict::flagged()).always(Fault::HangAfterRequest).start();
     let answer = hook(Event::PreToolUse).open().text(&text(&whole)).against(&api).run().blocked();
     assert!(answer.codex().shown().contains("F5 Guardrails found"), "{answer:?}");

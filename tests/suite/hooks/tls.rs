@@ -1,4 +1,4 @@
-//! TLS: whom the program trusts, what it says when it does not, and what it shows of itself.
+//! TLS: what the program trusts, what it says when it does not, and what it shows of itself.
 
 use f5_stand_in::f5::{F5, Fault};
 use f5_stand_in::tls::Authority;

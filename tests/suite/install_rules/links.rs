@@ -1,4 +1,4 @@
-//! Links that a repository brings along, and what stands in the place of f5-guard's own files.
+//! Links that a repository brings along, and what is there instead of f5-guard's own files.
 
 use std::fs;
 use std::os::unix::fs::{PermissionsExt, symlink};

@@ -232,7 +232,7 @@ fn uninstall_takes_what_hooks_remembered_with_it() {
     home.run(&INSTALL).succeeds("install");
     let payload = home.path().join("payload.json");
     fs::write(&payload, include_bytes!("../../samples/codex/stop.json")).unwrap();
-    // Without a token, which the session is told of once.
+    // Without a token, which the session is shown once.
     let mut hook = Command::new(home.binary());
     hook.arg("stop").env_clear().envs(std::env::var_os("SystemRoot").map(|root| ("SystemRoot", root)));
     hook.env("CODEX_HOME", home.codex()).env("F5_GUARDRAILS_LOG_FILE", "off");
@@ -260,6 +260,8 @@ fn uninstall_names_a_hook_of_another_tool_that_it_moves() {
     home.write("config.toml", format!("{text}{}", another_tools_hook("behind")).as_bytes());
 
     let dry = home.run(&["uninstall", "--scope", "user", "--dry-run"]).succeeds("dry run");
+    // The lines of a note, and the last one of all.
+    let dry = dry.replace("\n# ", " ").replace(" WARNING", "\n# WARNING");
     let said = home.run(&["uninstall", "--scope", "user"]).succeeds("uninstall");
 
     for (said, start) in [(dry, "# WARNING: "), (said, "  note    WARNING: ")] {

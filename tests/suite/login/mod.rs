@@ -10,6 +10,7 @@ use std::io::Write;
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
 
+use crate::home::one_line;
 use crate::install_support::Home;
 use f5_stand_in::f5::{F5, Fault, TOKEN, Verdict};
 
@@ -55,7 +56,11 @@ impl User {
         let _ = child.stdin.take().unwrap().write_all(stdin.as_bytes());
         let done = child.wait_with_output().unwrap();
         let text = |bytes: Vec<u8>| String::from_utf8(bytes).unwrap();
-        let said = Said { code: done.status.code(), stdout: text(done.stdout), stderr: text(done.stderr) };
+        let said = Said {
+            code: done.status.code(),
+            stdout: text(done.stdout),
+            stderr: one_line(&text(done.stderr)),
+        };
         assert!(
             !said.stdout.contains(TOKEN) && !said.stderr.contains(TOKEN),
             "{}\n{}",
@@ -158,8 +163,8 @@ fn the_users_registered_hooks_choose_the_address_and_a_projects_do_not() {
     fs::write(project.join(".codex").join("config.toml"), registered).unwrap();
     let mut command = user.command(&["login", "--status"]);
     let said = command.current_dir(&project).output().unwrap();
-    let said = String::from_utf8(said.stdout).unwrap();
-    let first = format!("Service  {} (--base-url of the hooks registered in ", api.base_url());
+    let said = one_line(&String::from_utf8(said.stdout).unwrap());
+    let first = format!("Service {} (--base-url of the hooks registered in ", api.base_url());
     assert!(said.starts_with(&first) && !said.contains(&other.base_url()), "{said}");
     let said = user.login(&[], TOKEN);
     assert_eq!(said.code, Some(0), "{}{}", said.stdout, said.stderr);
@@ -181,7 +186,7 @@ fn a_smoke_test_goes_where_the_users_hooks_go_and_says_so() {
     let said = user.run(&["smoketest"], "");
     assert_eq!(said.code, Some(0), "{}{}", said.stdout, said.stderr);
     for words in ["--base-url of the hooks registered in ", "project p-7", "--token-file is set"] {
-        assert!(said.stdout.contains(words), "{words}: {}", said.stdout);
+        assert!(one_line(&said.stdout).contains(words), "{words}: {}", said.stdout);
     }
     assert_eq!((api.scans().len() - before, other.scans().len()), (1, 0));
 

@@ -4,6 +4,7 @@
 use f5_stand_in::f5::TOKEN;
 
 use super::{User, service};
+use crate::home::one_line;
 use crate::terminal::Terminal;
 
 #[test]
@@ -112,7 +113,7 @@ fn keeping_a_repositorys_token_file_says_that_a_local_file_is_sent() {
     terminal.type_in("n\r");
     let (code, shown, _) = terminal.end();
     let sent = "they send the content of a local file, on the machine of each of them, to https://elsewhere.example.";
-    assert!(code == Some(1) && shown.contains(sent), "{shown}");
+    assert!(code == Some(1) && one_line(&shown).contains(sent), "{shown}");
 }
 
 #[cfg(not(target_os = "macos"))]
@@ -130,7 +131,7 @@ fn an_installation_without_a_token_offers_to_log_in_and_to_hide_the_variable() {
     terminal.wait_for("(it is not shown): ");
     terminal.wait_until_hidden();
     terminal.type_in(&format!("{TOKEN}\r"));
-    terminal.wait_for("Hooks still get them. [Y/n] ");
+    terminal.wait_for("hooks still get the variables.) [Y/n] ");
     terminal.type_in("\r");
     let (code, shown, _) = terminal.end();
     assert_eq!(code, Some(0), "{shown}");

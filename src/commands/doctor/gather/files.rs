@@ -27,7 +27,7 @@ const CODEX_DEFAULT: Duration = Duration::from_secs(600);
 
 pub struct Files {
     pub facts: Vec<FileFacts>,
-    /// All hooks, whoever's they are.
+    /// All hooks, f5-guard's or not.
     pub registered: Vec<Registered>,
 }
 

@@ -65,7 +65,7 @@ pub struct Question {
     pub profile: Option<String>,
 }
 
-/// `progress` is told what is waited for.
+/// `progress` shows what is waited for.
 pub fn gather(question: &Question, env: Env<'_>, progress: &dyn Fn(&str)) -> Facts {
     let mut left_out = LeftOut::new();
     let folder = question.folder.clone().or_else(|| std::env::current_dir().ok());

@@ -6,6 +6,7 @@ use crate::commands::doctor::facts::ServiceFacts;
 use crate::commands::doctor::judge::settings::Connection;
 use crate::commands::doctor::sanitizer::Sanitizer;
 use crate::commands::smoketest::{Checks, PROMPT, Scan};
+use crate::printable::counted;
 use crate::proof::Greeting;
 use crate::settings::Settings;
 use crate::supervise::supervise;
@@ -28,7 +29,7 @@ pub fn connection(settings: &Settings, token: Option<TokenError>, sanitizer: &Sa
     let loaded = supervise(Instant::now() + TRUST_TIME, move || {
         let trust = load_trust(&tls)?;
         client_identity(&tls)?;
-        Ok((format!("{}, {} roots", trust.source, trust.roots.len()), trust.notes))
+        Ok((format!("{}, {}", trust.source, counted(trust.roots.len(), "root")), trust.notes))
     });
     let trust = match loaded {
         Ok(Ok((source, notes))) => {

@@ -271,7 +271,7 @@ fn lookalikes(facts: &Facts, findings: &mut Vec<Finding>) {
     }
 }
 
-/// What stands in a file and is not among the hooks that Codex lists.
+/// What is in a file and not among the hooks that Codex lists.
 fn not_listed(facts: &Facts, event: Event, findings: &mut Vec<Finding>) {
     if facts.codex.listing.is_err() {
         return;

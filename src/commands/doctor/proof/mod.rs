@@ -183,7 +183,7 @@ struct Outcome {
 /// What is proven, and how.
 pub struct Experiment<'a> {
     pub server: &'a mut AppServer,
-    /// Codex's home folder, as it is told or says itself.
+    /// Codex's home folder, as it is given or says itself.
     pub home: PathBuf,
     /// The folder of the session.
     pub folder: &'a Path,

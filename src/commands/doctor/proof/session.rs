@@ -1,4 +1,4 @@
-//! How the session of a trial differs from the user's own: its model is the doctor's, and nobody else is started or told.
+//! How the session of a trial differs from the user's own: its model is the doctor's, and nothing else is started or notified.
 
 use std::path::Path;
 

@@ -13,9 +13,7 @@ use crate::commands::doctor::finding::{Finding, FindingId, Report, Severity, Sta
 use crate::commands::doctor::proof::EventProof;
 use crate::event::Event;
 use crate::printable::{seconds, wrapped};
-use crate::terminal::{GREEN, Paint, RED, YELLOW};
-
-const WIDTH: usize = 80;
+use crate::terminal::{GREEN, Paint, RED, WIDTH, YELLOW};
 
 /// How a report looks.
 #[derive(Debug, Clone, Copy)]
@@ -128,7 +126,8 @@ fn details(out: &mut String, facts: &Facts, layout: Layout) -> std::fmt::Result 
         writeln!(out, "{:<9}{}", "Codex", program.display())?;
     }
     if let Ok(home) = &facts.codex.home {
-        writeln!(out, "{:<9}{} ({})", "Home", home.path.display(), home.from)?;
+        let home = format!("{} ({})", home.path.display(), home.from);
+        writeln!(out, "{:<9}{}", "Home", wrapped(&home, WIDTH, 9))?;
     }
     writeln!(out, "{:<9}{}", "Folder", facts.folder.display())?;
     let log = match &facts.log.file {
@@ -137,14 +136,15 @@ fn details(out: &mut String, facts: &Facts, layout: Layout) -> std::fmt::Result 
             format!("{}, {}", path.display(), file_word(&facts.log.file))
         }
     };
-    writeln!(out, "{:<9}{log}", "Log")?;
+    writeln!(out, "{:<9}{}", "Log", wrapped(&log, WIDTH, 9))?;
     writeln!(out, "\nRegistered hooks")?;
     for hook in &facts.hooks {
         write!(out, "{}", hook_lines(hook, layout))?;
     }
     let files = facts.files.iter().filter(|file| !matches!(file.content, FileContent::Absent));
     for file in files {
-        writeln!(out, "  {} ({})", file.path.display(), file.layer.as_str())?;
+        let file = format!("{} ({})", file.path.display(), file.layer.as_str());
+        writeln!(out, "  {}", wrapped(&file, WIDTH, 4))?;
     }
     let of = if facts.proof.as_ref().is_ok_and(|proof| proof.report().is_some()) {
         "as the hooks have them"
@@ -154,7 +154,7 @@ fn details(out: &mut String, facts: &Facts, layout: Layout) -> std::fmt::Result 
     writeln!(out, "\nSettings, {of}")?;
     for row in &facts.settings {
         let mark = if row.problem.is_some() { layout.paint.word(" (not valid)", RED) } else { String::new() };
-        writeln!(out, "  {:<26}{}{mark}", row.name, row.value)?;
+        writeln!(out, "  {:<26}{}{mark}", row.name, wrapped(&row.value, WIDTH, 28))?;
         if row.source != "default" {
             writeln!(out, "  {:<26}[{}]", "", row.source)?;
         }
@@ -162,12 +162,8 @@ fn details(out: &mut String, facts: &Facts, layout: Layout) -> std::fmt::Result 
     if !facts.log.problems.is_empty() {
         writeln!(out, "\nLast problems in the log")?;
         for problem in &facts.log.problems {
-            writeln!(
-                out,
-                "  {} {}",
-                problem.time,
-                wrapped(&format!("{} {}", problem.level, problem.text), WIDTH, 4)
-            )?;
+            let problem = format!("{} {} {}", problem.time, problem.level, problem.text);
+            writeln!(out, "  {}", wrapped(&problem, WIDTH, 4))?;
         }
     }
     Ok(())

@@ -1,4 +1,4 @@
-//! `f5-guard uninstall`: takes our hooks, their trust and our binary out again, and names what stays.
+//! `f5-guard uninstall`: removes our hooks, their trust and our binary, and names what stays.
 
 mod error;
 mod project;
@@ -7,6 +7,7 @@ mod system;
 mod tokens;
 mod user;
 
+use std::path::PathBuf;
 use std::process::ExitCode;
 
 use error::UninstallError;
@@ -25,6 +26,7 @@ use crate::installation::{
 use crate::printable::wrapped;
 use crate::registration::KnownBinaries;
 use crate::stdio::{say, say_error};
+use crate::terminal::{WIDTH, commented};
 
 /// Uninstalls; 0 also where there was nothing to remove.
 pub fn run(args: &UninstallArgs) -> ExitCode {
@@ -88,6 +90,9 @@ fn open_sessions(program_is_gone: bool) -> &'static str {
     }
 }
 
+/// Columns of the word that a line begins with.
+const LABEL: usize = 8;
+
 fn text(outcome: &Outcome, scope: Scope) -> String {
     let whose = match scope {
         Scope::User => "this user's registration",
@@ -97,15 +102,25 @@ fn text(outcome: &Outcome, scope: Scope) -> String {
     let mut out = if outcome.lines.is_empty() {
         format!("f5-guard: there is nothing to remove of {whose}.\n")
     } else {
-        format!("f5-guard: {whose} is removed. Codex is no longer protected by it.\n")
+        format!("f5-guard: {whose} is removed; it no longer protects Codex.\n")
     };
     for line in &outcome.lines {
-        out += &format!("  {line}\n");
+        let (label, words) = line.split_at_checked(LABEL).unwrap_or(("", line));
+        out += &format!("  {label}{}\n", wrapped(words, WIDTH, LABEL + 2));
     }
-    for note in &outcome.notes {
-        out += &format!("  note    {}\n", wrapped(note, 80, 10));
+    for note in outcome.notes.iter().chain(&backups_left(&outcome.backups)) {
+        out += &format!("  note    {}\n", wrapped(note, WIDTH, LABEL + 2));
     }
     out
+}
+
+fn backups_left(backups: &[PathBuf]) -> Option<String> {
+    let paths: Vec<String> = backups.iter().map(|path| path.display().to_string()).collect();
+    (!paths.is_empty()).then(|| {
+        let (these, them) =
+            if paths.len() == 1 { ("A backup stays", "it") } else { ("Backups stay", "them") };
+        format!("{these}; delete {them} when you like: {}.", paths.join(", "))
+    })
 }
 
 fn dry_run(
@@ -123,7 +138,7 @@ fn dry_run(
     let mut out: String = removals.iter().map(Removal::dry_run).collect();
     let owns_binary = scope != Scope::Project && context.owns_binary(folder, &state, files)?;
     if owns_binary && folder.binary().exists() {
-        out += &format!("# {} would be deleted.\n", folder.binary().display());
+        out += &commented(&format!("{} would be deleted.", folder.binary().display()));
     }
     out += "# Nothing was written.\n";
     Ok(out)

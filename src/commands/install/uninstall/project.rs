@@ -1,4 +1,4 @@
-//! A repository's registration, and the trust in it that stands in the user's own file.
+//! A repository's registration, and the trust in it that is in the user's own file.
 
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;

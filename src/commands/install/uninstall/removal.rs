@@ -1,4 +1,4 @@
-//! What the removals of all scopes have in common: files, binary, folders, and what is told of them.
+//! What the removals of all scopes have in common: files, binary, folders, and what is said about them.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -12,9 +12,11 @@ use crate::installation::{InstallDir, InstallState, Removal, carry_out_removal, 
 pub struct Outcome {
     pub lines: Vec<String>,
     pub notes: Vec<String>,
+    /// What stays of the files as they were before a change.
+    pub backups: Vec<PathBuf>,
 }
 
-/// Carries the removals out, and tells of each.
+/// Carries the removals out, and reports each.
 ///
 /// # Errors
 /// [`FileEditError`]; what was not reached is as it was.
@@ -49,9 +51,7 @@ pub fn remove_files(
         }
         outcome.notes.extend(removal.moved_note());
     }
-    for backup in cleared.backups_left {
-        outcome.notes.push(format!("A backup stays: {}.", backup.display()));
-    }
+    outcome.backups.extend(cleared.backups_left);
     Ok(())
 }
 
@@ -81,7 +81,7 @@ pub fn finish_folder(
             outcome.lines.push(format!("binary  {} (it is running; {when})", aside.display()));
         }
     }
-    // What comes to stand under its name from now on is somebody else's.
+    // From now on a file of its name is somebody else's.
     state.record.binaries.clear();
     state.save_or_delete()?;
     outcome.notes.extend(state.kept_note());

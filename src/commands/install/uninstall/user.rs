@@ -8,6 +8,7 @@ use crate::installation::PATIENCE;
 use crate::installation::{
     InstallContext, InstallState, is_registered, prepare_removal, python_scripts, user_files,
 };
+use crate::logging;
 use crate::outage;
 use crate::proof::NonceFile;
 use crate::registration::{KnownBinaries, ManagedDirs};
@@ -43,8 +44,14 @@ pub fn remove_user(context: &InstallContext, places: &KnownBinaries) -> Result<O
         outcome.notes.push(format!("The Python integration's scripts stay: {}.", names.join(", ")));
     }
     let log = home.path.join("logs").join("f5_guardrails.log");
-    if log.exists() {
-        outcome.notes.push(format!("The log stays: {}.", log.display()));
+    let key = logging::key_file(&log);
+    match (log.exists(), key.exists()) {
+        (true, true) => {
+            outcome.notes.push(format!("The log and its key stay: {}, {}.", log.display(), key.display()));
+        }
+        (true, false) => outcome.notes.push(format!("The log stays: {}.", log.display())),
+        (false, true) => outcome.notes.push(format!("The log's key stays: {}.", key.display())),
+        (false, false) => {}
     }
     for path in state.record.files() {
         outcome.notes.push(format!(

@@ -5,6 +5,7 @@ use std::fmt::Write;
 use super::escaped;
 use crate::commands::report::latency::Percentiles;
 use crate::commands::report::summary::Day;
+use crate::printable::counted;
 
 /// The drawing of the days: its size, and what is left for words below and at the left.
 const WIDTH: f64 = 720.0;
@@ -65,9 +66,9 @@ pub fn calls_by_day(page: &mut String, days: &[Day]) -> std::fmt::Result {
         ];
         writeln!(
             page,
-            "<g><title>{}: {} calls, {} with a warning, {} refused, {} not scanned</title>",
+            "<g><title>{}: {}, {} with a warning, {} refused, {} not scanned</title>",
             escaped(&day.day),
-            day.tally.calls,
+            counted(day.tally.calls, "call"),
             decisions.warn,
             decisions.refused(),
             day.tally.outcomes.not_scanned,

@@ -160,7 +160,7 @@ impl Verdict {
         Self::hit(Outcome::Blocked)
     }
 
-    /// A regex scanner found `text`; in `redactedInput` asterisks stand in its place.
+    /// A regex scanner found `text`; in `redactedInput` asterisks replace it.
     pub fn redacted(text: &str) -> Self {
         let mut verdict = Self::new(Outcome::Redacted)
             .scanner(Scanner::passed("prompt_injection"))

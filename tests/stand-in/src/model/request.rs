@@ -44,7 +44,7 @@ impl Request {
             .collect()
     }
 
-    /// True when `text` stands in any string of the request.
+    /// True when `text` is in any string of the request.
     pub fn mentions(&self, text: &str) -> bool {
         mentions(&self.0, text)
     }
