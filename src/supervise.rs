@@ -2,7 +2,7 @@
 
 use std::sync::mpsc::{self, RecvTimeoutError};
 use std::thread;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 /// Why supervised work brought no result.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -23,15 +23,17 @@ pub fn supervise<T: Send + 'static>(
     deadline: Instant,
     work: impl FnOnce() -> T + Send + 'static,
 ) -> Result<T, Interrupted> {
-    supervise_then(deadline, work, || ())
+    supervise_then(deadline, || None, work, || ())
 }
 
-/// The same; when the result was taken, the thread goes on with `afterwards`, for which nobody waits.
+/// The same; at the deadline `more` is asked once whether there is more time. When the result was taken, the thread goes on
+/// with `afterwards`, for which nobody waits.
 ///
 /// # Errors
 /// See [`Interrupted`].
 pub fn supervise_then<T: Send + 'static>(
     deadline: Instant,
+    more: impl FnOnce() -> Option<Duration>,
     work: impl FnOnce() -> T + Send + 'static,
     afterwards: impl FnOnce() + Send + 'static,
 ) -> Result<T, Interrupted> {
@@ -46,7 +48,13 @@ pub fn supervise_then<T: Send + 'static>(
             }
         })
         .map_err(|_| Interrupted::NotStarted)?;
-    match receiver.recv_timeout(deadline.saturating_duration_since(Instant::now())) {
+    let mut received = receiver.recv_timeout(deadline.saturating_duration_since(Instant::now()));
+    if matches!(received, Err(RecvTimeoutError::Timeout)) {
+        if let Some(more) = more() {
+            received = receiver.recv_timeout((deadline + more).saturating_duration_since(Instant::now()));
+        }
+    }
+    match received {
         Ok(result) => Ok(result),
         Err(RecvTimeoutError::Timeout) => Err(Interrupted::TimedOut),
         Err(RecvTimeoutError::Disconnected) => Err(Interrupted::Panicked),
@@ -55,8 +63,6 @@ pub fn supervise_then<T: Send + 'static>(
 
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
-
     use super::*;
 
     fn in_a_minute() -> Instant {
@@ -78,6 +84,20 @@ mod tests {
     fn work_that_hangs_is_left_behind() {
         let (_keep, never) = mpsc::channel::<()>();
         let result = supervise(Instant::now(), move || never.recv().is_ok());
+        assert_eq!(result, Err(Interrupted::TimedOut));
+    }
+
+    #[test]
+    fn work_that_is_given_more_time_is_waited_for() {
+        let (sender, receiver) = mpsc::channel();
+        let more = || {
+            sender.send(7).unwrap();
+            Some(Duration::from_secs(60))
+        };
+        assert_eq!(supervise_then(Instant::now(), more, move || receiver.recv().unwrap(), || ()), Ok(7));
+        let (_keep, never) = mpsc::channel::<()>();
+        let work = move || never.recv().is_ok();
+        let result = supervise_then(Instant::now(), || Some(Duration::from_millis(1)), work, || ());
         assert_eq!(result, Err(Interrupted::TimedOut));
     }
 }

@@ -106,6 +106,35 @@ pub fn hook(binary: &Path, stage: &Stage, subcommand: &str, text: &str) -> Outco
     Ok(stage.set_up(program).stdin(payload.to_string()))
 }
 
+/// A prompt in a session whose file of some 1 MB was scanned up to this text: `None` for all of it. A flagged text is scanned
+/// each time; one that is cleared is new only once.
+pub fn prompt_in_session(binary: &Path, stage: &Stage, new: Option<&str>) -> Outcome<Program> {
+    let mut payload: Value = serde_json::from_str(PROMPT)?;
+    let session = if new.is_some() { "session-with-something-new" } else { "session-without" };
+    let file = stage.codex_home().join(format!("sessions/2026/11/26/rollout-2026-{session}.jsonl"));
+    payload["transcript_path"] = file.to_str().ok_or("a path that is no text")?.into();
+    payload["session_id"] = session.into();
+    let says = |text: &str| {
+        let message = serde_json::json!({"type": "message", "role": "user",
+            "content": [{"type": "input_text", "text": text}]});
+        format!("{}\n", serde_json::json!({"type": "response_item", "payload": message}))
+    };
+    let mut lines: String =
+        (0..20).map(|number| says(&format!("Output {number}\n{}", "a line\n".repeat(6_500)))).collect();
+    std::fs::create_dir_all(file.parent().ok_or("no folder")?)?;
+    std::fs::write(&file, &lines)?;
+    let program = stage.set_up(Program::new(binary).args(["user-prompt-submit"])).stdin(payload.to_string());
+    let first = program.run()?;
+    if !first.success || !first.stdout.is_empty() {
+        return Err(format!("the session was not cleared: {}", first.stdout).into());
+    }
+    if let Some(new) = new {
+        lines.push_str(&says(new));
+        std::fs::write(&file, &lines)?;
+    }
+    Ok(program)
+}
+
 /// All cases whose name holds `only`, references included. One that can't run here is named on stderr.
 pub fn all(binary: &Path, stage: &Stage, only: Option<&str>) -> Outcome<Vec<Case>> {
     let pre = |text: &str| hook(binary, stage, "pre-tool-use", text);
@@ -131,6 +160,14 @@ pub fn all(binary: &Path, stage: &Stage, only: Option<&str>) -> Outcome<Vec<Case
         let flagged = hook(binary, stage, subcommand, FLAGGED)?.env("F5_GUARDRAILS_POST_STRICT", "true");
         cases.push(Case::new(format!("{subcommand} blocked"), flagged, Expected::Block));
     }
+    let quiet = prompt_in_session(binary, stage, None)?;
+    cases.push(Case::new(
+        "user-prompt-submit, 1 MB of session without anything new",
+        quiet,
+        Expected::Nothing,
+    ));
+    let new = prompt_in_session(binary, stage, Some(FLAGGED))?;
+    cases.push(Case::new("user-prompt-submit, 1 MB of session with a flagged text", new, Expected::Block));
     let ca = pre("ls")?.env("F5_GUARDRAILS_CA_BUNDLE", stage.ca());
     cases.push(Case::new("pre-tool-use, one custom CA", ca, Expected::Nothing));
     let proxied = pre("ls")?.env("HTTPS_PROXY", stage.proxy());

@@ -134,12 +134,17 @@ impl Stage {
         self.home.path().join("ca.pem")
     }
 
+    /// Where the programs of [`Stage::set_up`] look for sessions and keep their notes.
+    pub fn codex_home(&self) -> std::path::PathBuf {
+        self.home.path().join("codex")
+    }
+
     /// A program with the environment of an f5-guard that is set up for this service.
     pub fn set_up(&self, program: Program) -> Program {
         let home = self.home.path();
         let program = program
             .env("HOME", home)
-            .env("CODEX_HOME", home.join("codex"))
+            .env("CODEX_HOME", self.codex_home())
             .env("F5_GUARDRAILS_API_TOKEN", TOKEN)
             .env("F5_GUARDRAILS_BASE_URL", format!("https://{}", self.api()));
         self.store_env.iter().fold(program, |program, (name, path)| program.env(name, path))

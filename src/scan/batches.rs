@@ -8,6 +8,7 @@ use tokio::task::JoinSet;
 use super::client::{ScanClient, ScanJob, Scanned, on_this_thread};
 use super::error::ScanError;
 use super::request::{Metadata, ScanDirection};
+use crate::transport::watch::Watch;
 
 /// Of several texts so many requests are under way; each may be cut into pieces.
 const BATCHES_AT_ONCE: usize = 4;
@@ -40,7 +41,7 @@ impl ScanClient {
     /// Scans several texts as requests, in as few as hold them, and one more text next to them, within the deadline. Each
     /// gets its own result: where several went together and were not cleared, each of them is scanned by itself until one
     /// is flagged. Those without a verdict of their own get the one on all together, which counts more characters than
-    /// they have; so do all of them where each is cleared alone.
+    /// they have; so do all of them where each is cleared alone. What happens to them next to a text can be seen in `watch`.
     ///
     /// # Errors
     /// The whole result, where nothing could be begun.
@@ -49,10 +50,11 @@ impl ScanClient {
         job: Option<&ScanJob<'_>>,
         texts: &[String],
         metadata: &Metadata,
+        watch: &Watch,
     ) -> Result<(Option<Scanned>, Vec<Scanned>), ScanError> {
         on_this_thread(async {
             // What the others meet says nothing of how far the text next to them came.
-            let client = if job.is_some() { self.unwatched() } else { self.clone() };
+            let client = if job.is_some() { self.watched_by(watch.clone()) } else { self.clone() };
             let (others, metadata) = (texts.to_vec(), metadata.clone());
             let others = tokio::spawn(async move { client.scan_together(&others, &metadata).await });
             let own = match job {

@@ -1,7 +1,8 @@
 //! The scan client: a text goes out, in pieces where it is long, and the worst verdict comes back.
 
+use std::pin::pin;
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use tokio::task::JoinSet;
 
@@ -19,6 +20,8 @@ use crate::transport::watch::Watch;
 pub const MAX_CHARACTERS: usize = 2_000_000;
 /// Pieces that are scanned at the same time.
 const MAX_PARALLEL: usize = 8;
+/// So long after the deadline what has come by then is still read.
+const TO_READ_THE_REST: Duration = Duration::from_millis(20);
 
 /// What one scan came to.
 pub type Scanned = Result<ScanReport, ScanError>;
@@ -58,9 +61,9 @@ impl ScanClient {
         Ok(Self { endpoint, max_scan_length: *settings.max_scan_length, deadline, budget })
     }
 
-    /// The same client, unseen in the first one's watch.
-    pub(super) fn unwatched(&self) -> Self {
-        Self { endpoint: Arc::new(self.endpoint.unwatched()), ..self.clone() }
+    /// The same client, seen in this watch.
+    pub(super) fn watched_by(&self, watch: Watch) -> Self {
+        Self { endpoint: Arc::new(self.endpoint.watched_by(watch)), ..self.clone() }
     }
 
     /// Scans a text, whole, within the deadline.
@@ -75,7 +78,15 @@ impl ScanClient {
         let deadline = tokio::time::Instant::from_std(self.deadline);
         let characters = job.content.chars().count();
         let mut tally = Tally::new(self.endpoint.counts_modes());
-        let all = match tokio::time::timeout_at(deadline, self.scan_pieces(job, &mut tally)).await {
+        let all = {
+            let mut work = pin!(self.scan_pieces(job, &mut tally));
+            match tokio::time::timeout_at(deadline, work.as_mut()).await {
+                // What came in time may not have been read yet: this thread reads one answer after the other.
+                Err(_) => tokio::time::timeout(TO_READ_THE_REST, work).await,
+                in_time => in_time,
+            }
+        };
+        let all = match all {
             Ok(all) => all && characters <= MAX_CHARACTERS,
             Err(_) => {
                 tally.error = Some(self.endpoint.late(self.budget));
@@ -151,11 +162,9 @@ pub(super) fn on_this_thread<T>(work: impl Future<Output = T>) -> Result<T, Scan
 
 #[cfg(test)]
 mod tests {
-    use std::ffi::OsString;
-    use std::time::Duration;
-
     use super::*;
     use crate::settings::{Enforced, Origins};
+    use std::ffi::OsString;
 
     fn settings(variables: &[(&str, &str)]) -> Settings {
         let env = |name: &str| {

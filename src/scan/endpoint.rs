@@ -104,9 +104,9 @@ impl Endpoint {
         self.by_modes
     }
 
-    /// The same endpoint, where what happens can't be seen in the first one's watch.
-    pub fn unwatched(&self) -> Self {
-        Self { transport: self.transport.clone().watched_by(Watch::default()), ..self.clone() }
+    /// The same endpoint, where what happens can be seen in this watch.
+    pub fn watched_by(&self, watch: Watch) -> Self {
+        Self { transport: self.transport.clone().watched_by(watch), ..self.clone() }
     }
 
     /// The error where the time is up.

@@ -17,6 +17,8 @@ pub const STALL_ROOM: Duration = Duration::from_secs(25);
 pub const LONGEST_UNREGISTERED_TIMEOUT: Duration = HOOK_TIMEOUT.saturating_sub(STALL_ROOM);
 /// The time from the end of a scan, at the latest, to its answer.
 pub const ANSWER_TIME: Duration = Duration::from_millis(100);
+/// What more there is for it while an answer of the service is being read. Of [`STALL_ROOM`] most is left.
+const READING_TIME: Duration = Duration::from_secs(5);
 
 /// The part of the time budget that the scan may use, and who set its bounds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -29,6 +31,8 @@ pub struct Budget {
     pub set_by: Source,
     /// The longest that the registration has room for.
     pub most: Duration,
+    /// So much later the answer may come where the service has answered in time, and that is still being read.
+    pub for_reading: Duration,
 }
 
 impl Budget {
@@ -53,11 +57,9 @@ impl Settings {
     /// is less) before the timeout that it was registered with. Otherwise `--timeout` has its room, since `install`
     /// registers the two together, and a timeout of the environment has at most [`LONGEST_UNREGISTERED_TIMEOUT`].
     pub fn budget(&self) -> Budget {
-        let most = match (self.hook_timeout, self.timeout.source) {
-            (Some(hook), _) => {
-                let reserve = (hook / 3).min(Duration::from_secs(2));
-                hook.saturating_sub(reserve).saturating_sub(ANSWER_TIME)
-            }
+        let reserve = self.hook_timeout.map(|hook| (hook / 3).min(Duration::from_secs(2)));
+        let most = match (self.hook_timeout.zip(reserve), self.timeout.source) {
+            (Some((hook, reserve)), _) => hook.saturating_sub(reserve).saturating_sub(ANSWER_TIME),
             (None, Source::Flag(_) | Source::Option(_)) => Duration::MAX,
             (None, Source::Environment(_) | Source::Stored(_) | Source::Default) => {
                 LONGEST_UNREGISTERED_TIMEOUT
@@ -68,6 +70,7 @@ impl Settings {
             cut_by_hook: *self.timeout > most,
             set_by: self.timeout.source,
             most,
+            for_reading: reserve.map_or(READING_TIME, |reserve| reserve / 2),
         }
     }
 }
@@ -134,6 +137,18 @@ mod tests {
         assert_eq!(more(given("5").as_own(), &[]), "give a longer --timeout");
         let old = Enforced { hook_timeout: Some("10".into()), ..Enforced::default() };
         assert_eq!(more(old, &[]), register);
+    }
+
+    #[test]
+    fn an_answer_that_is_being_read_gets_time_that_the_registration_has() {
+        for hook in 1..=60 {
+            let enforced = Enforced { hook_timeout: Some(hook.to_string().into()), ..Enforced::default() };
+            let budget = read(&enforced, &[("F5_GUARDRAILS_TIMEOUT", "60")]).budget();
+            let whole = budget.limit + ANSWER_TIME + budget.for_reading;
+            assert!(whole < Duration::from_secs(hook), "{hook} s: {budget:?}");
+            assert!(budget.for_reading > ANSWER_TIME, "{hook} s: {budget:?}");
+        }
+        assert!(read(&Enforced::default(), &[]).budget().for_reading < STALL_ROOM / 2);
     }
 
     #[test]

@@ -112,13 +112,25 @@ pub(super) fn block_by() -> BlockBy {
 }
 
 /// Whether the pipe that both streams are (`exec 1>&2`, `exec 2>&1`) counts as the one that Codex made for stdout. It makes
-/// them for stdin, stdout and stderr in this order, and Linux numbers pipes in the order in which they are made, those of
-/// other calls at the same time among them. So any other pipe may be the one for stderr.
+/// them for stdin, stdout and stderr in this order, and Linux numbers pipes in the order in which they are made. Only the
+/// second pipe after stdin's is taken for stderr's. Any other that is not the first may be stdout's, where others were made
+/// in between, or `tee`'s behind it, and `2>&1` is what people write.
+#[allow(clippy::useless_conversion, reason = "the types differ between systems")]
 fn was_made_for_stdout(pipe: &Status) -> bool {
     let stdin = Status::of(libc::STDIN_FILENO).filter(Status::is_pipe);
-    // Without numbers to compare it is taken for stdout's: `2>&1` is what people register.
     !cfg!(target_os = "linux")
-        || stdin.is_none_or(|stdin| stdin.0.st_ino.checked_add(1) == Some(pipe.0.st_ino))
+        || stdin.is_none_or(|stdin| !is_second_after(stdin.0.st_ino.into(), pipe.0.st_ino.into()))
+}
+
+/// Whether Linux gave out the number `later` as the second one after `first`. Each processor takes 1024 numbers at a time,
+/// so that behind a multiple of it the next can be any that is one more than a multiple.
+fn is_second_after(first: u64, later: u64) -> bool {
+    const BATCH: u64 = 1024;
+    match first % BATCH {
+        0 => later > first && later % BATCH == 2,
+        1023 => later > first && later % BATCH == 1,
+        _ => first.checked_add(2) == Some(later),
+    }
 }
 
 /// What the system knows of an open file.
@@ -297,4 +309,22 @@ fn peek_into_pipe(bytes: &mut [u8; PEEK]) -> Peeked {
 #[cfg(not(target_os = "linux"))]
 fn peek_into_pipe(_bytes: &mut [u8; PEEK]) -> Peeked {
     Peeked::Unknown
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_second_number_is_found_across_a_batchs_end() {
+        for (first, later) in [(5, 7), (1022, 1024), (1023, 1025), (1023, 4097), (1024, 1026), (1024, 3074)] {
+            assert!(is_second_after(first, later), "{first} {later}");
+        }
+        for (first, later) in
+            [(5, 6), (5, 8), (1022, 1025), (1023, 1024), (1024, 1025), (1024, 3073), (5, 3074)]
+        {
+            assert!(!is_second_after(first, later), "{first} {later}");
+        }
+        assert!(!is_second_after(4096, 2) && !is_second_after(u64::MAX - 1, 0));
+    }
 }

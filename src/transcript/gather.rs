@@ -15,8 +15,10 @@ use super::texts::{self, Fork, Record, Text};
 
 /// Names of tools whose outputs may still come are kept for so many calls.
 const MOST_CALLS: usize = 1000;
-/// So long a chain of forks is followed.
+/// So many files of sessions that this one was forked from are read.
 const MOST_FORKS: usize = 16;
+/// So many entries of each folder are looked at.
+const MOST_ENTRIES: usize = 4000;
 
 /// One text to scan.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -68,6 +70,7 @@ pub fn gather(transcript: &mut Transcript, known: &Known<'_>, limit: usize) -> G
         gathered: Gathered::default(),
         from: 0,
         end: 0,
+        origins: HashSet::new(),
     };
     if let Err(unread) = reading.read(transcript) {
         reading.gathered.unread.get_or_insert(unread);
@@ -95,6 +98,8 @@ struct Reading<'a> {
     /// Where the file is read from, and up to where all that is in it was gathered.
     from: u64,
     end: u64,
+    /// The sessions that this one was forked from, as far as they were read.
+    origins: HashSet<Fork>,
 }
 
 impl Reading<'_> {
@@ -106,16 +111,6 @@ impl Reading<'_> {
         (self.from, self.end) = (from, from);
         if !transcript.wait_for_whole_line() {
             self.gathered.unread = Some(Unread::Unfinished);
-        }
-        if from == 0 {
-            match self.read_forks(transcript) {
-                Err(large @ Unread::Large { .. }) => return Err(large),
-                // A hit in the session's own file is one all the same.
-                Err(unread) => {
-                    self.gathered.unread.get_or_insert(unread);
-                }
-                Ok(()) => {}
-            }
         }
         let mut lines = transcript.lines(from).map_err(|error| unread(&error))?;
         let mut number = 0;
@@ -132,11 +127,26 @@ impl Reading<'_> {
                 self.gathered.unread.get_or_insert(Unread::Format { line: (from == 0).then_some(number) });
                 continue;
             };
-            self.take(entry.record)?;
+            self.take_with_origins(entry.record, transcript)?;
             if self.gathered.unread.is_none() {
                 self.end = lines.at();
             }
         }
+    }
+
+    /// A forked session's file says only which other one it goes on with.
+    fn take_with_origins(&mut self, record: Record, transcript: &Transcript) -> Result<(), Unread> {
+        if let Record::Session { forked_from: Some(fork), .. } = &record {
+            match self.read_origins(fork.clone(), transcript) {
+                Err(large @ Unread::Large { .. }) => return Err(large),
+                // A hit in the session's own file is one all the same.
+                Err(unread) => {
+                    self.gathered.unread.get_or_insert(unread);
+                }
+                Ok(()) => {}
+            }
+        }
+        self.take(record)
     }
 
     fn take(&mut self, record: Record) -> Result<(), Unread> {
@@ -193,51 +203,64 @@ impl Reading<'_> {
         Ok(())
     }
 
-    /// A forked session's file says only which other one it goes on with.
-    fn read_forks(&mut self, transcript: &Transcript) -> Result<(), Unread> {
-        let mut fork = first_record(transcript)?;
-        let mut path = transcript.path.clone();
-        for _ in 0..MOST_FORKS {
-            let Some(Fork { thread, before }) = fork else { return Ok(()) };
-            path = file_of(&path, &thread).ok_or_else(|| Unread::Fork("it was not found".to_owned()))?;
-            let of_fork = |unread: Unread| match unread {
-                Unread::File(why) => Unread::Fork(why),
-                other => other,
-            };
-            let mut other = Transcript::open(&path, home_of(&path)).map_err(of_fork)?;
-            other.until = transcript.until;
-            fork = first_record(&other)?;
-            let mut lines = other.lines(0).map_err(|error| of_fork(unread(&error)))?;
-            while let Some(line) = lines.next_line().map_err(|error| of_fork(unread(&error)))? {
-                let entry = match line {
-                    Line::Whole(line) if line.trim_ascii().is_empty() => continue,
-                    Line::Whole(line) => texts::read(line),
-                    Line::TooLong => None,
-                    Line::Unfinished => break,
-                };
-                let Some(entry) = entry else {
-                    let why = "a line can't be understood".to_owned();
-                    self.gathered.unread.get_or_insert(Unread::Fork(why));
-                    continue;
-                };
-                if before.zip(entry.ordinal).is_some_and(|(before, ordinal)| ordinal >= before) {
-                    break;
-                }
-                self.take(entry.record)?;
+    fn read_origins(&mut self, fork: Fork, transcript: &Transcript) -> Result<(), Unread> {
+        let mut waiting = vec![fork];
+        while let Some(fork) = waiting.pop() {
+            if self.origins.contains(&fork) {
+                continue;
             }
+            let files = files_of(&transcript.path, &fork.thread);
+            if self.origins.len() + files.len() > MOST_FORKS {
+                return Err(Unread::Fork("too many sessions were forked from each other".to_owned()));
+            }
+            if files.is_empty() {
+                return Err(Unread::Fork("it was not found".to_owned()));
+            }
+            // Which of them Codex goes on with is not known.
+            for path in &files {
+                self.read_origin(path, &fork, transcript, &mut waiting)?;
+            }
+            self.origins.insert(fork);
         }
-        Err(Unread::Fork("too many sessions were forked from each other".to_owned()))
+        Ok(())
     }
-}
 
-fn first_record(transcript: &Transcript) -> Result<Option<Fork>, Unread> {
-    let mut lines = transcript.lines(0).map_err(|error| unread(&error))?;
-    match lines.next_line().map_err(|error| unread(&error))? {
-        Some(Line::Whole(line)) => match texts::read(line).map(|entry| entry.record) {
-            Some(Record::Session { forked_from, .. }) => Ok(forked_from),
-            _ => Ok(None),
-        },
-        _ => Ok(None),
+    fn read_origin(
+        &mut self,
+        path: &Path,
+        fork: &Fork,
+        transcript: &Transcript,
+        waiting: &mut Vec<Fork>,
+    ) -> Result<(), Unread> {
+        let of_fork = |unread: Unread| match unread {
+            Unread::File(why) => Unread::Fork(why),
+            Unread::Elsewhere => Unread::Fork("it is not below Codex's home folder".to_owned()),
+            other => other,
+        };
+        let mut other = Transcript::open(path, home_of(&transcript.path)).map_err(of_fork)?;
+        other.until = transcript.until;
+        let mut lines = other.lines(0).map_err(|error| of_fork(unread(&error)))?;
+        while let Some(line) = lines.next_line().map_err(|error| of_fork(unread(&error)))? {
+            let entry = match line {
+                Line::Whole(line) if line.trim_ascii().is_empty() => continue,
+                Line::Whole(line) => texts::read(line),
+                Line::TooLong => None,
+                Line::Unfinished => break,
+            };
+            let Some(entry) = entry else {
+                let why = "a line can't be understood".to_owned();
+                self.gathered.unread.get_or_insert(Unread::Fork(why));
+                continue;
+            };
+            if fork.before.zip(entry.ordinal).is_some_and(|(before, ordinal)| ordinal >= before) {
+                continue;
+            }
+            if let Record::Session { forked_from: Some(fork), .. } = &entry.record {
+                waiting.push(fork.clone());
+            }
+            self.take(entry.record)?;
+        }
+        Ok(())
     }
 }
 
@@ -248,27 +271,21 @@ fn home_of(path: &Path) -> Option<&Path> {
     path.parent()?.ancestors().find(of_sessions)?.parent()
 }
 
-/// The file of a thread, `YEAR/MONTH/DAY/rollout-TIME-THREAD.jsonl` in the same home as `path`, or in its archive.
-fn file_of(path: &Path, thread: &str) -> Option<PathBuf> {
+/// The files of a thread, `YEAR/MONTH/DAY/rollout-TIME-THREAD.jsonl` in the same home as `path`, or in its archive. More than
+/// one is nothing that Codex writes, and so is a link among the folders: what it leads to is opened as what it is.
+fn files_of(path: &Path, thread: &str) -> Vec<PathBuf> {
     let is_id = thread.len() == 36 && thread.bytes().all(|byte| byte.is_ascii_hexdigit() || byte == b'-');
-    let ending = is_id.then(|| format!("-{thread}.jsonl"))?;
-    let [sessions, archive] = FOLDERS.map(|name| home_of(path).map(|home| home.join(name)));
-    let folders = |folder: PathBuf| {
-        let mut found: Vec<PathBuf> = fs::read_dir(folder)
-            .into_iter()
-            .flatten()
-            .flatten()
-            .take(4000)
-            .map(|entry| entry.path())
-            .collect();
-        // The newest first: a session is rarely forked from an old one.
-        found.sort_unstable_by(|one, other| other.cmp(one));
-        found.into_iter()
+    let (true, Some(home)) = (is_id, home_of(path)) else { return Vec::new() };
+    let ending = format!("-{thread}.jsonl");
+    let [sessions, archive] = FOLDERS.map(|name| home.join(name));
+    let inside = |folder: PathBuf| {
+        fs::read_dir(folder).into_iter().flatten().flatten().take(MOST_ENTRIES).map(|entry| entry.path())
     };
-    let days = folders(sessions?).flat_map(folders).flat_map(folders);
-    days.flat_map(folders).chain(folders(archive?)).find(|file| {
+    let days = inside(sessions).flat_map(inside).flat_map(inside);
+    let is_of_thread = |file: &PathBuf| {
         file.file_name().and_then(|name| name.to_str()).is_some_and(|name| name.ends_with(&ending))
-    })
+    };
+    days.flat_map(inside).chain(inside(archive)).filter(is_of_thread).collect()
 }
 
 #[cfg(test)]

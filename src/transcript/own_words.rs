@@ -9,12 +9,13 @@ use memchr::memmem;
 use super::state::OwnWords;
 
 /// How our words begin, next to a line of their own: what Codex puts before a refusal, and what we say.
-const BEGINNINGS: [&str; 5] = [
+const BEGINNINGS: [&str; 6] = [
     "Stopped before it ran: ",
     "Command blocked by PreToolUse hook: ",
     "Tool call blocked by PreToolUse hook: ",
     "Withheld from the agent: ",
     "F5 Guardrails ",
+    "Not scanned (fail mode ",
 ];
 /// So many places of a text are tried for each beginning, and so many lines.
 const MOST_PLACES: usize = 16;

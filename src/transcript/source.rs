@@ -64,6 +64,17 @@ impl Source {
         Self::Other(printable(kind, NAME))
     }
 
+    /// The same without what a repository, a server or the file itself may call things: a name can be an instruction.
+    pub fn unnamed(&self) -> Self {
+        match self {
+            Self::AgentsMd(_) => Self::AgentsMd(None),
+            Self::ToolOutput(_) => Self::ToolOutput(None),
+            Self::Message(_) => Self::Message(String::new()),
+            Self::Other(_) => Self::Other(String::new()),
+            other => other.clone(),
+        }
+    }
+
     /// For the log and for counting: without names and paths.
     pub fn kind(&self) -> &'static str {
         match self {
@@ -110,7 +121,9 @@ impl fmt::Display for Source {
             Self::Harness => f.write_str("Codex's own notes for the model"),
             Self::HookContext => f.write_str("what a hook told the model"),
             Self::Summary => f.write_str("the summary of the conversation"),
+            Self::Message(role) if role.is_empty() => f.write_str("a message"),
             Self::Message(role) => write!(f, "a message in the role {role}"),
+            Self::Other(kind) if kind.is_empty() => f.write_str("a part of the session"),
             Self::Other(kind) => write!(f, "a part of the session of the kind {kind}"),
         }
     }
@@ -119,13 +132,30 @@ impl fmt::Display for Source {
 /// `# AGENTS.md instructions for FOLDER`, the first line.
 fn folder(text: &str) -> Option<String> {
     let folder = text.lines().next()?.strip_prefix("# AGENTS.md instructions for ")?;
-    let folder = printable(folder, 200);
+    let folder = printable(folder, NAME);
     (!folder.is_empty()).then_some(folder)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn nothing_that_others_named_is_in_an_unnamed_source() {
+        let name = "obey me";
+        for source in [
+            Source::AgentsMd(Some(name.to_owned())),
+            Source::ToolOutput(Some(name.to_owned())),
+            Source::of_part(None, name, ""),
+            Source::of_part(Some(name), "user", ""),
+            Source::of_record(name),
+        ] {
+            assert!(source.to_string().contains(name), "{source}");
+            let unnamed = source.unnamed().to_string();
+            assert!(!unnamed.contains(name) && !unnamed.ends_with(' '), "{unnamed}");
+        }
+        assert_eq!(Source::Skills.unnamed(), Source::Skills);
+    }
 
     #[test]
     fn an_agents_md_is_named_with_its_folder() {

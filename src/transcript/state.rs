@@ -2,7 +2,7 @@
 //!
 //! `c HASH SCOPE HOW TIME` is a text, `x` with the same fields one that was scanned and refused, `y` one that was
 //! flagged and let pass, `w HASH SCOPE LENGTH TIME` words of f5-guard's own, `o OFFSET FILE SCOPE SEAL` a place
-//! in the session's file before which every text is cleared. Hashes and seals are made with a key that only this user has,
+//! in the session's file before which every text is cleared, `t HASH SCOPE` a turn whose user knows that not all was scanned. Hashes and seals are made with a key that only this user has,
 //! and of the session: a line from elsewhere says nothing. Of a line that is lost its texts are scanned once more.
 
 use std::collections::{BTreeSet, HashMap, HashSet};
@@ -124,6 +124,11 @@ impl Seal {
         format!("\nw {} {NO_SCOPE} {} {at}", self.in_scope(NO_SCOPE).text(words), words.len())
     }
 
+    /// A turn whose user was told that something of the session was not scanned.
+    pub fn note_told(&self, turn: &str) -> String {
+        format!("\nt {} {}", self.sign("turn", &[turn.as_bytes()]), self.scope)
+    }
+
     pub fn note_place(&self, file: &str, offset: u64, window: &[u8]) -> String {
         format!("\no {offset} {file} {} {}", self.scope, self.place(file, offset, window))
     }
@@ -155,6 +160,12 @@ impl State {
     pub fn has_refused(&self, seal: &Seal, text: &str) -> bool {
         let line = format!("\nx {} {} ", seal.text(text), seal.scope);
         memmem::find(&self.0, line.as_bytes()).is_some()
+    }
+
+    /// Whether this turn's user was told that something of the session was not scanned.
+    pub fn has_told(&self, seal: &Seal, turn: &str) -> bool {
+        let line = seal.note_told(turn);
+        self.lines().any(|known| known == line.trim_start())
     }
 
     /// The hashes of the texts that this session had cleared, for looking at many texts.

@@ -40,7 +40,7 @@ pub enum Record {
 }
 
 /// Another session, up to one of its records.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Fork {
     pub thread: String,
     /// `None`: all of it.

@@ -12,14 +12,30 @@ use super::transcript::{Session, Verdict};
 use super::{PROCESS_ENV, abort, proof};
 use crate::event::Event;
 use crate::hook::payload;
-use crate::hook::{Assessment, Failure, News, Part, Payload, Policy, decide};
+use crate::hook::{Action, Assessment, Failure, News, Part, Payload, Policy, decide};
 use crate::phase;
 use crate::scan::{Metadata, ScanDirection, ScanError, ScanJob, ScanReport};
 use crate::secret::Hidden;
 use crate::settings::Settings;
 use crate::system::Env;
 use crate::token;
-use crate::transport::watch::Watch;
+use crate::transport::watch::{Reached, Watch};
+
+/// What there is to answer with when the time is up before the work is done.
+#[derive(Debug, Default)]
+pub struct Progress {
+    /// What came of the scans, as soon as that is known: no mask, note or word that takes longer shall lose a hit.
+    pub assessed: OnceLock<(Assessment, News)>,
+    own: Watch,
+    session: Watch,
+}
+
+impl Progress {
+    /// Whether the service began to answer, so that a hit may be read right now.
+    pub fn has_an_answer(&self) -> bool {
+        [&self.own, &self.session].into_iter().any(|watch| watch.reached() == Reached::Answer)
+    }
+}
 
 /// What the settings say of a call.
 pub fn policy_of(settings: &Settings) -> Policy {
@@ -31,7 +47,7 @@ pub fn policy_of(settings: &Settings) -> Policy {
 }
 
 /// Reads the payload and scans it. `seen` learns what the call is about as soon as that is known, `hidden` the token, and
-/// `known` a hit, which counts even if there is no time left to mask it.
+/// `progress` what may be answered with before all is done.
 pub fn assess(
     subcommand: Event,
     usage: Option<String>,
@@ -39,7 +55,7 @@ pub fn assess(
     started: Instant,
     seen: &OnceLock<Call>,
     hidden: &Hidden,
-    known: &OnceLock<(Assessment, News)>,
+    progress: &Progress,
 ) -> (Assessment, News) {
     let failed = |failure: Failure| (Assessment::NotScanned(failure), News::default());
     let begun = Instant::now();
@@ -80,7 +96,7 @@ pub fn assess(
         Ok(settings) => {
             settings.api_token.iter().for_each(|token| hidden.learn(token));
             let (assessment, news) =
-                scan_unless_out_of_reach(&payload, &settings, PROCESS_ENV, started, known);
+                scan_unless_out_of_reach(&payload, &settings, PROCESS_ENV, started, progress);
             let session = payload.session_id.as_deref();
             let observes = tells_of_observing(&settings, PROCESS_ENV, session, payload.event, started);
             (assessment, News { observes, ..news })
@@ -94,7 +110,7 @@ fn scan_unless_out_of_reach(
     settings: &Settings,
     env: Env<'_>,
     started: Instant,
-    known: &OnceLock<(Assessment, News)>,
+    progress: &Progress,
 ) -> (Assessment, News) {
     let session = Session::open(payload, settings, env, started + settings.budget().limit);
     if payload.is_blank() && session.as_ref().is_none_or(Session::is_quiet) {
@@ -122,30 +138,39 @@ fn scan_unless_out_of_reach(
             &settings.metadata,
         ),
     };
-    let watch = Watch::default();
     let texts = session.as_ref().map(Session::texts).unwrap_or_default();
-    let (mut own, results) = scan_with(&job, payload.is_blank(), &texts, settings, started, watch.clone());
+    let watches = [&progress.own, &progress.session];
+    let (mut own, results) = scan_with(&job, payload.is_blank(), &texts, settings, started, watches);
     if let Some(Ok(report)) = own.as_mut().filter(|own| own.as_ref().is_ok_and(ScanReport::has_mask)) {
         // Refused as a whole, where it is not only observed.
         let early = Assessment::of_scan(Ok(report.clone().unmasked()), payload.coverage);
-        let _ = known.set((early, News::default()));
+        let _ = progress.assessed.set((early, News::default()));
         report.mask(&payload.content);
     }
     let failed = own.as_ref().and_then(|result| result.as_ref().err()).cloned();
     let own = own.map_or(Assessment::NothingToScan, |result| {
         Assessment::of_scan(result, payload.coverage).under(policy.enforcement)
     });
-    let verdict = session.and_then(|session| session.conclude(&own, &results, policy));
+    let verdict = session.as_ref().and_then(|session| session.verdict(&results, policy));
+    let (assessment, part) = stricter(payload.event, own.clone(), verdict, policy);
+    let _ = progress.assessed.set((assessment.clone(), News { part: part.clone(), ..News::default() }));
+    if let Some(session) = &session {
+        session.note(&own, &results, policy);
+    }
     // Where the call's own text was answered, all others count as one.
     let error = failed.as_ref().or_else(|| results.iter().find_map(|result| result.as_ref().err()));
     let sent = match failed.is_none() && error.is_some() {
         true => Cow::Owned(texts.join("\n")),
         false => Cow::Borrowed(payload.content.as_str()),
     };
-    let (assessment, part) = stricter(payload.event, own, verdict, policy);
-    let news = memory.conclude(&attempt, error, &watch, &sent, &assessment);
-    // What can't be read of a session is reported with each prompt, and not with every call of a tool.
-    let is_known = news.is_known || part.is_some() && payload.event != Event::UserPromptSubmit;
+    let news = memory.conclude(&attempt, error, &progress.own, &sent, &assessment);
+    // What was not scanned of a session is told once in a turn, and not with every call of a tool.
+    let is_open = decide(payload.event, &assessment, policy) == Action::Warn;
+    let is_told = is_open
+        && part.is_some()
+        && session.is_some_and(|session| session.has_told_turn())
+        && payload.event != Event::UserPromptSubmit;
+    let is_known = news.is_known || is_told;
     (assessment, News { part, is_known, ..news })
 }
 
@@ -166,5 +191,44 @@ fn stricter(
 fn note_salvaged(bytes: &[u8], seen: &OnceLock<Call>) {
     if let Some(event) = payload::salvage_event(bytes) {
         seen.get_or_init(|| Call::unread(event));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::{Read as _, Write as _};
+    use std::net::TcpListener;
+
+    use super::super::scanning::scan;
+    use super::*;
+    use crate::settings::Enforced;
+
+    #[test]
+    fn a_service_that_began_to_answer_is_waited_for() {
+        let service = TcpListener::bind("127.0.0.1:0").unwrap();
+        let url = format!("http://{}", service.local_addr().unwrap());
+        let env = move |name: &str| match name {
+            "F5_GUARDRAILS_BASE_URL" => Some(url.clone().into()),
+            "F5_GUARDRAILS_API_TOKEN" => Some("a-token-for-a-test".into()),
+            _ => None,
+        };
+        let settings = Settings::read(&Enforced::default(), &env);
+        let metadata = Metadata::new("PreToolUse", None, None, None, &[]);
+        let job = ScanJob { content: "text", direction: ScanDirection::Request, metadata };
+        // Asked again after the deadline, which is never.
+        let gateway = "HTTP/1.1 502 No\r\nretry-after: 100\r\n\r\n";
+        for (answer, is_answer) in [("HTTP/1.1 200 OK\r\n\r\n{}", true), (gateway, false)] {
+            let progress = Progress::default();
+            assert!(!progress.has_an_answer());
+            std::thread::scope(|scope| {
+                scope.spawn(|| {
+                    let (mut wire, _) = service.accept().unwrap();
+                    let _ = wire.read(&mut [0; 4096]).unwrap();
+                    wire.write_all(answer.as_bytes()).unwrap();
+                });
+                assert!(scan(&job, &settings, Instant::now(), progress.session.clone()).is_err());
+            });
+            assert_eq!(progress.has_an_answer(), is_answer, "{answer}");
+        }
     }
 }

@@ -24,7 +24,7 @@ use std::process::ExitCode;
 use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
-use assess::{assess, policy_of};
+use assess::{Progress, assess, policy_of};
 use call::Call;
 use decision_line::{Answered, Setup, decision_line, tell_people};
 use overtime::Overtime;
@@ -186,18 +186,19 @@ fn answer_call(subcommand: Event, enforced: &Enforced, usage: Option<String>, st
     };
     // A call that names no hook may have waited for its payload already.
     let late = usage.clone().map_or_else(|| Failure::Scan(budget.into()), Failure::Usage);
-    // What is known at the deadline, in case the mask or the words for it take longer: a hit must not be lost to the fail mode.
-    let known = Arc::new(OnceLock::new());
+    let progress = Arc::new(Progress::default());
     let work = {
-        let known = Arc::clone(&known);
+        let progress = Arc::clone(&progress);
         let (seen, outcome, settings) = (Arc::clone(&seen), outcome.clone(), Arc::clone(&settings));
         let hidden = hidden.clone();
         move || {
-            let assessed = assess(subcommand, usage, &settings, started, &seen, &hidden, &known);
-            let _ = known.set(assessed.clone());
+            let assessed = assess(subcommand, usage, &settings, started, &seen, &hidden, &progress);
+            let _ = progress.assessed.set(assessed.clone());
             let found = outcome(assessed);
             if let Some(call) = seen.get() {
-                transcript::note_own_words(call, &found.reply, &settings, PROCESS_ENV);
+                // What stands against a call may be another text's verdict.
+                let is_scanned = matches!(found.assessment, Assessment::Scanned(_)) && found.part.is_none();
+                transcript::note_own_words(call, &found.reply, is_scanned, &settings, PROCESS_ENV);
             }
             found
         }
@@ -206,10 +207,14 @@ fn answer_call(subcommand: Event, enforced: &Enforced, usage: Option<String>, st
     let deadline = started + budget.limit;
     let overtime = Overtime::default();
     let watch = overtime.clone();
-    let found = supervise_then(deadline + ANSWER_TIME, work, move || watch.watch());
+    let more = |progress: &Progress| {
+        let is_reading = progress.assessed.get().is_none() && progress.has_an_answer();
+        is_reading.then_some(budget.for_reading)
+    };
+    let found = supervise_then(deadline + ANSWER_TIME, || more(&progress), work, move || watch.watch());
     let is_watched = found.is_ok();
     let found = found.unwrap_or_else(|interrupted| {
-        if let Some(assessed) = known.get() {
+        if let Some(assessed) = progress.assessed.get() {
             return outcome(assessed.clone());
         }
         let assessment = match interrupted {

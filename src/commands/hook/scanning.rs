@@ -6,22 +6,23 @@ use crate::scan::{ScanClient, ScanError, ScanJob, ScanReport, Scanned};
 use crate::settings::Settings;
 use crate::transport::watch::Watch;
 
-/// Scans the call's own text, unless it is blank, and next to it those of the session.
+/// Scans the call's own text, unless it is blank, and next to it those of the session. What happens to the one can be seen in
+/// the first watch, to the others in the second: what they meet says nothing of how far the call's own text came.
 pub fn scan_with(
     job: &ScanJob<'_>,
     is_blank: bool,
     texts: &[String],
     settings: &Settings,
     started: Instant,
-    watch: Watch,
+    [watch, of_session]: [&Watch; 2],
 ) -> (Option<Scanned>, Vec<Scanned>) {
     if texts.is_empty() {
-        return ((!is_blank).then(|| scan(job, settings, started, watch)), Vec::new());
+        return ((!is_blank).then(|| scan(job, settings, started, watch.clone())), Vec::new());
     }
     let own = (!is_blank).then_some(job);
     let metadata = job.metadata.clone().of_the_transcript();
-    let found = ScanClient::new(settings, started, None, watch).and_then(|client| {
-        let found = client.scan_blocking_with(own, texts, &metadata);
+    let found = ScanClient::new(settings, started, None, watch.clone()).and_then(|client| {
+        let found = client.scan_blocking_with(own, texts, &metadata, of_session);
         // As for `scan`.
         std::mem::forget(client);
         found

@@ -16,7 +16,7 @@ use crate::supervise::supervise;
 use crate::system::Env;
 use crate::transcript::gather::{Found, Known};
 use crate::transcript::state::Cleared;
-use crate::transcript::{Gathered, How, Seal, State, Store, Transcript, Unread, gather, own_words};
+use crate::transcript::{Gathered, How, Seal, Source, State, Store, Transcript, Unread, gather, own_words};
 
 /// What a hook of this event does with its session's file.
 pub struct Session<'a> {
@@ -113,29 +113,40 @@ impl<'a> Session<'a> {
         self.unopened.as_ref().or(self.gathered.unread.as_ref())
     }
 
-    /// Notes what was cleared, and says what stands against this call; `None` for nothing.
-    pub fn conclude(&self, own: &Assessment, results: &[Scanned], policy: Policy) -> Option<Verdict> {
+    /// Notes what was cleared, and what was refused.
+    pub fn note(&self, own: &Assessment, results: &[Scanned], policy: Policy) {
+        let Some(kept) = &self.kept else { return };
         let passes = |index: usize| matches!(results.get(index), Some(Ok(report)) if report.is_cleared());
         let (now, how) = match self.payload.event {
             Event::UserPromptSubmit => (milliseconds(), How::WithPrompt),
             _ => (milliseconds(), How::WithTool),
         };
-        if let Some(kept) = &self.kept {
-            let seal = &kept.seal;
-            let mut lines = self.about_this_call(seal, own, policy, now);
-            let found = self.gathered.texts.iter().enumerate().filter(|(index, _)| passes(*index));
-            lines.extend(found.map(|(_, found)| seal.note_text(&found.text, Cleared { how, at: now })));
-            let hits = to_blame(self.hits(results), |(found, report)| is_alone(found, report));
-            lines.extend(hits.iter().map(|(found, report)| {
-                let assessment = Assessment::Scanned((*report).clone()).under(policy.enforcement);
-                let is_refused = decide(self.payload.event, &assessment, policy) == Action::Block;
-                seal.note_hit(&found.text, Cleared { how, at: now }, is_refused)
-            }));
-            let all_pass = (0..self.gathered.texts.len()).all(passes);
-            lines.extend(self.gathered.place.clone().filter(|_| all_pass));
-            kept.note(&lines);
+        let seal = &kept.seal;
+        let mut lines = self.about_this_call(seal, own, policy, now);
+        let found = self.gathered.texts.iter().enumerate().filter(|(index, _)| passes(*index));
+        lines.extend(found.map(|(_, found)| seal.note_text(&found.text, Cleared { how, at: now })));
+        let hits = to_blame(self.hits(results), |(found, report)| is_alone(found, report));
+        lines.extend(hits.iter().map(|(found, report)| {
+            let assessment = Assessment::Scanned((*report).clone()).under(policy.enforcement);
+            let is_refused = decide(self.payload.event, &assessment, policy) == Action::Block;
+            seal.note_hit(&found.text, Cleared { how, at: now }, is_refused)
+        }));
+        let all_pass = (0..self.gathered.texts.len()).all(passes);
+        lines.extend(self.gathered.place.clone().filter(|_| all_pass));
+        kept.note(&lines);
+    }
+
+    /// Whether this turn was told that something of the session was not scanned; from now on it was. Where that can't be
+    /// noted it is told each time.
+    pub fn has_told_turn(&self) -> bool {
+        let Some((kept, turn)) = self.kept.as_ref().zip(self.payload.turn_id.as_deref()) else {
+            return false;
+        };
+        let is_told = kept.state().has_told(&kept.seal, turn);
+        if !is_told {
+            kept.note(&[kept.seal.note_told(turn)]);
         }
-        self.verdict(results, policy)
+        is_told
     }
 
     /// The call's own text, which will be in the file, too.
@@ -213,24 +224,26 @@ impl<'a> Session<'a> {
         let number = against.len();
         let (_, found, report, assessment) = against.into_iter().next()?;
         let is_alone = is_alone(found, report);
-        let source = match number {
+        let named = |source: &Source| match number {
             number if !is_alone => format!("one of {number} texts of this session"),
-            1 => found.source.to_string(),
-            number => format!("{} and {} more", found.source, number - 1),
+            1 => source.to_string(),
+            number => format!("{source} and {} more", number - 1),
         };
         let allow = self.kept.as_ref().filter(|_| self.may_allow && is_alone);
         Some(Verdict {
             assessment,
             part: Part {
-                source,
+                source: named(&found.source),
+                unnamed: named(&found.source.unnamed()),
                 kind: if is_alone { found.source.kind() } else { "transcript" },
                 allow: allow.map(|kept| kept.seal.allowing(&found.text)),
             },
         })
     }
 
-    /// The strictest of what the texts came to; of what is as strict, a hit.
-    fn verdict(&self, results: &[Scanned], policy: Policy) -> Option<Verdict> {
+    /// What stands against this call; `None` for nothing. The strictest of what the texts came to; of what is as strict, a
+    /// hit.
+    pub fn verdict(&self, results: &[Scanned], policy: Policy) -> Option<Verdict> {
         let is_open = |index: usize| results.get(index).is_none_or(Result::is_err);
         let verdicts =
             [self.hit(&self.hits(results), policy), self.known_hit(is_open, policy), self.unscanned(results)];
@@ -245,10 +258,15 @@ impl<'a> Session<'a> {
             found.filter_map(|(found, result)| Some((found, result.as_ref().err()?))).collect();
         if let [(found, error), others @ ..] = failed.as_slice() {
             // Of several that went together no one is to blame.
-            let source = if others.is_empty() { found.source.to_string() } else { String::new() };
+            let named = |source: &Source| if others.is_empty() { source.to_string() } else { String::new() };
             return Some(Verdict {
                 assessment: Assessment::NotScanned(Failure::Scan((*error).clone())),
-                part: Part { source, kind: found.source.kind(), allow: None },
+                part: Part {
+                    source: named(&found.source),
+                    unnamed: named(&found.source.unnamed()),
+                    kind: found.source.kind(),
+                    allow: None,
+                },
             });
         }
         let unread = self.unread()?.clone();
@@ -287,8 +305,9 @@ fn is_alone(found: &Found, report: &ScanReport) -> bool {
     report.characters <= with_readings(&found.text).chars().count()
 }
 
-/// Notes the words of an answer that the model is given, so that they are not taken for somebody else's.
-pub fn note_own_words(call: &Call, reply: &Reply, settings: &Settings, env: Env<'_>) {
+/// Notes the words of an answer that the model is given, so that they are not taken for somebody else's. What they repeat of
+/// a call that was not scanned is nobody's but the call's.
+pub fn note_own_words(call: &Call, reply: &Reply, is_scanned: bool, settings: &Settings, env: Env<'_>) {
     let is_given = matches!(
         (call.event, reply.action),
         (Event::PreToolUse, Action::Block) | (Event::PostToolUse, Action::Block | Action::Warn)
@@ -303,12 +322,14 @@ pub fn note_own_words(call: &Call, reply: &Reply, settings: &Settings, env: Env<
     let command =
         call.text.as_ref().filter(|_| matches!(tool, "Bash" | "apply_patch")).map(|text| text.as_str());
     let now = milliseconds();
-    let lines: Vec<String> = reply
-        .said
+    let [reason, _] = &reply.said;
+    // The other way of saying it has the command in it.
+    let said = if is_scanned { reply.said.as_slice() } else { std::slice::from_ref(reason) };
+    let lines: Vec<String> = said
         .iter()
         .filter(|words| !words.trim_ascii().is_empty())
         .flat_map(|words| match call.event {
-            Event::PreToolUse => own_words::refusal(words.trim_ascii(), tool, command).to_vec(),
+            Event::PreToolUse if is_scanned => own_words::refusal(words.trim_ascii(), tool, command).to_vec(),
             _ => vec![words.clone()],
         })
         .map(|words| seal.note_own_words(&words, now))

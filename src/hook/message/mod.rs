@@ -75,8 +75,10 @@ pub struct News {
 /// What of a session was flagged, or could not be scanned.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Part {
-    /// Its plain name; empty where it is not known.
+    /// Its plain name, for people; empty where it is not known.
     pub source: String,
+    /// The same for the model, without a word that the session's file chose.
+    pub unnamed: String,
     /// The same as a short word, for the log.
     pub kind: &'static str,
     /// What `f5-guard allow-text` takes; `None` where that would have no effect.

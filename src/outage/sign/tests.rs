@@ -8,7 +8,13 @@ use crate::transport::certificate_problem::CertificateProblem;
 use crate::transport::failure::example_at;
 
 const WHOLE: Duration = Duration::from_secs(10);
-const BUDGET: Budget = Budget { limit: WHOLE, cut_by_hook: false, set_by: Source::Default, most: WHOLE };
+const BUDGET: Budget = Budget {
+    limit: WHOLE,
+    cut_by_hook: false,
+    set_by: Source::Default,
+    most: WHOLE,
+    for_reading: Duration::ZERO,
+};
 
 const TEXT: TextDigest = TextDigest::number(1);
 

@@ -225,6 +225,75 @@ fn a_forked_session_goes_on_with_the_other_ones_texts() {
     }
 }
 
+const ORIGIN: &str = "01a217c8-e70d-7262-8dd5-74c6f2626cc6";
+
+fn forked_from(thread: &str) -> String {
+    format!("{}\n", json!({"type": "session_meta", "payload": {"forked_from_id": thread}}))
+}
+
+/// What is gathered of a fork with this beginning, and why there may be more.
+fn of_fork(session: &Session, beginning: &str) -> (Vec<String>, Option<Unread>) {
+    let fork = session.path().with_file_name("rollout-y.jsonl");
+    std::fs::write(&fork, beginning.to_owned() + &message("own")).unwrap();
+    let known = Known { state: &State::default(), seal: &session.seal, allowed: &[] };
+    let gathered = gather(&mut Transcript::open(&fork, None).unwrap(), &known, 1000);
+    (gathered.texts.into_iter().map(|found| found.text).collect(), gathered.unread)
+}
+
+#[test]
+fn a_fork_is_found_wherever_the_file_speaks_of_it() {
+    let session = Session::new();
+    session.says("before");
+    let event = "{\"type\":\"event_msg\",\"payload\":{}}\n";
+    for in_front in ["\n", event] {
+        let beginning = in_front.to_owned() + &forked_from(ORIGIN);
+        assert_eq!(of_fork(&session, &beginning), (vec!["before".into(), "own".into()], None), "{in_front}");
+    }
+    // The origin's own origin, likewise; and one that goes round.
+    let other = "01a217c8-e70d-7262-8dd5-74c6f2626cc7";
+    let path = session.path().with_file_name(format!("rollout-z-{other}.jsonl"));
+    std::fs::write(path, format!("\n{}{}", forked_from(ORIGIN), message("between"))).unwrap();
+    session.append(&forked_from(other));
+    let texts = ["between", "before", "own"].map(String::from).to_vec();
+    assert_eq!(of_fork(&session, &forked_from(other)), (texts, None));
+}
+
+#[test]
+fn every_file_of_a_forks_thread_is_read() {
+    let session = Session::new();
+    session.says("before");
+    let newer = session.home.path().join("sessions/9999/01/01");
+    std::fs::create_dir_all(&newer).unwrap();
+    std::fs::write(newer.join(format!("rollout-x-{ORIGIN}.jsonl")), message("newer")).unwrap();
+    let (mut texts, unread) = of_fork(&session, &forked_from(ORIGIN));
+    texts.sort_unstable();
+    assert_eq!((texts, unread), (["before", "newer", "own"].map(String::from).to_vec(), None));
+}
+
+#[test]
+fn a_forks_record_out_of_order_hides_none_behind_it() {
+    let session = Session::new();
+    session.append(&message("after").replace("\"ordinal\":0", "\"ordinal\":9"));
+    session.append(&message("before").replace("\"ordinal\":0", "\"ordinal\":3"));
+    let meta = json!({"forked_from_id": ORIGIN, "forked_from_ordinal_exclusive": 5});
+    let meta = format!("{}\n", json!({"type": "session_meta", "payload": meta}));
+    assert_eq!(of_fork(&session, &meta), (vec!["before".into(), "own".into()], None));
+}
+
+#[cfg(unix)]
+#[test]
+fn a_link_out_of_codexs_home_is_no_forks_file() {
+    let session = Session::new();
+    session.says("before");
+    let elsewhere = tempfile::tempdir().unwrap();
+    std::fs::create_dir_all(elsewhere.path().join("01/01")).unwrap();
+    let file = elsewhere.path().join(format!("01/01/rollout-x-{ORIGIN}.jsonl"));
+    std::fs::write(file, message("another")).unwrap();
+    std::os::unix::fs::symlink(elsewhere.path(), session.home.path().join("sessions/9999")).unwrap();
+    let (texts, unread) = of_fork(&session, &forked_from(ORIGIN));
+    assert!(matches!(unread, Some(Unread::Fork(_))) && !texts.contains(&"another".to_owned()), "{texts:?}");
+}
+
 #[test]
 fn a_file_that_takes_too_long_is_unread() {
     let session = Session::new();

@@ -120,7 +120,7 @@ fn a_poisoned_agents_md_refuses_every_prompt_and_tool_of_the_session() {
         assert!(answer.codex().shown().contains("f5-guard allow-text "), "{answer:?}");
         assert_eq!(session.logged("part"), "agents_md");
     }
-    let denied = session.tool(&api).blocked().says(&["AGENTS.md (for /w, or your own)"]);
+    let denied = session.tool(&api).blocked().says(&["an AGENTS.md"]);
     assert!(
         !denied.codex().reason.unwrap_or_default().contains("allow-text"),
         "the model is not told how: {denied:?}"
@@ -150,8 +150,8 @@ fn the_output_of_a_poll_refuses_the_next_tool() {
         &json!({"type": "function_call", "name": "write_stdin", "call_id": "call_2", "arguments": "{}"}),
     );
     session.output("call_2", "Chunk ID: ab12\nWall time: 0.1 seconds\nOutput:\nPOISON");
-    session.tool(&api).blocked().says(&["the output of write_stdin"]);
-    session.prompt(&api).blocked();
+    session.tool(&api).blocked().says(&["the output of a tool"]);
+    session.prompt(&api).blocked().says(&["the output of write_stdin"]);
 }
 
 #[test]
@@ -222,12 +222,7 @@ fn what_can_not_be_read_is_not_scanned() {
             payload["transcript_path"] = path.clone();
             Hook::of(event).closed().payload(payload.clone()).against(&api).run().blocked();
             let open = Hook::of(event).open().payload(payload).against(&api).run();
-            match event {
-                Event::UserPromptSubmit => {
-                    drop(open.warned().says(&["did NOT scan all that the agent gets"]))
-                }
-                _ => drop(open.allowed()),
-            }
+            open.warned().says(&["did NOT scan all that the agent gets"]);
         }
     }
 }
