@@ -138,8 +138,7 @@ The global token for http://[::1]:9 is stored. To remove it: `f5-guard logout --
     assert!(said.contains(" The global token for http://[::1]:9 is stored."), "{said}");
     let said = user.run(&["logout", "--global", "--base-url", "http://[::1]:9"], "").stdout;
     assert!(
-        said.starts_with("Removed the token for http://[::1]:9 from the file ")
-            && !said.contains("is stored"),
+        said.starts_with("Removed the token for http://[::1]:9 from the file") && !said.contains("is stored"),
         "{said}"
     );
     assert_eq!(user.run(&["logout"], "").stdout, "No token is stored for https://f5.invalid.\n");
