@@ -50,10 +50,21 @@ fn fitted_to(text: &str, width: usize) -> String {
             Some((mark, _)) if mark == "-" || mark.starts_with('[') && mark.ends_with(']') => mark.len() + 1,
             _ => 0,
         };
-        let (before, words) = line.split_at_checked(line.len() - words.len() + mark).unwrap_or(("", line));
+        let begin = (line.len() - words.len() + mark).max(column(line, width / 2));
+        let (before, words) = line.split_at_checked(begin).unwrap_or(("", line));
         format!("{before}{}", wrapped(words, width, before.chars().count()))
     });
     lines.collect::<Vec<_>>().join("\n")
+}
+
+/// Where the last column of a row begins: behind the last two blanks in its first `within` characters. 0 without any.
+fn column(row: &str, within: usize) -> usize {
+    let end = row.char_indices().nth(within).map_or(row.len(), |(at, _)| at);
+    let (first, rest) = row.split_at_checked(end).unwrap_or_default();
+    match first.rfind("  ") {
+        Some(gap) if gap + 2 < end || !rest.starts_with(' ') => gap + 2,
+        _ => 0,
+    }
 }
 
 /// Styles words, or leaves them as they are.
@@ -90,6 +101,12 @@ mod tests {
     fn wide_lines_are_broken_below_their_beginning_and_others_stay_as_they_are() {
         let shown = fitted_to("a  b\n  cc dd ee\n- cc dd ee\n[X] cc dd\n\n", 8);
         assert_eq!(shown, "a  b\n  cc dd\n  ee\n- cc dd\n  ee\n[X] cc\n    dd\n\n");
+    }
+
+    #[test]
+    fn the_last_column_of_a_row_is_broken_below_itself() {
+        let row = "  TLS     1.0 ms  failed: as an example";
+        assert_eq!(fitted_to(row, 36), "  TLS     1.0 ms  failed: as an\n                  example");
     }
 
     #[test]

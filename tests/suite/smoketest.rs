@@ -5,7 +5,7 @@ use std::fs;
 use std::path::Path;
 use std::path::PathBuf;
 
-use crate::home::{FakeHome, Run};
+use crate::home::{FakeHome, Run, one_line};
 use crate::tls_support::{issue, leaf_params, raw, root, server_config, tls};
 use f5_stand_in::f5::{F5, Fault, Response, TOKEN, Verdict};
 use f5_stand_in::proxy::Proxy;
@@ -83,9 +83,10 @@ fn assert_passed(run: &Run) {
 
 fn assert_failed(run: &Run, words: &str) {
     assert_eq!(run.code, Some(1), "{}{}", run.stdout, run.stderr);
-    assert!(run.last_line().starts_with("[FAIL] Smoke test failed: "), "{}", run.stdout);
-    assert!(run.last_line().contains(words), "{}", run.stdout);
-    assert!(run.last_line().contains(" Fix: "), "{}", run.stdout);
+    let (_, said) = run.stdout.rsplit_once("\n[FAIL] Smoke test failed: ").expect(&run.stdout);
+    let said = one_line(said);
+    assert!(said.contains(words), "{}", run.stdout);
+    assert!(said.contains(" Fix: "), "{}", run.stdout);
 }
 
 #[test]
@@ -186,8 +187,9 @@ fn a_hook_binary_that_is_another_program_or_none_is_a_failure() {
     user.lose_the_hook_binary();
     let programs = ["/bin/true", "/usr/bin/true", r"C:\Windows\System32\whoami.exe"].map(Path::new);
     let other = programs.into_iter().find(|path| path.is_file()).expect("a program of the system");
-    fs::copy(other, user.installed()).unwrap();
+    crate::own::put(other, user.installed());
     assert_failed(&user.run(&[]), "is no f5-guard");
+    fs::remove_file(user.installed()).unwrap();
     fs::write(user.installed(), "no program").unwrap();
     assert_failed(&user.run(&[]), "can't be run");
 }
@@ -338,7 +340,7 @@ fn the_diagnosis_of_an_unknown_issuer_sends_nothing_and_fails_the_run() {
     let user = User::new(&api.base_url()).set("F5_GUARDRAILS_CA_BUNDLE", bundle.to_str().unwrap());
     let run = user.run(&["--tls-diagnostics"]);
     assert_failed(&run, "it is a private root that this machine does not trust");
-    assert!(run.stdout.contains("F5_GUARDRAILS_CA_BUNDLE  "), "{}", run.stdout);
+    assert!(run.stdout.contains("\n  F5_GUARDRAILS_CA_BUNDLE"), "{}", run.stdout);
     assert_eq!(api.requests().len(), 0, "no request may be sent on an unverified connection");
     let json = user.run(&["--tls-diagnostics", "--json"]);
     assert_eq!(json.json()["tls_diagnostics"]["verdict"]["kind"], "incomplete_chain");

@@ -272,11 +272,7 @@ fn the_file_is_for_the_user_alone() {
     assert_eq!(fs::metadata(user.tokens()).unwrap().permissions().mode() & 0o777, 0o600);
     fs::set_permissions(user.tokens(), fs::Permissions::from_mode(0o660)).unwrap();
     let said = user.prompt("hello", &["--fail-mode", "closed"]);
-    assert!(
-        said.stdout.contains("other users can write to it") && said.stdout.contains("chmod"),
-        "{}",
-        said.stdout
-    );
+    assert!(said.stdout.contains("other users can write to it"), "{}", said.stdout);
 }
 
 #[test]
@@ -399,7 +395,7 @@ fn uninstall_keeps_stored_tokens_and_purge_removes_them() {
     assert!(!said.stdout.contains("`f5-guard "), "{}", said.stdout);
     assert!(user.tokens().exists());
     let said = user.run(&uninstall(&["--purge"]), "");
-    assert!(said.stdout.contains("tokens.json (deleted)"), "{}", said.stdout);
+    assert!(one_line(&said.stdout).contains("tokens.json (deleted)"), "{}", said.stdout);
     assert!(!user.tokens().exists());
 }
 
