@@ -127,6 +127,10 @@ fn programs(binary: &Path, stage: &Stage, store: &Path) -> Outcome<Vec<(&'static
         ("pre-tool-use cleared, one custom CA", with_ca(hook("pre-tool-use", "ls")?)),
         ("pre-tool-use blocked, one custom CA", with_ca(hook("pre-tool-use", FLAGGED)?)),
         ("pre-tool-use cleared, 151 system roots", hook("pre-tool-use", "ls")?.env("SSL_CERT_DIR", store)),
+        (
+            "user-prompt-submit, nothing new in 1 MB of session, one custom CA",
+            with_ca(cases::prompt_in_session(binary, stage, None)?),
+        ),
         ("post-tool-use of 1 MB, one custom CA", with_ca(hook("post-tool-use", &large.collect::<String>())?)),
     ])
 }
