@@ -297,6 +297,7 @@ mod tests {
     #[cfg(unix)]
     use std::io::{Read, Seek, SeekFrom};
 
+    #[cfg(unix)]
     use super::super::rotation::older;
     use super::*;
 
