@@ -122,7 +122,8 @@ pub fn read_small(path: &Path) -> io::Result<Vec<u8>> {
     if !about.is_file() {
         return Err(io::Error::new(ErrorKind::InvalidInput, "it is not a regular file"));
     }
-    let mut bytes = Vec::new();
+    // Room for all of it: `Take` has no size to go by, and would read the first 32 bytes alone, then 32, 64 …
+    let mut bytes = Vec::with_capacity(usize::try_from(about.len().min(MAX_FILE) + 1).unwrap_or_default());
     File::open(path)?.take(MAX_FILE + 1).read_to_end(&mut bytes)?;
     if bytes.len() as u64 > MAX_FILE {
         return Err(io::Error::new(ErrorKind::InvalidData, "it is larger than 16 MiB"));

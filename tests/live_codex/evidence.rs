@@ -50,10 +50,11 @@ fn the_reports_figures_are_what_api_model_and_codex_saw() {
         vec![Item::exec("echo one")],
         vec![Item::exec("echo FORBIDDEN-COMMAND")],
         vec![Item::exec("printf 'FORBIDDEN-%s' OUTPUT")],
-        vec![Item::exec("echo OUTAGE-1")],
-        vec![Item::exec("echo OUTAGE-2")],
-        vec![Item::exec("printf 'OUT%s' AGE-3")],
         vec![Item::apply_patch(PATCH)],
+        vec![Item::exec("printf 'OUT%s' AGE-1")],
+        vec![Item::exec("echo OUTAGE-2")],
+        // Refused for what Codex repeats of the last one, too.
+        vec![Item::exec("echo OUTAGE-3")],
         vec![Item::message("All done.")],
         vec![Item::message("FORBIDDEN-ANSWER")],
     ];
@@ -90,7 +91,7 @@ fn the_reports_figures_are_what_api_model_and_codex_saw() {
     let answers = stage.scanned("Stop").len();
     assert_eq!(stage.model.calls(), count(before.expect("tools"), "/calls") + answers);
     // The outage: the calls in a row that the API did not answer.
-    assert_eq!((count(&seen, "/outages/0/calls"), count(&seen, "/not_scanned/0/calls")), (2, 3));
+    assert_eq!((count(&seen, "/outages/0/calls"), count(&seen, "/not_scanned/0/calls")), (3, 3));
     // And single decisions, by what the user was shown.
     let prompt = says(&stage, &["why", "scan-of-the-prompt"]);
     assert!(prompt.contains("A prompt was blocked") && prompt.contains("a prompt injection"), "{prompt}");
