@@ -36,7 +36,7 @@ fn ctrl_c_takes_no_answer_away() {
     use std::os::windows::process::CommandExt as _;
     const CREATE_NO_WINDOW: u32 = 0x0800_0000;
     let output = std::process::Command::new(std::env::current_exe().expect("this test"))
-        .args(["--ignored", "--exact", "interrupt::in_a_console_of_its_own"])
+        .args(["--ignored", "--exact", "hooks::interrupt::in_a_console_of_its_own"])
         .creation_flags(CREATE_NO_WINDOW)
         .output()
         .expect("it can be started");
