@@ -148,7 +148,6 @@ fn what_install_and_uninstall_refuse_fits() {
             &["install", "--scope", "user", "--token-file", "relative"],
             &["install", "--scope", "user", "--codex", "/no/such/program/anywhere/at/all"],
             &["install", "--scope", "user", "--codex", codex, "--timeout", "0"],
-            &["install", "--print", "config-toml", "--for-windows"],
             &["install", "--scope", "project", "/no/such/folder/with/a/project"],
             &["uninstall", "--scope", "project", "/no/such/folder/with/a/project"],
         ],
