@@ -1,6 +1,6 @@
 //! Who can change a file, and what a process with administrator's rights may therefore touch.
 //!
-//! Root writes, reads and starts only what root alone can change: whoever can change a file, or a folder or link on the way
+//! Root writes, reads and starts only what root alone can change: a user who can change a file, or a folder or link on the way
 //! to it, could have root do it on their behalf. An ordinary process may use everything that the system lets it.
 
 mod privilege;

@@ -118,7 +118,7 @@ fn unprefixed(path: PathBuf) -> PathBuf {
     path.to_str().and_then(|text| text.strip_prefix(r"\\?\")).map(PathBuf::from).unwrap_or(path)
 }
 
-/// On Windows `%ProgramData%` as the system knows it: the variable can be set by whoever starts the process.
+/// On Windows `%ProgramData%` as the system knows it: the variable can be set by the user who starts the process.
 #[cfg(windows)]
 fn system_variable(name: &str) -> Option<OsString> {
     if name != "ProgramData" {

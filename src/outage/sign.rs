@@ -1,6 +1,6 @@
 //! What a try says of the service.
 //!
-//! An outage is remembered only for what the scanned text can't have caused: whoever wrote that text would otherwise have a
+//! An outage is remembered only for what the scanned text can't have caused: the author of that text would otherwise have a
 //! switch for the scans that follow. Each kind of error is listed, so that a new one has to be judged, too.
 
 use std::time::Duration;

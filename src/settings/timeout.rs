@@ -76,7 +76,7 @@ impl Settings {
 }
 
 /// The timeout as it was asked for. A longer one of the environment than registrations have room for is a problem to
-/// tell: whoever set it expects scans to get that long.
+/// report: the user who set it expects scans to get that long.
 pub(super) fn scan_timeout(enforced: &Enforced, env: Env<'_>) -> Setting<Duration> {
     let mut timeout = Setting::read(
         "F5_GUARDRAILS_TIMEOUT",

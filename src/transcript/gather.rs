@@ -17,8 +17,6 @@ use super::texts::{self, Fork, Record, Text};
 const MOST_CALLS: usize = 1000;
 /// So many files of sessions that this one was forked from are read.
 const MOST_FORKS: usize = 16;
-/// So many entries of each folder are looked at.
-const MOST_ENTRIES: usize = 4000;
 
 /// One text to scan.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -278,9 +276,9 @@ fn files_of(path: &Path, thread: &str) -> Vec<PathBuf> {
     let (true, Some(home)) = (is_id, home_of(path)) else { return Vec::new() };
     let ending = format!("-{thread}.jsonl");
     let [sessions, archive] = FOLDERS.map(|name| home.join(name));
-    let inside = |folder: PathBuf| {
-        fs::read_dir(folder).into_iter().flatten().flatten().take(MOST_ENTRIES).map(|entry| entry.path())
-    };
+    // All of them: of two files the one that is passed over may be the one that Codex reads. The time is limited.
+    let inside =
+        |folder: PathBuf| fs::read_dir(folder).into_iter().flatten().flatten().map(|entry| entry.path());
     let days = inside(sessions).flat_map(inside).flat_map(inside);
     let is_of_thread = |file: &PathBuf| {
         file.file_name().and_then(|name| name.to_str()).is_some_and(|name| name.ends_with(&ending))

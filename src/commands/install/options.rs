@@ -35,7 +35,7 @@ impl OptionError {
 }
 
 fn unusable(flag: &'static str, problem: impl Into<String>) -> OptionError {
-    // Some problems are whole sentences; the full stop is put by whoever shows the error.
+    // Some problems are whole sentences; the full stop is added where the error is shown.
     let problem = problem.into();
     OptionError::Unusable { flag, problem: problem.trim_end_matches('.').to_owned() }
 }

@@ -1,7 +1,7 @@
 //! `f5-guard login` and `logout`: the token where every Codex of this user finds it.
 //!
 //! The address, and where it comes from, is shown before the token is asked for: a token goes to the service of that
-//! address and to no other, so whoever chose the address could have chosen it to get the token.
+//! address, and somebody may have chosen the address to get it.
 
 mod address;
 mod ask;

@@ -192,11 +192,11 @@ fn login_says_where_hooks_do_not_find_the_token() {
     }
 }
 
-// Under Wine it says only that there is no token; why was not found out, and Windows itself was not tried.
-#[cfg(unix)]
 #[test]
 fn an_installation_without_a_token_names_the_other_address() {
     let user = moved();
+    let settings = user.home.path().join(".config");
+    let user = user.set("APPDATA", settings.to_str().unwrap());
     let said =
         user.home.run(&["install", "--no-trust"]).stdout.split_whitespace().collect::<Vec<_>>().join(" ");
     assert!(

@@ -2,12 +2,12 @@
 //!
 //! Codex takes a hook that is killed by a signal as "go ahead". So every signal that can be caught becomes an answer:
 //! what Rust's library raises itself (`SIGABRT` without memory, `SIGSEGV` without stack), what points to a broken
-//! program, and what others send (`SIGTERM` from whoever tidies up, `SIGXCPU` from a limit on processor time, a timer that
+//! program, and what others send (`SIGTERM` from a program that tidies up, `SIGXCPU` from a limit on processor time, a timer that
 //! was set before the hook was started). A write beyond a file size limit (`SIGXFSZ`) is made an ordinary error; what
 //! means "go on" or "stop" to a process is left alone here (see [`crate::interrupt`] for the terminal's). `SIGKILL`,
 //! the kernel's own way when the machine is out of memory, can't be caught.
 //!
-//! Two answers are as bad as none, so whoever wants to give one claims it first.
+//! Two answers are as bad as none, so the one that is to give it is claimed first.
 
 #[cfg(unix)]
 mod last_words;
