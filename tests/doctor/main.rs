@@ -44,6 +44,12 @@ fn main() {
 }
 
 const TESTS: &[(&str, fn())] = &[
+    // These wait for seconds: first, so that the others work meanwhile.
+    ("an_outage_that_hooks_met_is_shown_and_ended", outage),
+    #[cfg(unix)]
+    ("on_a_terminal_it_shows_what_it_waits_for", progress),
+    #[cfg(target_os = "linux")]
+    ("a_server_of_codexs_that_was_started_with_other_variables_is_found", background_server),
     ("a_healthy_installation_is_protected", healthy),
     ("hooks_that_only_observe_are_no_protection", observes),
     ("in_project_the_modes_of_its_scanners_are_shown", project_modes),
@@ -79,7 +85,6 @@ const TESTS: &[(&str, fn())] = &[
     ("the_token_goes_to_no_address_of_a_hook_that_codex_does_not_run", addresses),
     ("a_registration_of_an_older_version_is_to_be_renewed", old_registration),
     ("offline_asks_nobody", offline),
-    ("an_outage_that_hooks_met_is_shown_and_ended", outage),
     ("an_objecting_service_works", objecting),
     ("the_logs_last_problems_are_shown", log_problems),
     ("a_log_that_cannot_be_written_is_found", log_not_writable),
@@ -88,10 +93,6 @@ const TESTS: &[(&str, fn())] = &[
     ("a_log_path_that_is_not_absolute_is_an_error_in_closed_mode", relative_log),
     ("no_secret_is_shown_anywhere", no_secrets),
     ("text_has_no_escape_sequences_off_a_terminal", no_colour),
-    #[cfg(unix)]
-    ("on_a_terminal_it_shows_what_it_waits_for", progress),
-    #[cfg(target_os = "linux")]
-    ("a_server_of_codexs_that_was_started_with_other_variables_is_found", background_server),
     #[cfg(windows)]
     ("no_program_that_it_starts_opens_a_window", no_window),
 ];

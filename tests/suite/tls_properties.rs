@@ -116,8 +116,11 @@ fn no_part_of_a_proxys_login_is_ever_shown_or_logged() {
     let outcome = runner.run(&(misspelt(), names), |(value, name)| {
         let user = diagnosis(9, store(&[])).env(name, &value).env("F5_GUARDRAILS_LOG_LEVEL", "trace");
         let user = user.env("F5_GUARDRAILS_TIMEOUT", "1").base_url("https://127.0.0.1:9");
-        let hook = user.hook();
-        let check = user.smoketest(&["--tls-diagnostics", "--json", "--verbose-http=body"]);
+        let (hook, check) = std::thread::scope(|scope| {
+            let hook = scope.spawn(|| user.hook());
+            let check = user.smoketest(&["--tls-diagnostics", "--json", "--verbose-http=body"]);
+            (hook.join().expect("no panic"), check)
+        });
         let log =
             std::fs::read_to_string(user.home().join("codex/logs/f5_guardrails.log")).unwrap_or_default();
         for place in [&hook.stdout, &hook.stderr, &check.stdout, &check.stderr, &log] {

@@ -375,7 +375,8 @@ fn killed_while_it_tries(home: &CodexHome, api: &F5) {
 #[cfg(unix)]
 #[test]
 fn the_claim_of_a_killed_hook_expires() {
-    let (home, api) = (CodexHome::new(), silent());
+    let home = CodexHome::new();
+    let api = back_after_the_first_two().always(Fault::HangAfterRequest).start();
     let asked = begin(&home, &api);
     home.pass_the_wait();
     killed_while_it_tries(&home, &api);
