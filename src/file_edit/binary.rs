@@ -1,7 +1,7 @@
 //! Puts the running executable at the place that the registered commands name, and removes it.
 
-use std::fs;
-use std::io;
+use std::fs::{self, File};
+use std::io::{self, BufRead, BufReader, Read};
 use std::path::{Path, PathBuf};
 
 use super::atomic::{self, Attributes};
@@ -9,6 +9,9 @@ use super::error::FileEditError;
 
 /// Windows lets a running program be renamed but not replaced: the name that it gets until it ends.
 const ASIDE: &str = ".old-";
+
+/// How many bytes are compared at once.
+const PART: usize = 64 * 1024;
 
 /// What [`install_binary`] did.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -76,12 +79,47 @@ fn replace_running(prepared: tempfile::NamedTempFile, path: &Path) -> io::Result
     })
 }
 
+/// Whether both are files of the same bytes; `false` where one can't be read. Neither is ever in memory as a whole.
+pub fn same_bytes(one: &Path, other: &Path) -> bool {
+    opened(other).is_some_and(|(other, length)| holds(one, other, length))
+}
+
+/// Whether the file at `path` holds the `length` bytes that `expected` gives.
+fn holds(path: &Path, expected: impl Read, length: u64) -> bool {
+    opened(path).filter(|(_, found)| *found == length).is_some_and(|(file, _)| {
+        let buffered = BufReader::with_capacity(PART, file);
+        same_stream(buffered, BufReader::with_capacity(PART, expected)).unwrap_or(false)
+    })
+}
+
+/// A file and its length. A pipe would hold up who opens it.
+fn opened(path: &Path) -> Option<(File, u64)> {
+    let file = File::open(fs::metadata(path).is_ok_and(|data| data.is_file()).then_some(path)?).ok()?;
+    let length = file.metadata().ok()?.len();
+    Some((file, length))
+}
+
+fn same_stream(mut one: impl BufRead, mut other: impl BufRead) -> io::Result<bool> {
+    loop {
+        let (left, right) = (one.fill_buf()?, other.fill_buf()?);
+        let common = left.len().min(right.len());
+        if left.get(..common) != right.get(..common) {
+            return Ok(false);
+        }
+        if common == 0 {
+            return Ok(left.len() == right.len());
+        }
+        one.consume(common);
+        other.consume(common);
+    }
+}
+
 fn is_installed(path: &Path, bytes: &[u8]) -> bool {
     let executable = match fs::symlink_metadata(path) {
         Ok(metadata) => metadata.is_file() && is_executable(&metadata),
         Err(_) => false,
     };
-    executable && fs::read(path).is_ok_and(|found| found == bytes)
+    executable && holds(path, bytes, bytes.len() as u64)
 }
 
 #[cfg(unix)]

@@ -16,7 +16,9 @@ mod snapshot;
 mod tests;
 
 pub use atomic::{create_folder, temporary_folder};
-pub use binary::{BinaryInstall, BinaryRemoval, install_binary, put_program, remove_binary, running_program};
+pub use binary::{
+    BinaryInstall, BinaryRemoval, install_binary, put_program, remove_binary, running_program, same_bytes,
+};
 pub use error::FileEditError;
 pub use lock::EditLock;
 pub use obstacle::{Obstacle, starts_no_program};

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use crate::file_edit::{
     BinaryInstall, BinaryRemoval, EditLock, FileEditError, NewFile, Snapshot, install_binary, remove_binary,
+    same_bytes,
 };
 
 fn names(folder: &std::path::Path) -> Vec<String> {
@@ -172,6 +173,33 @@ fn the_binary_is_copied_once_and_replaced_when_it_differs() {
     assert_eq!(remove_binary(&place).unwrap(), BinaryRemoval::Deleted);
     assert_eq!(remove_binary(&place).unwrap(), BinaryRemoval::Missing);
     assert_eq!(names(place.parent().unwrap()), Vec::<String>::new());
+}
+
+#[test]
+fn files_are_the_same_where_every_byte_is() {
+    let dir = tempfile::tempdir().unwrap();
+    let [one, other] = ["one", "other"].map(|name| dir.path().join(name));
+    for length in [0_usize, 1, 65_535, 65_536, 65_537, 200_000] {
+        let bytes: Vec<u8> = (0..length).map(|index| (index % 251) as u8).collect();
+        fs::write(&one, &bytes).unwrap();
+        fs::write(&other, &bytes).unwrap();
+        assert!(same_bytes(&one, &other) && same_bytes(&one, &one), "{length}");
+        for place in [0, length / 2, length.saturating_sub(1)] {
+            let mut changed = bytes.clone();
+            if let Some(byte) = changed.get_mut(place) {
+                *byte ^= 1;
+                fs::write(&other, &changed).unwrap();
+                assert!(!same_bytes(&one, &other), "{length}, {place}");
+            }
+        }
+        fs::write(&other, [&bytes[..], b"x"].concat()).unwrap();
+        assert!(!same_bytes(&one, &other) && !same_bytes(&other, &one), "{length}, longer");
+    }
+    for nothing in [dir.path().to_owned(), dir.path().join("missing")] {
+        assert!(
+            !same_bytes(&one, &nothing) && !same_bytes(&nothing, &one) && !same_bytes(&nothing, &nothing)
+        );
+    }
 }
 
 #[test]

@@ -22,7 +22,6 @@ mod undo;
 pub mod uninstall;
 mod write;
 
-use std::path::PathBuf;
 use std::process::ExitCode;
 
 use activation::{Activation, TrustChoice, TrustPrompt};
@@ -38,7 +37,7 @@ use crate::cli::InstallArgs;
 use crate::codex::home::{CodexHome, Origin};
 use crate::codex::locate::{self, Codex, LocateError};
 use crate::commands::doctor::{Outcome, Question, State};
-use crate::file_edit::temporary_folder;
+use crate::file_edit::{same_bytes, temporary_folder};
 use crate::installation::{Edit, InstallContext, InstallState, Scope, managed_folder, prepare, user_files};
 use crate::printable::{counted, printable};
 use crate::stdio::{say, say_error};
@@ -198,11 +197,7 @@ fn prove(args: &InstallArgs, plan: &Plan<'_>) -> Outcome {
 
 fn dry_run(plan: &Plan<'_>, edits: &[Edit], kept: &CarriedOptions) -> Result<(), InstallError> {
     let mut out: String = edits.iter().map(Edit::dry_run).collect();
-    let same = |binary: &PathBuf| {
-        let [there, here] = [binary, &plan.context.executable].map(|path| std::fs::read(path).ok());
-        there.is_some() && there == here
-    };
-    if let Some(binary) = plan.binary().filter(|binary| !same(binary)) {
+    if let Some(binary) = plan.binary().filter(|binary| !same_bytes(binary, &plan.context.executable)) {
         let program = plan.context.executable.display();
         out += &commented(&format!("{program} would be copied to {}.", binary.display()));
     }

@@ -9,7 +9,7 @@ use super::summary::Report;
 use super::undo::Undo;
 use crate::codex::layers::ConfigFile;
 use crate::file_edit::{
-    EditLock, FileEditError, create_folder, install_binary, keep_as_backup, running_program,
+    EditLock, FileEditError, create_folder, install_binary, keep_as_backup, running_program, same_bytes,
 };
 use crate::installation::{
     Edit, InstallContext, InstallState, PATIENCE, Scope, carry_out, prepare, protected_folder,
@@ -135,9 +135,7 @@ fn put_binary(
 /// Whether a link, or a file with other content than `executable`, stands at `path`.
 fn is_another(path: &Path, executable: &Path) -> bool {
     match std::fs::symlink_metadata(path) {
-        Ok(found) if found.is_file() => {
-            std::fs::read(path).ok() != std::fs::read(running_program(executable)).ok()
-        }
+        Ok(found) if found.is_file() => !same_bytes(path, running_program(executable)),
         Ok(found) => found.is_symlink(),
         Err(_) => false,
     }

@@ -8,6 +8,7 @@ use crate::codex::home::CodexHome;
 use crate::codex::locate;
 use crate::commands::doctor::facts::BinaryFacts;
 use crate::commands::doctor::sanitizer::Sanitizer;
+use crate::file_edit::same_bytes;
 use crate::installation::version_of;
 use crate::installation::{binary_name, user_folder};
 use crate::registration::CalledProgram;
@@ -169,9 +170,7 @@ fn is_this_program(path: &Path) -> bool {
             return true;
         }
     }
-    let size = |path: &Path| fs::metadata(path).ok().map(|data| data.len());
-    size(&this).is_some_and(|length| size(path) == Some(length))
-        && matches!((fs::read(&this), fs::read(path)), (Ok(a), Ok(b)) if a == b)
+    same_bytes(&this, path)
 }
 
 #[cfg(all(test, unix))]
