@@ -192,8 +192,6 @@ fn login_says_where_hooks_do_not_find_the_token() {
     }
 }
 
-// Under Wine it was last run without the APPDATA below, and failed; with it, it was not tried there.
-#[cfg(unix)]
 #[test]
 fn an_installation_without_a_token_names_the_other_address() {
     let user = moved();
