@@ -16,7 +16,7 @@ use f5_guard::internals::codex::app_server::AppServer;
 use f5_guard::internals::codex::home::{CodexHome, Origin};
 use f5_guard::internals::codex::layers::{self, ConfigVerdict, Strictness};
 use f5_guard::internals::codex::listing::{FolderHooks, HookListing, TrustStatus};
-use f5_guard::internals::codex::trust::{self, SwitchedOff};
+use f5_guard::internals::codex::trust;
 use f5_guard::internals::event::Event;
 use f5_guard::internals::registration::{Owner, owner_of};
 use f5_stand_in::f5::{F5, TOKEN, Verdict};
@@ -185,7 +185,7 @@ fn a_hook_that_uninstall_moves_loses_its_trust_and_is_named() {
         .filter(|hook| !is_ours(&home, hook))
         .collect();
     assert_eq!(others.len(), 2);
-    trust::trust(&mut codex, &home.codex(), &others, SwitchedOff::Stay).unwrap();
+    trust::trust(&mut codex, &home.codex(), &others).unwrap();
     drop(codex);
     assert_eq!((trusted(&home, true), trusted(&home, false)), (5, 2));
 
@@ -343,7 +343,7 @@ fn nothing_but_what_was_just_written_is_trusted_in_a_project() {
     // Trusted before, by whomever.
     let mut codex = server(&home);
     let hooks = codex.list_hooks_in(&project).unwrap().hooks;
-    trust::trust(&mut codex, &project, &hooks, SwitchedOff::Stay).unwrap();
+    trust::trust(&mut codex, &project, &hooks).unwrap();
     drop(codex);
     let said = home.run(&line).succeeds("install again");
     assert!(said.contains(&format!("CODEX RUNS WHAT ONLY LOOKS LIKE F5-GUARD: {evil}")), "{said}");
@@ -366,7 +366,7 @@ fn a_trusted_registration_of_version_0_1_0_is_upgraded_and_needs_trust_once_more
     home.write("config.toml", old.concat().as_bytes());
     let mut codex = server(&home);
     let hooks = codex.list_hooks_in(&home.codex()).unwrap().hooks;
-    trust::trust(&mut codex, &home.codex(), &hooks, SwitchedOff::Stay).unwrap();
+    trust::trust(&mut codex, &home.codex(), &hooks).unwrap();
     drop(codex);
     assert_eq!(trusted(&home, true), 4);
 

@@ -11,7 +11,7 @@ use crate::codex::layers::Layer;
 use crate::codex::layers::{self, HooksFeature, OnlyManaged};
 use crate::codex::listing::{EventName, FolderHooks, HookListing, Waiting};
 use crate::codex::locate::Codex;
-use crate::codex::trust::{self, HookStatus, Review, SwitchedOff};
+use crate::codex::trust::{self, HookStatus, Review};
 use crate::codex::version;
 use crate::commands::progress::Progress;
 use crate::event::Event;
@@ -218,7 +218,7 @@ impl TrustPrompt<'_> {
         let text = |error: &dyn std::fmt::Display| error.to_string();
         let _lock = self.folder.hold(PATIENCE).map_err(|error| text(&error))?;
         let before = fs::read(self.context.home.config_toml()).ok();
-        let trusted = trust::trust(server, self.cwd, hooks, SwitchedOff::Stay);
+        let trusted = trust::trust(server, self.cwd, hooks);
         // Also after a failure: Codex may have written.
         let user = user_files(&self.context.home);
         let [place, _] = &user;
