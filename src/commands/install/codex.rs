@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use crate::codex::app_server::AppServer;
 use crate::codex::home::{CodexHome, Origin};
-
 use crate::codex::locate::{self, Codex, LocateError};
+use crate::file_edit::same_place;
 use crate::installation::{InstallContext, Privilege, Scope};
 
 /// How long Codex may take for each answer.
@@ -45,7 +45,7 @@ pub fn other_home(codex: &Codex, home: &CodexHome) -> Option<CodexHome> {
     let server = AppServer::start(&codex.program, &asked, &folder, CODEX_TIME).ok()?;
     let says = server.home()?.canonicalize().ok()?;
     // Of a launcher's own choice Codex has not created the folder that was meant.
-    if asked.path.canonicalize().ok().as_ref() == Some(&says) {
+    if same_place(&asked.path, &says) {
         return None;
     }
     // A launcher can begin at the user's folder, too.
@@ -54,6 +54,5 @@ pub fn other_home(codex: &Codex, home: &CodexHome) -> Option<CodexHome> {
         (Ok(_), _) => return None,
         (Err(_), _) => server.home()?.to_owned(),
     };
-    (path.canonicalize().ok() != home.path.canonicalize().ok() || path.canonicalize().is_err())
-        .then_some(CodexHome { path, origin: Origin::Variable })
+    (!same_place(&path, &home.path)).then_some(CodexHome { path, origin: Origin::Variable })
 }

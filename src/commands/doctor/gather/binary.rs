@@ -8,7 +8,7 @@ use crate::codex::home::CodexHome;
 use crate::codex::locate;
 use crate::commands::doctor::facts::BinaryFacts;
 use crate::commands::doctor::sanitizer::Sanitizer;
-use crate::file_edit::same_bytes;
+use crate::file_edit::{same_bytes, same_place};
 use crate::installation::version_of;
 use crate::installation::{binary_name, user_folder};
 use crate::registration::CalledProgram;
@@ -165,12 +165,7 @@ fn is_executable(_path: &Path) -> bool {
 /// The same file, or one of the same bytes.
 fn is_this_program(path: &Path) -> bool {
     let Ok(this) = std::env::current_exe() else { return false };
-    if let (Ok(this), Ok(path)) = (fs::canonicalize(&this), fs::canonicalize(path)) {
-        if this == path {
-            return true;
-        }
-    }
-    same_bytes(&this, path)
+    same_place(&this, path) || same_bytes(&this, path)
 }
 
 #[cfg(all(test, unix))]

@@ -16,6 +16,7 @@ use crate::codex::worktree;
 use crate::commands::doctor::facts::{FileContent, FileFacts};
 use crate::commands::doctor::sanitizer::Sanitizer;
 use crate::event::Event;
+use crate::file_edit::same_place;
 use crate::registration::{Handler, KnownBinaries, document, registered};
 use crate::system::Env;
 use crate::system::System;
@@ -202,7 +203,7 @@ fn projects(folder: &Path, home: Option<&CodexHome>) -> Vec<PathBuf> {
     let mut found = Vec::new();
     for place in folder.ancestors() {
         let codex = place.join(".codex");
-        let is_home = || home.is_some_and(|home| codex.canonicalize().ok() == home.path.canonicalize().ok());
+        let is_home = || home.is_some_and(|home| same_place(&codex, &home.path));
         if codex.is_dir() && !is_home() {
             found.push(place.to_owned());
             found.extend(worktree::hooks_elsewhere(place));
