@@ -1,9 +1,7 @@
 //! The user's own registration.
 
-use std::path::PathBuf;
-
 use super::removal::{Outcome, finish_folder, remove_files};
-use crate::file_edit::{FileEditError, NewFile};
+use crate::file_edit::{FileEditError, NewFile, missing_folders};
 use crate::installation::PATIENCE;
 use crate::installation::{
     InstallContext, InstallState, is_registered, prepare_removal, python_scripts, user_files,
@@ -27,8 +25,7 @@ pub fn remove_user(context: &InstallContext, places: &KnownBinaries) -> Result<O
     if !there && !is_registered(&files, places)? {
         return Ok(outcome);
     }
-    let mut created: Vec<PathBuf> =
-        folder.path.ancestors().take_while(|path| !path.exists()).map(PathBuf::from).collect();
+    let mut created = missing_folders(&folder.path);
     let lock = folder.hold(PATIENCE)?;
     NonceFile::of(&home.path).sweep();
     let mut state = InstallState::open(&folder, NewFile::Private)?;
