@@ -3,6 +3,7 @@
 //! `gather` looks (no file is changed, nothing is trusted), `judge` turns facts into findings and is pure, `report` shows
 //! both.
 
+mod codex_file;
 mod facts;
 pub mod finding;
 mod gather;

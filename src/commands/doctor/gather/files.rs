@@ -1,6 +1,5 @@
 //! Reads the files that can hold hooks: what they register, and whether they switch hooks off.
 
-use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -13,6 +12,7 @@ use crate::codex::home::CodexHome;
 use crate::codex::layers::{self, ConfigFile, ConfigFormat, Layer};
 use crate::codex::listing::EventName;
 use crate::codex::worktree;
+use crate::commands::doctor::codex_file;
 use crate::commands::doctor::facts::{FileContent, FileFacts};
 use crate::commands::doctor::sanitizer::Sanitizer;
 use crate::event::Event;
@@ -71,7 +71,7 @@ fn profiles<'a>(home: &CodexHome, left_out: &'a mut LeftOut) -> impl Iterator<It
 /// A profile that switches hooks off; any other is of no concern.
 fn profile(path: PathBuf, sanitizer: &Sanitizer) -> Option<FileFacts> {
     let name = path.file_name()?.to_str()?.strip_suffix(".config.toml")?;
-    let document = document(ConfigFormat::ConfigToml, &bounded(&path).ok()??).ok()?;
+    let document = document(ConfigFormat::ConfigToml, &codex_file::read(&path, LARGEST).ok()??).ok()?;
     let name = sanitizer.text(name);
     let mut switched_off: Vec<String> =
         switched_off(&document).iter().map(|place| format!("{place}, with --profile {name}")).collect();
@@ -96,7 +96,7 @@ impl Files {
     }
 
     fn add(&mut self, file: ConfigFile, known: &Known, sanitizer: &Sanitizer) {
-        let content = match bounded(&file.path) {
+        let content = match codex_file::read(&file.path, LARGEST) {
             Ok(Some(bytes)) => {
                 self.parse(&file, &bytes, known, sanitizer).unwrap_or_else(FileContent::Unusable)
             }
@@ -184,17 +184,6 @@ fn switched_off(document: &Value) -> Vec<String> {
         places.push(format!("profile {}", crate::printable::printable(name, 40)));
     }
     places
-}
-
-/// `None` for no file. What is no regular file (a pipe would never end) is refused.
-fn bounded(path: &Path) -> Result<Option<Vec<u8>>, String> {
-    match std::fs::metadata(path) {
-        Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => Ok(None),
-        Err(error) => Err(error.to_string()),
-        Ok(data) if !data.is_file() => Err("it is not a regular file".to_owned()),
-        Ok(data) if data.len() > LARGEST => Err("it is too large for a configuration file".to_owned()),
-        Ok(_) => std::fs::read(path).map(Some).map_err(|error| error.to_string()),
-    }
 }
 
 /// The folders from here up to the repository's root that have a `.codex`, other than Codex's home; and for those of a linked
