@@ -86,10 +86,6 @@ fn id_of(list: &Value, name: Option<&str>) -> Option<String> {
     is_uuid(id).then(|| id.to_owned())
 }
 
-fn is_uuid(text: &str) -> bool {
-    text.len() == 36 && text.bytes().all(|byte| byte.is_ascii_hexdigit() || byte == b'-')
-}
-
 /// The enabled scanners by mode, the strictest first.
 fn modes(body: &Value, sanitizer: &Sanitizer) -> Option<String> {
     let project = body.get("projectScanners")?;
