@@ -6,7 +6,7 @@ mod unix;
 #[cfg(windows)]
 mod windows;
 
-use std::io::{self, BufRead, Write};
+use std::io::{self, BufRead, IsTerminal, Write};
 use std::time::Duration;
 
 #[cfg(unix)]
@@ -82,9 +82,23 @@ pub fn say_error(text: &str) {
 }
 
 /// Asks on the terminal and returns the line that was typed; none at the end of the input.
-pub fn ask(question: &str) -> Option<String> {
+fn ask(question: &str) -> Option<String> {
     let mut answer = String::new();
     say(&format!("{} ", fitted(question)));
     let read = io::stdin().lock().read_line(&mut answer).ok()?;
     (read > 0).then_some(answer)
+}
+
+/// Whether there is somebody to ask.
+pub fn has_terminal() -> bool {
+    io::stdin().is_terminal() && io::stdout().is_terminal()
+}
+
+/// A question on the terminal. Nothing but Enter is the usual answer.
+pub fn says_yes(question: &str, usual: bool) -> bool {
+    let answer = ask(question).unwrap_or_default();
+    match answer.trim().to_lowercase().as_str() {
+        "" => answer.ends_with('\n') && usual,
+        answer => matches!(answer, "y" | "yes"),
+    }
 }

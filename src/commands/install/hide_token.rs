@@ -1,7 +1,6 @@
 //! Whether the variables that hold tokens are kept from the commands of the model. Codex hands them its whole
 //! environment otherwise; hooks get it in any case.
 
-use super::questions::{has_terminal, says_yes};
 use super::scopes::Plan;
 use crate::cli::InstallArgs;
 use crate::codex::layers::ConfigFormat;
@@ -9,6 +8,7 @@ use crate::file_edit::Snapshot;
 use crate::installation::Scope;
 use crate::registration::{hidden_names, hides};
 use crate::secret::SECRET_VARIABLES;
+use crate::stdio::{has_terminal, says_yes};
 use crate::system::Env;
 
 /// The variables to hide: those of `--hide-token`, or of a yes on the terminal. Only in the user's own file: of several

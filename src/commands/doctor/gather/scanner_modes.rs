@@ -7,6 +7,7 @@ use serde_json::Value;
 
 use crate::commands::doctor::sanitizer::Sanitizer;
 use crate::commands::dump_config::{PageSource, Service, global_token};
+use crate::redact::is_uuid;
 use crate::secret::Secret;
 use crate::settings::{Enforced, Settings};
 use crate::supervise::supervise;
