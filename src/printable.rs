@@ -131,6 +131,12 @@ fn is_invisible_format(character: char) -> bool {
         | '\u{115F}' | '\u{1160}' | '\u{2060}'..='\u{206F}' | '\u{3164}' | '\u{FE00}'..='\u{FE0F}' | '\u{FEFF}' | '\u{FFA0}' | '\u{FFF9}'..='\u{FFFB}' | '\u{E0000}'..='\u{E01EF}')
 }
 
+/// Two digits a byte.
+pub fn hexadecimal(bytes: &[u8]) -> String {
+    let digit = |value: u8| char::from_digit(u32::from(value), 16).unwrap_or_default();
+    bytes.iter().flat_map(|byte| [digit(byte >> 4), digit(byte & 0xf)]).collect()
+}
+
 /// `1 character`, `2 characters`.
 pub fn counted<N: fmt::Display + PartialEq + From<u8>>(number: N, one: &str) -> String {
     let end = if number == N::from(1) { "" } else { "s" };

@@ -1,6 +1,7 @@
 //! The operating system that this runs on, and the environment that it was given.
 
 use std::ffi::OsString;
+use std::path::PathBuf;
 
 /// Looks one environment variable up. Passed in, so that tests need no process-wide environment.
 pub type Env<'a> = &'a dyn Fn(&str) -> Option<OsString>;
@@ -27,6 +28,11 @@ impl System {
             Self::Unix
         }
     }
+}
+
+/// Windows' folder for data of all users.
+pub fn program_data(env: Env<'_>) -> PathBuf {
+    non_empty(env, "ProgramData").map_or_else(|| r"C:\ProgramData".into(), PathBuf::from)
 }
 
 /// A variable's value, where it is set to something other than nothing.

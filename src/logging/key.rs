@@ -10,6 +10,7 @@ use ring::rand::{SecureRandom, SystemRandom};
 
 use crate::access::Privilege;
 use crate::file_edit::no_follow;
+use crate::printable::hexadecimal;
 
 /// Bytes of a key: as many as the hash has.
 const LENGTH: usize = 32;
@@ -85,11 +86,6 @@ fn create(path: &Path) -> io::Result<()> {
         Err(failed) if failed.error.kind() == io::ErrorKind::AlreadyExists => Ok(()),
         Err(failed) => Err(failed.error),
     }
-}
-
-fn hexadecimal(bytes: &[u8]) -> String {
-    let digit = |value: u8| char::from_digit(u32::from(value), 16).unwrap_or_default();
-    bytes.iter().flat_map(|byte| [digit(byte >> 4), digit(byte & 0xf)]).collect()
 }
 
 fn bytes(digits: &[u8]) -> Option<[u8; LENGTH]> {

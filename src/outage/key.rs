@@ -3,6 +3,7 @@
 use ring::digest::{Context, Digest, SHA256};
 use serde::{Deserialize, Serialize};
 
+use crate::printable::hexadecimal;
 use crate::settings::Settings;
 use crate::transport::proxy::{Route, route};
 
@@ -69,7 +70,7 @@ impl TextDigest {
 
 /// 128 bits in hexadecimal digits, of parts that can't run into each other.
 fn digest<const N: usize>(what: &str, parts: [&str; N]) -> String {
-    hash(what, parts).as_ref().iter().take(16).map(|byte| format!("{byte:02x}")).collect()
+    hexadecimal(hash(what, parts).as_ref().get(..16).unwrap_or_default())
 }
 
 fn hash<const N: usize>(what: &str, parts: [&str; N]) -> Digest {

@@ -13,7 +13,7 @@ use super::{Entry, Kind, TokenError};
 use crate::access::Privilege;
 use crate::file_edit::{FileEditError, NewFile, write_own};
 use crate::secret::Secret;
-use crate::system::Env;
+use crate::system::{Env, non_empty};
 
 /// The form of the file; another number is a later f5-guard's.
 const VERSION: u32 = 1;
@@ -151,7 +151,7 @@ mod platform {
     use super::*;
 
     pub fn config_folder(env: Env<'_>) -> Option<PathBuf> {
-        let home = env("HOME").filter(|home| !home.is_empty()).map(PathBuf::from);
+        let home = non_empty(env, "HOME").map(PathBuf::from);
         let home = home.or_else(|| {
             nix::unistd::User::from_uid(nix::unistd::geteuid()).ok().flatten().map(|user| user.dir)
         })?;
@@ -174,7 +174,7 @@ mod platform {
     use super::*;
 
     pub fn config_folder(env: Env<'_>) -> Option<PathBuf> {
-        let set = |name: &str| env(name).filter(|value| !value.is_empty()).map(PathBuf::from);
+        let set = |name| non_empty(env, name).map(PathBuf::from);
         let folder = set("APPDATA").or_else(|| Some(set("USERPROFILE")?.join("AppData").join("Roaming")))?;
         folder.is_absolute().then_some(folder)
     }
