@@ -1,7 +1,10 @@
-//! The operating system that this runs on, and the environment that it was given.
+//! The operating system that this runs on, the environment that it was given, and its random numbers.
 
 use std::ffi::OsString;
+use std::io;
 use std::path::PathBuf;
+
+use ring::rand::{SecureRandom, SystemRandom};
 
 /// Looks one environment variable up. Passed in, so that tests need no process-wide environment.
 pub type Env<'a> = &'a dyn Fn(&str) -> Option<OsString>;
@@ -28,6 +31,13 @@ impl System {
             Self::Unix
         }
     }
+}
+
+/// Random bytes for keys and the like.
+pub fn random<const N: usize>() -> io::Result<[u8; N]> {
+    let mut bytes = [0; N];
+    let filled = SystemRandom::new().fill(&mut bytes);
+    filled.map(|()| bytes).map_err(|_| io::Error::other("the system has no random numbers"))
 }
 
 /// Windows' folder for data of all users.

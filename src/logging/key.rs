@@ -6,11 +6,11 @@ use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
 
 use ring::hmac;
-use ring::rand::{SecureRandom, SystemRandom};
 
 use crate::access::Privilege;
 use crate::file_edit::no_follow;
 use crate::printable::hexadecimal;
+use crate::system::random;
 
 /// Bytes of a key: as many as the hash has.
 const LENGTH: usize = 32;
@@ -77,8 +77,7 @@ fn is_private(metadata: &std::fs::Metadata) -> bool {
 /// Puts a whole new key into its place, if none is there.
 fn create(path: &Path) -> io::Result<()> {
     let folder = path.parent().ok_or(io::ErrorKind::NotFound)?;
-    let mut key = [0; LENGTH];
-    SystemRandom::new().fill(&mut key).map_err(|_| io::Error::other("the system has no random numbers"))?;
+    let key = random::<LENGTH>()?;
     let mut file = tempfile::Builder::new().prefix(".f5-guard-key").tempfile_in(folder)?;
     writeln!(file, "{}", hexadecimal(&key))?;
     match file.persist_noclobber(path) {

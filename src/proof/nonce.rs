@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use ring::rand::{SecureRandom, SystemRandom};
+use crate::system::random;
 
 /// Used once, and never guessed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -12,9 +12,7 @@ impl Nonce {
     /// A new one; `None` where the system has no random numbers.
     #[must_use]
     pub fn random() -> Option<Self> {
-        let mut bytes = [0; 16];
-        SystemRandom::new().fill(&mut bytes).ok()?;
-        Some(Self(bytes))
+        random().ok().map(Self)
     }
 
     /// Exactly as [`fmt::Display`] writes it.
