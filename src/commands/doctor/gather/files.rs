@@ -123,8 +123,8 @@ impl Files {
             for group in &groups.groups {
                 let matcher = group.settings.get("matcher").and_then(Value::as_str);
                 for handler in &group.handlers {
-                    let command = command(handler).to_owned();
-                    let status_message = text(handler, "statusMessage");
+                    let command = handler.command_on(System::this()).to_owned();
+                    let status_message = handler.text("statusMessage").map(str::to_owned);
                     let runs = known.runs(file.layer, &event, &command, status_message.as_deref());
                     if let (EventName::Known(event), Runs::F5Guard(_)) = (&event, runs) {
                         ours.push((*event, sanitizer.text(&command)));
@@ -147,20 +147,6 @@ impl Files {
             _ => Vec::new(),
         };
         Ok(FileContent::Read { hooks, switched_off, ours })
-    }
-}
-
-fn text(handler: &Handler, key: &str) -> Option<String> {
-    handler.settings.get(key).and_then(Value::as_str).map(str::to_owned)
-}
-
-/// The command that this system runs.
-fn command(handler: &Handler) -> &str {
-    let windows = ["command_windows", "commandWindows"];
-    let own = windows.iter().find_map(|key| handler.settings.get(*key).and_then(Value::as_str));
-    match (System::this(), own) {
-        (System::Windows, Some(own)) => own,
-        _ => handler.command(),
     }
 }
 
