@@ -3,6 +3,7 @@
 use serde_json::{Value, json};
 
 use crate::access::Writers;
+use crate::clock::milliseconds;
 use crate::codex::layers::{ConfigVerdict, HookSwitches, HooksFeature, OnlyManaged};
 use crate::codex::trust::HookStatus;
 use crate::commands::doctor::facts::{
@@ -77,7 +78,7 @@ fn proof(facts: &Facts) -> Value {
     };
     let event = |(event, proof): &(Event, EventProof)| {
         let (took, how) = match proof {
-            EventProof::Proven { took, .. } => (u64::try_from(took.as_millis()).ok(), None),
+            EventProof::Proven { took, .. } => (Some(milliseconds(*took)), None),
             EventProof::NotReached { why } => (None, Some(why.clone())),
             EventProof::Lost { runs } => {
                 let runs: Vec<String> = runs
