@@ -26,7 +26,8 @@ pub fn is_managed(program: &Path, env: Env<'_>) -> bool {
         Privilege::Ordinary => !matches!(writers(program), Writers::Others(_)),
         Privilege::Administrator => {
             let own = CodexHome::find(system, env).map(|home| user_folder(system, &home));
-            managed_folder(system, folder).state_file().exists() && !own.is_ok_and(|own| same_place(folder, &own.path))
+            managed_folder(system, folder).state_file().exists()
+                && !own.is_ok_and(|own| same_place(folder, &own.path))
         }
     }
 }

@@ -20,8 +20,8 @@ use std::sync::LazyLock;
 use regex_lite::Regex;
 use serde_json::{Map, Value};
 
-use key::KeyClass;
 pub use entropy::is_uuid;
+use key::KeyClass;
 pub use kind::{Counts, Kind};
 pub use place::Place;
 use shape::Span;

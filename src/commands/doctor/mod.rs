@@ -23,7 +23,7 @@ use crate::system::Env;
 use crate::terminal::Paint;
 use finding::Severity;
 pub use finding::State;
-pub use gather::{Question, shown_settings};
+pub use gather::{Question, greeting, shown_settings};
 pub use proof::DotEnv;
 use report::text::Layout;
 

@@ -9,7 +9,8 @@ use super::summary::Report;
 use super::undo::Undo;
 use crate::codex::layers::ConfigFile;
 use crate::file_edit::{
-    EditLock, FileEditError, create_folder, install_binary, keep_as_backup, missing_folders, running_program, same_bytes,
+    EditLock, FileEditError, create_folder, install_binary, keep_as_backup, missing_folders, running_program,
+    same_bytes,
 };
 use crate::installation::{
     Edit, InstallContext, InstallState, PATIENCE, Scope, carry_out, prepare, protected_folder,

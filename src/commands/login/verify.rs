@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::address::Service;
 use crate::commands::dump_config::{PageSource, Service as ConfigService};
 use crate::commands::progress::Progress;
-use crate::commands::smoketest::{Checks, PROMPT, Scan};
+use crate::commands::smoketest::{Checks, PROMPT, Scan, outcome_by_scanners};
 use crate::printable::printable;
 use crate::scan::ScanError;
 use crate::secret::Secret;
@@ -52,16 +52,11 @@ pub fn scan(checks: &Checks<'_>) -> Verified {
         Scan::Done { report, took } if report.is_cleared() => {
             Verified::Works(format!("The token works: a greeting was cleared in {} ms.", took.as_millis()))
         }
-        Scan::Done { report, .. } => {
-            let scanners: Vec<&str> =
-                report.scanners.iter().map(|scanner| scanner.scanner_type.as_str()).collect();
-            let by = if scanners.is_empty() { String::new() } else { format!(" by {}", scanners.join(", ")) };
-            Verified::Objected(format!(
-                "The token works, but the greeting was {}. Look at the scanners of this F5 project: a greeting should \
+        Scan::Done { report, .. } => Verified::Objected(format!(
+            "The token works, but the greeting was {}. Look at the scanners of this F5 project: a greeting should \
                  pass them.",
-                printable(&format!("{}{by}", report.outcome), 200)
-            ))
-        }
+            printable(&outcome_by_scanners(&report), 200)
+        )),
         Scan::Failed(ScanError::Status(status)) if [401, 403].contains(&status.code) => {
             Verified::Refused(format!("{} {}", ScanError::Status(status.clone()), refusal(status.code)))
         }

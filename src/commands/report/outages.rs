@@ -2,7 +2,7 @@
 
 use time::OffsetDateTime;
 
-use super::summary::{Outage};
+use super::summary::Outage;
 use crate::logging::read::Entry;
 
 /// So many outages are listed, the last ones.

@@ -11,7 +11,7 @@ use std::io::{self, Write};
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
-pub(super) use checks::{Checks, Scan};
+pub(super) use checks::{Checks, SLOW_STORE, Scan, load_tls, outcome_by_scanners};
 use report::{Format, Report};
 
 use crate::cli::{SmoketestArgs, VerboseHttp};
@@ -89,9 +89,4 @@ pub fn run(args: &SmoketestArgs) -> ExitCode {
     // Nothing can be done about a closed terminal.
     let _ = io::stdout().flush();
     if passed || args.no_fail { ExitCode::SUCCESS } else { ExitCode::FAILURE }
-}
-
-/// Runs `work` in a thread, so that nothing in it (a name look-up, a slow trust store) outlives `limit`.
-fn within<T: Send + 'static>(limit: Duration, work: impl FnOnce() -> T + Send + 'static) -> Option<T> {
-    crate::supervise::supervise(Instant::now() + limit, work).ok()
 }

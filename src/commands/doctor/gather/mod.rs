@@ -19,6 +19,7 @@ use std::time::{Duration, Instant};
 
 use self::left_out::LeftOut;
 use self::runner::Known;
+pub use self::service::greeting;
 use crate::access::writers;
 use crate::codex::app_server::AppServer;
 use crate::codex::home::CodexHome;
@@ -169,10 +170,10 @@ pub fn gather(question: &Question, env: Env<'_>, progress: &dyn Fn(&str)) -> Fac
         {
             ServiceFacts::NotTried
         }
-        Some(greeting) => greeting.into(),
+        Some(greeting) => ServiceFacts::Asked(greeting),
         None => service::ask(question.offline, possible(&settings_rows), &settings, &sanitizer),
     };
-    if !question.offline && matches!(service, ServiceFacts::Cleared { .. }) {
+    if !question.offline && matches!(service, ServiceFacts::Asked(Greeting::Cleared { .. })) {
         judge::add_scanner_modes(&mut settings_rows, || {
             // Those would be another project's.
             if differences.iter().any(|difference| judge::is_decisive(&difference.name)) {

@@ -13,6 +13,7 @@ use crate::commands::doctor::finding::{Finding, Report};
 use crate::commands::doctor::proof::EventProof;
 use crate::commands::doctor::rows::SettingRow;
 use crate::event::Event;
+use crate::proof::Greeting;
 
 pub fn render(facts: &Facts, report: &Report) -> String {
     let codex = &facts.codex;
@@ -194,8 +195,10 @@ pub fn service_words(service: &ServiceFacts) -> String {
     match service {
         ServiceFacts::Offline => "not asked (--offline)".to_owned(),
         ServiceFacts::NotTried => "not asked: a setting prevents it".to_owned(),
-        ServiceFacts::Cleared { took } => format!("{done}: cleared in {} ms", took.as_millis()),
-        ServiceFacts::Objected { words } => format!("{done}: {words}"),
-        ServiceFacts::Failed { .. } => format!("{done}: FAILED"),
+        ServiceFacts::Asked(Greeting::Cleared { milliseconds }) => {
+            format!("{done}: cleared in {milliseconds} ms")
+        }
+        ServiceFacts::Asked(Greeting::Objected { words }) => format!("{done}: {words}"),
+        ServiceFacts::Asked(Greeting::Failed { .. }) => format!("{done}: FAILED"),
     }
 }
