@@ -10,7 +10,7 @@ use crate::transport::proxy::{Route, route};
 /// One way to the service: address, project, proxy and token, as a digest.
 ///
 /// Without the token nobody can work it out, so that no record can be made up for a way to the service that was never out of
-/// reach. Whoever can read a real note can copy its key; what keeps others off is that file and folder are the user's alone.
+/// reach. Who can read a real note can copy its key; what keeps others off is that file and folder are the user's alone.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct Key(String);
