@@ -421,16 +421,16 @@ fn a_managed_installation_needs_no_trust_and_leaves_nothing_behind() {
     home.run(&["install", "--scope", "user", "--trust", "--skip-smoketest"])
         .succeeds("a user installation before");
     let own = home.read("config.toml");
-    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/install_support/managed.sh");
     let mut command = home.command(&["ignored"]);
     let environment: Vec<_> =
         command.get_envs().map(|(name, value)| (name.to_owned(), value.map(ToOwned::to_owned))).collect();
-    command = Command::new(&script);
+    command = Command::new(Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/as_root/machine.sh"));
     command.env_clear();
     for (name, value) in environment {
         command.env(name, value.unwrap_or_default());
     }
-    command.env("F5_GUARD_TEST_CODEX", real_codex()).arg(install_support::program());
+    command.env("F5_GUARD_TEST_CODEX", real_codex());
+    command.arg(include_str!("install_support/managed.sh")).arg(install_support::program());
     let done = command.current_dir(home.path()).stdin(Stdio::null()).output().unwrap();
     let told =
         format!("{}\n{}", String::from_utf8_lossy(&done.stdout), String::from_utf8_lossy(&done.stderr));
