@@ -15,6 +15,9 @@ pub use finder::SecretFinder;
 /// by a command would lose its fail mode.
 pub const SECRET_VARIABLES: [&str; 2] = ["F5_GUARDRAILS_API_TOKEN", "F5_GLOBAL_API_TOKEN"];
 
+/// Every variable that can hold a token, also of other programs for the service; one for an administrator first.
+pub const TOKEN_VARIABLES: [&str; 3] = ["F5_GLOBAL_API_TOKEN", "F5_GUARDRAILS_API_TOKEN", "CALYPSOAI_TOKEN"];
+
 /// A secret string. `Debug` prints its length only; there is no `Display`.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Secret(String);

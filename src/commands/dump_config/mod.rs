@@ -30,7 +30,7 @@ use crate::cli::DumpConfigArgs;
 use crate::logging;
 use crate::printable::{counted, printable};
 use crate::redact::Redactor;
-use crate::secret::{Hidden, Secret};
+use crate::secret::{Hidden, Secret, TOKEN_VARIABLES};
 use crate::settings::{BaseUrl, Enforced, PlainHttp, Settings, Source};
 use crate::stdio::say_error;
 use crate::system::Env;
@@ -41,9 +41,6 @@ use crate::transport::Transport;
 
 /// Where the configuration is read from when nobody says otherwise; not the host that scans go to.
 pub(super) const DEFAULT_BASE_URL: &str = "https://us1.calypsoai.app";
-/// The first of these that is set holds the token. What `login --global` stored comes behind the first of them: the
-/// others hold a project's as a rule, which can't read everything.
-const TOKEN_VARIABLES: [&str; 3] = ["F5_GLOBAL_API_TOKEN", "F5_GUARDRAILS_API_TOKEN", "CALYPSOAI_TOKEN"];
 /// What stands for a variable's name where the token was stored.
 const STORED: &str = "f5-guard login --global";
 /// Progress is shown when the reading takes longer than this, and again after each such time.
@@ -167,6 +164,8 @@ fn find_token(
         let token = env(name)?.to_string_lossy().trim().to_owned();
         (!token.is_empty()).then(|| GlobalToken { name, token: Secret::new(token) })
     };
+    // The first that is set holds the token. What `login --global` stored comes behind the first of them: the others hold
+    // a project's as a rule, which can't read everything.
     let [global, others @ ..] = TOKEN_VARIABLES;
     if let Some(found) = variable(global) {
         return Ok(Some(found));

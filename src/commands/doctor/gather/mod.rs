@@ -34,7 +34,7 @@ use crate::commands::doctor::proof::{self, DotEnv, Experiment, Proof};
 use crate::commands::doctor::rows::SettingRow;
 use crate::commands::doctor::sanitizer::Sanitizer;
 use crate::proof::Greeting;
-use crate::secret::Secret;
+use crate::secret::{Secret, TOKEN_VARIABLES};
 use crate::settings::{Settings, Source};
 use crate::supervise::supervise;
 use crate::system::Env;
@@ -44,11 +44,12 @@ use crate::transcript::{Unread, sessions};
 
 /// A session's file on a network drive can hang.
 const SESSION_TIME: Duration = Duration::from_secs(5);
-/// Every variable that can hold a token.
-const TOKENS: [&str; 3] = ["F5_GUARDRAILS_API_TOKEN", "F5_GLOBAL_API_TOKEN", "CALYPSOAI_TOKEN"];
 
 fn tokens(env: Env<'_>) -> impl Iterator<Item = Secret> {
-    TOKENS.iter().filter_map(move |name| env(name)).map(|token| Secret::new(token.to_string_lossy().trim()))
+    TOKEN_VARIABLES
+        .iter()
+        .filter_map(move |name| env(name))
+        .map(|token| Secret::new(token.to_string_lossy().trim()))
 }
 
 /// What is to be examined, and how.
