@@ -37,8 +37,6 @@ impl EditLock {
             let mut options = OpenOptions::new();
             options.create(true).truncate(false).write(true);
             // Everybody who can open it can hold it for ever.
-            #[cfg(unix)]
-            std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
             let opened = no_follow::open(path, &mut options);
             let file = match opened {
                 Ok(file) => file,

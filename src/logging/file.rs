@@ -265,8 +265,6 @@ fn open(path: &Path, regular: bool) -> io::Result<(File, u64)> {
         std::os::unix::fs::OpenOptionsExt::custom_flags(&mut options, libc::O_NONBLOCK);
         return Ok((options.open(path)?, 0));
     }
-    #[cfg(unix)]
-    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
     open_own(path, options.create(regular))
 }
 

@@ -62,8 +62,6 @@ fn set_aside(log: &Path) {
 fn open_lock(log: &Path) -> io::Result<File> {
     let mut options = OpenOptions::new();
     options.read(true).write(true).create(true).truncate(false);
-    #[cfg(unix)]
-    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
     let file = no_follow::open(&with_suffix(log, ".lock"), &mut options)?;
     Privilege::among_users().may_write_to(&file.metadata()?)?;
     Ok(file)

@@ -133,8 +133,6 @@ impl Store {
         self.delete_old_states();
         let mut options = OpenOptions::new();
         options.append(true).create_new(true);
-        #[cfg(unix)]
-        std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
         match no_follow::open(path, &mut options) {
             Ok(mut file) => file.write_all(&beginning(lines)),
             // Another hook was faster.
