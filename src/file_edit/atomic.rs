@@ -72,10 +72,22 @@ fn stage(path: &Path, bytes: &[u8], attributes: &Attributes<'_>) -> io::Result<N
 /// Creates a folder, and those above it, where they are missing. Whatever the umask: what is in it is run, or says
 /// what is run, so nobody but its owner may write to it.
 pub fn create_folder(folder: &Path) -> io::Result<()> {
+    create_with(folder, 0o755)
+}
+
+/// The same for the user alone. On Windows a folder of the user's own has the user's access list.
+pub fn create_private_folder(folder: &Path) -> io::Result<()> {
+    create_with(folder, 0o700)
+}
+
+fn create_with(
+    folder: &Path,
+    #[cfg_attr(not(unix), allow(unused_variables, reason = "there are no modes"))] mode: u32,
+) -> io::Result<()> {
     let mut builder = fs::DirBuilder::new();
     builder.recursive(true);
     #[cfg(unix)]
-    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o755);
+    std::os::unix::fs::DirBuilderExt::mode(&mut builder, mode);
     builder.create(folder)
 }
 

@@ -16,7 +16,7 @@ mod snapshot;
 #[cfg(test)]
 mod tests;
 
-pub use atomic::{create_folder, temporary_folder};
+pub use atomic::{create_folder, create_private_folder, temporary_folder};
 pub use binary::{
     BinaryInstall, BinaryRemoval, install_binary, put_program, remove_binary, running_program, same_bytes,
 };

@@ -13,7 +13,7 @@ use super::decision_line::DecisionLine;
 use super::key::keyed_hash;
 use super::rotation::{MAX_SIZE, rotate};
 use crate::access::Privilege;
-use crate::file_edit::no_follow;
+use crate::file_edit::{create_private_folder, no_follow};
 use crate::secret::Hidden;
 use crate::stdio::{is_stdout, is_systems_name, stderr_is_stdout};
 use crate::supervise::supervise;
@@ -280,14 +280,6 @@ fn appending() -> OpenOptions {
     let mut options = OpenOptions::new();
     options.append(true);
     options
-}
-
-fn create_private_folder(folder: &Path) -> io::Result<()> {
-    let mut builder = fs::DirBuilder::new();
-    builder.recursive(true);
-    #[cfg(unix)]
-    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
-    builder.create(folder)
 }
 
 #[cfg(test)]
