@@ -11,6 +11,7 @@ mod progress;
 mod reference;
 mod registered;
 mod report;
+mod result_file;
 mod smoketest;
 mod why;
 

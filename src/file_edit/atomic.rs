@@ -7,6 +7,8 @@ use std::time::Duration;
 
 use tempfile::{Builder, NamedTempFile, TempDir};
 
+use super::place::folder_of;
+
 /// How often Windows is asked again while another program (a virus scanner, an editor) has the file open.
 const ATTEMPTS: u32 = 20;
 const PAUSE: Duration = Duration::from_millis(50);
@@ -59,7 +61,7 @@ pub(super) fn prepare(path: &Path, bytes: &[u8], attributes: &Attributes<'_>) ->
 }
 
 fn stage(path: &Path, bytes: &[u8], attributes: &Attributes<'_>) -> io::Result<NamedTempFile> {
-    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let folder = folder_of(path);
     create_folder(folder)?;
     sweep(folder, |kind| kind.is_file());
     // Created anew under a name that nobody can guess, so never through a link.

@@ -11,3 +11,15 @@ pub fn same_place(one: &Path, other: &Path) -> bool {
 pub fn missing_folders(folder: &Path) -> Vec<PathBuf> {
     folder.ancestors().take_while(|path| !path.exists()).map(Path::to_path_buf).collect()
 }
+
+/// The path of a neighbour whose name has more at its end.
+pub fn with_suffix(path: &Path, suffix: &str) -> PathBuf {
+    let mut name = path.as_os_str().to_owned();
+    name.push(suffix);
+    name.into()
+}
+
+/// The folder that a file is in.
+pub fn folder_of(file: &Path) -> &Path {
+    file.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."))
+}

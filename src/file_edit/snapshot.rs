@@ -247,9 +247,8 @@ fn resolve(path: &Path) -> Result<PathBuf, FileEditError> {
 }
 
 fn backup_name(path: &Path, stamp: &str, number: u32) -> PathBuf {
-    let mut name = path.as_os_str().to_owned();
-    name.push(if number == 0 { format!(".bak-{stamp}") } else { format!(".bak-{stamp}-{number}") });
-    PathBuf::from(name)
+    let suffix = if number == 0 { format!(".bak-{stamp}") } else { format!(".bak-{stamp}-{number}") };
+    with_suffix(path, &suffix)
 }
 
 fn too_many(path: &Path) -> FileEditError {

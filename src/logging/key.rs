@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use ring::hmac;
 
 use crate::access::Privilege;
-use crate::file_edit::no_follow;
+use crate::file_edit::{no_follow, with_suffix};
 use crate::printable::hexadecimal;
 use crate::system::random;
 
@@ -26,9 +26,7 @@ pub fn keyed_hash(log: &Path, text: &str) -> Option<String> {
 
 /// The file that holds the key.
 pub fn key_file(path: &Path) -> PathBuf {
-    let mut name = path.as_os_str().to_owned();
-    name.push(".key");
-    name.into()
+    with_suffix(path, ".key")
 }
 
 /// The key in the file next to `path`, made where there is none.
