@@ -8,6 +8,7 @@ use super::atomic::{self, Attributes};
 use super::error::FileEditError;
 use super::no_follow;
 use super::obstacle::Obstacle;
+use super::place::with_suffix;
 
 /// Links followed before a chain of them counts as a circle.
 const MOST_LINKS: usize = 40;

@@ -12,10 +12,9 @@ use crate::codex::home::CodexHome;
 use crate::file_edit::{no_follow, replace_private};
 use crate::logging::key_next_to;
 use crate::outage::SessionKey;
-use crate::outage::store::ensure_private_folder;
+use crate::outage::store::{FOLDER, ensure_private_folder};
 use crate::system::{Env, System};
 
-const FOLDER: &str = "f5_guardrails";
 const STATES: &str = "transcripts";
 const ALLOWED: &str = "allowed-texts";
 /// States of sessions that were not used for so long are deleted.

@@ -10,6 +10,7 @@ use crate::logging;
 use crate::outage;
 use crate::proof::NonceFile;
 use crate::registration::{KnownBinaries, ManagedDirs};
+use crate::settings::log_below;
 use crate::transcript;
 
 /// Removes the user's registration, trust and binary.
@@ -40,7 +41,7 @@ pub fn remove_user(context: &InstallContext, places: &KnownBinaries) -> Result<O
         let names: Vec<String> = scripts.iter().map(|path| path.display().to_string()).collect();
         outcome.notes.push(format!("The Python integration's scripts stay: {}.", names.join(", ")));
     }
-    let log = home.path.join("logs").join("f5_guardrails.log");
+    let log = log_below(&home.path);
     let key = logging::key_file(&log);
     match (log.exists(), key.exists()) {
         (true, true) => {
