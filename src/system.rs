@@ -9,6 +9,9 @@ use ring::rand::{SecureRandom, SystemRandom};
 /// Looks one environment variable up. Passed in, so that tests need no process-wide environment.
 pub type Env<'a> = &'a dyn Fn(&str) -> Option<OsString>;
 
+/// The environment of this process.
+pub const PROCESS_ENV: Env<'static> = &|name| std::env::var_os(name);
+
 /// The family of operating systems, as far as Codex and we behave differently on it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum System {

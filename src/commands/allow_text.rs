@@ -12,10 +12,8 @@ use crate::logging::{self, Stderr, StderrOwner};
 use crate::secret::Hidden;
 use crate::settings::{Enforced, Settings};
 use crate::stdio::{say_error, say_line};
-use crate::system::Env;
+use crate::system::PROCESS_ENV;
 use crate::transcript::Store;
-
-const PROCESS_ENV: Env<'static> = &|name| std::env::var_os(name);
 
 /// What Codex sets for the commands of a session.
 const OF_A_SESSION: [&str; 3] = ["CODEX_THREAD_ID", "CODEX_SESSION_ID", "CODEX_TOOL_CALL_ID"];

@@ -20,12 +20,10 @@ use crate::logging;
 use crate::printable::printable;
 use crate::settings::LogSettings;
 use crate::stdio::say_error;
-use crate::system::Env;
+use crate::system::PROCESS_ENV;
 use crate::terminal::Paint;
 use crate::transcript::Store;
 use crate::transcript::sessions::session_files;
-
-const PROCESS_ENV: Env<'static> = &|name| std::env::var_os(name);
 
 /// Runs the subcommand.
 pub fn run(args: &CoverageArgs) -> ExitCode {

@@ -19,7 +19,7 @@ use std::process::ExitCode;
 use crate::cli::DoctorArgs;
 use crate::commands::progress::Progress;
 use crate::logging;
-use crate::system::Env;
+use crate::system::PROCESS_ENV;
 use crate::terminal::Paint;
 use finding::Severity;
 pub use finding::State;
@@ -31,8 +31,6 @@ use report::text::Layout;
 pub use rows::SettingProblem;
 pub use rows::SettingRow;
 pub use sanitizer::Sanitizer;
-
-const PROCESS_ENV: Env<'static> = &|name| std::env::var_os(name);
 
 /// Runs the doctor. Exit code 0: protected; 1: not protected; 2: it could not be found out.
 pub fn run(args: &DoctorArgs) -> ExitCode {

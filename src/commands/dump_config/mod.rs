@@ -33,7 +33,7 @@ use crate::redact::Redactor;
 use crate::secret::{Hidden, Secret, TOKEN_VARIABLES};
 use crate::settings::{BaseUrl, Enforced, PlainHttp, Settings, Source};
 use crate::stdio::say_error;
-use crate::system::Env;
+use crate::system::{Env, PROCESS_ENV};
 use crate::terminal::fitted;
 use crate::token::store::{self, Manner};
 use crate::token::{self, Elsewhere, Entry, Kind, TokenError, elsewhere};
@@ -54,7 +54,7 @@ const LOG_TIME: Duration = Duration::from_millis(200);
 /// Runs the subcommand.
 pub fn run(args: &DumpConfigArgs, started: Instant) -> ExitCode {
     logging::quiet_panics();
-    let env: Env<'_> = &|name| std::env::var_os(name);
+    let env = PROCESS_ENV;
     let enforced = Enforced { base_url: args.base_url.clone(), ..Enforced::default() }.as_own();
     let settings = Settings::read(&enforced, env);
     let hidden = Hidden::default();

@@ -8,6 +8,7 @@ use crate::codex::home::{CodexHome, Origin};
 use crate::codex::locate::{self, Codex, LocateError};
 use crate::file_edit::same_place;
 use crate::installation::{InstallContext, Privilege, Scope};
+use crate::system::PROCESS_ENV;
 
 /// How long Codex may take for each answer.
 pub const CODEX_TIME: Duration = Duration::from_secs(30);
@@ -25,7 +26,7 @@ pub fn find_codex(
         Scope::System => context.privilege,
         Scope::User | Scope::Project => Privilege::among_users(),
     };
-    let found = locate::locate(named, context.system, &|name| std::env::var_os(name), privilege);
+    let found = locate::locate(named, context.system, PROCESS_ENV, privilege);
     match (found, named) {
         (Err(error), Some(_)) => Err(error),
         (found, _) => Ok(found),

@@ -41,10 +41,8 @@ use crate::file_edit::{same_bytes, temporary_folder};
 use crate::installation::{Edit, InstallContext, InstallState, Scope, managed_folder, prepare, user_files};
 use crate::printable::{counted, printable};
 use crate::stdio::{has_terminal, say, say_error};
-use crate::system::Env;
+use crate::system::PROCESS_ENV;
 use crate::terminal::{Paint, commented};
-
-const PROCESS_ENV: Env<'static> = &|name| std::env::var_os(name);
 
 /// Installs; 0 also where the user still has something to do, unless that is to be a failure, 1 where nothing could be
 /// installed.

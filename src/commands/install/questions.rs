@@ -10,9 +10,7 @@ use crate::commands::login;
 use crate::printable::printable;
 use crate::registration::RegistrationOptions;
 use crate::stdio::{has_terminal, say, says_yes};
-use crate::system::Env;
-
-const PROCESS_ENV: Env<'static> = &|name| std::env::var_os(name);
+use crate::system::PROCESS_ENV;
 
 /// What a repository's files carry is not the user's word: an address in it is where the token would go. It is kept only
 /// where somebody has seen it and said so.

@@ -22,12 +22,11 @@ use crate::logging;
 use crate::printable::{printable, shell_word, wrapped};
 use crate::secret::Secret;
 use crate::stdio::{has_terminal, say_error, say_line, says_yes};
-use crate::system::Env;
+use crate::system::PROCESS_ENV;
 use crate::terminal::width;
 use crate::token::store;
 use crate::token::{Entry, Kind, STORE_TIME, elsewhere};
 
-const PROCESS_ENV: Env<'static> = &|name| std::env::var_os(name);
 /// Columns of a label.
 const LABEL: usize = 9;
 /// How long the user may take to answer the store's own question.

@@ -11,12 +11,11 @@ use crate::scan::ScanError;
 use crate::secret::Secret;
 use crate::settings::{Setting, Source};
 use crate::supervise::supervise;
-use crate::system::Env;
+use crate::system::PROCESS_ENV;
 use crate::token::Kind;
 use crate::transport::Transport;
 use crate::transport::watch::Watch;
 
-const PROCESS_ENV: Env<'static> = &|name| std::env::var_os(name);
 /// For reading one page of the configuration.
 const PAGE_TIME: Duration = Duration::from_secs(20);
 

@@ -27,10 +27,8 @@ use crate::logging::read::read;
 use crate::printable::printable;
 use crate::settings::LogSettings;
 use crate::stdio::say_error;
-use crate::system::Env;
+use crate::system::PROCESS_ENV;
 use crate::terminal::Paint;
-
-const PROCESS_ENV: Env<'static> = &|name| std::env::var_os(name);
 
 /// Lines from further ahead than this are no lines of ours: the clock may have been set since, but not by so much.
 const AHEAD: Duration = Duration::days(1);

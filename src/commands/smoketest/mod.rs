@@ -20,7 +20,7 @@ use crate::commands::registered::Registered;
 use crate::logging;
 use crate::secret::Hidden;
 use crate::settings::{Settings, Source};
-use crate::system::Env;
+use crate::system::PROCESS_ENV;
 use crate::terminal::Paint;
 use crate::token;
 use crate::transport::watch::Watch;
@@ -30,7 +30,6 @@ use crate::transport::{Bodies, ExchangeLog};
 pub const PROMPT: &str = "Hello, this is a test prompt.";
 /// The log file gets no more time than this.
 const LOG_TIME: Duration = Duration::from_millis(200);
-const PROCESS_ENV: Env<'static> = &|name| std::env::var_os(name);
 
 /// Runs the smoke test. Exit code 0 when everything works (or with `--no-fail`), else 1.
 pub fn run(args: &SmoketestArgs) -> ExitCode {

@@ -15,9 +15,7 @@ use crate::logging::read::{Entry, read};
 use crate::printable::printable;
 use crate::settings::LogSettings;
 use crate::stdio::say_error;
-use crate::system::Env;
-
-const PROCESS_ENV: Env<'static> = &|name| std::env::var_os(name);
+use crate::system::PROCESS_ENV;
 
 /// Which decisions are asked for.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -11,6 +11,7 @@ use crate::printable::counted;
 use crate::proof::Greeting;
 use crate::scan::{ScanError, ScanReport};
 use crate::settings::{Origins, Settings};
+use crate::system::PROCESS_ENV;
 use crate::token::TokenError;
 use crate::transport::proxy::{Route, route};
 use crate::transport::watch::Watch;
@@ -35,7 +36,7 @@ pub fn connection(settings: &Settings, token: Option<TokenError>, sanitizer: &Sa
 
 /// What hooks with these settings remember of an outage.
 pub fn outage(settings: &Settings, sanitizer: &Sanitizer) -> Option<String> {
-    Checks::new(settings, crate::commands::doctor::PROCESS_ENV).outage().map(|words| sanitizer.text(&words))
+    Checks::new(settings, PROCESS_ENV).outage().map(|words| sanitizer.text(&words))
 }
 
 /// One scan of the smoke test's greeting. Not tried where a setting has a problem of its own.
@@ -46,11 +47,7 @@ pub fn ask(offline: bool, possible: bool, settings: &Settings, sanitizer: &Sanit
     if !possible {
         return ServiceFacts::NotTried;
     }
-    let scanned = match Checks::new(settings, crate::commands::doctor::PROCESS_ENV).scan(
-        PROMPT,
-        None,
-        Watch::default(),
-    ) {
+    let scanned = match Checks::new(settings, PROCESS_ENV).scan(PROMPT, None, Watch::default()) {
         Scan::Done { report, took } => Ok((*report, took)),
         Scan::Failed(error) => Err(error),
         Scan::NotTried => return ServiceFacts::NotTried,

@@ -47,7 +47,7 @@ pub fn run(args: &UninstallArgs) -> ExitCode {
 }
 
 fn uninstall(args: &UninstallArgs) -> Result<String, UninstallError> {
-    let env: crate::system::Env<'_> = &|name| std::env::var_os(name);
+    let env = crate::system::PROCESS_ENV;
     let context = InstallContext::of_this_process(env)?;
     let target = &args.target;
     let scope = target::scope(target, context.system)?;
