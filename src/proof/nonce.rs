@@ -1,6 +1,6 @@
 //! The number that makes a sentence a proof message.
 
-use std::fmt;
+use std::{fmt, io};
 
 use crate::system::random;
 
@@ -9,10 +9,12 @@ use crate::system::random;
 pub struct Nonce([u8; 16]);
 
 impl Nonce {
-    /// A new one; `None` where the system has no random numbers.
-    #[must_use]
-    pub fn random() -> Option<Self> {
-        random().ok().map(Self)
+    /// A new one.
+    ///
+    /// # Errors
+    /// The system has no random numbers.
+    pub fn random() -> io::Result<Self> {
+        random().map(Self)
     }
 
     /// Exactly as [`fmt::Display`] writes it.

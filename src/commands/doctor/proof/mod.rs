@@ -243,7 +243,7 @@ impl Experiment<'_> {
     }
 
     fn start_thread(&mut self, model: &Model, name: Option<&str>) -> Result<String, String> {
-        let number = Nonce::random().ok_or("the system has no random numbers")?;
+        let number = Nonce::random().map_err(|error| error.to_string())?;
         let provider = format!("f5_guard_{number}");
         let parameters = self.session.parameters(self.folder, &provider, &model.base_url(), name);
         let started = self.server.call("thread/start", parameters).map_err(|error| self.words(&error))?;
@@ -265,7 +265,7 @@ impl Experiment<'_> {
         greets: bool,
         sandbox: Sandbox,
     ) -> Result<Outcome, String> {
-        let nonce = Nonce::random().ok_or("the system has no random numbers")?;
+        let nonce = Nonce::random().map_err(|error| error.to_string())?;
         let message = Message { target, nonce };
         model.set(match target {
             Event::PreToolUse | Event::PostToolUse => Task::Call(message),
