@@ -7,6 +7,7 @@ mod dump_config;
 mod hook;
 pub mod install;
 mod login;
+mod own_log;
 mod progress;
 mod reference;
 mod registered;

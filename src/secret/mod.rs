@@ -9,7 +9,7 @@ use std::borrow::Cow;
 use std::fmt;
 use std::sync::{Arc, OnceLock};
 
-pub use finder::SecretFinder;
+pub use finder::{REDACTED, SecretFinder};
 
 /// The variables that hold secrets, which the model's commands need not see. Not the settings: a Codex that is started
 /// by a command would lose its fail mode.

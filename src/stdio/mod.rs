@@ -65,10 +65,18 @@ pub fn write_within(stream: Stream, bytes: &[u8], limit: Duration) -> usize {
     platform::write_within(stream, bytes, limit)
 }
 
+/// Writes to stdout. It is no error that the reader has seen enough (`f5-guard man | head`).
+pub fn hand_out(bytes: &[u8]) -> io::Result<()> {
+    let mut stdout = io::stdout().lock();
+    match stdout.write_all(bytes).and_then(|()| stdout.flush()) {
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
+        result => result,
+    }
+}
+
 /// Writes to stdout. Nothing can be done about a closed one.
 pub fn say(text: &str) {
-    let mut stdout = io::stdout().lock();
-    let _ = stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush());
+    let _ = hand_out(text.as_bytes());
 }
 
 /// Writes a line to stdout, broken where the terminal ends.

@@ -15,6 +15,8 @@ use crate::outage::SessionKey;
 use crate::outage::store::{FOLDER, ensure_private_folder};
 use crate::system::{Env, System};
 
+/// Why there is no store.
+pub const NO_HOME: &str = "Codex's home folder is unknown: neither CODEX_HOME nor a home folder is set.";
 const STATES: &str = "transcripts";
 const ALLOWED: &str = "allowed-texts";
 /// States of sessions that were not used for so long are deleted.

@@ -13,12 +13,12 @@ mod report;
 mod rows;
 mod sanitizer;
 
-use std::io::{self, Write};
 use std::process::ExitCode;
 
 use crate::cli::DoctorArgs;
 use crate::commands::progress::Progress;
 use crate::logging;
+use crate::stdio::say;
 use crate::system::PROCESS_ENV;
 use crate::terminal::Paint;
 use finding::Severity;
@@ -48,8 +48,7 @@ pub fn run(args: &DoctorArgs) -> ExitCode {
     } else {
         report::text::render(&facts, &report, Layout { paint: Paint::for_stdout(), verbose: args.verbose })
     };
-    // Nothing can be done about a closed terminal.
-    let _ = io::stdout().write_all(shown.as_bytes()).and_then(|()| io::stdout().flush());
+    say(&shown);
     ExitCode::from(report.verdict.exit_code())
 }
 

@@ -151,7 +151,8 @@ fn turn(lock: &Path, deadline: Instant) -> Option<EditLock> {
 
 /// The token that an entry holds; none where it holds nothing.
 fn token_in(bytes: &[u8]) -> Result<Option<Secret>, StoreError> {
-    let text = std::str::from_utf8(bytes).map_err(|_| StoreError::Failed("what it holds is not a token".to_owned()))?;
+    let text = std::str::from_utf8(bytes)
+        .map_err(|_| StoreError::Failed("what it holds is not a token".to_owned()))?;
     Ok(Some(text.trim()).filter(|text| !text.is_empty()).map(Secret::new))
 }
 
