@@ -23,7 +23,7 @@ pub use binary::{
 pub use error::FileEditError;
 pub use lock::EditLock;
 pub use obstacle::{Obstacle, starts_no_program};
-pub use place::{folder_of, missing_folders, same_place, with_suffix};
+pub use place::{folder_of, missing_folders, real_path, same_place, with_suffix};
 pub use snapshot::{NewFile, Snapshot, keep_as_backup};
 
 /// Refuses a folder for f5-guard's own files that is a link, no folder at all, or somebody else's.

@@ -1,10 +1,17 @@
 //! What paths lead to.
 
+use std::io;
 use std::path::{Path, PathBuf};
 
 /// Whether both paths lead to the same file or folder; `false` where one of them leads to none.
 pub fn same_place(one: &Path, other: &Path) -> bool {
     matches!((one.canonicalize(), other.canonicalize()), (Ok(one), Ok(other)) if one == other)
+}
+
+/// Where a path leads, with all links resolved and without the prefix that Windows gives it then.
+pub fn real_path(path: &Path) -> io::Result<PathBuf> {
+    let path = path.canonicalize()?;
+    Ok(path.to_str().and_then(|text| text.strip_prefix(r"\\?\")).map(PathBuf::from).unwrap_or(path))
 }
 
 /// What is missing on the way to `folder`, itself included, innermost first.
