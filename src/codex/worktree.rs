@@ -27,7 +27,9 @@ fn main_checkout(checkout: &Path) -> Option<PathBuf> {
     let worktrees = linked.parent().filter(|folder| folder.ends_with("worktrees"))?;
     let common = worktrees.parent()?;
     let back = path_in(&linked.join("gitdir"), "")?;
-    if real_path(back.parent()?).ok()? != checkout || real_path(&path_in(&linked.join("commondir"), "")?).ok()? != common {
+    if real_path(back.parent()?).ok()? != checkout
+        || real_path(&path_in(&linked.join("commondir"), "")?).ok()? != common
+    {
         return None;
     }
     let main = common.parent()?;

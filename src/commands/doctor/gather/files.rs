@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use serde_json::Value;
 
-use super::hooks::Registered;
+use super::hooks::RegisteredHook;
 use super::left_out::LeftOut;
 use super::runner::{Known, Runs};
 use crate::codex::home::CodexHome;
@@ -29,7 +29,7 @@ const CODEX_DEFAULT: Duration = Duration::from_secs(600);
 pub struct Files {
     pub facts: Vec<FileFacts>,
     /// All hooks, f5-guard's or not.
-    pub registered: Vec<Registered>,
+    pub registered: Vec<RegisteredHook>,
 }
 
 /// Those that `left_out` refuses are not opened.
@@ -129,7 +129,7 @@ impl Files {
                     if let (EventName::Known(event), Runs::F5Guard(_)) = (&event, runs) {
                         ours.push((*event, sanitizer.text(&command)));
                     }
-                    self.registered.push(Registered {
+                    self.registered.push(RegisteredHook {
                         event: event.clone(),
                         layer: file.layer,
                         place: file.path.clone(),

@@ -91,7 +91,7 @@ pub fn gather(question: &Question, env: Env<'_>, progress: &dyn Fn(&str)) -> Fac
     let known = Known::here(home, env);
     let files = files::read(home, &folder, &known, env, &sanitizer, &mut left_out);
     let registered = match answers.hooks {
-        Some(listed) => listed.into_iter().filter_map(hooks::Registered::listed).collect(),
+        Some(listed) => listed.into_iter().filter_map(hooks::RegisteredHook::listed).collect(),
         None => files.registered.clone(),
     };
     let here = hooks::Here { known: &known, folder: &folder, home, privilege: left_out.privilege };
