@@ -1,5 +1,5 @@
-//! Text from elsewhere (a server, a tool's name) made safe to show on a terminal and to the model; durations as people
-//! read them.
+//! Text from elsewhere (a server, a tool's name) made safe to show on a terminal and to the model; text cut between
+//! characters; numbers, durations and bytes as people read them.
 
 use std::fmt;
 use std::path::Path;

@@ -1,5 +1,5 @@
-//! What stdin, stdout and stderr are connected to, and writing to them without waiting for ever. Stdout belongs to the
-//! answer alone: one byte more, and Codex drops the answer.
+//! What stdin, stdout and stderr are connected to, writing to them without waiting for ever, and questions on the terminal.
+//! A hook's stdout belongs to the answer alone: one byte more, and Codex drops the answer.
 
 #[cfg(unix)]
 mod unix;
