@@ -48,6 +48,11 @@ pub fn program_data(env: Env<'_>) -> PathBuf {
     non_empty(env, "ProgramData").map_or_else(|| r"C:\ProgramData".into(), PathBuf::from)
 }
 
+/// A variable's value, where it is set to more than white space.
+pub fn non_blank(env: Env<'_>, name: &str) -> Option<OsString> {
+    env(name).filter(|value| !value.to_string_lossy().trim().is_empty())
+}
+
 /// A variable's value, where it is set to something other than nothing.
 pub fn non_empty(env: Env<'_>, name: &str) -> Option<OsString> {
     env(name).filter(|value| !value.is_empty())

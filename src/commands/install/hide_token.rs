@@ -9,7 +9,7 @@ use crate::installation::Scope;
 use crate::registration::{hidden_names, hides};
 use crate::secret::SECRET_VARIABLES;
 use crate::stdio::{has_terminal, says_yes};
-use crate::system::Env;
+use crate::system::{Env, non_blank};
 
 /// The variables to hide: those of `--hide-token`, or of a yes on the terminal. Only in the user's own file: of several
 /// layers' lists Codex takes one, so that another would uncover what the user hides.
@@ -36,7 +36,7 @@ pub fn decide(args: &InstallArgs, plan: &Plan<'_>) -> Vec<String> {
 pub fn note(plan: &Plan<'_>, env: Env<'_>) -> Option<String> {
     let set = SECRET_VARIABLES
         .into_iter()
-        .find(|name| env(name).is_some_and(|value| !value.to_string_lossy().trim().is_empty()))?;
+        .find(|name| non_blank(env, name).is_some())?;
     (plan.scope == Scope::User && !is_hidden(plan)).then(|| {
         format!(
             "Every command that the model runs can read {set}: `f5-guard install --hide-token` keeps it from them, or \
