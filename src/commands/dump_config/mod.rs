@@ -110,8 +110,7 @@ fn dump(
     }
 
     let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).map_or(0, |time| time.as_secs());
-    let shown_url = base_url.as_str().trim_end_matches('/');
-    let header = Header::new(now, shown_url, token_env, &args.project, &redactor);
+    let header = Header::new(now, base_url.shown(), token_env, &args.project, &redactor);
     let document = Document { header, contents };
     if to_stdout {
         let written = write::write_json(io::stdout().lock(), &document);

@@ -34,9 +34,7 @@ pub fn decide(args: &InstallArgs, plan: &Plan<'_>) -> Vec<String> {
 
 /// What to say afterwards, where a token in the environment is still to be seen.
 pub fn note(plan: &Plan<'_>, env: Env<'_>) -> Option<String> {
-    let set = SECRET_VARIABLES
-        .into_iter()
-        .find(|name| non_blank(env, name).is_some())?;
+    let set = SECRET_VARIABLES.into_iter().find(|name| non_blank(env, name).is_some())?;
     (plan.scope == Scope::User && !is_hidden(plan)).then(|| {
         format!(
             "Every command that the model runs can read {set}: `f5-guard install --hide-token` keeps it from them, or \
