@@ -1,6 +1,6 @@
-//! Times as the log and the service write them (RFC 3339), written and read.
+//! Times as the log and the service write them (RFC 3339), written and read; durations in whole milliseconds.
 
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 use time::{Date, Month, OffsetDateTime, PrimitiveDateTime, Time, UtcOffset};
 
@@ -19,6 +19,11 @@ pub fn timestamp(now: SystemTime) -> String {
         time.second(),
         time.microsecond()
     )
+}
+
+/// A duration in whole milliseconds.
+pub fn milliseconds(time: Duration) -> u64 {
+    u64::try_from(time.as_millis()).unwrap_or(u64::MAX)
 }
 
 /// Reads a time of ISO 8601 as services write it: `T` or a blank between date and time, a fraction of any length or
@@ -81,8 +86,6 @@ fn number(digits: &str) -> Option<u32> {
 
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
-
     use proptest::prelude::*;
 
     use super::*;

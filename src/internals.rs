@@ -32,7 +32,7 @@ pub mod codex {
         pub use crate::codex::locate::{Codex, LocateError, Place, locate, version};
     }
     pub mod trust {
-        pub use crate::codex::trust::{HookStatus, Review, SwitchedOff, TrustError, trust};
+        pub use crate::codex::trust::{HookStatus, Review, TrustError, trust};
     }
 }
 

@@ -1,5 +1,5 @@
-//! Text from elsewhere (a server, a tool's name) made safe to show on a terminal and to the model; durations as people
-//! read them.
+//! Text from elsewhere (a server, a tool's name) made safe to show on a terminal and to the model; text cut between
+//! characters; numbers, durations and bytes as people read them.
 
 use std::fmt;
 use std::path::Path;
@@ -129,6 +129,22 @@ fn is_invisible_format(character: char) -> bool {
     matches!(character,
         '\u{00AD}' | '\u{061C}' | '\u{180E}' | '\u{200B}'..='\u{200F}' | '\u{202A}'..='\u{202E}'
         | '\u{115F}' | '\u{1160}' | '\u{2060}'..='\u{206F}' | '\u{3164}' | '\u{FE00}'..='\u{FE0F}' | '\u{FEFF}' | '\u{FFA0}' | '\u{FFF9}'..='\u{FFFB}' | '\u{E0000}'..='\u{E01EF}')
+}
+
+/// The last boundary of characters that is not behind `at`.
+pub fn floor_boundary(text: &str, at: usize) -> usize {
+    (0..=at.min(text.len())).rev().find(|&at| text.is_char_boundary(at)).unwrap_or_default()
+}
+
+/// The first boundary of characters that is not before `at`.
+pub fn ceil_boundary(text: &str, at: usize) -> usize {
+    (at..text.len()).find(|&at| text.is_char_boundary(at)).unwrap_or(text.len())
+}
+
+/// Two digits a byte.
+pub fn hexadecimal(bytes: &[u8]) -> String {
+    let digit = |value: u8| char::from_digit(u32::from(value), 16).unwrap_or_default();
+    bytes.iter().flat_map(|byte| [digit(byte >> 4), digit(byte & 0xf)]).collect()
 }
 
 /// `1 character`, `2 characters`.

@@ -16,7 +16,7 @@ use f5_guard::internals::codex::app_server::AppServer;
 use f5_guard::internals::codex::home::{CodexHome, Origin};
 use f5_guard::internals::codex::layers::{self, ConfigVerdict, Strictness};
 use f5_guard::internals::codex::listing::{FolderHooks, HookListing, TrustStatus};
-use f5_guard::internals::codex::trust::{self, SwitchedOff};
+use f5_guard::internals::codex::trust;
 use f5_guard::internals::event::Event;
 use f5_guard::internals::registration::{Owner, owner_of};
 use f5_stand_in::f5::{F5, TOKEN, Verdict};
@@ -185,7 +185,7 @@ fn a_hook_that_uninstall_moves_loses_its_trust_and_is_named() {
         .filter(|hook| !is_ours(&home, hook))
         .collect();
     assert_eq!(others.len(), 2);
-    trust::trust(&mut codex, &home.codex(), &others, SwitchedOff::Stay).unwrap();
+    trust::trust(&mut codex, &home.codex(), &others).unwrap();
     drop(codex);
     assert_eq!((trusted(&home, true), trusted(&home, false)), (5, 2));
 
@@ -343,7 +343,7 @@ fn nothing_but_what_was_just_written_is_trusted_in_a_project() {
     // Trusted before, by whomever.
     let mut codex = server(&home);
     let hooks = codex.list_hooks_in(&project).unwrap().hooks;
-    trust::trust(&mut codex, &project, &hooks, SwitchedOff::Stay).unwrap();
+    trust::trust(&mut codex, &project, &hooks).unwrap();
     drop(codex);
     let said = home.run(&line).succeeds("install again");
     assert!(said.contains(&format!("CODEX RUNS WHAT ONLY LOOKS LIKE F5-GUARD: {evil}")), "{said}");
@@ -366,7 +366,7 @@ fn a_trusted_registration_of_version_0_1_0_is_upgraded_and_needs_trust_once_more
     home.write("config.toml", old.concat().as_bytes());
     let mut codex = server(&home);
     let hooks = codex.list_hooks_in(&home.codex()).unwrap().hooks;
-    trust::trust(&mut codex, &home.codex(), &hooks, SwitchedOff::Stay).unwrap();
+    trust::trust(&mut codex, &home.codex(), &hooks).unwrap();
     drop(codex);
     assert_eq!(trusted(&home, true), 4);
 
@@ -421,16 +421,16 @@ fn a_managed_installation_needs_no_trust_and_leaves_nothing_behind() {
     home.run(&["install", "--scope", "user", "--trust", "--skip-smoketest"])
         .succeeds("a user installation before");
     let own = home.read("config.toml");
-    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/install_support/managed.sh");
     let mut command = home.command(&["ignored"]);
     let environment: Vec<_> =
         command.get_envs().map(|(name, value)| (name.to_owned(), value.map(ToOwned::to_owned))).collect();
-    command = Command::new(&script);
+    command = Command::new(Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/as_root/machine.sh"));
     command.env_clear();
     for (name, value) in environment {
         command.env(name, value.unwrap_or_default());
     }
-    command.env("F5_GUARD_TEST_CODEX", real_codex()).arg(install_support::program());
+    command.env("F5_GUARD_TEST_CODEX", real_codex());
+    command.arg(include_str!("install_support/managed.sh")).arg(install_support::program());
     let done = command.current_dir(home.path()).stdin(Stdio::null()).output().unwrap();
     let told =
         format!("{}\n{}", String::from_utf8_lossy(&done.stdout), String::from_utf8_lossy(&done.stderr));

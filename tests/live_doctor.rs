@@ -22,7 +22,7 @@ use std::time::Duration;
 
 use f5_guard::internals::codex::app_server::AppServer;
 use f5_guard::internals::codex::home::{CodexHome, Origin};
-use f5_guard::internals::codex::trust::{self, Review, SwitchedOff};
+use f5_guard::internals::codex::trust::{self, Review};
 use f5_stand_in::f5::{F5, TOKEN, Verdict};
 use f5_stand_in::model::{Item, Model};
 use serde_json::Value;
@@ -124,7 +124,7 @@ impl Machine {
         let mut server = AppServer::start(&real_codex(), &home, &self.work(), LIMIT).unwrap();
         let hooks = Review::of(&server.list_hooks_in(&self.work()).unwrap(), &|_| true).to_trust();
         assert_eq!(hooks.len(), EVENTS.len());
-        trust::trust(&mut server, &self.work(), &hooks, SwitchedOff::Stay).unwrap();
+        trust::trust(&mut server, &self.work(), &hooks).unwrap();
     }
 
     fn run(&self, program: &Path, arguments: &[String]) -> Output {

@@ -16,6 +16,7 @@ use serde_json::{Value, json};
 use super::home::CodexHome;
 use super::listing::{self, FolderHooks};
 use super::start;
+use crate::printable::ceil_boundary;
 use crate::process::{Collected, ProcessGroup};
 
 /// The longest line that is read from Codex; a longer one ends the conversation.
@@ -92,8 +93,7 @@ fn said(stderr: &str) -> String {
     if text.is_empty() {
         return String::new();
     }
-    let start = text.len().saturating_sub(SHOWN_STDERR);
-    let start = (start..=text.len()).find(|&at| text.is_char_boundary(at)).unwrap_or(text.len());
+    let start = ceil_boundary(text, text.len().saturating_sub(SHOWN_STDERR));
     format!("; it said: {}", text.get(start..).unwrap_or_default())
 }
 

@@ -13,7 +13,7 @@ use super::home::CodexHome;
 pub use super::layer::Layer;
 use super::start;
 use crate::process::{self, End};
-use crate::system::{Env, System, non_empty};
+use crate::system::{Env, System, program_data};
 
 /// How one of Codex's files says which hooks there are.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -38,10 +38,7 @@ pub struct ConfigFile {
 pub fn system_folder(system: System, env: Env<'_>) -> PathBuf {
     match system {
         System::Unix | System::MacOs => "/etc/codex".into(),
-        System::Windows => {
-            let data = non_empty(env, "ProgramData").map_or_else(|| r"C:\ProgramData".into(), PathBuf::from);
-            data.join("OpenAI").join("Codex")
-        }
+        System::Windows => program_data(env).join("OpenAI").join("Codex"),
     }
 }
 

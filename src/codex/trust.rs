@@ -94,21 +94,6 @@ impl Review {
         let waiting = |hook: &&OurHook| matches!(hook.status, HookStatus::Untrusted | HookStatus::Modified);
         self.ours.iter().filter(waiting).map(|hook| hook.listing.clone()).collect()
     }
-
-    /// The trusted hooks that the user has switched off.
-    pub fn disabled(&self) -> Vec<HookListing> {
-        let off = |hook: &&OurHook| hook.listing.switch == Switch::Off;
-        self.ours.iter().filter(off).map(|hook| hook.listing.clone()).collect()
-    }
-}
-
-/// What to do with the user's switch when a hook is trusted.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum SwitchedOff {
-    /// Leave it: the user's own decision.
-    Stay,
-    /// Switch it on again.
-    TurnOn,
 }
 
 /// Why trust could not be changed.
@@ -133,41 +118,27 @@ fn commands(hooks: &[HookListing]) -> String {
 /// Trusts exactly `hooks`, as they were listed (and shown to the user), then asks Codex whether it holds.
 ///
 /// The recorded hash is the listed one: a definition that changed in between stays untrusted, and is reported
-/// as [`TrustError::NotKept`]. Codex writes the user's `config.toml` in its own style: LF, no byte order mark,
+/// as [`TrustError::NotKept`]. A hook that the user switched off stays so. Codex writes the user's `config.toml` in its own style: LF, no byte order mark,
 /// mode 0600.
-pub fn trust(
-    server: &mut AppServer,
-    cwd: &Path,
-    hooks: &[HookListing],
-    switched_off: SwitchedOff,
-) -> Result<(), TrustError> {
+pub fn trust(server: &mut AppServer, cwd: &Path, hooks: &[HookListing]) -> Result<(), TrustError> {
     if hooks.is_empty() {
         return Ok(());
     }
-    let record = |hook: &HookListing| {
-        let mut record = json!({"trusted_hash": hook.current_hash});
-        if let (SwitchedOff::TurnOn, Switch::Off, Some(fields)) =
-            (switched_off, hook.switch, record.as_object_mut())
-        {
-            fields.insert("enabled".into(), true.into());
-        }
-        (hook.key.clone(), record)
-    };
+    let record = |hook: &HookListing| (hook.key.clone(), json!({"trusted_hash": hook.current_hash}));
     let records: Map<String, Value> = hooks.iter().map(record).collect();
     let edit = ConfigEdit { key_path: "hooks.state".into(), value: Value::Object(records) };
     server.write_config(&[edit])?;
-    let left = not_running(&server.list_hooks_in(cwd)?, hooks, switched_off);
+    let left = not_trusted(&server.list_hooks_in(cwd)?, hooks);
     if left.is_empty() { Ok(()) } else { Err(TrustError::NotKept(left)) }
 }
 
 /// Those of `hooks` that Codex does not list as trusted, in the very definition that was to be trusted.
-fn not_running(folder: &FolderHooks, hooks: &[HookListing], switched_off: SwitchedOff) -> Vec<HookListing> {
+fn not_trusted(folder: &FolderHooks, hooks: &[HookListing]) -> Vec<HookListing> {
     let kept = |hook: &HookListing| {
         folder.hooks.iter().any(|now| {
             now.key == hook.key
                 && now.current_hash == hook.current_hash
                 && now.trust_status == TrustStatus::Trusted
-                && (switched_off == SwitchedOff::Stay || now.switch == Switch::On)
         })
     };
     hooks.iter().filter(|hook| !kept(hook)).cloned().collect()

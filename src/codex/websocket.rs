@@ -8,7 +8,8 @@ use std::thread;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use ring::rand::{SecureRandom, SystemRandom};
+
+use crate::system::random;
 
 /// The longest head of the server's first answer.
 const LONGEST_HEAD: u64 = 16 * 1024;
@@ -134,12 +135,6 @@ fn exactly<const N: usize>(reader: &mut impl Read) -> io::Result<[u8; N]> {
     let mut bytes = [0; N];
     reader.read_exact(&mut bytes)?;
     Ok(bytes)
-}
-
-fn random<const N: usize>() -> io::Result<[u8; N]> {
-    let mut bytes = [0; N];
-    let filled = SystemRandom::new().fill(&mut bytes);
-    filled.map(|()| bytes).map_err(|_| io::Error::other("the system has no random numbers"))
 }
 
 #[cfg(test)]

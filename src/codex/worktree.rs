@@ -3,7 +3,7 @@
 
 use std::path::{Path, PathBuf};
 
-use crate::file_edit::no_follow;
+use crate::file_edit::{no_follow, real_path};
 
 /// What git writes into these files is one path.
 const LARGEST: u64 = 16 * 1024;
@@ -15,7 +15,7 @@ pub fn checkout(folder: &Path) -> Option<&Path> {
 
 /// The folder whose `.codex` holds the hooks of sessions in `folder`, where that is not its own.
 pub fn hooks_elsewhere(folder: &Path) -> Option<PathBuf> {
-    let folder = real(folder)?;
+    let folder = real_path(folder).ok()?;
     let checkout = checkout(&folder)?;
     let main = main_checkout(checkout)?;
     Some(main.join(folder.strip_prefix(checkout).ok()?))
@@ -27,18 +27,20 @@ fn main_checkout(checkout: &Path) -> Option<PathBuf> {
     let worktrees = linked.parent().filter(|folder| folder.ends_with("worktrees"))?;
     let common = worktrees.parent()?;
     let back = path_in(&linked.join("gitdir"), "")?;
-    if real(back.parent()?)? != checkout || real(&path_in(&linked.join("commondir"), "")?)? != common {
+    if real_path(back.parent()?).ok()? != checkout
+        || real_path(&path_in(&linked.join("commondir"), "")?).ok()? != common
+    {
         return None;
     }
     let main = common.parent()?;
     let is_folder = main.join(".git").is_dir();
-    let own = if is_folder { real(&main.join(".git")) } else { named_repository(main) };
+    let own = if is_folder { real_path(&main.join(".git")).ok() } else { named_repository(main) };
     (own? == common).then(|| main.to_owned())
 }
 
 /// Where the `.git` file of a checkout leads.
 fn named_repository(checkout: &Path) -> Option<PathBuf> {
-    real(&path_in(&checkout.join(".git"), "gitdir:")?)
+    real_path(&path_in(&checkout.join(".git"), "gitdir:")?).ok()
 }
 
 /// The path in a file of git's after these words, from the file's own folder on.
@@ -53,12 +55,6 @@ fn path_in(file: &Path, words: &str) -> Option<PathBuf> {
     // What is not ASCII may be the beginning or end of a name.
     let path = text.strip_prefix(words)?.trim_ascii();
     (!path.is_empty()).then(|| file.parent().map(|folder| folder.join(path)))?
-}
-
-/// With links resolved, and without the prefix that Windows gives it then.
-fn real(path: &Path) -> Option<PathBuf> {
-    let path = path.canonicalize().ok()?;
-    Some(path.to_str().and_then(|text| text.strip_prefix(r"\\?\")).map(PathBuf::from).unwrap_or(path))
 }
 
 #[cfg(test)]
@@ -89,7 +85,7 @@ mod tests {
         }
 
         fn path(&self, name: &str) -> PathBuf {
-            real(self.dir.path()).unwrap().join(name)
+            real_path(self.dir.path()).unwrap().join(name)
         }
 
         fn write(&self, name: &str, text: &str) {

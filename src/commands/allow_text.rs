@@ -12,10 +12,8 @@ use crate::logging::{self, Stderr, StderrOwner};
 use crate::secret::Hidden;
 use crate::settings::{Enforced, Settings};
 use crate::stdio::{say_error, say_line};
-use crate::system::Env;
-use crate::transcript::Store;
-
-const PROCESS_ENV: Env<'static> = &|name| std::env::var_os(name);
+use crate::system::PROCESS_ENV;
+use crate::transcript::{NO_HOME, Store};
 
 /// What Codex sets for the commands of a session.
 const OF_A_SESSION: [&str; 3] = ["CODEX_THREAD_ID", "CODEX_SESSION_ID", "CODEX_TOOL_CALL_ID"];
@@ -46,8 +44,7 @@ fn allow(args: &AllowTextArgs) -> Result<String, String> {
                 .to_owned(),
         );
     }
-    let store = Store::of_this_user(PROCESS_ENV)
-        .ok_or("Codex's home folder is unknown: neither CODEX_HOME nor a home folder is set.")?;
+    let store = Store::of_this_user(PROCESS_ENV).ok_or(NO_HOME)?;
     let kept = |error: io::Error| format!("{} can't be changed: {error}.", store.allowed_file().display());
     let (done, event) = if args.remove {
         let was = store.disallow(&hash).map_err(kept)?;

@@ -7,10 +7,12 @@ mod dump_config;
 mod hook;
 pub mod install;
 mod login;
+mod own_log;
 mod progress;
 mod reference;
 mod registered;
 mod report;
+mod result_file;
 mod smoketest;
 mod why;
 

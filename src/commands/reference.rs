@@ -1,6 +1,6 @@
 //! `completions` and `man`: what shells and readers of manuals need to know of the command line, from its definition.
 
-use std::io::{self, ErrorKind, Write};
+use std::io::{self, Write};
 use std::path::Path;
 use std::process::ExitCode;
 
@@ -9,7 +9,7 @@ use clap_mangen::Man;
 use clap_mangen::roff::{Roff, roman};
 
 use crate::cli::{Cli, CompletionsArgs, ManArgs};
-use crate::stdio::say_error;
+use crate::stdio::{hand_out, say_error};
 
 /// Writes the completion script of a shell to stdout.
 pub fn completions(args: &CompletionsArgs) -> ExitCode {
@@ -82,12 +82,7 @@ fn render_notes(notes: &str, page: &mut dyn Write) -> io::Result<()> {
 }
 
 fn to_stdout(bytes: &[u8]) -> Result<(), String> {
-    let mut stdout = io::stdout().lock();
-    match stdout.write_all(bytes).and_then(|()| stdout.flush()) {
-        // The reader has seen enough (`f5-guard man | head`).
-        Err(error) if error.kind() == ErrorKind::BrokenPipe => Ok(()),
-        result => result.map_err(|error| format!("Nothing more could be written to stdout: {error}.")),
-    }
+    hand_out(bytes).map_err(|error| format!("Nothing more could be written to stdout: {error}."))
 }
 
 fn exit_code(result: Result<(), String>) -> ExitCode {

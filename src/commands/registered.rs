@@ -3,7 +3,7 @@
 use crate::access::Privilege;
 use crate::codex::layers::ConfigFile;
 use crate::installation::{InstallContext, managed_folder, our_commands, system_files, user_files};
-use crate::printable::printable;
+use crate::printable::shown_path;
 use crate::registration::hook_call;
 use crate::settings::Enforced;
 use crate::system::Env;
@@ -30,7 +30,7 @@ impl Registered {
             // What can't be read registers nothing that could be asked here.
             let commands = our_commands(std::slice::from_ref(file), &places).ok()?;
             let flags = commands.iter().find_map(|hook| hook_call(&hook.command)?.enforced())?;
-            Some(Self { flags, file: printable(&file.path.display().to_string(), 300) })
+            Some(Self { flags, file: shown_path(&file.path) })
         })
     }
 }

@@ -7,6 +7,8 @@ use std::time::Duration;
 
 use tempfile::{Builder, NamedTempFile, TempDir};
 
+use super::place::folder_of;
+
 /// How often Windows is asked again while another program (a virus scanner, an editor) has the file open.
 const ATTEMPTS: u32 = 20;
 const PAUSE: Duration = Duration::from_millis(50);
@@ -59,7 +61,7 @@ pub(super) fn prepare(path: &Path, bytes: &[u8], attributes: &Attributes<'_>) ->
 }
 
 fn stage(path: &Path, bytes: &[u8], attributes: &Attributes<'_>) -> io::Result<NamedTempFile> {
-    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let folder = folder_of(path);
     create_folder(folder)?;
     sweep(folder, |kind| kind.is_file());
     // Created anew under a name that nobody can guess, so never through a link.
@@ -72,10 +74,22 @@ fn stage(path: &Path, bytes: &[u8], attributes: &Attributes<'_>) -> io::Result<N
 /// Creates a folder, and those above it, where they are missing. Whatever the umask: what is in it is run, or says
 /// what is run, so nobody but its owner may write to it.
 pub fn create_folder(folder: &Path) -> io::Result<()> {
+    create_with(folder, 0o755)
+}
+
+/// The same for the user alone. On Windows a folder of the user's own has the user's access list.
+pub fn create_private_folder(folder: &Path) -> io::Result<()> {
+    create_with(folder, 0o700)
+}
+
+fn create_with(
+    folder: &Path,
+    #[cfg_attr(not(unix), allow(unused_variables, reason = "there are no modes"))] mode: u32,
+) -> io::Result<()> {
     let mut builder = fs::DirBuilder::new();
     builder.recursive(true);
     #[cfg(unix)]
-    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o755);
+    std::os::unix::fs::DirBuilderExt::mode(&mut builder, mode);
     builder.create(folder)
 }
 

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 
 use super::atomic::{self, Attributes};
 use super::error::FileEditError;
+use super::place::with_suffix;
 
 /// Windows lets a running program be renamed but not replaced: the name that it gets until it ends.
 const ASIDE: &str = ".old-";
@@ -152,11 +153,7 @@ pub fn remove_binary(path: &Path) -> Result<BinaryRemoval, FileEditError> {
 
 /// The names that a running program can get on Windows.
 fn asides(path: &Path) -> impl Iterator<Item = PathBuf> {
-    (0..100).map(move |number| {
-        let mut name = path.as_os_str().to_owned();
-        name.push(format!("{ASIDE}{number}"));
-        PathBuf::from(name)
-    })
+    (0..100).map(move |number| with_suffix(path, &format!("{ASIDE}{number}")))
 }
 
 fn set_aside(path: &Path) -> io::Result<PathBuf> {

@@ -36,9 +36,7 @@ impl EditLock {
             }
             let mut options = OpenOptions::new();
             options.create(true).truncate(false).write(true);
-            // Whoever could open it could hold it for ever.
-            #[cfg(unix)]
-            std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+            // Everybody who can open it can hold it for ever.
             let opened = no_follow::open(path, &mut options);
             let file = match opened {
                 Ok(file) => file,

@@ -11,17 +11,19 @@ mod error;
 mod lock;
 pub(crate) mod no_follow;
 mod obstacle;
+mod place;
 mod snapshot;
 #[cfg(test)]
 mod tests;
 
-pub use atomic::{create_folder, temporary_folder};
+pub use atomic::{create_folder, create_private_folder, temporary_folder};
 pub use binary::{
     BinaryInstall, BinaryRemoval, install_binary, put_program, remove_binary, running_program, same_bytes,
 };
 pub use error::FileEditError;
 pub use lock::EditLock;
 pub use obstacle::{Obstacle, starts_no_program};
+pub use place::{folder_of, missing_folders, real_path, same_place, with_suffix};
 pub use snapshot::{NewFile, Snapshot, keep_as_backup};
 
 /// Refuses a folder for f5-guard's own files that is a link, no folder at all, or somebody else's.

@@ -5,7 +5,7 @@ use std::io::{self, Read};
 use std::path::Path;
 
 /// Opens `path` as `options` say, but never through a link in its last place, and without waiting for the other end of
-/// a pipe. What is open may still be no regular file.
+/// a pipe. What is open may still be no regular file. A file that this creates is private to the user.
 ///
 /// # Errors
 /// The system's, and an error of kind `Other` for a link.
@@ -127,6 +127,7 @@ mod platform {
         // The standard library adds O_CLOEXEC.
         options
             .custom_flags(libc::O_NOFOLLOW | libc::O_NONBLOCK)
+            .mode(0o600)
             .open(path)
             .map_err(|error| if error.raw_os_error() == Some(libc::ELOOP) { super::link() } else { error })
     }

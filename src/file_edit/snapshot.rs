@@ -8,6 +8,7 @@ use super::atomic::{self, Attributes};
 use super::error::FileEditError;
 use super::no_follow;
 use super::obstacle::Obstacle;
+use super::place::with_suffix;
 
 /// Links followed before a chain of them counts as a circle.
 const MOST_LINKS: usize = 40;
@@ -247,9 +248,8 @@ fn resolve(path: &Path) -> Result<PathBuf, FileEditError> {
 }
 
 fn backup_name(path: &Path, stamp: &str, number: u32) -> PathBuf {
-    let mut name = path.as_os_str().to_owned();
-    name.push(if number == 0 { format!(".bak-{stamp}") } else { format!(".bak-{stamp}-{number}") });
-    PathBuf::from(name)
+    let suffix = if number == 0 { format!(".bak-{stamp}") } else { format!(".bak-{stamp}-{number}") };
+    with_suffix(path, &suffix)
 }
 
 fn too_many(path: &Path) -> FileEditError {

@@ -8,7 +8,7 @@ use super::assessment::Assessment;
 use super::decision::{Action, Policy, Unscanned};
 use super::message::{self, News, Subject, Words, mistake};
 use crate::event::Event;
-use crate::printable::{counted, printable, printable_lines};
+use crate::printable::{ceil_boundary, counted, floor_boundary, printable, printable_lines};
 use crate::scan::mask::Masked;
 use crate::scan::{Outcome, ScanReport};
 use crate::secret::Hidden;
@@ -151,14 +151,8 @@ fn head_and_tail(text: &str, room: usize) -> String {
         )
     };
     let room = room.saturating_sub(note(text.len()).len());
-    let mut head = room / 2;
-    while !text.is_char_boundary(head) {
-        head -= 1;
-    }
-    let mut tail = text.len() - room / 2;
-    while !text.is_char_boundary(tail) {
-        tail += 1;
-    }
+    let head = floor_boundary(text, room / 2);
+    let tail = ceil_boundary(text, text.len() - room / 2);
     let part = |range: Option<&str>| range.unwrap_or_default().to_owned();
     part(text.get(..head)) + &note(tail - head) + &part(text.get(tail..))
 }

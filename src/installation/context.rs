@@ -13,7 +13,7 @@ use crate::access::Privilege;
 use crate::codex::home::{CodexHome, NoHome};
 use crate::codex::layers;
 use crate::codex::layers::{ConfigFile, Layer};
-use crate::file_edit::FileEditError;
+use crate::file_edit::{FileEditError, real_path};
 use crate::registration::{KnownBinaries, Python, document};
 use crate::system::Env;
 use crate::system::System;
@@ -82,8 +82,8 @@ impl InstallContext {
             own.and_then(|folder| StateFile::read(&folder.state_file()).ok()).unwrap_or_default().binaries;
         if layer == Layer::User {
             folders.push(self.user_folder());
-            if let Ok(path) = self.home.path.canonicalize() {
-                let home = CodexHome { path: unprefixed(path), origin: self.home.origin };
+            if let Ok(path) = real_path(&self.home.path) {
+                let home = CodexHome { path, origin: self.home.origin };
                 folders.push(user_folder(self.system, &home));
             }
         }
@@ -106,16 +106,11 @@ impl InstallContext {
         if !state.record.binaries.is_empty() {
             return Ok(true);
         }
-        let real = folder.path.canonicalize().unwrap_or_else(|_| folder.path.clone());
-        let real = InstallDir::new(unprefixed(real), self.system);
+        let real = real_path(&folder.path).unwrap_or_else(|_| folder.path.clone());
+        let real = InstallDir::new(real, self.system);
         let places = places::known_binaries(&[folder, &real], [], &|path| plain(path).ok());
         is_registered(files, &KnownBinaries { python: Python::LeftAlone, ..places })
     }
-}
-
-/// A resolved path without the prefix that Windows gives it.
-fn unprefixed(path: PathBuf) -> PathBuf {
-    path.to_str().and_then(|text| text.strip_prefix(r"\\?\")).map(PathBuf::from).unwrap_or(path)
 }
 
 /// On Windows `%ProgramData%` as the system knows it: the variable can be set by the user who starts the process.

@@ -12,7 +12,6 @@ use crate::codex::layers::{ConfigFile, Layer};
 use crate::file_edit::{FileEditError, NewFile, Snapshot};
 use crate::registration::{
     EditRecord, Installed, KnownBinaries, RemovalScope, Wanted, install, our_trust_keys, renew_record,
-    unified_diff,
 };
 
 /// What one of Codex's files shall say.
@@ -43,16 +42,6 @@ impl Edit {
         self.snapshot.bytes()
     }
 
-    /// The change in the form of `diff -u`.
-    fn diff(&self) -> String {
-        let before = self.snapshot.bytes().map(String::from_utf8_lossy);
-        unified_diff(
-            &self.place.path.display().to_string(),
-            before.as_deref(),
-            self.installed.text.as_deref(),
-        )
-    }
-
     /// What to say about other tools' hooks that the edit moves, if it does.
     pub fn moved_note(&self) -> Option<String> {
         moved_note(&self.place, &self.installed.moved)
@@ -60,7 +49,7 @@ impl Edit {
 
     /// What a dry run shows.
     pub fn dry_run(&self) -> String {
-        dry_run(self.diff(), self.moved_note())
+        dry_run(&self.place, self.before(), self.installed.text.as_deref(), self.moved_note())
     }
 }
 

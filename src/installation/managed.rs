@@ -5,6 +5,7 @@ use std::path::Path;
 use super::places::{default_managed_dir, managed_folder, user_folder};
 use crate::access::{Privilege, Writers, writers};
 use crate::codex::home::CodexHome;
+use crate::file_edit::same_place;
 use crate::system::{Env, System};
 
 /// Whether an administrator put the running program here, as that of a managed registration is: nobody else can change it.
@@ -18,16 +19,15 @@ pub fn is_managed_program(env: Env<'_>) -> bool {
 pub fn is_managed(program: &Path, env: Env<'_>) -> bool {
     let system = System::this();
     let Some(folder) = program.parent() else { return false };
-    let real = folder.canonicalize().ok();
-    let is = |other: &Path| real.is_some() && other.canonicalize().ok() == real;
-    if is(&default_managed_dir(system, env)) {
+    if same_place(folder, &default_managed_dir(system, env)) {
         return true;
     }
     match Privilege::among_users() {
         Privilege::Ordinary => !matches!(writers(program), Writers::Others(_)),
         Privilege::Administrator => {
             let own = CodexHome::find(system, env).map(|home| user_folder(system, &home));
-            managed_folder(system, folder).state_file().exists() && !own.is_ok_and(|own| is(&own.path))
+            managed_folder(system, folder).state_file().exists()
+                && !own.is_ok_and(|own| same_place(folder, &own.path))
         }
     }
 }

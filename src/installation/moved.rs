@@ -4,7 +4,7 @@
 use crate::codex::layers::ConfigFile;
 use crate::codex::layers::ConfigFormat;
 use crate::printable::printable;
-use crate::registration::NamedHook;
+use crate::registration::{NamedHook, unified_diff};
 use crate::terminal::commented;
 
 /// Hooks that are named; a file can hold any number.
@@ -32,8 +32,15 @@ pub(super) fn moved_note(place: &ConfigFile, hooks: &[NamedHook]) -> Option<Stri
     ))
 }
 
-/// A change as a dry run shows it.
-pub(super) fn dry_run(diff: String, note: Option<String>) -> String {
+/// A change as a dry run shows it: in the form of `diff -u`.
+pub(super) fn dry_run(
+    place: &ConfigFile,
+    before: Option<&[u8]>,
+    after: Option<&str>,
+    note: Option<String>,
+) -> String {
+    let before = before.map(String::from_utf8_lossy);
+    let diff = unified_diff(&place.path.display().to_string(), before.as_deref(), after);
     match note {
         Some(note) => diff + &commented(&note),
         None => diff,

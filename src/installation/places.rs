@@ -1,6 +1,5 @@
 //! Which files and folders belong to an installation, for each scope.
 
-use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -9,8 +8,7 @@ use crate::codex::layers::{ConfigFile, ConfigFormat, Layer};
 use crate::event::Event;
 use crate::file_edit::{EditLock, FileEditError, Snapshot, check_own_folder};
 use crate::registration::{BINARY, FOLDER, KnownBinaries, Python};
-use crate::system::Env;
-use crate::system::System;
+use crate::system::{Env, System, program_data};
 
 /// The state file's name, beside the binary.
 const RECORD: &str = "installation.json";
@@ -37,7 +35,7 @@ impl InstallDir {
         self.path.join(binary_name(self.system))
     }
 
-    /// What is remembered of the edits to Codex's files, see [`super::StateFile`].
+    /// What is remembered of the edits to Codex's files, see `StateFile`.
     pub fn state_file(&self) -> PathBuf {
         self.path.join(RECORD)
     }
@@ -82,10 +80,7 @@ pub fn user_folder(system: System, home: &CodexHome) -> InstallDir {
 pub fn default_managed_dir(system: System, env: Env<'_>) -> PathBuf {
     match system {
         System::Unix | System::MacOs => "/opt/f5-guard".into(),
-        System::Windows => {
-            let data = env("ProgramData").filter(|data| !data.is_empty());
-            Path::new(data.as_deref().unwrap_or(OsStr::new(r"C:\ProgramData"))).join("f5-guard")
-        }
+        System::Windows => program_data(env).join("f5-guard"),
     }
 }
 

@@ -30,6 +30,7 @@ pub fn protected_folder(folder: &Path) -> Result<Vec<PathBuf>, ProtectError> {
 mod platform {
     use super::{Path, PathBuf, ProtectError};
     use crate::access::only_ours;
+    use crate::file_edit::missing_folders;
     use std::fs::{self, Permissions};
     use std::io;
     use std::os::unix::fs::PermissionsExt;
@@ -42,14 +43,14 @@ mod platform {
         // Judged first: nothing is created below a folder that others can change.
         only_ours(folder)
             .map_err(|shared| ProtectError::Changeable { folder: folder.into(), why: shared.why })?;
-        let mut missing: Vec<&Path> = folder.ancestors().take_while(|path| !path.exists()).collect();
+        let mut missing = missing_folders(folder);
         missing.reverse();
         for path in &missing {
             fs::create_dir(path).map_err(unusable(path))?;
             // Everybody has to reach the binary, whatever the administrator's umask.
             fs::set_permissions(path, Permissions::from_mode(0o755)).map_err(unusable(path))?;
         }
-        Ok(missing.into_iter().map(Path::to_path_buf).collect())
+        Ok(missing)
     }
 
     #[cfg(test)]
@@ -75,12 +76,12 @@ mod platform {
 #[cfg(windows)]
 mod platform {
     use super::{Path, PathBuf, ProtectError};
+    use crate::file_edit::missing_folders;
     use crate::windows::access::Audience;
     use crate::windows::protected_folder;
 
     pub(super) fn ensure(folder: &Path) -> Result<Vec<PathBuf>, ProtectError> {
-        let mut missing: Vec<PathBuf> =
-            folder.ancestors().take_while(|path| !path.exists()).map(Path::to_path_buf).collect();
+        let mut missing = missing_folders(folder);
         missing.reverse();
         protected_folder::ensure(folder, &Audience::Everyone)
             .map_err(|error| ProtectError::Other(error.to_string()))?;

@@ -11,9 +11,7 @@ use super::state_file::Backup;
 use crate::codex::layers::ConfigFile;
 use crate::codex::layers::ConfigFormat;
 use crate::file_edit::{FileEditError, Snapshot};
-use crate::registration::{
-    KnownBinaries, ManagedDirs, RemovalScope, Removed, remove, unified_diff, without_trust,
-};
+use crate::registration::{KnownBinaries, ManagedDirs, RemovalScope, Removed, remove, without_trust};
 
 /// A removal that is worked out and not yet made.
 #[derive(Debug)]
@@ -36,15 +34,6 @@ impl Removal {
         self.removed.changed || (self.removed.text.is_none() && self.snapshot.bytes().is_some())
     }
 
-    /// The change in the form of `diff -u`.
-    fn diff(&self) -> String {
-        if !self.changes() {
-            return String::new();
-        }
-        let before = self.snapshot.bytes().map(String::from_utf8_lossy);
-        unified_diff(&self.place.path.display().to_string(), before.as_deref(), self.removed.text.as_deref())
-    }
-
     /// What to say about other tools' hooks that the removal moves, if it does.
     pub fn moved_note(&self) -> Option<String> {
         moved_note(&self.place, &self.removed.moved)
@@ -52,7 +41,7 @@ impl Removal {
 
     /// What a dry run shows.
     pub fn dry_run(&self) -> String {
-        dry_run(self.diff(), self.moved_note())
+        dry_run(&self.place, self.snapshot.bytes(), self.removed.text.as_deref(), self.moved_note())
     }
 }
 

@@ -103,8 +103,8 @@ impl StateFile {
         serde_json::from_slice(&bytes).map_err(damaged)
     }
 
-    /// Drops what names files that no installation writes, and returns the first of them: whoever could write to the state
-    /// file once must not have others deleted.
+    /// Drops what names files that no installation writes, and returns the first of them: somebody who could write to the
+    /// state file once must not have others deleted.
     pub fn drop_strange(&mut self) -> Option<String> {
         let mut strange = None;
         self.files.retain(|file, _| {

@@ -4,6 +4,7 @@ use std::path::Path;
 use std::process::Command;
 use std::time::Duration;
 
+use crate::file_edit::same_place;
 use crate::process::{self, End};
 
 /// How long it may take to say so.
@@ -11,9 +12,7 @@ const LIMIT: Duration = Duration::from_secs(10);
 
 /// The version that an f5-guard says it is; the words of a failure continue "The binary …". This very program is not asked.
 pub fn version_of(path: &Path) -> Result<String, String> {
-    let is_this_one =
-        || std::env::current_exe()?.canonicalize().map(|this| path.canonicalize().ok() == Some(this));
-    if matches!(is_this_one(), Ok(true)) {
+    if std::env::current_exe().is_ok_and(|this| same_place(&this, path)) {
         return Ok(env!("CARGO_PKG_VERSION").to_owned());
     }
     let done = process::run(Command::new(path).arg("--version"), b"", LIMIT)

@@ -189,6 +189,16 @@ impl DecisionLine {
         self
     }
 
+    /// Whether Codex was told to stop, in the words of any event.
+    pub fn is_refusal(&self) -> bool {
+        matches!(self.decision.as_str(), "block" | "deny" | "withhold" | "stop")
+    }
+
+    /// Whether the hook only watched.
+    pub fn is_observed(&self) -> bool {
+        self.enforcement.as_deref() == Some("observe")
+    }
+
     /// The line, with its line feed.
     #[must_use]
     pub fn to_json(&self) -> Vec<u8> {

@@ -13,8 +13,8 @@ use super::decision_line::DecisionLine;
 use super::key::keyed_hash;
 use super::rotation::{MAX_SIZE, rotate};
 use crate::access::Privilege;
-use crate::file_edit::no_follow;
-use crate::secret::Hidden;
+use crate::file_edit::{create_private_folder, no_follow};
+use crate::secret::{Hidden, REDACTED};
 use crate::stdio::{is_stdout, is_systems_name, stderr_is_stdout};
 use crate::supervise::supervise;
 
@@ -79,7 +79,7 @@ impl Log {
         };
         // Numbers and names are cleaned where they are found, so that a line keeps its form; this is for all the rest.
         let lines = without(&self.hidden, self.file.take(), r#"{"message":"(redacted)"}"#);
-        let stderr = without(&self.hidden, stderr, "(redacted)");
+        let stderr = without(&self.hidden, stderr, REDACTED);
         let call = call.map(|call| CallLine { line: call.line.without(&self.hidden), ..call });
         Unwritten { path: self.path.clone(), lines, call, stderr }
     }
@@ -131,8 +131,7 @@ fn without(hidden: &Hidden, lines: Vec<u8>, instead: &str) -> Vec<u8> {
     if cleaned.iter().all(|line| matches!(line, Cow::Borrowed(_))) {
         return lines;
     }
-    let shown =
-        |line: &Cow<'_, str>| if *line == "(redacted)" { instead.to_owned() } else { line.to_string() };
+    let shown = |line: &Cow<'_, str>| if *line == REDACTED { instead.to_owned() } else { line.to_string() };
     cleaned.iter().map(shown).collect::<Vec<_>>().join("\n").into_bytes()
 }
 
@@ -142,7 +141,7 @@ pub struct Immediate(pub Hidden);
 
 impl Write for Immediate {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        io::stderr().write_all(&without(&self.0, bytes.to_owned(), "(redacted)"))?;
+        io::stderr().write_all(&without(&self.0, bytes.to_owned(), REDACTED))?;
         Ok(bytes.len())
     }
     fn flush(&mut self) -> io::Result<()> {
@@ -265,8 +264,6 @@ fn open(path: &Path, regular: bool) -> io::Result<(File, u64)> {
         std::os::unix::fs::OpenOptionsExt::custom_flags(&mut options, libc::O_NONBLOCK);
         return Ok((options.open(path)?, 0));
     }
-    #[cfg(unix)]
-    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
     open_own(path, options.create(regular))
 }
 
@@ -282,14 +279,6 @@ fn appending() -> OpenOptions {
     let mut options = OpenOptions::new();
     options.append(true);
     options
-}
-
-fn create_private_folder(folder: &Path) -> io::Result<()> {
-    let mut builder = fs::DirBuilder::new();
-    builder.recursive(true);
-    #[cfg(unix)]
-    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
-    builder.create(folder)
 }
 
 #[cfg(test)]

@@ -6,10 +6,11 @@ use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
 
 use ring::hmac;
-use ring::rand::{SecureRandom, SystemRandom};
 
 use crate::access::Privilege;
-use crate::file_edit::no_follow;
+use crate::file_edit::{no_follow, with_suffix};
+use crate::printable::hexadecimal;
+use crate::system::random;
 
 /// Bytes of a key: as many as the hash has.
 const LENGTH: usize = 32;
@@ -25,9 +26,7 @@ pub fn keyed_hash(log: &Path, text: &str) -> Option<String> {
 
 /// The file that holds the key.
 pub fn key_file(path: &Path) -> PathBuf {
-    let mut name = path.as_os_str().to_owned();
-    name.push(".key");
-    name.into()
+    with_suffix(path, ".key")
 }
 
 /// The key in the file next to `path`, made where there is none.
@@ -76,8 +75,7 @@ fn is_private(metadata: &std::fs::Metadata) -> bool {
 /// Puts a whole new key into its place, if none is there.
 fn create(path: &Path) -> io::Result<()> {
     let folder = path.parent().ok_or(io::ErrorKind::NotFound)?;
-    let mut key = [0; LENGTH];
-    SystemRandom::new().fill(&mut key).map_err(|_| io::Error::other("the system has no random numbers"))?;
+    let key = random::<LENGTH>()?;
     let mut file = tempfile::Builder::new().prefix(".f5-guard-key").tempfile_in(folder)?;
     writeln!(file, "{}", hexadecimal(&key))?;
     match file.persist_noclobber(path) {
@@ -85,11 +83,6 @@ fn create(path: &Path) -> io::Result<()> {
         Err(failed) if failed.error.kind() == io::ErrorKind::AlreadyExists => Ok(()),
         Err(failed) => Err(failed.error),
     }
-}
-
-fn hexadecimal(bytes: &[u8]) -> String {
-    let digit = |value: u8| char::from_digit(u32::from(value), 16).unwrap_or_default();
-    bytes.iter().flat_map(|byte| [digit(byte >> 4), digit(byte & 0xf)]).collect()
 }
 
 fn bytes(digits: &[u8]) -> Option<[u8; LENGTH]> {

@@ -1,6 +1,5 @@
 //! Older lines: `x.log` becomes `x.log.1`, that becomes `x.log.2`, and so on.
 
-use std::ffi::OsString;
 use std::fs::{self, File, OpenOptions};
 use std::io;
 use std::path::{Path, PathBuf};
@@ -8,7 +7,7 @@ use std::path::{Path, PathBuf};
 use fs4::FileExt;
 
 use crate::access::Privilege;
-use crate::file_edit::no_follow;
+use crate::file_edit::{no_follow, with_suffix};
 
 /// A file of this many bytes is set aside before the next line.
 pub const MAX_SIZE: u64 = 10 * 1024 * 1024;
@@ -22,12 +21,6 @@ pub fn older(log: &Path, number: usize) -> PathBuf {
         0 => log.to_owned(),
         number => with_suffix(log, &format!(".{number}")),
     }
-}
-
-fn with_suffix(log: &Path, suffix: &str) -> PathBuf {
-    let mut name: OsString = log.as_os_str().to_owned();
-    name.push(suffix);
-    name.into()
 }
 
 /// Sets the log aside, once, however many processes see that it is too large: the one with the lock looks again at the
@@ -62,8 +55,6 @@ fn set_aside(log: &Path) {
 fn open_lock(log: &Path) -> io::Result<File> {
     let mut options = OpenOptions::new();
     options.read(true).write(true).create(true).truncate(false);
-    #[cfg(unix)]
-    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
     let file = no_follow::open(&with_suffix(log, ".lock"), &mut options)?;
     Privilege::among_users().may_write_to(&file.metadata()?)?;
     Ok(file)

@@ -3,13 +3,14 @@
 use ring::digest::{Context, Digest, SHA256};
 use serde::{Deserialize, Serialize};
 
+use crate::printable::hexadecimal;
 use crate::settings::Settings;
 use crate::transport::proxy::{Route, route};
 
 /// One way to the service: address, project, proxy and token, as a digest.
 ///
 /// Without the token nobody can work it out, so that no record can be made up for a way to the service that was never out of
-/// reach. Whoever can read a real note can copy its key; what keeps others off is that file and folder are the user's alone.
+/// reach. Who can read a real note can copy its key; what keeps others off is that file and folder are the user's alone.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct Key(String);
@@ -69,7 +70,7 @@ impl TextDigest {
 
 /// 128 bits in hexadecimal digits, of parts that can't run into each other.
 fn digest<const N: usize>(what: &str, parts: [&str; N]) -> String {
-    hash(what, parts).as_ref().iter().take(16).map(|byte| format!("{byte:02x}")).collect()
+    hexadecimal(hash(what, parts).as_ref().get(..16).unwrap_or_default())
 }
 
 fn hash<const N: usize>(what: &str, parts: [&str; N]) -> Digest {

@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use super::cause::Cause;
 use super::key::TextDigest;
 use super::sign::Sign;
+use crate::clock::milliseconds;
 
 /// How long nothing goes to the network after the first failed try, the second, and so on; the last one counts for all
 /// that follow.
@@ -78,7 +79,7 @@ pub enum Advice {
 impl Moment {
     pub fn now() -> Self {
         let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-        Self(u64::try_from(since.as_millis()).unwrap_or(u64::MAX))
+        Self(milliseconds(since))
     }
 
     pub fn as_millis(self) -> u64 {
@@ -86,7 +87,7 @@ impl Moment {
     }
 
     pub fn plus(self, time: Duration) -> Self {
-        Self(self.0.saturating_add(u64::try_from(time.as_millis()).unwrap_or(u64::MAX)))
+        Self(self.0.saturating_add(milliseconds(time)))
     }
 
     /// The time from `earlier` until now; none where that is later.

@@ -16,7 +16,8 @@ use crate::file_edit::{EditLock, FileEditError, no_follow, replace_private};
 use crate::supervise::supervise;
 use crate::system::{Env, System};
 
-const FOLDER: &str = "f5_guardrails";
+/// In Codex's home: all that hooks remember.
+pub const FOLDER: &str = "f5_guardrails";
 const FILE: &str = "outage.json";
 const LOCK: &str = "outage.lock";
 /// A whole file has less than half of this.

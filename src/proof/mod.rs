@@ -2,7 +2,7 @@
 //! Codex of its own, and the hook that the sentence is for blocks it and says what it runs with.
 //!
 //! The sentence must not be a way around a scan. It is only ever the whole text, and carries nothing but an event and a
-//! number that `doctor` made up a moment before and wrote to a file of the user's own. Whoever knew that number could
+//! number that `doctor` made up a moment before and wrote to a file of the user's own. Somebody who knew that number could
 //! have this one sentence pass, at the events on the way and as often as they like until the hook that it is for has answered
 //! or a minute is over, and nothing else.
 

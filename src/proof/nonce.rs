@@ -1,20 +1,20 @@
 //! The number that makes a sentence a proof message.
 
-use std::fmt;
+use std::{fmt, io};
 
-use ring::rand::{SecureRandom, SystemRandom};
+use crate::system::random;
 
 /// Used once, and never guessed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Nonce([u8; 16]);
 
 impl Nonce {
-    /// A new one; `None` where the system has no random numbers.
-    #[must_use]
-    pub fn random() -> Option<Self> {
-        let mut bytes = [0; 16];
-        SystemRandom::new().fill(&mut bytes).ok()?;
-        Some(Self(bytes))
+    /// A new one.
+    ///
+    /// # Errors
+    /// The system has no random numbers.
+    pub fn random() -> io::Result<Self> {
+        random().map(Self)
     }
 
     /// Exactly as [`fmt::Display`] writes it.

@@ -98,8 +98,6 @@ impl NonceFile {
         self.sweep();
         let mut options = OpenOptions::new();
         options.write(true).create_new(true);
-        #[cfg(unix)]
-        std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
         let mut file = no_follow::open(&path, &mut options)?;
         let written = Written { path };
         file.write_all(&pending.to_bytes())?;

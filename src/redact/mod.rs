@@ -3,7 +3,7 @@
 //!
 //! What stays: empty values, booleans, structure, names, ids, dates, enums, numbers (unless their key names a
 //! credential), and references to secrets such as `{{ secrets.key }}`. When in doubt a value is hidden. No input or
-//! output happens here. What is read, and what becomes of the result, is [`crate::dump`]'s.
+//! output happens here. What is read, and what becomes of the result, is `dump-config`'s.
 
 mod entropy;
 mod key;
@@ -20,6 +20,7 @@ use std::sync::LazyLock;
 use regex_lite::Regex;
 use serde_json::{Map, Value};
 
+pub use entropy::is_uuid;
 use key::KeyClass;
 pub use kind::{Counts, Kind};
 pub use place::Place;
@@ -113,7 +114,7 @@ impl Walk<'_> {
             Place::Headers => Some(Kind::Header),
             Place::Query => Some(Kind::QueryParameter),
             Place::UserSecrets => Some(Kind::UserSecret),
-            Place::SecretReferences if !entropy::is_uuid(&text) => Some(Kind::Credential),
+            Place::SecretReferences if !is_uuid(&text) => Some(Kind::Credential),
             _ => None,
         };
         match hidden {

@@ -6,6 +6,7 @@ use super::definition::HookDefinition;
 use super::error::DocumentError;
 use super::owner::{KnownBinaries, Owner, owner_of};
 use crate::event::Event;
+use crate::system::System;
 
 /// A hook named to the user.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -40,7 +41,13 @@ pub struct Handler {
 }
 
 impl Handler {
-    fn text(&self, key: &str) -> Option<&str> {
+    /// The command that this system runs.
+    pub fn command_on(&self, system: System) -> &str {
+        let own = COMMAND_WINDOWS.iter().find_map(|key| self.text(key));
+        own.filter(|_| system == System::Windows).unwrap_or_else(|| self.command())
+    }
+
+    pub fn text(&self, key: &str) -> Option<&str> {
         self.settings.get(key).and_then(Value::as_str)
     }
 

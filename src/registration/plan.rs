@@ -2,6 +2,7 @@
 //! ([`super::toml`], [`super::json`]); the document is read again before the next one.
 
 use std::cmp::Reverse;
+use std::path::Path;
 
 use serde_json::{Map, Value};
 
@@ -12,6 +13,7 @@ use super::exclusion;
 use super::model::{COMMAND_WINDOWS, EventGroups, Group, group_pairs, handler_settings, table, unexpected};
 use super::owner::Owner;
 use crate::event::Event;
+use crate::system::System;
 
 /// What a document shall say.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -33,6 +35,15 @@ pub struct ManagedDirs {
 }
 
 impl ManagedDirs {
+    /// That of an installation on this system.
+    pub fn on(system: System, dir: &Path) -> Self {
+        let dir = Some(dir.to_string_lossy().into_owned());
+        match system {
+            System::Windows => Self { managed_dir: None, windows_managed_dir: dir },
+            System::Unix | System::MacOs => Self { managed_dir: dir, windows_managed_dir: None },
+        }
+    }
+
     pub(super) fn keys(&self) -> [(&'static str, Option<&str>); 2] {
         [
             ("managed_dir", self.managed_dir.as_deref()),

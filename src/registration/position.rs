@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use crate::printable::floor_boundary;
+
 /// A place in a text; both numbers start at 1, columns count characters.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Position {
@@ -23,12 +25,4 @@ impl Position {
         let column = before.rsplit('\n').next().unwrap_or("").chars().count() + 1;
         Self { line, column }
     }
-}
-
-fn floor_boundary(text: &str, offset: usize) -> usize {
-    let mut offset = offset.min(text.len());
-    while !text.is_char_boundary(offset) {
-        offset -= 1;
-    }
-    offset
 }

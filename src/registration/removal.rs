@@ -26,14 +26,14 @@ pub struct Removed {
     /// Python hooks that stand there again, because they did before; their scripts had better still exist.
     pub python_again: Vec<NamedHook>,
     pub lookalikes: Vec<NamedHook>,
-    /// As in [`Installed`].
+    /// As in [`super::Installed`].
     pub moved: Vec<NamedHook>,
 }
 
 /// What a removal may take out beside the hooks.
 #[derive(Debug, Clone, Default)]
 pub struct RemovalScope<'a> {
-    /// Keys of `[hooks.state]` in this document that hold the trust of our hooks, see [`our_trust_keys`].
+    /// Keys of `[hooks.state]` in this document that hold the trust of our hooks, see [`super::our_trust_keys`].
     pub trust_keys: &'a [String],
     /// What was remembered of the installation.
     pub record: Option<&'a EditRecord>,

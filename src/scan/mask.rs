@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::ops::Range;
 
 use crate::json::Json;
-use crate::printable::is_shown;
+use crate::printable::{ceil_boundary, floor_boundary, is_shown};
 
 /// What the service masks with, one for each character.
 const MASK: char = '*';
@@ -98,7 +98,7 @@ fn repeats<'a>(text: &'a str, ranges: &[Range<usize>]) -> HashMap<&'a str, Vec<R
         [0..text.len(), 0..0]
     } else {
         parts.truncate(MOST_STEPS / (2 * END));
-        [0..floor(text, END), floor(text, text.len().saturating_sub(END))..text.len()]
+        [0..floor_boundary(text, END), floor_boundary(text, text.len().saturating_sub(END))..text.len()]
     };
     let places = |part: &'a str| {
         let finder = memchr::memmem::Finder::new(part);
@@ -124,23 +124,6 @@ fn runs(text: &str) -> impl Iterator<Item = [char; SHORTEST_REPEAT]> {
         run
     });
     runs.skip(SHORTEST_REPEAT - 1)
-}
-
-/// The last boundary of characters that is not behind `at`.
-fn floor(text: &str, at: usize) -> usize {
-    let mut at = at.min(text.len());
-    while !text.is_char_boundary(at) {
-        at -= 1;
-    }
-    at
-}
-
-fn ceil(text: &str, at: usize) -> usize {
-    let mut at = at.min(text.len());
-    while !text.is_char_boundary(at) {
-        at += 1;
-    }
-    at
 }
 
 /// What one scanner reports of where it found something.
@@ -404,7 +387,7 @@ impl<'a> Units<'a> {
         if end > self.text.len() {
             return None;
         }
-        ranges.push(floor(self.text, start)..ceil(self.text, end));
+        ranges.push(floor_boundary(self.text, start)..ceil_boundary(self.text, end));
         if let (Some(start), Some(end)) = (self.characters.get(start), self.characters.get(end)) {
             ranges.push(*start..*end);
         }

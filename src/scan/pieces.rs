@@ -1,5 +1,7 @@
 //! Cutting long content into pieces that the service scans one by one.
 
+use crate::printable::ceil_boundary;
+
 /// Pieces overlap by so many characters, or by half of what a piece may have, so that what a scanner looks for (a private
 /// key has up to some 3,300 characters) is whole in one of them.
 pub const OVERLAP: usize = 4096;
@@ -28,10 +30,7 @@ fn byte_offset(text: &str, index: usize) -> usize {
     let (mut offset, mut left) = (0, index);
     while left > 0 && offset < text.len() {
         // So many bytes hold at most as many characters, which are counted much faster than found one by one.
-        let mut end = text.len().min(offset.saturating_add(left));
-        while !text.is_char_boundary(end) {
-            end += 1;
-        }
+        let end = ceil_boundary(text, offset.saturating_add(left));
         left = left.saturating_sub(text.get(offset..end).unwrap_or_default().chars().count());
         offset = end;
     }

@@ -13,7 +13,7 @@ use std::borrow::Cow;
 use super::Secret;
 
 /// What is shown instead of the secret.
-const REDACTED: &str = "(redacted)";
+pub const REDACTED: &str = "(redacted)";
 
 /// Half of a secret's letters and digits in a row are a hit; of a long one so many, of a short one no fewer than these.
 const LONGEST_RUN: usize = 16;

@@ -9,11 +9,14 @@ use std::borrow::Cow;
 use std::fmt;
 use std::sync::{Arc, OnceLock};
 
-pub use finder::SecretFinder;
+pub use finder::{REDACTED, SecretFinder};
 
 /// The variables that hold secrets, which the model's commands need not see. Not the settings: a Codex that is started
 /// by a command would lose its fail mode.
 pub const SECRET_VARIABLES: [&str; 2] = ["F5_GUARDRAILS_API_TOKEN", "F5_GLOBAL_API_TOKEN"];
+
+/// Every variable that can hold a token, also of other programs for the service; one for an administrator first.
+pub const TOKEN_VARIABLES: [&str; 3] = ["F5_GLOBAL_API_TOKEN", "F5_GUARDRAILS_API_TOKEN", "CALYPSOAI_TOKEN"];
 
 /// A secret string. `Debug` prints its length only; there is no `Display`.
 #[derive(Clone, PartialEq, Eq)]

@@ -101,6 +101,11 @@ impl BaseUrl {
         self.0.as_str()
     }
 
+    /// The same without a last slash, as people write it.
+    pub fn shown(&self) -> &str {
+        self.as_str().trim_end_matches('/')
+    }
+
     /// The parsed address.
     pub fn url(&self) -> &Url {
         &self.0

@@ -1,7 +1,7 @@
 //! Where the log is, and how much goes into it.
 
 use std::ffi::OsString;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use super::values::{self, LogLevel};
 use super::{Given, RelativePath, Setting, Source};
@@ -78,10 +78,15 @@ impl LogSettings {
     }
 }
 
+/// Where the log is when nobody says otherwise.
+pub fn log_below(codex_home: &Path) -> PathBuf {
+    codex_home.join("logs").join("f5_guardrails.log")
+}
+
 /// None where the home folder would be another one for each session: what is there may be a repository's.
 fn log_in_codex_home(env: Env<'_>) -> Setting<Option<PathBuf>> {
     match CodexHome::find(System::this(), env) {
-        Ok(home) => Setting::default_value(Some(home.path.join("logs").join("f5_guardrails.log"))),
+        Ok(home) => Setting::default_value(Some(log_below(&home.path))),
         Err(NoHome::NotSet { .. }) => Setting::default_value(None),
         Err(NoHome::Relative { variable }) => Setting {
             value: None,

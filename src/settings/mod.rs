@@ -25,7 +25,7 @@ pub use base_url::{BaseUrl, BaseUrlError, PlainHttp, is_loopback_host};
 pub use enforced::{Enforced, HOOK_TIMEOUT_FLAG};
 pub use escape::{escaped, unescaped};
 pub use evidence::{MetadataPair, contact_problem, metadata_problem};
-pub use log::LogSettings;
+pub use log::{LogSettings, log_below};
 pub use origins::Origins;
 pub use policy::{enforcement, fail_mode};
 pub use proxies::ProxySettings;

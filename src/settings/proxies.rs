@@ -3,7 +3,7 @@
 use std::ffi::OsString;
 use std::fmt;
 
-use crate::system::Env;
+use crate::system::{Env, non_blank};
 
 /// A variable that is set, with its text. `Debug` shows the name only: the text may hold a password.
 #[derive(Clone, PartialEq, Eq)]
@@ -35,10 +35,7 @@ impl fmt::Debug for ProxyVariable {
 
 impl ProxySettings {
     pub fn read(env: Env<'_>) -> Self {
-        let set = |name: &'static str| {
-            let text = env(name).filter(|text| !text.to_string_lossy().trim().is_empty())?;
-            Some(ProxyVariable { name, text })
-        };
+        let set = |name| Some(ProxyVariable { name, text: non_blank(env, name)? });
         let mut passed_over = Vec::new();
         let mut first = |names: &[&'static str]| {
             let mut found = names.iter().filter_map(|name| set(name));

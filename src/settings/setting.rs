@@ -1,6 +1,6 @@
 //! One setting: its value, where it came from, and what was wrong with what the user wrote.
 
-use crate::system::Env;
+use crate::system::{Env, non_blank};
 use std::ffi::OsString;
 use std::fmt;
 use std::ops::Deref;
@@ -175,7 +175,7 @@ impl Given {
         if flag.is_some() {
             return flag;
         }
-        let text = env(variable).filter(|text| !text.to_string_lossy().trim().is_empty())?;
+        let text = non_blank(env, variable)?;
         // A file of variables with Windows' line ends leaves a CR behind each value.
         let text = text.to_str().map(|text| text.trim().into()).unwrap_or(text);
         Some(Self { text, source: Source::Environment(variable) })

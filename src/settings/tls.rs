@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use super::policy::fail_mode;
 use super::values::{FailMode, SystemStore};
 use super::{Enforced, Given, RelativePath, Setting};
-use crate::system::Env;
+use crate::system::{Env, non_empty};
 
 /// Trust and identity for TLS.
 #[derive(Debug, Clone)]
@@ -78,7 +78,7 @@ impl TlsSettings {
             ),
             client_cert,
             client_key,
-            key_log: env("SSLKEYLOGFILE").filter(|value| !value.is_empty()).map(PathBuf::from),
+            key_log: non_empty(env, "SSLKEYLOGFILE").map(PathBuf::from),
             strict: *fail_mode(enforced.fail_mode.as_ref(), env) == FailMode::Closed,
             problems,
         }

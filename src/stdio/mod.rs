@@ -1,12 +1,12 @@
-//! What stdin, stdout and stderr are connected to, and writing to them without waiting for ever. Stdout belongs to the
-//! answer alone: one byte more, and Codex drops the answer.
+//! What stdin, stdout and stderr are connected to, writing to them without waiting for ever, and questions on the terminal.
+//! A hook's stdout belongs to the answer alone: one byte more, and Codex drops the answer.
 
 #[cfg(unix)]
 mod unix;
 #[cfg(windows)]
 mod windows;
 
-use std::io::{self, BufRead, Write};
+use std::io::{self, BufRead, IsTerminal, Write};
 use std::time::Duration;
 
 #[cfg(unix)]
@@ -65,10 +65,18 @@ pub fn write_within(stream: Stream, bytes: &[u8], limit: Duration) -> usize {
     platform::write_within(stream, bytes, limit)
 }
 
+/// Writes to stdout. It is no error that the reader has seen enough (`f5-guard man | head`).
+pub fn hand_out(bytes: &[u8]) -> io::Result<()> {
+    let mut stdout = io::stdout().lock();
+    match stdout.write_all(bytes).and_then(|()| stdout.flush()) {
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
+        result => result,
+    }
+}
+
 /// Writes to stdout. Nothing can be done about a closed one.
 pub fn say(text: &str) {
-    let mut stdout = io::stdout().lock();
-    let _ = stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush());
+    let _ = hand_out(text.as_bytes());
 }
 
 /// Writes a line to stdout, broken where the terminal ends.
@@ -82,9 +90,23 @@ pub fn say_error(text: &str) {
 }
 
 /// Asks on the terminal and returns the line that was typed; none at the end of the input.
-pub fn ask(question: &str) -> Option<String> {
+fn ask(question: &str) -> Option<String> {
     let mut answer = String::new();
     say(&format!("{} ", fitted(question)));
     let read = io::stdin().lock().read_line(&mut answer).ok()?;
     (read > 0).then_some(answer)
+}
+
+/// Whether there is somebody to ask.
+pub fn has_terminal() -> bool {
+    io::stdin().is_terminal() && io::stdout().is_terminal()
+}
+
+/// A question on the terminal. Nothing but Enter is the usual answer.
+pub fn says_yes(question: &str, usual: bool) -> bool {
+    let answer = ask(question).unwrap_or_default();
+    match answer.trim().to_lowercase().as_str() {
+        "" => answer.ends_with('\n') && usual,
+        answer => matches!(answer, "y" | "yes"),
+    }
 }

@@ -11,9 +11,9 @@ use serde::{Deserialize, Serialize};
 use super::file::{self, FileProblem};
 use super::{Entry, Kind, TokenError};
 use crate::access::Privilege;
-use crate::file_edit::{FileEditError, NewFile, write_own};
+use crate::file_edit::{FileEditError, NewFile, create_private_folder, write_own};
 use crate::secret::Secret;
-use crate::system::Env;
+use crate::system::{Env, non_empty};
 
 /// The form of the file; another number is a later f5-guard's.
 const VERSION: u32 = 1;
@@ -123,7 +123,7 @@ impl SavedTokens {
             if !platform::is_own(folder) {
                 return Err(SaveError::ForeignFolder(self.path.clone()));
             }
-            platform::private_folder(folder)
+            create_private_folder(folder)
                 .map_err(|source| FileEditError::Write { path: folder.to_owned(), source })?;
         }
         let mut bytes = serde_json::to_vec_pretty(content).unwrap_or_default();
@@ -146,12 +146,12 @@ pub enum SaveError {
 
 #[cfg(unix)]
 mod platform {
-    use std::os::unix::fs::{DirBuilderExt, MetadataExt};
+    use std::os::unix::fs::MetadataExt;
 
     use super::*;
 
     pub fn config_folder(env: Env<'_>) -> Option<PathBuf> {
-        let home = env("HOME").filter(|home| !home.is_empty()).map(PathBuf::from);
+        let home = non_empty(env, "HOME").map(PathBuf::from);
         let home = home.or_else(|| {
             nix::unistd::User::from_uid(nix::unistd::geteuid()).ok().flatten().map(|user| user.dir)
         })?;
@@ -163,10 +163,6 @@ mod platform {
         let existing = folder.ancestors().find_map(|folder| folder.metadata().ok());
         existing.is_some_and(|folder| folder.uid() == nix::unistd::geteuid().as_raw())
     }
-
-    pub fn private_folder(folder: &Path) -> std::io::Result<()> {
-        std::fs::DirBuilder::new().recursive(true).mode(0o700).create(folder)
-    }
 }
 
 #[cfg(windows)]
@@ -174,7 +170,7 @@ mod platform {
     use super::*;
 
     pub fn config_folder(env: Env<'_>) -> Option<PathBuf> {
-        let set = |name: &str| env(name).filter(|value| !value.is_empty()).map(PathBuf::from);
+        let set = |name| non_empty(env, name).map(PathBuf::from);
         let folder = set("APPDATA").or_else(|| Some(set("USERPROFILE")?.join("AppData").join("Roaming")))?;
         folder.is_absolute().then_some(folder)
     }
@@ -182,11 +178,6 @@ mod platform {
     /// Elevation keeps the user.
     pub fn is_own(_folder: &Path) -> bool {
         true
-    }
-
-    /// A folder of the user's own has the user's access list.
-    pub fn private_folder(folder: &Path) -> std::io::Result<()> {
-        std::fs::create_dir_all(folder)
     }
 }
 

@@ -22,4 +22,4 @@ pub use file::{Transcript, Unread};
 pub use gather::{Gathered, gather};
 pub use source::Source;
 pub use state::{How, Seal, State};
-pub use store::Store;
+pub use store::{NO_HOME, Store};

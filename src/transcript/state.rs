@@ -10,6 +10,8 @@ use std::collections::{BTreeSet, HashMap, HashSet};
 use memchr::memmem;
 use ring::hmac;
 
+use crate::printable::hexadecimal;
+
 /// How the file begins. Another one is another version's.
 const HEAD: &[u8] = b"f5-guard transcript 1";
 /// A state that has grown beyond this is written anew, with the last of its lines.
@@ -105,7 +107,7 @@ impl Seal {
             context.update(&u64::try_from(part.len()).unwrap_or(u64::MAX).to_be_bytes());
             context.update(part);
         }
-        context.sign().as_ref().iter().take(16).map(|byte| format!("{byte:02x}")).collect()
+        hexadecimal(context.sign().as_ref().get(..16).unwrap_or_default())
     }
 
     /// The lines that say so.

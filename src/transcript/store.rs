@@ -12,10 +12,11 @@ use crate::codex::home::CodexHome;
 use crate::file_edit::{no_follow, replace_private};
 use crate::logging::key_next_to;
 use crate::outage::SessionKey;
-use crate::outage::store::ensure_private_folder;
+use crate::outage::store::{FOLDER, ensure_private_folder};
 use crate::system::{Env, System};
 
-const FOLDER: &str = "f5_guardrails";
+/// Why there is no store.
+pub const NO_HOME: &str = "Codex's home folder is unknown: neither CODEX_HOME nor a home folder is set.";
 const STATES: &str = "transcripts";
 const ALLOWED: &str = "allowed-texts";
 /// States of sessions that were not used for so long are deleted.
@@ -133,8 +134,6 @@ impl Store {
         self.delete_old_states();
         let mut options = OpenOptions::new();
         options.append(true).create_new(true);
-        #[cfg(unix)]
-        std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
         match no_follow::open(path, &mut options) {
             Ok(mut file) => file.write_all(&beginning(lines)),
             // Another hook was faster.

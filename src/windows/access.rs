@@ -44,7 +44,7 @@ impl Audience {
     /// The descriptor that a new folder for it gets, inherited by all that is created in it.
     ///
     /// The owner is named, as an owner could otherwise change the list; and `S-1-3-4` (owner rights) takes that power
-    /// from whoever comes to own a file in it.
+    /// from any later owner of a file in it.
     pub fn sddl(&self) -> String {
         const ADMINISTRATORS: &str = "(A;OICI;FA;;;SY)(A;OICI;FA;;;BA)";
         match self {

@@ -327,7 +327,7 @@ fn succeeded(error: u32) -> io::Result<()> {
 }
 
 /// For calls that return whether they succeeded.
-fn checked(result: i32) -> io::Result<()> {
+pub(super) fn checked(result: i32) -> io::Result<()> {
     if result == 0 { Err(io::Error::last_os_error()) } else { Ok(()) }
 }
 

@@ -8,6 +8,8 @@ use windows_sys::Win32::Security::Credentials::{
     CredEnumerateW, CredFree, CredReadW, CredWriteW,
 };
 
+use super::api::checked;
+
 /// The secret under a name.
 ///
 /// # Errors
@@ -91,10 +93,6 @@ impl<T> Drop for Freed<T> {
         // SAFETY: the pointer comes from a call that documents `CredFree` for it, and is freed once.
         unsafe { CredFree(self.0.cast()) };
     }
-}
-
-fn checked(result: i32) -> io::Result<()> {
-    if result == 0 { Err(io::Error::last_os_error()) } else { Ok(()) }
 }
 
 fn wide(text: &str) -> Vec<u16> {

@@ -16,7 +16,7 @@ use f5_guard::internals::codex::app_server::{AppServer, AppServerError};
 use f5_guard::internals::codex::home::{CodexHome, Origin};
 use f5_guard::internals::codex::listing::{FolderHooks, HookListing};
 use f5_guard::internals::codex::locate::{self, Codex, LocateError, Place};
-use f5_guard::internals::codex::trust::{self, Review, SwitchedOff, TrustError};
+use f5_guard::internals::codex::trust::{self, Review, TrustError};
 use fake::{Step, received, script};
 use libtest_mimic::{Failed, Trial};
 use serde_json::{Value, json};
@@ -97,10 +97,10 @@ fn ours(folder: &FolderHooks) -> Vec<HookListing> {
 }
 
 /// Lists, trusts what is ours, and hands back what came of it.
-fn trust_ours(setup: &Setup, switched_off: SwitchedOff) -> Result<(), TrustError> {
+fn trust_ours(setup: &Setup) -> Result<(), TrustError> {
     let mut server = setup.start(LONG).unwrap();
     let hooks = ours(&server.list_hooks_in(setup.path()).unwrap());
-    trust::trust(&mut server, setup.path(), &hooks, switched_off)
+    trust::trust(&mut server, setup.path(), &hooks)
 }
 
 fn answer_among_noise() {
@@ -194,7 +194,7 @@ fn trust_exactly_ours() {
             hook("k2", "ours", "trusted"),
         ]),
     ]);
-    trust_ours(&setup, SwitchedOff::Stay).unwrap();
+    trust_ours(&setup).unwrap();
     let edit = json!({"keyPath": "hooks.state", "mergeStrategy": "upsert",
         "value": {"k1": {"trusted_hash": "sha256:ours"}}});
     assert_eq!(received(setup.path())[1]["params"], json!({ "edits": [edit] }));
@@ -203,7 +203,7 @@ fn trust_exactly_ours() {
 fn trust_unconfirmed() {
     let untrusted = || list(&[hook("k", "ours", "untrusted")]);
     let setup = Setup::new(&[untrusted(), write_ok("a = 1\n"), untrusted()]);
-    let error = trust_ours(&setup, SwitchedOff::Stay).unwrap_err();
+    let error = trust_ours(&setup).unwrap_err();
     assert!(matches!(&error, TrustError::NotKept(hooks) if hooks[0].key == "k"), "{error}");
 }
 
@@ -211,7 +211,7 @@ fn trust_changed() {
     let mut changed = hook("k", "ours", "trusted");
     changed["currentHash"] = "sha256:something else".into();
     let setup = Setup::new(&[list(&[hook("k", "ours", "untrusted")]), write_ok("a = 1\n"), list(&[changed])]);
-    let error = trust_ours(&setup, SwitchedOff::Stay).unwrap_err();
+    let error = trust_ours(&setup).unwrap_err();
     assert!(matches!(error, TrustError::NotKept(_)), "{error}");
 }
 
@@ -220,21 +220,9 @@ fn switched_off() {
     off["enabled"] = false.into();
     let mut trusted_off = off.clone();
     trusted_off["trustStatus"] = "trusted".into();
-    let steps = |after: &Value| {
-        [list(std::slice::from_ref(&off)), write_ok("a = 1\n"), list(std::slice::from_ref(after))]
-    };
-
-    let setup = Setup::new(&steps(&trusted_off));
-    trust_ours(&setup, SwitchedOff::Stay).unwrap();
+    let setup = Setup::new(&[list(&[off]), write_ok("a = 1\n"), list(&[trusted_off])]);
+    trust_ours(&setup).unwrap();
     assert!(!received(setup.path())[1].to_string().contains("enabled"));
-
-    let setup = Setup::new(&steps(&hook("k", "ours", "trusted")));
-    trust_ours(&setup, SwitchedOff::TurnOn).unwrap();
-    let value = json!({"k": {"trusted_hash": "sha256:ours", "enabled": true}});
-    assert_eq!(received(setup.path())[1]["params"]["edits"][0]["value"], value);
-
-    let setup = Setup::new(&steps(&trusted_off));
-    assert!(matches!(trust_ours(&setup, SwitchedOff::TurnOn), Err(TrustError::NotKept(_))));
 }
 
 /// This binary under a name that tells the fake what to be.

@@ -14,7 +14,7 @@ pub const KILL_AFTER: Duration = Duration::from_secs(120);
 /// The variable that names the Codex to test with.
 pub const VARIABLE: &str = "F5_GUARD_TEST_CODEX";
 
-/// The Codex to test with. These tests are ignored unless they are asked for; whoever asks has to say which Codex, so
+/// The Codex to test with. These tests are ignored unless they are asked for; who asks has to say which Codex, so
 /// that a missing one is never taken for a pass.
 fn program() -> PathBuf {
     let path = std::env::var_os(VARIABLE)

@@ -16,7 +16,7 @@ use f5_guard::internals::codex::home::{CodexHome, Origin};
 use f5_guard::internals::codex::layers::{self, ConfigVerdict, HooksFeature, OnlyManaged, Strictness};
 use f5_guard::internals::codex::listing::{FolderHooks, HookListing};
 use f5_guard::internals::codex::locate::{self, Codex};
-use f5_guard::internals::codex::trust::{self, HookStatus, Review, SwitchedOff};
+use f5_guard::internals::codex::trust::{self, HookStatus, Review};
 use f5_guard::internals::process::{self, End};
 use f5_guard::internals::system::System;
 use tempfile::TempDir;
@@ -92,7 +92,7 @@ impl Setup {
     fn trust(&self, server: &mut AppServer, which: &dyn Fn(&HookListing) -> bool) {
         let hooks = Review::of(&self.list(server), which).to_trust();
         assert!(!hooks.is_empty());
-        trust::trust(server, &self.work(), &hooks, SwitchedOff::Stay).unwrap()
+        trust::trust(server, &self.work(), &hooks).unwrap()
     }
 
     /// One prompt through `codex exec`, with no bypass flag; tells whether our hook got its payload.
@@ -151,9 +151,7 @@ fn a_hook_the_user_switched_off_is_disabled_until_it_is_turned_on() {
     assert_eq!(setup.standings(&mut server), [HookStatus::Disabled]);
     assert!(!setup.exec_runs_our_hook(&model));
 
-    let disabled = Review::of(&setup.list(&mut server), &is_ours).disabled();
-    trust::trust(&mut server, &setup.work(), &disabled, SwitchedOff::TurnOn).unwrap();
-
+    setup.write(&config);
     assert_eq!(setup.standings(&mut server), [HookStatus::Trusted]);
     assert!(setup.exec_runs_our_hook(&model));
 }

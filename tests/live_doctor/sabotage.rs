@@ -179,7 +179,7 @@ impl Machine {
         let home = CodexHome { path: self.home(), origin: Origin::Variable };
         let mut server = AppServer::start(&real_codex(), &home, &self.work(), LIMIT).unwrap();
         let hooks = Review::of(&server.list_hooks_in(&self.work()).unwrap(), &|_| true).to_trust();
-        trust::trust(&mut server, &self.work(), &hooks, SwitchedOff::Stay).unwrap();
+        trust::trust(&mut server, &self.work(), &hooks).unwrap();
     }
 
     /// Gives trust to those that name this home's binary.
@@ -191,7 +191,7 @@ impl Machine {
             |hook: &HookListing| hook.command.as_deref().is_some_and(|command| command.contains(&binary));
         let hooks = Review::of(&server.list_hooks_in(&self.work()).unwrap(), &is_own).to_trust();
         assert_eq!(hooks.len(), EVENTS.len());
-        trust::trust(&mut server, &self.work(), &hooks, SwitchedOff::Stay).unwrap();
+        trust::trust(&mut server, &self.work(), &hooks).unwrap();
     }
 
     fn exec(&self, model: &Model, prompt: &str) -> String {

@@ -179,7 +179,8 @@ fn an_expired_certificate_says_since_when_and_shows_the_local_clock() {
     assert!(words.starts_with(&refused(served.port, "has expired")), "{words}");
     assert!(
         words.contains("“CN=Test Server” expired on ")
-            && words.contains(", 10 days ago by the local clock (")
+            && words.contains(", 10 days ago by the local clock ("),
+        "{words}"
     );
     assert!(found.also().is_empty());
     assert_nothing_was_sent(&served);

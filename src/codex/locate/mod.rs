@@ -153,14 +153,15 @@ pub fn on_path(system: System, env: Env<'_>, name: &str) -> Option<PathBuf> {
     path_candidates(system, env, name).into_iter().find(|path| is_program(path))
 }
 
+/// Whether a file is there that may be run.
 #[cfg(unix)]
-fn is_program(path: &Path) -> bool {
+pub fn is_program(path: &Path) -> bool {
     use std::os::unix::fs::PermissionsExt;
     std::fs::metadata(path).is_ok_and(|data| data.is_file() && data.permissions().mode() & 0o111 != 0)
 }
 
 #[cfg(not(unix))]
-fn is_program(path: &Path) -> bool {
+pub fn is_program(path: &Path) -> bool {
     path.is_file()
 }
 

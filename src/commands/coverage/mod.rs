@@ -5,7 +5,6 @@ mod count;
 mod log;
 mod text;
 
-use std::io::{self, Write};
 use std::process::ExitCode;
 use std::time::SystemTime;
 
@@ -19,13 +18,11 @@ use crate::cli::CoverageArgs;
 use crate::logging;
 use crate::printable::printable;
 use crate::settings::LogSettings;
-use crate::stdio::say_error;
-use crate::system::Env;
+use crate::stdio::{say, say_error};
+use crate::system::PROCESS_ENV;
 use crate::terminal::Paint;
-use crate::transcript::Store;
 use crate::transcript::sessions::session_files;
-
-const PROCESS_ENV: Env<'static> = &|name| std::env::var_os(name);
+use crate::transcript::{NO_HOME, Store};
 
 /// Runs the subcommand.
 pub fn run(args: &CoverageArgs) -> ExitCode {
@@ -47,8 +44,7 @@ fn show(args: &CoverageArgs) -> Result<ExitCode, String> {
     } else {
         text::render(&coverage, Paint::for_stdout())
     };
-    // A closed pipe is the reader's wish.
-    let _ = io::stdout().write_all(shown.as_bytes()).and_then(|()| io::stdout().flush());
+    say(&shown);
     let Some(required) = args.require else { return Ok(ExitCode::SUCCESS) };
     if coverage.unreadable > 0 {
         return Err(format!("{} of the sessions' files could not be read whole.", coverage.unreadable));
@@ -65,8 +61,7 @@ fn show(args: &CoverageArgs) -> Result<ExitCode, String> {
 /// # Errors
 /// What is missing, in sentences.
 pub fn of_sessions(session: Option<&str>, since: Option<SystemTime>) -> Result<Coverage, String> {
-    let store = Store::of_this_user(PROCESS_ENV)
-        .ok_or("Codex's home folder is unknown: neither CODEX_HOME nor a home folder is set.")?;
+    let store = Store::of_this_user(PROCESS_ENV).ok_or(NO_HOME)?;
     let mut files = session_files(store.home());
     files.retain(|(changed, _)| since.is_none_or(|since| *changed >= since));
     let wanted = match session {

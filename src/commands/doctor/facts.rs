@@ -10,6 +10,7 @@ use crate::access::Writers;
 use crate::codex::layers::{ConfigVerdict, HookSwitches, Layer};
 use crate::codex::trust::HookStatus;
 use crate::event::Event;
+use crate::proof::Greeting;
 use crate::settings::Budget;
 use crate::settings::Source;
 use crate::system::System;
@@ -318,17 +319,7 @@ pub enum ServiceFacts {
     Offline,
     /// A setting prevents it; its own finding says which.
     NotTried,
-    Cleared {
-        took: Duration,
-    },
-    /// It answered, and objected to the greeting.
-    Objected {
-        words: String,
-    },
-    Failed {
-        why: String,
-        fix: String,
-    },
+    Asked(Greeting),
 }
 
 /// One line at `warn` or above that tells of something other than a scan's verdict.

@@ -3,6 +3,7 @@
 //! `gather` looks (no file is changed, nothing is trusted), `judge` turns facts into findings and is pure, `report` shows
 //! both.
 
+mod codex_file;
 mod facts;
 pub mod finding;
 mod gather;
@@ -12,17 +13,17 @@ mod report;
 mod rows;
 mod sanitizer;
 
-use std::io::{self, Write};
 use std::process::ExitCode;
 
 use crate::cli::DoctorArgs;
 use crate::commands::progress::Progress;
 use crate::logging;
-use crate::system::Env;
+use crate::stdio::say;
+use crate::system::PROCESS_ENV;
 use crate::terminal::Paint;
 use finding::Severity;
 pub use finding::State;
-pub use gather::{Question, shown_settings};
+pub use gather::{Question, greeting, shown_settings};
 pub use proof::DotEnv;
 use report::text::Layout;
 
@@ -30,8 +31,6 @@ use report::text::Layout;
 pub use rows::SettingProblem;
 pub use rows::SettingRow;
 pub use sanitizer::Sanitizer;
-
-const PROCESS_ENV: Env<'static> = &|name| std::env::var_os(name);
 
 /// Runs the doctor. Exit code 0: protected; 1: not protected; 2: it could not be found out.
 pub fn run(args: &DoctorArgs) -> ExitCode {
@@ -49,8 +48,7 @@ pub fn run(args: &DoctorArgs) -> ExitCode {
     } else {
         report::text::render(&facts, &report, Layout { paint: Paint::for_stdout(), verbose: args.verbose })
     };
-    // Nothing can be done about a closed terminal.
-    let _ = io::stdout().write_all(shown.as_bytes()).and_then(|()| io::stdout().flush());
+    say(&shown);
     ExitCode::from(report.verdict.exit_code())
 }
 

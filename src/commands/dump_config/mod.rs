@@ -30,10 +30,10 @@ use crate::cli::DumpConfigArgs;
 use crate::logging;
 use crate::printable::{counted, printable};
 use crate::redact::Redactor;
-use crate::secret::{Hidden, Secret};
+use crate::secret::{Hidden, Secret, TOKEN_VARIABLES};
 use crate::settings::{BaseUrl, Enforced, PlainHttp, Settings, Source};
 use crate::stdio::say_error;
-use crate::system::Env;
+use crate::system::{Env, PROCESS_ENV};
 use crate::terminal::fitted;
 use crate::token::store::{self, Manner};
 use crate::token::{self, Elsewhere, Entry, Kind, TokenError, elsewhere};
@@ -41,9 +41,6 @@ use crate::transport::Transport;
 
 /// Where the configuration is read from when nobody says otherwise; not the host that scans go to.
 pub(super) const DEFAULT_BASE_URL: &str = "https://us1.calypsoai.app";
-/// The first of these that is set holds the token. What `login --global` stored comes behind the first of them: the
-/// others hold a project's as a rule, which can't read everything.
-const TOKEN_VARIABLES: [&str; 3] = ["F5_GLOBAL_API_TOKEN", "F5_GUARDRAILS_API_TOKEN", "CALYPSOAI_TOKEN"];
 /// What stands for a variable's name where the token was stored.
 const STORED: &str = "f5-guard login --global";
 /// Progress is shown when the reading takes longer than this, and again after each such time.
@@ -57,7 +54,7 @@ const LOG_TIME: Duration = Duration::from_millis(200);
 /// Runs the subcommand.
 pub fn run(args: &DumpConfigArgs, started: Instant) -> ExitCode {
     logging::quiet_panics();
-    let env: Env<'_> = &|name| std::env::var_os(name);
+    let env = PROCESS_ENV;
     let enforced = Enforced { base_url: args.base_url.clone(), ..Enforced::default() }.as_own();
     let settings = Settings::read(&enforced, env);
     let hidden = Hidden::default();
@@ -113,8 +110,7 @@ fn dump(
     }
 
     let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).map_or(0, |time| time.as_secs());
-    let shown_url = base_url.as_str().trim_end_matches('/');
-    let header = Header::new(now, shown_url, token_env, &args.project, &redactor);
+    let header = Header::new(now, base_url.shown(), token_env, &args.project, &redactor);
     let document = Document { header, contents };
     if to_stdout {
         let written = write::write_json(io::stdout().lock(), &document);
@@ -167,6 +163,8 @@ fn find_token(
         let token = env(name)?.to_string_lossy().trim().to_owned();
         (!token.is_empty()).then(|| GlobalToken { name, token: Secret::new(token) })
     };
+    // The first that is set holds the token. What `login --global` stored comes behind the first of them: the others hold
+    // a project's as a rule, which can't read everything.
     let [global, others @ ..] = TOKEN_VARIABLES;
     if let Some(found) = variable(global) {
         return Ok(Some(found));

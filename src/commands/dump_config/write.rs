@@ -8,7 +8,7 @@ use serde::Serialize;
 use thiserror::Error;
 
 use crate::access::Privilege;
-use crate::file_edit::{FileEditError, NewFile, write_own};
+use crate::commands::result_file;
 use crate::stdio::is_systems_name;
 
 /// Why the file could not be written.
@@ -64,15 +64,7 @@ fn write_to(path: &Path, document: &impl Serialize) -> io::Result<()> {
         }
         _ => {}
     }
-    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    if !folder.is_dir() {
-        return Err(io::Error::new(io::ErrorKind::NotFound, "its folder does not exist"));
-    }
-    let bytes = write_json(Vec::new(), document)?;
-    write_own(path, &bytes, NewFile::Private).map_err(|error| match error {
-        FileEditError::Write { source, .. } => source,
-        other => io::Error::other(other),
-    })
+    result_file::write(path, &write_json(Vec::new(), document)?)
 }
 
 /// Writes `document` as indented JSON with a final line feed, and returns the writer.

@@ -50,9 +50,7 @@ pub fn decision_line(
 ) -> DecisionLine {
     let name =
         |text: &Option<String>| text.as_deref().map(|text| fitting(text, NAME)).filter(|t| !t.is_empty());
-    let milliseconds = |until: Instant| {
-        u64::try_from(until.saturating_duration_since(times.started).as_millis()).unwrap_or(u64::MAX)
-    };
+    let milliseconds = |until: Instant| clock::milliseconds(until.saturating_duration_since(times.started));
     let line = DecisionLine {
         timestamp: clock::timestamp(SystemTime::now()),
         level: if went_ahead_clean(assessment, action) { "INFO" } else { "WARN" }.to_owned(),
@@ -156,7 +154,7 @@ fn scanned(line: DecisionLine, report: &ScanReport) -> DecisionLine {
         scan_ids: listed.map(|id| fitting(id, SCAN_ID)).collect(),
         more_scan_ids: count(report.scan_ids.len().saturating_sub(MAX_LISTED)),
         pieces: Some(count(report.pieces)),
-        service_ms: report.times.service.and_then(|time| u64::try_from(time.as_millis()).ok()),
+        service_ms: report.times.service.map(clock::milliseconds),
         ..line
     }
 }

@@ -44,7 +44,7 @@ use crate::settings::values::{Enforcement, FailMode, FlaggedOutput};
 use crate::settings::{ANSWER_TIME, Enforced, Settings, enforcement, fail_mode};
 use crate::stdio::{give_stderr_back, json_waits_on_stdin, keep_stderr_for_the_answer};
 use crate::supervise::{Interrupted, supervise_then};
-use crate::system::Env;
+use crate::system::PROCESS_ENV;
 
 /// The log gets no more time than this after the answer: the process must end before the hook's timeout.
 const LOG_TIME: Duration = Duration::from_millis(200);
@@ -138,8 +138,6 @@ fn guarded<T: From<ExitCode>>(event: Event, enforced: &Enforced, run: impl FnOnc
         ExitCode::from(reply.write()).into()
     })
 }
-
-const PROCESS_ENV: Env<'static> = &|name| std::env::var_os(name);
 
 fn not_scanned(error: ScanError) -> Assessment {
     Assessment::NotScanned(Failure::Scan(error))

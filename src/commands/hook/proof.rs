@@ -5,7 +5,7 @@ use std::time::Instant;
 use super::PROCESS_ENV;
 use super::scanning::scan;
 use crate::codex::home::CodexHome;
-use crate::commands::doctor::{Sanitizer, SettingRow, shown_settings};
+use crate::commands::doctor::{Sanitizer, SettingRow, greeting, shown_settings};
 use crate::commands::smoketest::PROMPT;
 use crate::hook::{Payload, Proof};
 use crate::outage;
@@ -92,20 +92,7 @@ fn greet(settings: &Settings, started: Instant, hidden: &Hidden, sanitizer: &San
             }
             Ok(report)
         });
-    match scanned {
-        Ok(report) if report.is_cleared() => {
-            Greeting::Cleared { milliseconds: u64::try_from(begun.elapsed().as_millis()).unwrap_or(u64::MAX) }
-        }
-        Ok(report) => {
-            let scanners: Vec<&str> =
-                report.scanners.iter().map(|scanner| scanner.scanner_type.as_str()).collect();
-            let by = if scanners.is_empty() { String::new() } else { format!(" by {}", scanners.join(", ")) };
-            Greeting::Objected { words: sanitizer.text(&format!("{}{by}", report.outcome)) }
-        }
-        Err(error) => {
-            Greeting::Failed { why: sanitizer.text(&error.to_string()), fix: error.fix(settings.origins()) }
-        }
-    }
+    greeting(scanned.map(|report| (report, begun.elapsed())), settings.origins(), sanitizer)
 }
 
 #[cfg(test)]

@@ -118,8 +118,8 @@ impl<'a> Session<'a> {
         let Some(kept) = &self.kept else { return };
         let passes = |index: usize| matches!(results.get(index), Some(Ok(report)) if report.is_cleared());
         let (now, how) = match self.payload.event {
-            Event::UserPromptSubmit => (milliseconds(), How::WithPrompt),
-            _ => (milliseconds(), How::WithTool),
+            Event::UserPromptSubmit => (Moment::now().as_millis(), How::WithPrompt),
+            _ => (Moment::now().as_millis(), How::WithTool),
         };
         let seal = &kept.seal;
         let mut lines = self.about_this_call(seal, own, policy, now);
@@ -321,7 +321,7 @@ pub fn note_own_words(call: &Call, reply: &Reply, is_scanned: bool, settings: &S
     let tool = call.tool_name.as_deref().unwrap_or_default();
     let command =
         call.text.as_ref().filter(|_| matches!(tool, "Bash" | "apply_patch")).map(|text| text.as_str());
-    let now = milliseconds();
+    let now = Moment::now().as_millis();
     let [reason, _] = &reply.said;
     // The other way of saying it has the command in it.
     let said = if is_scanned { reply.said.as_slice() } else { std::slice::from_ref(reason) };
@@ -340,8 +340,4 @@ pub fn note_own_words(call: &Call, reply: &Reply, is_scanned: bool, settings: &S
 /// A session without an id can't be distinguished from others: nothing of it is noted.
 fn session_id(payload: &Payload) -> Option<&str> {
     payload.session_id.as_deref().filter(|id| !id.is_empty())
-}
-
-fn milliseconds() -> u64 {
-    Moment::now().as_millis()
 }

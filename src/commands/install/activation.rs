@@ -11,10 +11,11 @@ use crate::codex::layers::Layer;
 use crate::codex::layers::{self, HooksFeature, OnlyManaged};
 use crate::codex::listing::{EventName, FolderHooks, HookListing, Waiting};
 use crate::codex::locate::Codex;
-use crate::codex::trust::{self, HookStatus, Review, SwitchedOff};
+use crate::codex::trust::{self, HookStatus, Review};
 use crate::codex::version;
 use crate::commands::progress::Progress;
 use crate::event::Event;
+use crate::file_edit::same_place;
 use crate::installation::PATIENCE;
 use crate::installation::{
     InstallContext, InstallDir, InstallState, new_file, remember_trust, source_spellings, state_keys_in,
@@ -100,7 +101,8 @@ impl TrustPrompt<'_> {
         // The user may be asked now.
         drop(progress);
         let mut state = State::default();
-        let is_ours = |says: &&Path| says.canonicalize().ok() == self.context.home.path.canonicalize().ok();
+        let own = self.context.home.path.as_path();
+        let is_ours = |says: &&Path| *says == own || same_place(says, own);
         if let Some(other) = server.home().filter(|says| !is_ours(says)) {
             state.problems.push(format!(
                 "This Codex has {} as its home, whatever CODEX_HOME is here: set CODEX_HOME to that, and install again.",
@@ -218,7 +220,7 @@ impl TrustPrompt<'_> {
         let text = |error: &dyn std::fmt::Display| error.to_string();
         let _lock = self.folder.hold(PATIENCE).map_err(|error| text(&error))?;
         let before = fs::read(self.context.home.config_toml()).ok();
-        let trusted = trust::trust(server, self.cwd, hooks, SwitchedOff::Stay);
+        let trusted = trust::trust(server, self.cwd, hooks);
         // Also after a failure: Codex may have written.
         let user = user_files(&self.context.home);
         let [place, _] = &user;

@@ -14,7 +14,7 @@ pub fn note(options: &RegistrationOptions, scope: Scope, codex_home: &Path, env:
     let settings = Settings::read(&options.enforced, env);
     let Source::Environment(variable) = settings.base_url.source else { return None };
     let (Ok(address), false) = (settings.base_url.as_ref(), scope == Scope::Project) else { return None };
-    let address = address.as_str().trim_end_matches('/');
+    let address = address.shown();
     // Codex gives its hooks what this file sets, wherever it is started.
     let is_everywhere = scope == Scope::User && DotEnv::read(codex_home).sets(variable);
     if is_everywhere || address == DEFAULT_BASE_URL {

@@ -2,7 +2,6 @@
 
 use std::time::Duration;
 
-use super::questions::{has_terminal, says_yes};
 use crate::cli::InstallArgs;
 use crate::codex::background::{self, find};
 use crate::codex::home::CodexHome;
@@ -11,6 +10,7 @@ use crate::codex::start;
 use crate::installation::{InstallContext, Scope};
 use crate::printable::printable;
 use crate::process::{self, End};
+use crate::stdio::{has_terminal, says_yes};
 
 const STOP_TIME: Duration = Duration::from_secs(20);
 const STOP: &str = "`codex app-server daemon stop`";

@@ -5,9 +5,10 @@ use std::time::Duration;
 
 use crate::codex::app_server::AppServer;
 use crate::codex::home::{CodexHome, Origin};
-
 use crate::codex::locate::{self, Codex, LocateError};
+use crate::file_edit::same_place;
 use crate::installation::{InstallContext, Privilege, Scope};
+use crate::system::PROCESS_ENV;
 
 /// How long Codex may take for each answer.
 pub const CODEX_TIME: Duration = Duration::from_secs(30);
@@ -25,7 +26,7 @@ pub fn find_codex(
         Scope::System => context.privilege,
         Scope::User | Scope::Project => Privilege::among_users(),
     };
-    let found = locate::locate(named, context.system, &|name| std::env::var_os(name), privilege);
+    let found = locate::locate(named, context.system, PROCESS_ENV, privilege);
     match (found, named) {
         (Err(error), Some(_)) => Err(error),
         (found, _) => Ok(found),
@@ -45,7 +46,7 @@ pub fn other_home(codex: &Codex, home: &CodexHome) -> Option<CodexHome> {
     let server = AppServer::start(&codex.program, &asked, &folder, CODEX_TIME).ok()?;
     let says = server.home()?.canonicalize().ok()?;
     // Of a launcher's own choice Codex has not created the folder that was meant.
-    if asked.path.canonicalize().ok().as_ref() == Some(&says) {
+    if same_place(&asked.path, &says) {
         return None;
     }
     // A launcher can begin at the user's folder, too.
@@ -54,6 +55,5 @@ pub fn other_home(codex: &Codex, home: &CodexHome) -> Option<CodexHome> {
         (Ok(_), _) => return None,
         (Err(_), _) => server.home()?.to_owned(),
     };
-    (path.canonicalize().ok() != home.path.canonicalize().ok() || path.canonicalize().is_err())
-        .then_some(CodexHome { path, origin: Origin::Variable })
+    (!same_place(&path, &home.path)).then_some(CodexHome { path, origin: Origin::Variable })
 }

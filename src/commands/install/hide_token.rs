@@ -1,7 +1,6 @@
 //! Whether the variables that hold tokens are kept from the commands of the model. Codex hands them its whole
 //! environment otherwise; hooks get it in any case.
 
-use super::questions::{has_terminal, says_yes};
 use super::scopes::Plan;
 use crate::cli::InstallArgs;
 use crate::codex::layers::ConfigFormat;
@@ -9,7 +8,8 @@ use crate::file_edit::Snapshot;
 use crate::installation::Scope;
 use crate::registration::{hidden_names, hides};
 use crate::secret::SECRET_VARIABLES;
-use crate::system::Env;
+use crate::stdio::{has_terminal, says_yes};
+use crate::system::{Env, non_blank};
 
 /// The variables to hide: those of `--hide-token`, or of a yes on the terminal. Only in the user's own file: of several
 /// layers' lists Codex takes one, so that another would uncover what the user hides.
@@ -34,9 +34,7 @@ pub fn decide(args: &InstallArgs, plan: &Plan<'_>) -> Vec<String> {
 
 /// What to say afterwards, where a token in the environment is still to be seen.
 pub fn note(plan: &Plan<'_>, env: Env<'_>) -> Option<String> {
-    let set = SECRET_VARIABLES
-        .into_iter()
-        .find(|name| env(name).is_some_and(|value| !value.to_string_lossy().trim().is_empty()))?;
+    let set = SECRET_VARIABLES.into_iter().find(|name| non_blank(env, name).is_some())?;
     (plan.scope == Scope::User && !is_hidden(plan)).then(|| {
         format!(
             "Every command that the model runs can read {set}: `f5-guard install --hide-token` keeps it from them, or \

@@ -27,7 +27,7 @@ use std::process::ExitCode;
 use activation::{Activation, TrustChoice, TrustPrompt};
 use carried::CarriedOptions;
 pub use error::InstallError;
-use questions::{agree_to, ask, has_terminal, offer_login};
+use questions::{agree_to, ask, offer_login};
 use scopes::Plan;
 use summary::{FirstScan, Report};
 use write::write;
@@ -40,11 +40,9 @@ use crate::commands::doctor::{Outcome, Question, State};
 use crate::file_edit::{same_bytes, temporary_folder};
 use crate::installation::{Edit, InstallContext, InstallState, Scope, managed_folder, prepare, user_files};
 use crate::printable::{counted, printable};
-use crate::stdio::{say, say_error};
-use crate::system::Env;
+use crate::stdio::{has_terminal, say, say_error};
+use crate::system::PROCESS_ENV;
 use crate::terminal::{Paint, commented};
-
-const PROCESS_ENV: Env<'static> = &|name| std::env::var_os(name);
 
 /// Installs; 0 also where the user still has something to do, unless that is to be a failure, 1 where nothing could be
 /// installed.

@@ -1,7 +1,5 @@
 //! What an installation asks the person at the terminal.
 
-use std::io::{self, IsTerminal};
-
 use super::carried::CarriedOptions;
 use super::error::InstallError;
 use super::first_scan::missing_token;
@@ -11,10 +9,8 @@ use crate::codex::listing::HookListing;
 use crate::commands::login;
 use crate::printable::printable;
 use crate::registration::RegistrationOptions;
-use crate::stdio::{self, say};
-use crate::system::Env;
-
-const PROCESS_ENV: Env<'static> = &|name| std::env::var_os(name);
+use crate::stdio::{has_terminal, say, says_yes};
+use crate::system::PROCESS_ENV;
 
 /// What a repository's files carry is not the user's word: an address in it is where the token would go. It is kept only
 /// where somebody has seen it and said so.
@@ -41,11 +37,6 @@ pub fn agree_to(kept: &CarriedOptions, args: &InstallArgs) -> Result<(), Install
     } else {
         Err(InstallError::CarriedOptions { options, file })
     }
-}
-
-/// Whether there is somebody to ask.
-pub fn has_terminal() -> bool {
-    io::stdin().is_terminal() && io::stdout().is_terminal()
 }
 
 /// Without a token nothing would be scanned: where somebody can be asked for it, that comes first.
@@ -75,13 +66,4 @@ pub fn offer_login(args: &InstallArgs, options: &RegistrationOptions) {
 pub fn ask(hooks: &[HookListing]) -> bool {
     say(&commands(hooks));
     says_yes(&question(hooks), false)
-}
-
-/// A question on the terminal. Nothing but Enter is the usual answer.
-pub fn says_yes(question: &str, usual: bool) -> bool {
-    let answer = stdio::ask(question).unwrap_or_default();
-    match answer.trim().to_lowercase().as_str() {
-        "" => answer.ends_with('\n') && usual,
-        answer => matches!(answer, "y" | "yes"),
-    }
 }

@@ -159,12 +159,7 @@ impl<'a> Plan<'a> {
         let launcher = managed_launcher(context.system, &folder)?;
         let on_windows = matches!(launcher, Launcher::Windows { .. });
         let registration = Registration::new(options, &launcher, on_windows.then_some(&launcher))?;
-        let dir = dir.to_string_lossy().into_owned();
-        let managed_dirs = if on_windows {
-            ManagedDirs { managed_dir: None, windows_managed_dir: Some(dir) }
-        } else {
-            ManagedDirs { managed_dir: Some(dir), windows_managed_dir: None }
-        };
+        let managed_dirs = ManagedDirs::on(context.system, &dir);
         let notes = vec![
             "No user's folder was touched. Where users have registered f5-guard for themselves, everything of theirs is \
              scanned twice until each of them runs `f5-guard uninstall --scope user`."

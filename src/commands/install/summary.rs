@@ -7,7 +7,7 @@ use super::activation::{Activation, State};
 use crate::codex::listing::HookListing;
 use crate::codex::trust::HookStatus;
 use crate::commands::doctor::{Outcome, State as Protection};
-use crate::file_edit::BinaryInstall;
+use crate::file_edit::{BinaryInstall, same_place};
 use crate::installation::{Edit, Scope};
 use crate::printable::{counted, printable, wrapped};
 use crate::registration::{CalledProgram, FOLDER, hook_call};
@@ -145,7 +145,7 @@ fn other_home(command: &str, file: &Path) -> Option<PathBuf> {
         .ancestors()
         .nth(2)?;
     let theirs = home.join(file.file_name()?);
-    let is_same = theirs.as_path() != file && theirs.canonicalize().ok()? == file.canonicalize().ok()?;
+    let is_same = theirs.as_path() != file && same_place(&theirs, file);
     is_same.then(|| home.to_owned())
 }
 

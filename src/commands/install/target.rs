@@ -7,6 +7,7 @@ use crate::cli::Target;
 use crate::codex::home::CodexHome;
 use crate::codex::layers::ConfigFile;
 use crate::codex::worktree;
+use crate::file_edit::same_place;
 use crate::installation::{
     InstallContext, InstallDir, Privilege, Scope, project_files, system_files, user_files,
 };
@@ -153,7 +154,7 @@ fn refuse_own(project: &Path, home: &CodexHome) -> Result<(), TargetError> {
     let folder = project.join(".codex");
     for name in ["", "config.toml", "hooks.json"] {
         let (theirs, own) = (folder.join(name), home.path.join(name));
-        if theirs.canonicalize().is_ok_and(|theirs| own.canonicalize().is_ok_and(|own| theirs == own)) {
+        if same_place(&theirs, &own) {
             return Err(TargetError::OwnFolder(theirs));
         }
     }

@@ -9,7 +9,8 @@ use super::summary::Report;
 use super::undo::Undo;
 use crate::codex::layers::ConfigFile;
 use crate::file_edit::{
-    EditLock, FileEditError, create_folder, install_binary, keep_as_backup, running_program, same_bytes,
+    EditLock, FileEditError, create_folder, install_binary, keep_as_backup, missing_folders, running_program,
+    same_bytes,
 };
 use crate::installation::{
     Edit, InstallContext, InstallState, PATIENCE, Scope, carry_out, prepare, protected_folder,
@@ -21,10 +22,7 @@ use crate::registration::trusts_any;
 /// Writes everything, under the lock of the installation's folder, or nothing.
 pub fn write(plan: &mut Plan<'_>, report: &mut Report) -> Result<(), InstallError> {
     let context = plan.context;
-    let missing = |folder: &Path| {
-        let missing = folder.ancestors().take_while(|path| !path.exists()).map(PathBuf::from);
-        missing.collect::<Vec<_>>().into_iter().rev()
-    };
+    let missing = |folder| missing_folders(folder).into_iter().rev();
     let mut created: Vec<PathBuf> = missing(&plan.folder.path).collect();
     if plan.scope == Scope::System {
         created.extend(missing(&context.system_folder));

@@ -7,7 +7,7 @@ use crate::printable::shell_word;
 use crate::settings::{
     BaseUrl, BaseUrlError, DEFAULT_BASE_URL, Enforced, PlainHttp, Setting, Settings, Source,
 };
-use crate::system::Env;
+use crate::system::{Env, non_blank};
 use crate::token::{Entry, Kind};
 
 /// Where `dump-config` reads from when nobody says otherwise.
@@ -58,7 +58,7 @@ impl Service {
 
     /// The address, for people.
     pub fn shown(&self) -> &str {
-        self.address.as_str().trim_end_matches('/')
+        self.address.shown()
     }
 
     pub fn question(&self) -> String {
@@ -85,7 +85,7 @@ impl Service {
         };
         Some(format!(
             "{who} use {} and do not find it. To register the address: `f5-guard install --base-url {} --trust`.",
-            theirs.as_str().trim_end_matches('/'),
+            theirs.shown(),
             shell_word(self.shown())
         ))
     }
@@ -105,7 +105,7 @@ impl Service {
                 "The registered hooks carry {flag}, whose file comes before a stored token."
             ));
         }
-        if env(variable).is_some_and(|value| !value.to_string_lossy().trim().is_empty()) {
+        if non_blank(env, variable).is_some() {
             return Some(format!(
                 "{variable} is set here and comes before a stored token. Remove it from where it is set: commands of the \
                  model can read it."

@@ -1,18 +1,12 @@
 //! Takes the token from a terminal, without showing it, or from stdin.
 
-use std::io::{self, IsTerminal, Read};
+use std::io::{self, Read};
 
 use crate::interrupt;
 use crate::secret::Secret;
-use crate::stdio;
 
 /// More than any token has.
 const MOST_BYTES: u64 = 64 * 1024;
-
-/// Whether somebody can be asked.
-pub fn is_interactive() -> bool {
-    io::stdin().is_terminal() && io::stdout().is_terminal()
-}
 
 /// Asks on the terminal, which is as before afterwards, however it ends.
 pub fn without_echo(question: &str) -> Result<Secret, String> {
@@ -38,11 +32,6 @@ pub fn from_stdin() -> Result<Secret, String> {
     read.map_err(|_| "stdin can't be read; nothing was stored.".to_owned())?;
     let text = String::from_utf8(bytes).map_err(|_| "stdin is not text; nothing was stored.".to_owned())?;
     Ok(token_in(&text))
-}
-
-/// A question on the terminal; no is the answer where there is none.
-pub fn yes(question: &str) -> bool {
-    stdio::ask(question).is_some_and(|answer| matches!(answer.trim().to_lowercase().as_str(), "y" | "yes"))
 }
 
 /// Without what people copy along: white space, and a byte order mark.

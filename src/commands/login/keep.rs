@@ -50,7 +50,7 @@ impl<'a> Keeper<'a> {
             Self::File(saved, env) => {
                 saved.set(entry, token).map_err(|error| error.to_string())?;
                 // A store that is not there, or does not answer, holds nothing that a hook would find.
-                let _ = store::system(env).remove_quietly(entry);
+                let _ = remove_quietly(&store::system(env), entry);
                 Ok(())
             }
             Self::Store(store, env) => {
@@ -78,18 +78,12 @@ impl<'a> Keeper<'a> {
     }
 }
 
-trait RemoveQuietly {
-    fn remove_quietly(&self, entry: &Entry) -> Result<bool, StoreError>;
-}
-
-impl<S: Store> RemoveQuietly for S {
-    /// Removes a token where that takes no question.
-    fn remove_quietly(&self, entry: &Entry) -> Result<bool, StoreError> {
-        let deadline = Instant::now() + STORE_TIME;
-        match self.get(entry, Manner::Silent, deadline)? {
-            Some(_) => self.remove(entry, deadline),
-            None => Ok(false),
-        }
+/// Removes a token where that takes no question.
+fn remove_quietly(store: &impl Store, entry: &Entry) -> Result<bool, StoreError> {
+    let deadline = Instant::now() + STORE_TIME;
+    match store.get(entry, Manner::Silent, deadline)? {
+        Some(_) => store.remove(entry, deadline),
+        None => Ok(false),
     }
 }
 

@@ -21,13 +21,12 @@ use crate::cli::{LoginArgs, LogoutArgs, TokenService};
 use crate::logging;
 use crate::printable::{printable, shell_word, wrapped};
 use crate::secret::Secret;
-use crate::stdio::{say_error, say_line};
-use crate::system::Env;
+use crate::stdio::{has_terminal, say_error, say_line, says_yes};
+use crate::system::PROCESS_ENV;
 use crate::terminal::width;
 use crate::token::store;
 use crate::token::{Entry, Kind, STORE_TIME, elsewhere};
 
-const PROCESS_ENV: Env<'static> = &|name| std::env::var_os(name);
 /// Columns of a label.
 const LABEL: usize = 9;
 /// How long the user may take to answer the store's own question.
@@ -76,7 +75,7 @@ pub fn logout(args: &LogoutArgs) -> ExitCode {
 }
 
 fn login(args: &LoginArgs, service: &Service) -> Result<bool, String> {
-    let terminal = ask::is_interactive();
+    let terminal = has_terminal();
     if !terminal && !args.stdin {
         return Err(
             "there is no terminal to ask on. Give the token on stdin: `f5-guard login --stdin <FILE`.".into(),
@@ -88,7 +87,7 @@ fn login(args: &LoginArgs, service: &Service) -> Result<bool, String> {
         // Before a token was typed for nothing.
         Err(why) if terminal && !args.stdin => {
             say_line(&format!("There is no secret store to keep the token in: {why}."));
-            if !ask::yes(&format!("Keep it in a file instead? {} [y/N]", keep::WHAT_A_FILE_MEANS)) {
+            if !says_yes(&format!("Keep it in a file instead? {} [y/N]", keep::WHAT_A_FILE_MEANS), false) {
                 return Err("nothing was stored.".into());
             }
             Keeper::choose(true, PROCESS_ENV)?
@@ -145,7 +144,7 @@ fn is_worth_keeping(verified: &Verified, asks: bool) -> bool {
         }
         Verified::Unknown(words) => {
             say_row("[FAIL]", words);
-            asks && ask::yes("The token could not be tried. Store it anyway? [y/N]")
+            asks && says_yes("The token could not be tried. Store it anyway? [y/N]", false)
         }
     }
 }

@@ -5,18 +5,17 @@ use std::time::Duration;
 use super::address::Service;
 use crate::commands::dump_config::{PageSource, Service as ConfigService};
 use crate::commands::progress::Progress;
-use crate::commands::smoketest::{Checks, PROMPT, Scan};
+use crate::commands::smoketest::{Checks, PROMPT, Scan, outcome_by_scanners};
 use crate::printable::printable;
 use crate::scan::ScanError;
 use crate::secret::Secret;
 use crate::settings::{Setting, Source};
 use crate::supervise::supervise;
-use crate::system::Env;
+use crate::system::PROCESS_ENV;
 use crate::token::Kind;
 use crate::transport::Transport;
 use crate::transport::watch::Watch;
 
-const PROCESS_ENV: Env<'static> = &|name| std::env::var_os(name);
 /// For reading one page of the configuration.
 const PAGE_TIME: Duration = Duration::from_secs(20);
 
@@ -52,16 +51,11 @@ pub fn scan(checks: &Checks<'_>) -> Verified {
         Scan::Done { report, took } if report.is_cleared() => {
             Verified::Works(format!("The token works: a greeting was cleared in {} ms.", took.as_millis()))
         }
-        Scan::Done { report, .. } => {
-            let scanners: Vec<&str> =
-                report.scanners.iter().map(|scanner| scanner.scanner_type.as_str()).collect();
-            let by = if scanners.is_empty() { String::new() } else { format!(" by {}", scanners.join(", ")) };
-            Verified::Objected(format!(
-                "The token works, but the greeting was {}. Look at the scanners of this F5 project: a greeting should \
+        Scan::Done { report, .. } => Verified::Objected(format!(
+            "The token works, but the greeting was {}. Look at the scanners of this F5 project: a greeting should \
                  pass them.",
-                printable(&format!("{}{by}", report.outcome), 200)
-            ))
-        }
+            printable(&outcome_by_scanners(&report), 200)
+        )),
         Scan::Failed(ScanError::Status(status)) if [401, 403].contains(&status.code) => {
             Verified::Refused(format!("{} {}", ScanError::Status(status.clone()), refusal(status.code)))
         }

@@ -8,7 +8,7 @@ use time::OffsetDateTime;
 
 use super::latency::AllTimes;
 use super::outages::Outages;
-use super::summary::{Cause, Day, Named, Summary, Tally, is_refusal};
+use super::summary::{Cause, Day, Named, Summary, Tally};
 use crate::clock;
 use crate::logging::read::Entry;
 
@@ -120,7 +120,7 @@ impl Counter {
             error: None,
         });
         cause.calls += 1;
-        *if is_refusal(line) { &mut cause.refused } else { &mut cause.went_ahead } += 1;
+        *if line.is_refusal() { &mut cause.refused } else { &mut cause.went_ahead } += 1;
         cause.last.clone_from(&line.timestamp);
         cause.error.clone_from(&line.error);
     }

@@ -7,7 +7,7 @@ use std::fmt::Write;
 use drawings::{bar, calls_by_day, latency_by_day};
 
 use super::latency::Percentiles;
-use super::summary::{Cause, Named, Observed, Summary, Tally};
+use super::summary::{Cause, Named, Observed, Summary, Tally, minute};
 use crate::commands::coverage;
 use crate::printable::counted;
 
@@ -40,11 +40,6 @@ fn escaped(text: &str) -> String {
     out
 }
 
-/// Day and minute.
-fn minute(timestamp: &str) -> String {
-    escaped(&timestamp.chars().take(16).collect::<String>().replacen('T', " ", 1))
-}
-
 fn body(page: &mut String, summary: &Summary) -> std::fmt::Result {
     let all = &summary.all;
     writeln!(page, "<h1>F5 AI Guardrails: what the hooks decided</h1>")?;
@@ -52,8 +47,8 @@ fn body(page: &mut String, summary: &Summary) -> std::fmt::Result {
     writeln!(
         page,
         "<p>{} to {} (UTC){}. From the log of f5-guard {}.</p>",
-        minute(&summary.from),
-        minute(&summary.until),
+        escaped(&minute(&summary.from)),
+        escaped(&minute(&summary.until)),
         session.unwrap_or_default(),
         summary.version,
     )?;
@@ -209,7 +204,7 @@ fn causes(page: &mut String, rows: &[Named<Cause>]) -> std::fmt::Result {
             value.calls,
             value.went_ahead,
             value.refused,
-            minute(&value.last),
+            escaped(&minute(&value.last)),
             escaped(value.error.as_deref().unwrap_or_default()),
         )?;
     }
@@ -226,11 +221,11 @@ fn outages(page: &mut String, summary: &Summary) -> std::fmt::Result {
         "<h2>Outages</h2>\n<p>Two calls or more in a row for which no scan worked.</p>\n<table><tr><th>from</th><th>to</th><th>seconds</th><th>calls</th><th>went ahead</th><th>refused</th><th>cause</th></tr>"
     )?;
     for outage in summary.outages.iter().rev() {
-        let until = if outage.goes_on { "goes on".to_owned() } else { minute(&outage.until) };
+        let until = if outage.goes_on { "goes on".to_owned() } else { escaped(&minute(&outage.until)) };
         writeln!(
             page,
             "<tr><td>{}</td><td>{until}</td><td>{}</td><td>{}</td><td>{}</td><td>{}</td><td>{}</td></tr>",
-            minute(&outage.from),
+            escaped(&minute(&outage.from)),
             outage.seconds,
             outage.calls,
             outage.went_ahead,

@@ -9,7 +9,6 @@ mod screen;
 mod since;
 mod summary;
 
-use std::io::{self, Write};
 use std::path::Path;
 use std::process::ExitCode;
 use std::time::SystemTime;
@@ -22,15 +21,11 @@ use summary::Summary;
 
 use crate::cli::ReportArgs;
 use crate::commands::coverage;
+use crate::commands::own_log::{self, read};
 use crate::logging;
-use crate::logging::read::read;
 use crate::printable::printable;
-use crate::settings::LogSettings;
-use crate::stdio::say_error;
-use crate::system::Env;
+use crate::stdio::{hand_out, say_error};
 use crate::terminal::Paint;
-
-const PROCESS_ENV: Env<'static> = &|name| std::env::var_os(name);
 
 /// Lines from further ahead than this are no lines of ours: the clock may have been set since, but not by so much.
 const AHEAD: Duration = Duration::days(1);
@@ -49,8 +44,7 @@ pub fn run(args: &ReportArgs) -> ExitCode {
 
 /// Reads, counts and shows. An error is a problem with its fix, in sentences.
 fn report(args: &ReportArgs) -> Result<(), String> {
-    let log = LogSettings::place(PROCESS_ENV)
-        .ok_or("There is no log: neither CODEX_HOME nor a home folder is set.")?;
+    let log = own_log::place()?;
     let now = OffsetDateTime::from(SystemTime::now());
     let since = Since::parse(&args.since, now).ok_or(
         "--since can't be used: give a number with m, h, d or w, such as 12h or 7d, or a day such as 2026-11-19.",
@@ -76,18 +70,8 @@ fn report(args: &ReportArgs) -> Result<(), String> {
     show(&screen::render(&summary, &since.words, Paint::for_stdout()))
 }
 
-/// A closed pipe is the reader's wish.
 fn show(text: &str) -> Result<(), String> {
-    match io::stdout().write_all(text.as_bytes()).and_then(|()| io::stdout().flush()) {
-        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
-            Err(format!("stdout can't be written: {error}."))
-        }
-        _ => Ok(()),
-    }
-}
-
-fn unreadable(log: &Path, error: &io::Error) -> String {
-    format!("The log {} can't be read: {error}.", log.display())
+    hand_out(text.as_bytes()).map_err(|error| format!("stdout can't be written: {error}."))
 }
 
 fn last_session(log: &Path) -> Result<Option<String>, String> {
@@ -96,8 +80,7 @@ fn last_session(log: &Path) -> Result<Option<String>, String> {
         if entry.line.session_id.is_some() {
             last = entry.line.session_id;
         }
-    })
-    .map_err(|error| unreadable(log, &error))?;
+    })?;
     Ok(last)
 }
 
@@ -110,7 +93,6 @@ fn count(log: &Path, period: Period) -> Result<Summary, String> {
         } else {
             counter.add(&entry);
         }
-    })
-    .map_err(|error| unreadable(log, &error))?;
+    })?;
     Ok(counter.summary(log, found.files, found.unreadable + ahead))
 }

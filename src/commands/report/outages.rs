@@ -2,7 +2,7 @@
 
 use time::OffsetDateTime;
 
-use super::summary::{Outage, is_refusal};
+use super::summary::Outage;
 use crate::logging::read::Entry;
 
 /// So many outages are listed, the last ones.
@@ -66,7 +66,7 @@ impl Outages {
                     )
                 });
                 outage.calls += 1;
-                *if is_refusal(line) { &mut outage.refused } else { &mut outage.went_ahead } += 1;
+                *if line.is_refusal() { &mut outage.refused } else { &mut outage.went_ahead } += 1;
                 outage.until.clone_from(&line.timestamp);
                 // Lines of parallel hooks need not come in the order of their times.
                 outage.seconds =

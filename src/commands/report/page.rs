@@ -5,7 +5,7 @@ use std::io;
 use std::path::Path;
 
 use crate::access::Privilege;
-use crate::file_edit::{FileEditError, NewFile, write_own};
+use crate::commands::result_file;
 
 /// Writes `text` to `path`, into a new file that takes the place of whatever file or link is there.
 pub fn write(path: &Path, text: &str) -> io::Result<()> {
@@ -17,12 +17,5 @@ pub fn write(path: &Path, text: &str) -> io::Result<()> {
         }
         _ => {}
     }
-    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    if !folder.is_dir() {
-        return Err(io::Error::other("its folder does not exist"));
-    }
-    write_own(path, text.as_bytes(), NewFile::Private).map_err(|error| match error {
-        FileEditError::Write { source, .. } => source,
-        other => io::Error::other(other),
-    })
+    result_file::write(path, text.as_bytes())
 }

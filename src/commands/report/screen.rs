@@ -5,7 +5,7 @@ use std::fmt::Write;
 use anstyle::Style;
 
 use super::latency::Percentiles;
-use super::summary::{Cause, Decisions, Named, Observed, Summary, Tally};
+use super::summary::{Cause, Decisions, Named, Observed, Summary, Tally, minute};
 use crate::commands::coverage;
 use crate::printable::{counted, printable, wrapped};
 use crate::terminal::{BOLD, GREEN, Paint, RED, WIDTH, YELLOW};
@@ -277,11 +277,6 @@ fn percent(part: u64, whole: u64) -> String {
 
 fn cut(name: &str) -> String {
     printable(name, NAME - 1)
-}
-
-/// The day and the minute of a timestamp.
-fn minute(timestamp: &str) -> String {
-    timestamp.chars().take(16).map(|character| if character == 'T' { ' ' } else { character }).collect()
 }
 
 fn duration(seconds: u64) -> String {

@@ -176,7 +176,7 @@ impl Tally {
         self.calls += 1;
         *self.decisions.count(&line.decision) += 1;
         *self.outcomes.count(&line.outcome) += 1;
-        if line.enforcement.as_deref() == Some("observe") {
+        if line.is_observed() {
             self.observed.calls += 1;
             let would = line.would_have.as_ref();
             *self.observed.block.count(would.map_or(&line.decision, |would| &would.block)) += 1;
@@ -202,7 +202,7 @@ impl Observed {
     }
 }
 
-/// Whether Codex was told to stop, in the words of any event.
-pub fn is_refusal(line: &DecisionLine) -> bool {
-    matches!(line.decision.as_str(), "block" | "deny" | "withhold" | "stop")
+/// The day and the minute of a timestamp.
+pub fn minute(timestamp: &str) -> String {
+    timestamp.chars().take(16).map(|character| if character == 'T' { ' ' } else { character }).collect()
 }

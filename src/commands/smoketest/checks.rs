@@ -3,7 +3,6 @@
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-use super::within;
 use crate::access::Privilege;
 use crate::commands::registered::Registered;
 use crate::installation::version_of;
@@ -11,15 +10,17 @@ use crate::installation::{ContextError, InstallContext, managed_folder};
 use crate::outage::remembered;
 use crate::printable::{counted, printable};
 use crate::scan::{Metadata, ScanClient, ScanDirection, ScanError, ScanJob, ScanReport};
-use crate::settings::{BaseUrl, Origins, Settings, Source};
+use crate::settings::{BaseUrl, Origins, Settings, Source, TlsSettings};
+use crate::supervise::supervise;
 use crate::system::Env;
 use crate::token::TokenError;
 use crate::transport::proxy::{self, route};
 use crate::transport::watch::Watch;
-use crate::transport::{ExchangeLog, client_identity, key_log_note, load_trust};
+use crate::transport::{ExchangeLog, TlsMaterialError, Trust, client_identity, key_log_note, load_trust};
 
 /// Time for reading the trust store: a keychain can be slow at first.
 const TRUST_TIME: Duration = Duration::from_secs(60);
+pub const SLOW_STORE: &str = "The certificate store could not be read in time.";
 /// The scan ends by itself at its deadline; this much later it is given up.
 const GRACE: Duration = Duration::from_millis(100);
 
@@ -122,15 +123,9 @@ impl<'a> Checks<'a> {
     }
 
     pub fn trust(&mut self) -> Step {
-        let tls = self.settings.tls.clone();
-        let loaded = within(TRUST_TIME, move || {
-            let trust = load_trust(&tls)?;
-            let identity = client_identity(&tls)?;
-            Ok((trust, identity.is_some()))
-        });
         let mut notes = Vec::new();
         notes.extend(self.settings.tls.key_log.as_deref().map(key_log_note));
-        let result = match loaded {
+        let result = match load_tls(&self.settings.tls) {
             Some(Ok((trust, identity))) => {
                 notes.extend(trust.notes);
                 let count = trust.roots.len();
@@ -140,10 +135,7 @@ impl<'a> Checks<'a> {
             Some(Err(error)) => Err(self.impossible(&ScanError::TlsMaterial(error))),
             None => {
                 self.possible = false;
-                Err(Problem {
-                    cause: "The certificate store could not be read in time.".to_owned(),
-                    fix: self.origins().faster_roots(),
-                })
+                Err(Problem { cause: SLOW_STORE.to_owned(), fix: self.origins().faster_roots() })
             }
         };
         Step { name: "Trust", result, stops_scan: true, notes }
@@ -206,6 +198,27 @@ fn scan(
         metadata: Metadata::new("smoketest", None, None, None, &settings.metadata),
     };
     client.scan_blocking(&job)
+}
+
+/// The roots that are trusted, and whether there is a client certificate; `None` where they could not be read in time.
+pub fn load_tls(tls: &TlsSettings) -> Option<Result<(Trust, bool), TlsMaterialError>> {
+    let tls = tls.clone();
+    within(TRUST_TIME, move || {
+        let trust = load_trust(&tls)?;
+        Ok((trust, client_identity(&tls)?.is_some()))
+    })
+}
+
+/// Runs `work` in a thread, so that nothing in it (a name look-up, a slow trust store) outlives `limit`.
+fn within<T: Send + 'static>(limit: Duration, work: impl FnOnce() -> T + Send + 'static) -> Option<T> {
+    supervise(Instant::now() + limit, work).ok()
+}
+
+/// What came of a scan, and the scanners that objected, where any is named.
+pub fn outcome_by_scanners(report: &ScanReport) -> String {
+    let scanners: Vec<&str> = report.scanners.iter().map(|scanner| scanner.scanner_type.as_str()).collect();
+    let by = if scanners.is_empty() { String::new() } else { format!(" by {}", scanners.join(", ")) };
+    format!("{}{by}", report.outcome)
 }
 
 fn origin(source: Source, hooks: Option<&Registered>) -> String {

@@ -11,7 +11,7 @@ use std::io::{self, Write};
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
-pub(super) use checks::{Checks, Scan};
+pub(super) use checks::{Checks, SLOW_STORE, Scan, load_tls, outcome_by_scanners};
 use report::{Format, Report};
 
 use crate::cli::{SmoketestArgs, VerboseHttp};
@@ -20,7 +20,7 @@ use crate::commands::registered::Registered;
 use crate::logging;
 use crate::secret::Hidden;
 use crate::settings::{Settings, Source};
-use crate::system::Env;
+use crate::system::PROCESS_ENV;
 use crate::terminal::Paint;
 use crate::token;
 use crate::transport::watch::Watch;
@@ -30,7 +30,6 @@ use crate::transport::{Bodies, ExchangeLog};
 pub const PROMPT: &str = "Hello, this is a test prompt.";
 /// The log file gets no more time than this.
 const LOG_TIME: Duration = Duration::from_millis(200);
-const PROCESS_ENV: Env<'static> = &|name| std::env::var_os(name);
 
 /// Runs the smoke test. Exit code 0 when everything works (or with `--no-fail`), else 1.
 pub fn run(args: &SmoketestArgs) -> ExitCode {
@@ -89,9 +88,4 @@ pub fn run(args: &SmoketestArgs) -> ExitCode {
     // Nothing can be done about a closed terminal.
     let _ = io::stdout().flush();
     if passed || args.no_fail { ExitCode::SUCCESS } else { ExitCode::FAILURE }
-}
-
-/// Runs `work` in a thread, so that nothing in it (a name look-up, a slow trust store) outlives `limit`.
-fn within<T: Send + 'static>(limit: Duration, work: impl FnOnce() -> T + Send + 'static) -> Option<T> {
-    crate::supervise::supervise(Instant::now() + limit, work).ok()
 }

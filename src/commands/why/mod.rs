@@ -3,21 +3,17 @@
 mod text;
 
 use std::collections::VecDeque;
-use std::io::{self, Write};
 use std::process::ExitCode;
 use std::time::SystemTime;
 
 use time::OffsetDateTime;
 
 use crate::cli::WhyArgs;
+use crate::commands::own_log;
 use crate::logging;
-use crate::logging::read::{Entry, read};
+use crate::logging::read::Entry;
 use crate::printable::printable;
-use crate::settings::LogSettings;
-use crate::stdio::say_error;
-use crate::system::Env;
-
-const PROCESS_ENV: Env<'static> = &|name| std::env::var_os(name);
+use crate::stdio::{say, say_error};
 
 /// Which decisions are asked for.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -76,8 +72,7 @@ pub fn run(args: &WhyArgs) -> ExitCode {
     logging::quiet_panics();
     match why(args) {
         Ok(text) => {
-            // Nothing can be done about a closed terminal.
-            let _ = io::stdout().write_all(text.as_bytes()).and_then(|()| io::stdout().flush());
+            say(&text);
             ExitCode::SUCCESS
         }
         Err(problem) => {
@@ -128,16 +123,14 @@ impl Found {
 }
 
 fn why(args: &WhyArgs) -> Result<String, String> {
-    let log = LogSettings::place(PROCESS_ENV)
-        .ok_or("There is no log: neither CODEX_HOME nor a home folder is set.")?;
+    let log = own_log::place()?;
     let which = Which::of(args);
     let mut found = Found::default();
-    let seen = read(&log, |entry| {
+    let seen = own_log::read(&log, |entry| {
         if which.has(&entry) {
             found.add(entry, &which);
         }
-    })
-    .map_err(|error| format!("The log {} can't be read: {error}.", log.display()))?;
+    })?;
     if seen.files == 0 {
         return Err(format!("There is no log yet: {}", log.display()));
     }

@@ -30,7 +30,7 @@ pub fn explain(entry: &Entry, now: OffsetDateTime) -> String {
         "not_scanned" => {
             row("Why", &why(line));
             let (what, mode) = match line.decision.as_str() {
-                "warn" if is_observed(line) => ("Enforcement", "observe, so it went ahead"),
+                "warn" if line.is_observed() => ("Enforcement", "observe, so it went ahead"),
                 "warn" => ("Fail mode", "open, so it went ahead"),
                 _ => ("Fail mode", "closed, so it was refused"),
             };
@@ -57,7 +57,7 @@ pub fn explain(entry: &Entry, now: OffsetDateTime) -> String {
             if line.incomplete {
                 row("Also", "A part of it was not scanned.");
             }
-            if let (Some(_), true) = (&line.part, is_refusal(line)) {
+            if let (Some(_), true) = (&line.part, line.is_refusal()) {
                 row("What to do", "Remove it where it comes from, and start a new session.");
                 if let Some(hash) = &line.allow_text {
                     row("False alarm?", &format!("f5-guard allow-text {hash}"));
@@ -148,7 +148,7 @@ fn headline(line: &DecisionLine, event: Option<Event>) -> String {
     };
     let scanned = line.outcome != "not_scanned";
     let done = match (line.decision.as_str(), scanned) {
-        ("allow", _) if is_observed(line) && line.would_have.is_some() => {
+        ("allow", _) if line.is_observed() && line.would_have.is_some() => {
             "went ahead, because it was only observed".to_owned()
         }
         ("allow", _) if line.outcome == "flagged" => {
@@ -236,17 +236,9 @@ fn masked(line: &DecisionLine) -> String {
     format!("{}{by}", counted(line.masked_characters, "character"))
 }
 
-fn is_observed(line: &DecisionLine) -> bool {
-    line.enforcement.as_deref() == Some("observe")
-}
-
 /// Whether something was kept from where it was to go: all of it, or the part that was masked.
 pub fn is_a_cut(entry: &Entry) -> bool {
-    is_refusal(&entry.line) || entry.line.decision == "mask"
-}
-
-fn is_refusal(line: &DecisionLine) -> bool {
-    matches!(line.decision.as_str(), "block" | "deny" | "withhold" | "stop")
+    entry.line.is_refusal() || entry.line.decision == "mask"
 }
 
 fn when(line: &DecisionLine) -> String {

@@ -93,7 +93,7 @@ fn hooks_that_failed_together_count_once() {
 }
 
 #[test]
-fn an_answer_removes_the_record_whoever_got_it() {
+fn an_answer_to_any_hook_removes_the_record() {
     let mut record = down();
     assert_eq!(conclude(Some(record.clone()), None, Sign::Answers, after(1)), None);
     assert!(record.claim(ClaimId(1), CLAIM_TIME, after(15)));

@@ -2,7 +2,7 @@
 
 use std::time::Instant;
 
-use super::{Entry, Manner, Store, StoreError, within};
+use super::{Entry, Manner, Store, StoreError, token_in, within};
 use crate::secret::Secret;
 use crate::token::Kind;
 use crate::windows::credentials;
@@ -26,11 +26,7 @@ impl Store for CredentialManager {
     fn get(&self, entry: &Entry, _manner: Manner, deadline: Instant) -> Result<Option<Secret>, StoreError> {
         let name = name_of(entry);
         within(deadline, move || match credentials::read(&name) {
-            Ok(bytes) => {
-                let text = String::from_utf8(bytes)
-                    .map_err(|_| StoreError::Failed("what it holds is not a token".to_owned()))?;
-                Ok(Some(text.trim()).filter(|text| !text.is_empty()).map(Secret::new))
-            }
+            Ok(bytes) => token_in(&bytes),
             Err(error) if error.raw_os_error() == Some(NOT_FOUND) => Ok(None),
             Err(error) => Err(failure(&error)),
         })

@@ -17,7 +17,8 @@ use std::time::{Duration, Instant};
 use nix::sys::socket::{self, AddressFamily, SockFlag, SockType, UnixAddr, setsockopt, socket, sockopt};
 use nix::sys::time::{TimeVal, TimeValLike};
 
-use crate::system::Env;
+use crate::printable::hexadecimal;
+use crate::system::{Env, non_empty};
 pub use wire::{Body, Cursor, Malformed};
 use wire::{Kind, Message};
 
@@ -62,10 +63,10 @@ pub enum Address {
 
 /// The addresses to try, in order: `DBUS_SESSION_BUS_ADDRESS`, else the place of a systemd session, as libdbus has it.
 pub fn addresses(env: Env<'_>) -> Vec<Address> {
-    if let Some(text) = env("DBUS_SESSION_BUS_ADDRESS").filter(|text| !text.is_empty()) {
+    if let Some(text) = non_empty(env, "DBUS_SESSION_BUS_ADDRESS") {
         return parse_addresses(text.as_bytes());
     }
-    let folder = env("XDG_RUNTIME_DIR").filter(|folder| !folder.is_empty());
+    let folder = non_empty(env, "XDG_RUNTIME_DIR");
     folder.map(|folder| Address::Path(PathBuf::from(folder).join("bus"))).into_iter().collect()
 }
 
@@ -138,7 +139,7 @@ impl Bus {
 
     /// Says who is calling, and says hello.
     fn introduce(&mut self, uid: u32) -> Result<(), BusError> {
-        let hex: String = uid.to_string().bytes().map(|digit| format!("{digit:02x}")).collect();
+        let hex = hexadecimal(uid.to_string().as_bytes());
         self.write(format!("\0AUTH EXTERNAL {hex}\r\n").as_bytes())?;
         let answer = self.line()?;
         if !answer.starts_with(b"OK ") {

@@ -10,7 +10,7 @@ use security_framework::base::Error;
 use security_framework::item::{ItemClass, ItemSearchOptions, Limit};
 use security_framework::os::macos::keychain::SecKeychain;
 
-use super::{Entry, Manner, Store, StoreError, turn, within};
+use super::{Entry, Manner, Store, StoreError, token_in, turn, within};
 use crate::secret::Secret;
 use crate::token::Kind;
 
@@ -48,11 +48,7 @@ impl Store for Keychain {
             };
             let keychain = SecKeychain::default().map_err(failure)?;
             match keychain.find_generic_password(SERVICE, &account) {
-                Ok((password, _)) => {
-                    let text = String::from_utf8(password.to_owned())
-                        .map_err(|_| StoreError::Failed("what it holds is not a token".to_owned()))?;
-                    Ok(Some(text.trim()).filter(|text| !text.is_empty()).map(Secret::new))
-                }
+                Ok((password, _)) => token_in(&password),
                 Err(error) if error.code() == ITEM_NOT_FOUND => Ok(None),
                 Err(error) => Err(failure(error)),
             }

@@ -149,6 +149,13 @@ fn turn(lock: &Path, deadline: Instant) -> Option<EditLock> {
     EditLock::acquire(lock, deadline.saturating_duration_since(Instant::now()) / 2).ok()
 }
 
+/// The token that an entry holds; none where it holds nothing.
+fn token_in(bytes: &[u8]) -> Result<Option<Secret>, StoreError> {
+    let text = std::str::from_utf8(bytes)
+        .map_err(|_| StoreError::Failed("what it holds is not a token".to_owned()))?;
+    Ok(Some(text.trim()).filter(|text| !text.is_empty()).map(Secret::new))
+}
+
 /// Runs a call of the system that has no time limit of its own.
 #[cfg(any(target_os = "macos", windows, test))]
 fn within<T: Send + 'static>(

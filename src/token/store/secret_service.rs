@@ -6,7 +6,7 @@
 use std::time::{Duration, Instant};
 
 use super::dbus::{Address, Body, Bus, BusError, Cursor, Malformed, Method, addresses};
-use super::{Entry, Manner, Store, StoreError};
+use super::{Entry, Manner, Store, StoreError, token_in};
 use crate::secret::Secret;
 use crate::system::Env;
 use crate::token::Kind;
@@ -171,10 +171,7 @@ impl Conversation {
             let _parameters = cursor.bytes()?;
             cursor.bytes()
         };
-        let bytes = read().map_err(unreadable)?;
-        let text = std::str::from_utf8(bytes)
-            .map_err(|_| StoreError::Failed("what it holds is not a token".to_owned()))?;
-        Ok(Some(text.trim()).filter(|text| !text.is_empty()).map(Secret::new))
+        token_in(read().map_err(unreadable)?)
     }
 
     fn default_collection(&mut self) -> Result<String, StoreError> {

@@ -8,7 +8,7 @@ use crate::codex::home::CodexHome;
 use crate::codex::locate;
 use crate::commands::doctor::facts::BinaryFacts;
 use crate::commands::doctor::sanitizer::Sanitizer;
-use crate::file_edit::same_bytes;
+use crate::file_edit::{same_bytes, same_place};
 use crate::installation::version_of;
 use crate::installation::{binary_name, user_folder};
 use crate::registration::CalledProgram;
@@ -57,7 +57,7 @@ fn on_path_outside(folder: &Path, env: Env<'_>) -> Option<PathBuf> {
     std::env::split_paths(&path)
         .filter(|place| place.is_absolute())
         .map(|place| place.join(binary_name(System::this())))
-        .find(|path| path.is_file() && is_executable(path) && leads_past(path, &projects))
+        .find(|path| locate::is_program(path) && leads_past(path, &projects))
 }
 
 fn outermost_repository(folder: &Path) -> Option<&Path> {
@@ -136,7 +136,7 @@ fn compare(path: PathBuf, may_be_run: bool, sanitizer: &Sanitizer) -> BinaryFact
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => return BinaryFacts::Missing { path },
         Err(error) => return BinaryFacts::Unusable { path, why: format!("can't be looked at ({error})") },
     }
-    if !is_executable(&path) {
+    if !locate::is_program(&path) {
         return BinaryFacts::Unusable { path, why: "is not executable".to_owned() };
     }
     if is_this_program(&path) {
@@ -151,26 +151,10 @@ fn compare(path: PathBuf, may_be_run: bool, sanitizer: &Sanitizer) -> BinaryFact
     }
 }
 
-#[cfg(unix)]
-fn is_executable(path: &Path) -> bool {
-    use std::os::unix::fs::PermissionsExt;
-    fs::metadata(path).is_ok_and(|data| data.permissions().mode() & 0o111 != 0)
-}
-
-#[cfg(not(unix))]
-fn is_executable(_path: &Path) -> bool {
-    true
-}
-
 /// The same file, or one of the same bytes.
 fn is_this_program(path: &Path) -> bool {
     let Ok(this) = std::env::current_exe() else { return false };
-    if let (Ok(this), Ok(path)) = (fs::canonicalize(&this), fs::canonicalize(path)) {
-        if this == path {
-            return true;
-        }
-    }
-    same_bytes(&this, path)
+    same_place(&this, path) || same_bytes(&this, path)
 }
 
 #[cfg(all(test, unix))]

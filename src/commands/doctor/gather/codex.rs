@@ -14,6 +14,7 @@ use crate::codex::locate;
 use crate::commands::doctor::facts::{CodexFacts, Existence, HomeFacts, ListingFacts, VisibleTokens};
 use crate::commands::doctor::proof::{self, Session};
 use crate::commands::doctor::sanitizer::Sanitizer;
+use crate::file_edit::same_place;
 use crate::system::Env;
 use crate::system::System;
 
@@ -79,10 +80,8 @@ pub fn ask(
     }
     let visible = visible.unwrap_or_else(|| visible_tokens::unasked(env));
     // A launcher of the user's can have chosen another home.
-    let elsewhere = running.as_ref().and_then(|(server, _)| server.home()).filter(|says| {
-        let own = home.as_ref().map(|home| home.path.canonicalize());
-        !matches!((own, says.canonicalize()), (Ok(Ok(own)), Ok(says)) if own == says)
-    });
+    let is_own = |says: &&Path| home.as_ref().is_ok_and(|home| same_place(&home.path, says));
+    let elsewhere = running.as_ref().and_then(|(server, _)| server.home()).filter(|says| !is_own(says));
     if let Some(path) = elsewhere.filter(|path| Privilege::among_users().may_use(path).is_ok()) {
         home = Ok(CodexHome { path: path.to_owned(), origin: Origin::Variable });
         facts.home = home

@@ -1,21 +1,22 @@
 //! Reads the files that can hold hooks: what they register, and whether they switch hooks off.
 
-use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use serde_json::Value;
 
-use super::hooks::Registered;
+use super::hooks::RegisteredHook;
 use super::left_out::LeftOut;
 use super::runner::{Known, Runs};
 use crate::codex::home::CodexHome;
 use crate::codex::layers::{self, ConfigFile, ConfigFormat, Layer};
 use crate::codex::listing::EventName;
 use crate::codex::worktree;
+use crate::commands::doctor::codex_file;
 use crate::commands::doctor::facts::{FileContent, FileFacts};
 use crate::commands::doctor::sanitizer::Sanitizer;
 use crate::event::Event;
+use crate::file_edit::same_place;
 use crate::registration::{Handler, KnownBinaries, document, registered};
 use crate::system::Env;
 use crate::system::System;
@@ -28,7 +29,7 @@ const CODEX_DEFAULT: Duration = Duration::from_secs(600);
 pub struct Files {
     pub facts: Vec<FileFacts>,
     /// All hooks, f5-guard's or not.
-    pub registered: Vec<Registered>,
+    pub registered: Vec<RegisteredHook>,
 }
 
 /// Those that `left_out` refuses are not opened.
@@ -70,7 +71,7 @@ fn profiles<'a>(home: &CodexHome, left_out: &'a mut LeftOut) -> impl Iterator<It
 /// A profile that switches hooks off; any other is of no concern.
 fn profile(path: PathBuf, sanitizer: &Sanitizer) -> Option<FileFacts> {
     let name = path.file_name()?.to_str()?.strip_suffix(".config.toml")?;
-    let document = document(ConfigFormat::ConfigToml, &bounded(&path).ok()??).ok()?;
+    let document = document(ConfigFormat::ConfigToml, &codex_file::read(&path, LARGEST).ok()??).ok()?;
     let name = sanitizer.text(name);
     let mut switched_off: Vec<String> =
         switched_off(&document).iter().map(|place| format!("{place}, with --profile {name}")).collect();
@@ -95,7 +96,7 @@ impl Files {
     }
 
     fn add(&mut self, file: ConfigFile, known: &Known, sanitizer: &Sanitizer) {
-        let content = match bounded(&file.path) {
+        let content = match codex_file::read(&file.path, LARGEST) {
             Ok(Some(bytes)) => {
                 self.parse(&file, &bytes, known, sanitizer).unwrap_or_else(FileContent::Unusable)
             }
@@ -122,13 +123,13 @@ impl Files {
             for group in &groups.groups {
                 let matcher = group.settings.get("matcher").and_then(Value::as_str);
                 for handler in &group.handlers {
-                    let command = command(handler).to_owned();
-                    let status_message = text(handler, "statusMessage");
+                    let command = handler.command_on(System::this()).to_owned();
+                    let status_message = handler.text("statusMessage").map(str::to_owned);
                     let runs = known.runs(file.layer, &event, &command, status_message.as_deref());
                     if let (EventName::Known(event), Runs::F5Guard(_)) = (&event, runs) {
                         ours.push((*event, sanitizer.text(&command)));
                     }
-                    self.registered.push(Registered {
+                    self.registered.push(RegisteredHook {
                         event: event.clone(),
                         layer: file.layer,
                         place: file.path.clone(),
@@ -146,20 +147,6 @@ impl Files {
             _ => Vec::new(),
         };
         Ok(FileContent::Read { hooks, switched_off, ours })
-    }
-}
-
-fn text(handler: &Handler, key: &str) -> Option<String> {
-    handler.settings.get(key).and_then(Value::as_str).map(str::to_owned)
-}
-
-/// The command that this system runs.
-fn command(handler: &Handler) -> &str {
-    let windows = ["command_windows", "commandWindows"];
-    let own = windows.iter().find_map(|key| handler.settings.get(*key).and_then(Value::as_str));
-    match (System::this(), own) {
-        (System::Windows, Some(own)) => own,
-        _ => handler.command(),
     }
 }
 
@@ -185,24 +172,13 @@ fn switched_off(document: &Value) -> Vec<String> {
     places
 }
 
-/// `None` for no file. What is no regular file (a pipe would never end) is refused.
-fn bounded(path: &Path) -> Result<Option<Vec<u8>>, String> {
-    match std::fs::metadata(path) {
-        Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => Ok(None),
-        Err(error) => Err(error.to_string()),
-        Ok(data) if !data.is_file() => Err("it is not a regular file".to_owned()),
-        Ok(data) if data.len() > LARGEST => Err("it is too large for a configuration file".to_owned()),
-        Ok(_) => std::fs::read(path).map(Some).map_err(|error| error.to_string()),
-    }
-}
-
 /// The folders from here up to the repository's root that have a `.codex`, other than Codex's home; and for those of a linked
 /// worktree the folders of its main checkout, whose hooks Codex takes.
 fn projects(folder: &Path, home: Option<&CodexHome>) -> Vec<PathBuf> {
     let mut found = Vec::new();
     for place in folder.ancestors() {
         let codex = place.join(".codex");
-        let is_home = || home.is_some_and(|home| codex.canonicalize().ok() == home.path.canonicalize().ok());
+        let is_home = || home.is_some_and(|home| same_place(&codex, &home.path));
         if codex.is_dir() && !is_home() {
             found.push(place.to_owned());
             found.extend(worktree::hooks_elsewhere(place));

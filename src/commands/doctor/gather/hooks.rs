@@ -20,7 +20,7 @@ use crate::system::Env;
 
 /// A hook as it is registered, ours or another's.
 #[derive(Clone)]
-pub struct Registered {
+pub struct RegisteredHook {
     pub event: EventName,
     pub layer: Layer,
     pub place: PathBuf,
@@ -42,7 +42,7 @@ pub struct Examined {
     pub enforced: Enforced,
 }
 
-impl Registered {
+impl RegisteredHook {
     /// From Codex's list; `None` for hooks that are no commands.
     pub fn listed(hook: HookListing) -> Option<Self> {
         let status = HookStatus::of(&hook);
@@ -105,19 +105,19 @@ pub struct Here<'a> {
 /// Looks at `registered`: the hooks as Codex lists them or, where it could not be asked, as the files have them. What only
 /// the files have (`in_files`) is looked through for what resembles f5-guard.
 pub fn examine(
-    registered: Vec<Registered>,
-    in_files: &[Registered],
+    registered: Vec<RegisteredHook>,
+    in_files: &[RegisteredHook],
     here: &Here<'_>,
     env: Env<'_>,
     sanitizer: &Sanitizer,
 ) -> Examined {
     let Here { known, folder, home, privilege } = *here;
     let (mut looked_at, mut foreign) = (Vec::new(), Vec::new());
-    let runs = |hook: &Registered| {
+    let runs = |hook: &RegisteredHook| {
         known.runs(hook.layer, &hook.event, &hook.command, hook.status_message.as_deref())
     };
     let unlisted = in_files.iter().filter(|hook| {
-        let same = |listed: &Registered| listed.event == hook.event && listed.command == hook.command;
+        let same = |listed: &RegisteredHook| listed.event == hook.event && listed.command == hook.command;
         !registered.iter().any(same) && matches!(runs(hook), Runs::Lookalike)
     });
     let mut lookalikes: Vec<LookalikeFacts> =

@@ -19,6 +19,7 @@ use std::time::{Duration, Instant};
 
 use self::left_out::LeftOut;
 use self::runner::Known;
+pub use self::service::greeting;
 use crate::access::writers;
 use crate::codex::app_server::AppServer;
 use crate::codex::home::CodexHome;
@@ -33,7 +34,7 @@ use crate::commands::doctor::proof::{self, DotEnv, Experiment, Proof};
 use crate::commands::doctor::rows::SettingRow;
 use crate::commands::doctor::sanitizer::Sanitizer;
 use crate::proof::Greeting;
-use crate::secret::Secret;
+use crate::secret::{Secret, TOKEN_VARIABLES};
 use crate::settings::{Settings, Source};
 use crate::supervise::supervise;
 use crate::system::Env;
@@ -43,11 +44,12 @@ use crate::transcript::{Unread, sessions};
 
 /// A session's file on a network drive can hang.
 const SESSION_TIME: Duration = Duration::from_secs(5);
-/// Every variable that can hold a token.
-const TOKENS: [&str; 3] = ["F5_GUARDRAILS_API_TOKEN", "F5_GLOBAL_API_TOKEN", "CALYPSOAI_TOKEN"];
 
 fn tokens(env: Env<'_>) -> impl Iterator<Item = Secret> {
-    TOKENS.iter().filter_map(move |name| env(name)).map(|token| Secret::new(token.to_string_lossy().trim()))
+    TOKEN_VARIABLES
+        .iter()
+        .filter_map(move |name| env(name))
+        .map(|token| Secret::new(token.to_string_lossy().trim()))
 }
 
 /// What is to be examined, and how.
@@ -89,7 +91,7 @@ pub fn gather(question: &Question, env: Env<'_>, progress: &dyn Fn(&str)) -> Fac
     let known = Known::here(home, env);
     let files = files::read(home, &folder, &known, env, &sanitizer, &mut left_out);
     let registered = match answers.hooks {
-        Some(listed) => listed.into_iter().filter_map(hooks::Registered::listed).collect(),
+        Some(listed) => listed.into_iter().filter_map(hooks::RegisteredHook::listed).collect(),
         None => files.registered.clone(),
     };
     let here = hooks::Here { known: &known, folder: &folder, home, privilege: left_out.privilege };
@@ -169,10 +171,10 @@ pub fn gather(question: &Question, env: Env<'_>, progress: &dyn Fn(&str)) -> Fac
         {
             ServiceFacts::NotTried
         }
-        Some(greeting) => greeting.into(),
+        Some(greeting) => ServiceFacts::Asked(greeting),
         None => service::ask(question.offline, possible(&settings_rows), &settings, &sanitizer),
     };
-    if !question.offline && matches!(service, ServiceFacts::Cleared { .. }) {
+    if !question.offline && matches!(service, ServiceFacts::Asked(Greeting::Cleared { .. })) {
         judge::add_scanner_modes(&mut settings_rows, || {
             // Those would be another project's.
             if differences.iter().any(|difference| judge::is_decisive(&difference.name)) {

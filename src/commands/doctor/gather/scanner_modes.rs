@@ -7,6 +7,7 @@ use serde_json::Value;
 
 use crate::commands::doctor::sanitizer::Sanitizer;
 use crate::commands::dump_config::{PageSource, Service, global_token};
+use crate::redact::is_uuid;
 use crate::secret::Secret;
 use crate::settings::{Enforced, Settings};
 use crate::supervise::supervise;
@@ -84,10 +85,6 @@ fn id_of(list: &Value, name: Option<&str>) -> Option<String> {
     };
     let id = found.get("id")?.as_str()?;
     is_uuid(id).then(|| id.to_owned())
-}
-
-fn is_uuid(text: &str) -> bool {
-    text.len() == 36 && text.bytes().all(|byte| byte.is_ascii_hexdigit() || byte == b'-')
 }
 
 /// The enabled scanners by mode, the strictest first.

@@ -8,6 +8,7 @@ use crate::commands::doctor::facts::{
 use crate::commands::doctor::finding::{Finding, FindingId, Severity};
 use crate::commands::doctor::proof::EventProof;
 use crate::event::Event;
+use crate::proof::Greeting;
 use crate::settings::Source;
 use crate::system::System;
 
@@ -213,13 +214,13 @@ const RESTART: &str = "Run `codex app-server daemon stop`, then start `codex` ag
 fn outage(facts: &Facts, findings: &mut Vec<Finding>) {
     let Some(words) = &facts.outage else { return };
     findings.push(match facts.service {
-        ServiceFacts::Cleared { .. } | ServiceFacts::Objected { .. } => Finding::new(
+        ServiceFacts::Asked(Greeting::Cleared { .. } | Greeting::Objected { .. }) => Finding::new(
             FindingId::Outage,
             Severity::Note,
             format!("{words} The doctor's own scan succeeded, so they scan again."),
             "Nothing needs to be done.",
         ),
-        ServiceFacts::Failed { .. } | ServiceFacts::NotTried | ServiceFacts::Offline => Finding::new(
+        ServiceFacts::Asked(Greeting::Failed { .. }) | ServiceFacts::NotTried | ServiceFacts::Offline => Finding::new(
             FindingId::Outage,
             Severity::Warning,
             words,
@@ -246,7 +247,7 @@ fn transcript(facts: &Facts, findings: &mut Vec<Finding>) {
 fn service(facts: &Facts, findings: &mut Vec<Finding>) {
     let mut problems = facts.settings.iter().filter_map(|row| row.problem.as_ref());
     let finding = match &facts.service {
-        ServiceFacts::Cleared { .. } => return,
+        ServiceFacts::Asked(Greeting::Cleared { .. }) => return,
         // What prevents a scan is a finding of its own.
         ServiceFacts::Offline | ServiceFacts::NotTried
             if problems.any(|problem| problem.severity >= Severity::Problem) =>
@@ -259,7 +260,7 @@ fn service(facts: &Facts, findings: &mut Vec<Finding>) {
             "Whether the hooks can scan was not tried.",
             "Run `f5-guard smoketest`, or `f5-guard doctor` without --offline.",
         ),
-        ServiceFacts::Objected { words } => Finding::new(
+        ServiceFacts::Asked(Greeting::Objected { words }) => Finding::new(
             FindingId::ServiceObjects,
             Severity::Unknown,
             format!(
@@ -267,7 +268,9 @@ fn service(facts: &Facts, findings: &mut Vec<Finding>) {
             ),
             "Ask those who run the F5 project to look at its scanners.",
         ),
-        ServiceFacts::Failed { why, fix } => Finding::new(FindingId::Service, Severity::Problem, why, fix),
+        ServiceFacts::Asked(Greeting::Failed { why, fix }) => {
+            Finding::new(FindingId::Service, Severity::Problem, why, fix)
+        }
     };
     findings.push(finding);
 }

@@ -2,6 +2,8 @@
 
 use std::path::Path;
 
+use crate::commands::doctor::codex_file;
+
 /// A file of variables is no larger.
 const LARGEST: u64 = 1024 * 1024;
 
@@ -13,12 +15,8 @@ pub struct DotEnv(Vec<(String, String)>);
 impl DotEnv {
     pub fn read(codex_home: &Path) -> Self {
         let path = codex_home.join(".env");
-        // Codex follows a link there.
-        let text = std::fs::metadata(&path)
-            .ok()
-            .filter(|found| found.is_file() && found.len() <= LARGEST)
-            .and_then(|_| std::fs::read(&path).ok());
-        Self::parse(&String::from_utf8_lossy(&text.unwrap_or_default()))
+        let text = codex_file::read(&path, LARGEST).ok().flatten().unwrap_or_default();
+        Self::parse(&String::from_utf8_lossy(&text))
     }
 
     /// The variables of a process.

@@ -26,7 +26,7 @@ use crate::access::Privilege;
 use crate::codex::app_server::{AppServer, AppServerError};
 use crate::event::Event;
 use crate::proof::{Greeting, Message, Moment, Nonce, NonceFile, Pending};
-use crate::system::Env;
+use crate::system::{Env, non_blank};
 
 use super::rows::SettingRow;
 use super::sanitizer::Sanitizer;
@@ -80,7 +80,7 @@ impl Proof {
 /// Makes a Codex that is about to be started fit for the proof: what is for this machine goes to no proxy, and nobody is
 /// told of turns.
 pub fn prepare(command: &mut Command, env: Env<'_>) {
-    let set = |name: &str| env(name).filter(|value| !value.to_string_lossy().trim().is_empty());
+    let set = |name| non_blank(env, name);
     let mut exceptions = set("no_proxy").or_else(|| set("NO_PROXY")).unwrap_or_default();
     // A star means everything, and only where it stands alone.
     if exceptions.to_string_lossy().trim() != "*" {
@@ -243,7 +243,7 @@ impl Experiment<'_> {
     }
 
     fn start_thread(&mut self, model: &Model, name: Option<&str>) -> Result<String, String> {
-        let number = Nonce::random().ok_or("the system has no random numbers")?;
+        let number = Nonce::random().map_err(|error| error.to_string())?;
         let provider = format!("f5_guard_{number}");
         let parameters = self.session.parameters(self.folder, &provider, &model.base_url(), name);
         let started = self.server.call("thread/start", parameters).map_err(|error| self.words(&error))?;
@@ -265,7 +265,7 @@ impl Experiment<'_> {
         greets: bool,
         sandbox: Sandbox,
     ) -> Result<Outcome, String> {
-        let nonce = Nonce::random().ok_or("the system has no random numbers")?;
+        let nonce = Nonce::random().map_err(|error| error.to_string())?;
         let message = Message { target, nonce };
         model.set(match target {
             Event::PreToolUse | Event::PostToolUse => Task::Call(message),

@@ -64,7 +64,7 @@ impl Model {
     /// # Errors
     /// The system's.
     pub fn start() -> io::Result<Self> {
-        let secret = Nonce::random().ok_or_else(|| io::Error::other("the system has no random numbers"))?;
+        let secret = Nonce::random()?;
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?;
         let model = Self {
             address: listener.local_addr()?,

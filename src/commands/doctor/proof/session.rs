@@ -6,6 +6,7 @@ use serde_json::{Map, Value, json};
 
 use crate::codex::app_server::{AppServer, AppServerError};
 use crate::codex::layers::ConfigFormat;
+use crate::commands::doctor::codex_file;
 use crate::registration::document;
 
 /// A profile is no larger.
@@ -62,8 +63,7 @@ impl Session {
             return Err(format!("{name:?} is not the name of a profile"));
         }
         let path = codex_home.join(format!("{name}.config.toml"));
-        let found = std::fs::metadata(&path).ok().filter(|found| found.is_file() && found.len() <= LARGEST);
-        let bytes = found.and_then(|_| std::fs::read(&path).ok());
+        let bytes = codex_file::read(&path, LARGEST).ok().flatten();
         let bytes = bytes.ok_or_else(|| format!("the profile {name} can't be read in {}", path.display()))?;
         let settings = document(ConfigFormat::ConfigToml, &bytes).ok();
         let Some(Value::Object(settings)) = settings else {

@@ -3,6 +3,7 @@
 use serde_json::{Value, json};
 
 use crate::access::Writers;
+use crate::clock::milliseconds;
 use crate::codex::layers::{ConfigVerdict, HookSwitches, HooksFeature, OnlyManaged};
 use crate::codex::trust::HookStatus;
 use crate::commands::doctor::facts::{
@@ -12,6 +13,7 @@ use crate::commands::doctor::finding::{Finding, Report};
 use crate::commands::doctor::proof::EventProof;
 use crate::commands::doctor::rows::SettingRow;
 use crate::event::Event;
+use crate::proof::Greeting;
 
 pub fn render(facts: &Facts, report: &Report) -> String {
     let codex = &facts.codex;
@@ -77,7 +79,7 @@ fn proof(facts: &Facts) -> Value {
     };
     let event = |(event, proof): &(Event, EventProof)| {
         let (took, how) = match proof {
-            EventProof::Proven { took, .. } => (u64::try_from(took.as_millis()).ok(), None),
+            EventProof::Proven { took, .. } => (Some(milliseconds(*took)), None),
             EventProof::NotReached { why } => (None, Some(why.clone())),
             EventProof::Lost { runs } => {
                 let runs: Vec<String> = runs
@@ -193,8 +195,10 @@ pub fn service_words(service: &ServiceFacts) -> String {
     match service {
         ServiceFacts::Offline => "not asked (--offline)".to_owned(),
         ServiceFacts::NotTried => "not asked: a setting prevents it".to_owned(),
-        ServiceFacts::Cleared { took } => format!("{done}: cleared in {} ms", took.as_millis()),
-        ServiceFacts::Objected { words } => format!("{done}: {words}"),
-        ServiceFacts::Failed { .. } => format!("{done}: FAILED"),
+        ServiceFacts::Asked(Greeting::Cleared { milliseconds }) => {
+            format!("{done}: cleared in {milliseconds} ms")
+        }
+        ServiceFacts::Asked(Greeting::Objected { words }) => format!("{done}: {words}"),
+        ServiceFacts::Asked(Greeting::Failed { .. }) => format!("{done}: FAILED"),
     }
 }

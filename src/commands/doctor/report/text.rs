@@ -13,6 +13,7 @@ use crate::commands::doctor::finding::{Finding, FindingId, Report, Severity, Sta
 use crate::commands::doctor::proof::EventProof;
 use crate::event::Event;
 use crate::printable::{seconds, wrapped};
+use crate::proof::Greeting;
 use crate::terminal::{GREEN, Paint, RED, WIDTH, YELLOW};
 
 /// How a report looks.
@@ -171,9 +172,11 @@ fn details(out: &mut String, facts: &Facts, layout: Layout) -> std::fmt::Result 
 
 fn service(service: &ServiceFacts) -> String {
     match service {
-        ServiceFacts::Cleared { took } => format!("cleared a greeting in {} ms", took.as_millis()),
-        ServiceFacts::Objected { .. } => "objects to a greeting".to_owned(),
-        ServiceFacts::Failed { .. } => "a greeting could not be scanned".to_owned(),
+        ServiceFacts::Asked(Greeting::Cleared { milliseconds }) => {
+            format!("cleared a greeting in {milliseconds} ms")
+        }
+        ServiceFacts::Asked(Greeting::Objected { .. }) => "objects to a greeting".to_owned(),
+        ServiceFacts::Asked(Greeting::Failed { .. }) => "a greeting could not be scanned".to_owned(),
         ServiceFacts::Offline | ServiceFacts::NotTried => service_words(service),
     }
 }

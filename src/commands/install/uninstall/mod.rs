@@ -13,7 +13,7 @@ use std::process::ExitCode;
 use error::UninstallError;
 use project::remove_project;
 use removal::Outcome;
-use system::{managed_dirs, remove_system};
+use system::remove_system;
 use user::remove_user;
 
 use super::target::{self, needs_administrator};
@@ -24,7 +24,7 @@ use crate::installation::{
     InstallContext, InstallDir, InstallState, Removal, Scope, managed_folder, prepare_removal,
 };
 use crate::printable::wrapped;
-use crate::registration::KnownBinaries;
+use crate::registration::{KnownBinaries, ManagedDirs};
 use crate::stdio::{say, say_error};
 use crate::terminal::{WIDTH, commented};
 
@@ -47,7 +47,7 @@ pub fn run(args: &UninstallArgs) -> ExitCode {
 }
 
 fn uninstall(args: &UninstallArgs) -> Result<String, UninstallError> {
-    let env: crate::system::Env<'_> = &|name| std::env::var_os(name);
+    let env = crate::system::PROCESS_ENV;
     let context = InstallContext::of_this_process(env)?;
     let target = &args.target;
     let scope = target::scope(target, context.system)?;
@@ -133,7 +133,7 @@ fn dry_run(
 ) -> Result<String, UninstallError> {
     let new_file = if scope == Scope::System { NewFile::Public } else { NewFile::Private };
     let state = InstallState::open(folder, new_file)?;
-    let dirs = managed_dirs(context.system, managed);
+    let dirs = ManagedDirs::on(context.system, &managed.path);
     let removals = prepare_removal(files, &[], &dirs, &state, places)?;
     let mut out: String = removals.iter().map(Removal::dry_run).collect();
     let owns_binary = scope != Scope::Project && context.owns_binary(folder, &state, files)?;

@@ -1,12 +1,12 @@
 //! A repository's registration, and the trust in it that is in the user's own file.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::time::SystemTime;
 
 use super::removal::{Outcome, finish_folder, remove_files};
 use crate::codex::layers::ConfigFile;
 use crate::codex::layers::Layer;
-use crate::file_edit::{FileEditError, NewFile};
+use crate::file_edit::{FileEditError, NewFile, missing_folders};
 use crate::installation::PATIENCE;
 use crate::installation::{
     InstallContext, InstallState, Removal, forget_trust, is_registered, prepare_removal, project_files,
@@ -31,8 +31,7 @@ pub fn remove_project(
     if !is_registered(&files, places)? && !is_remembered {
         return Ok(outcome);
     }
-    let mut created: Vec<PathBuf> =
-        folder.path.ancestors().take_while(|path| !path.exists()).map(Path::to_path_buf).collect();
+    let mut created = missing_folders(&folder.path);
     let lock = folder.hold(PATIENCE)?;
     let mut state = InstallState::open(&folder, NewFile::Private)?;
     let removals = prepare_removal(&files, &[], &ManagedDirs::default(), &state, places)?;

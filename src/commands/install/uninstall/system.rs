@@ -7,16 +7,6 @@ use crate::installation::{
     InstallContext, InstallDir, InstallState, is_registered, prepare_removal, system_files,
 };
 use crate::registration::{KnownBinaries, ManagedDirs};
-use crate::system::System;
-
-/// What our installation wrote into the requirements.
-pub fn managed_dirs(system: System, managed: &InstallDir) -> ManagedDirs {
-    let dir = Some(managed.path.to_string_lossy().into_owned());
-    match system {
-        System::Windows => ManagedDirs { managed_dir: None, windows_managed_dir: dir },
-        System::Unix | System::MacOs => ManagedDirs { managed_dir: dir, windows_managed_dir: None },
-    }
-}
 
 /// Removes the machine's registration and binary.
 ///
@@ -35,7 +25,7 @@ pub fn remove_system(
     let existed = managed.path.is_dir();
     let lock = managed.hold(PATIENCE)?;
     let mut state = InstallState::open(managed, NewFile::Public)?;
-    let dirs = managed_dirs(context.system, managed);
+    let dirs = ManagedDirs::on(context.system, &managed.path);
     let removals = prepare_removal(&files, &[], &dirs, &state, places)?;
     let mut created = state.record.created_above(&[&managed.path, &context.system_folder]);
     if !existed {

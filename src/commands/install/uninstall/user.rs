@@ -1,9 +1,7 @@
 //! The user's own registration.
 
-use std::path::PathBuf;
-
 use super::removal::{Outcome, finish_folder, remove_files};
-use crate::file_edit::{FileEditError, NewFile};
+use crate::file_edit::{FileEditError, NewFile, missing_folders};
 use crate::installation::PATIENCE;
 use crate::installation::{
     InstallContext, InstallState, is_registered, prepare_removal, python_scripts, user_files,
@@ -12,6 +10,7 @@ use crate::logging;
 use crate::outage;
 use crate::proof::NonceFile;
 use crate::registration::{KnownBinaries, ManagedDirs};
+use crate::settings::log_below;
 use crate::transcript;
 
 /// Removes the user's registration, trust and binary.
@@ -27,8 +26,7 @@ pub fn remove_user(context: &InstallContext, places: &KnownBinaries) -> Result<O
     if !there && !is_registered(&files, places)? {
         return Ok(outcome);
     }
-    let mut created: Vec<PathBuf> =
-        folder.path.ancestors().take_while(|path| !path.exists()).map(PathBuf::from).collect();
+    let mut created = missing_folders(&folder.path);
     let lock = folder.hold(PATIENCE)?;
     NonceFile::of(&home.path).sweep();
     let mut state = InstallState::open(&folder, NewFile::Private)?;
@@ -43,7 +41,7 @@ pub fn remove_user(context: &InstallContext, places: &KnownBinaries) -> Result<O
         let names: Vec<String> = scripts.iter().map(|path| path.display().to_string()).collect();
         outcome.notes.push(format!("The Python integration's scripts stay: {}.", names.join(", ")));
     }
-    let log = home.path.join("logs").join("f5_guardrails.log");
+    let log = log_below(&home.path);
     let key = logging::key_file(&log);
     match (log.exists(), key.exists()) {
         (true, true) => {

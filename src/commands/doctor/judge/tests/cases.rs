@@ -255,7 +255,7 @@ const CASES: &[Case] = {
             f.transcript = Some(Unread::Format { line: Some(7) });
         }),
         (Service, Problem, NotProtected, |f| {
-            f.service = ServiceFacts::Failed { why: "refused".into(), fix: "look".into() };
+            f.service = ServiceFacts::Asked(Greeting::Failed { why: "refused".into(), fix: "look".into() });
         }),
         (ServiceNotTried, Unknown, CannotTell, |f| f.service = ServiceFacts::Offline),
         (ServiceNotTried, Unknown, CannotTell, |f| f.service = ServiceFacts::NotTried),
@@ -265,7 +265,7 @@ const CASES: &[Case] = {
             f.service = ServiceFacts::Offline;
         }),
         (ServiceObjects, Unknown, CannotTell, |f| {
-            f.service = ServiceFacts::Objected { words: "flagged".into() };
+            f.service = ServiceFacts::Asked(Greeting::Objected { words: "flagged".into() });
         }),
     ]
 };

@@ -13,7 +13,7 @@ use crate::commands::doctor::proof::{Answer, EventProof, LostRun, Proof};
 use crate::commands::doctor::rows::SettingRow;
 use crate::commands::doctor::sanitizer::Sanitizer;
 use crate::event::Event;
-use crate::proof::{Message, Nonce};
+use crate::proof::{Greeting, Message, Nonce};
 use crate::settings::{Enforced, Settings, Source};
 use crate::system::System;
 
@@ -89,7 +89,7 @@ fn healthy() -> Facts {
         profile: None,
         outage: None,
         transcript: None,
-        service: ServiceFacts::Cleared { took: SECOND },
+        service: ServiceFacts::Asked(Greeting::Cleared { milliseconds: 1000 }),
     }
 }
 
@@ -209,7 +209,7 @@ fn the_worst_comes_first_and_a_problem_outweighs_what_is_unknown() {
 #[test]
 fn the_state_says_what_is_missing() {
     let service = |facts: &mut Facts| {
-        facts.service = ServiceFacts::Failed { why: "refused".into(), fix: "look".into() };
+        facts.service = ServiceFacts::Asked(Greeting::Failed { why: "refused".into(), fix: "look".into() });
     };
     let state = |change: &dyn Fn(&mut Facts)| after(change).state;
     assert_eq!(state(&|_| ()), State::Protected);
