@@ -13,7 +13,7 @@ pub struct ProxyVariable {
 }
 
 /// The variables in force, read as curl and Python's requests read them: the lower-case spelling first, an empty
-/// one is unset.
+/// one is unset, and one of blanks alone is not.
 #[derive(Debug, Clone, Default)]
 pub struct ProxySettings {
     /// For `https://`, else for both.
@@ -36,7 +36,7 @@ impl fmt::Debug for ProxyVariable {
 impl ProxySettings {
     pub fn read(env: Env<'_>) -> Self {
         let set = |name: &'static str| {
-            let text = env(name).filter(|text| !text.to_string_lossy().trim().is_empty())?;
+            let text = env(name).filter(|text| !text.is_empty())?;
             Some(ProxyVariable { name, text })
         };
         let mut passed_over = Vec::new();
@@ -88,7 +88,9 @@ mod tests {
         assert_eq!(both.passed_over, [("HTTPS_PROXY", "https_proxy wins over it".to_owned())]);
         assert_eq!(name(read(&[("HTTPS_PROXY", "a"), ("https_proxy", "")]).https), "HTTPS_PROXY");
         assert_eq!(name(read(&[("HTTPS_PROXY", ""), ("https_proxy", "b")]).https), "https_proxy");
-        assert_eq!(name(read(&[("NO_PROXY", " "), ("no_proxy", "b")]).exceptions), "no_proxy");
+        assert_eq!(name(read(&[("NO_PROXY", ""), ("no_proxy", "b")]).exceptions), "no_proxy");
+        let blank = read(&[("HTTPS_PROXY", "a"), ("https_proxy", " "), ("NO_PROXY", "*"), ("no_proxy", " ")]);
+        assert_eq!((name(blank.https), name(blank.exceptions)), ("https_proxy", "no_proxy"));
     }
 
     #[test]
