@@ -244,6 +244,11 @@ fn a_self_signed_certificate_is_called_so() {
             found.json["trust"]["source"].as_str().unwrap()
         )
     );
+    let fix = found.fix();
+    assert!(
+        fix[0].ends_with("exactly that one: add it to the file that F5_GUARDRAILS_CA_BUNDLE names."),
+        "{fix:?}"
+    );
     assert_nothing_was_sent(&served);
 }
 
