@@ -286,6 +286,40 @@ fn openssl_with_a_small_key_or_a_name_in_the_wrong_place_is_told_so() {
 
 #[test]
 #[ignore = "needs openssl"]
+fn openssl_with_a_small_key_of_the_server_is_not_called_a_stranger() {
+    let workshop = Workshop::new();
+    workshop.chain(P256, "-sha256", "-algorithm RSA -pkeyopt rsa_keygen_bits:1024", LOCALHOST);
+    let (_running, port) = workshop.serve();
+    let trusting = |name: &str| diagnosis(port, store(&[&workshop.certificate(name)]));
+    for user in [trusting("ca.pem"), trusting("leaf.pem")] {
+        assert!(!user.curl_manages(&url(port), &[]));
+        let found = user.run();
+        assert!(found.sentence().contains("an RSA key of 1024 bits"), "{}", found.text());
+    }
+}
+
+#[test]
+#[ignore = "needs openssl"]
+fn openssl_and_curl_refuse_a_root_with_a_critical_extension_as_we_do() {
+    let workshop = Workshop::new();
+    workshop.chain(P256, "-sha256", P256, LOCALHOST);
+    // The same root again, with an extension more.
+    workshop.run(
+        "req -x509 -new -key ca.key -subj /CN=Company -days 30 -out ca.pem -addext 1.2.3.4=critical,DER:0500",
+    );
+    let (_running, port) = workshop.serve();
+    let user = workshop.user(port);
+    assert!(!user.curl_manages(&url(port), &[]));
+    let found = user.run();
+    assert!(
+        found.sentence().contains("a critical extension that f5-guard does not know"),
+        "{}",
+        found.text()
+    );
+}
+
+#[test]
+#[ignore = "needs openssl"]
 fn openssl_makes_a_self_signed_certificate_that_works_as_a_pin() {
     let workshop = Workshop::new();
     // CA:TRUE, as openssl makes them by itself.

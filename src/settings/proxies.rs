@@ -3,7 +3,7 @@
 use std::ffi::OsString;
 use std::fmt;
 
-use crate::system::{Env, non_blank};
+use crate::system::{Env, non_empty};
 
 /// A variable that is set, with its text. `Debug` shows the name only: the text may hold a password.
 #[derive(Clone, PartialEq, Eq)]
@@ -13,7 +13,7 @@ pub struct ProxyVariable {
 }
 
 /// The variables in force, read as curl and Python's requests read them: the lower-case spelling first, an empty
-/// one is unset.
+/// one is unset, and one of blanks alone is not.
 #[derive(Debug, Clone, Default)]
 pub struct ProxySettings {
     /// For `https://`, else for both.
@@ -35,7 +35,7 @@ impl fmt::Debug for ProxyVariable {
 
 impl ProxySettings {
     pub fn read(env: Env<'_>) -> Self {
-        let set = |name| Some(ProxyVariable { name, text: non_blank(env, name)? });
+        let set = |name| Some(ProxyVariable { name, text: non_empty(env, name)? });
         let mut passed_over = Vec::new();
         let mut first = |names: &[&'static str]| {
             let mut found = names.iter().filter_map(|name| set(name));
@@ -85,7 +85,9 @@ mod tests {
         assert_eq!(both.passed_over, [("HTTPS_PROXY", "https_proxy wins over it".to_owned())]);
         assert_eq!(name(read(&[("HTTPS_PROXY", "a"), ("https_proxy", "")]).https), "HTTPS_PROXY");
         assert_eq!(name(read(&[("HTTPS_PROXY", ""), ("https_proxy", "b")]).https), "https_proxy");
-        assert_eq!(name(read(&[("NO_PROXY", " "), ("no_proxy", "b")]).exceptions), "no_proxy");
+        assert_eq!(name(read(&[("NO_PROXY", ""), ("no_proxy", "b")]).exceptions), "no_proxy");
+        let blank = read(&[("HTTPS_PROXY", "a"), ("https_proxy", " "), ("NO_PROXY", "*"), ("no_proxy", " ")]);
+        assert_eq!((name(blank.https), name(blank.exceptions)), ("https_proxy", "no_proxy"));
     }
 
     #[test]

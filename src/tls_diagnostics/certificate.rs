@@ -57,7 +57,7 @@ pub struct Details {
     pub valid_from: i64,
     #[serde(skip)]
     pub valid_to: i64,
-    /// Whole days until `not_after`; negative once it has passed.
+    /// Whole days until `not_after`; once it has passed, -1 on the first day, -2 on the second, and so on.
     pub days_left: i64,
     pub key: String,
     pub signature_algorithm: &'static str,
@@ -98,6 +98,11 @@ impl Certificate {
 }
 
 impl Details {
+    /// Whole days since it expired.
+    pub fn days_ago(&self) -> u64 {
+        self.days_left.saturating_add(1).min(0).unsigned_abs()
+    }
+
     fn of(certificate: &X509Certificate<'_>, now: i64) -> Self {
         let validity = certificate.validity();
         let (valid_from, valid_to) = (validity.not_before.timestamp(), validity.not_after.timestamp());

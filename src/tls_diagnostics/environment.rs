@@ -117,7 +117,7 @@ pub fn report(env: &dyn Fn(&str) -> Option<OsString>) -> Environment {
 fn shown(value: &OsStr, kind: Kind) -> String {
     let text = value.to_string_lossy();
     match kind {
-        Kind::Proxy if text.trim().is_empty() => String::new(),
+        Kind::Proxy if text.is_empty() => String::new(),
         Kind::Proxy => match Address::parse(value.as_encoded_bytes()) {
             Ok(address) if address.login.is_some() => format!("{address} with a login"),
             Ok(address) => address.to_string(),
@@ -156,10 +156,7 @@ fn certificates(places: &[PathBuf]) -> FileState {
     let (mut all, mut missing) = (Contents::default(), 0);
     for place in places {
         match contents_at(place) {
-            Ok(contents) => {
-                all.certificates.extend(contents.certificates);
-                all.unread.extend(contents.unread);
-            }
+            Ok(contents) => all.merge(contents),
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => missing += 1,
             Err(error) => return unreadable(&error),
         }

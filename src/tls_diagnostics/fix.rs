@@ -103,7 +103,7 @@ pub fn fix(verdict: &Verdict, facts: &Facts, os: System) -> Vec<String> {
             let mut steps = elsewhere(trusted_by, facts);
             steps.push(format!(
                 "If this is your own server, and only then: save its certificate as PEM and trust exactly that one: {}.",
-                trust_file(facts, os)
+                trust_file(facts, os).replace("its root certificate", "it")
             ));
             steps.push("Better: give the server a certificate from a certificate authority.".to_owned());
             steps

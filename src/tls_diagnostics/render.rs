@@ -9,7 +9,7 @@ use super::environment::Environment;
 use super::facts::Facts;
 use super::fix::fix;
 use super::steps::{done, names, peer};
-use super::text::{milliseconds, utc};
+use super::text::{ago, milliseconds, utc};
 use super::verdict::{Verdict, also, judge};
 use crate::printable::{counted, printable};
 use crate::system::System;
@@ -191,7 +191,7 @@ fn write_details(out: &mut String, index: usize, details: &Details, aside: &str)
     }
     let left = match details.days_left {
         days @ 0.. => format!("{} left", counted(days.unsigned_abs(), "day")),
-        days => format!("EXPIRED {} ago", counted(days.unsigned_abs(), "day")),
+        _ => format!("EXPIRED {}", ago(details.days_ago())),
     };
     writeln!(out, "    valid {} to {} ({left})", details.not_before, details.not_after)?;
     writeln!(out, "    key {}, signed with {}", details.key, details.signature_algorithm)

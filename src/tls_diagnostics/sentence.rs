@@ -1,9 +1,8 @@
 //! Each verdict in words: the cause as the scan itself names it, and what is known beyond it. Pure.
 
 use super::facts::Facts;
-use super::text::utc;
+use super::text::{ago, utc};
 use super::verdict::Verdict;
-use crate::printable::counted;
 use crate::transport::certificate_problem::CertificateProblem;
 use crate::transport::fault::{Fault, Stage};
 
@@ -61,8 +60,8 @@ impl Verdict {
                 format!("It is self-signed, and not among the trusted certificates ({trust}).")
             }
             Self::Expired { subject, not_after, days_ago } => format!(
-                "“{subject}” expired on {not_after}, {} ago by the local clock ({}).",
-                counted(days_ago.unsigned_abs(), "day"),
+                "“{subject}” expired on {not_after}, {} by the local clock ({}).",
+                ago(*days_ago),
                 utc(facts.clock)
             ),
             Self::NotYetValid { subject, not_before } => {

@@ -3,6 +3,8 @@
 use std::net::{Ipv4Addr, Ipv6Addr};
 use std::time::Duration;
 
+use crate::printable::counted;
+
 /// Milliseconds for people: two digits that matter, never more than a tenth of a millisecond.
 pub fn milliseconds(took: Duration) -> String {
     let ms = took.as_secs_f64() * 1000.0;
@@ -22,6 +24,14 @@ pub fn utc(seconds: i64) -> String {
             t.second()
         ),
         Err(_) => format!("{seconds} s after 1970"),
+    }
+}
+
+/// `3 days ago`.
+pub fn ago(days: u64) -> String {
+    match days {
+        0 => "less than a day ago".to_owned(),
+        days => format!("{} ago", counted(days, "day")),
     }
 }
 

@@ -49,7 +49,7 @@ pub enum Verdict {
     Expired {
         subject: String,
         not_after: String,
-        days_ago: i64,
+        days_ago: u64,
     },
     NotYetValid {
         subject: String,
@@ -108,7 +108,7 @@ fn certificate(facts: &Facts, problem: &CertificateProblem, chain: &Chain) -> Ve
             out_of_date(&|_, to| to < facts.clock).map_or_else(other, |found| Verdict::Expired {
                 subject: found.subject.clone(),
                 not_after: found.not_after.clone(),
-                days_ago: found.days_left.saturating_neg(),
+                days_ago: found.days_ago(),
             })
         }
         CertificateProblem::NotYetValid => {

@@ -33,6 +33,8 @@ pub enum CertificateProblem {
     Algorithm { algorithm: String },
     #[error("has an RSA key of {0} bits in its chain, and fewer than 2048 are not secure")]
     KeyTooSmall(usize),
+    #[error("has an RSA key of {0} bits in its chain, and f5-guard can't check more than 8192")]
+    KeyTooLarge(usize),
     #[error("is not meant for servers (extended key usage)")]
     Purpose,
     #[error("has more than six intermediate certificates in its chain")]
@@ -75,6 +77,8 @@ pub enum Obstacle {
     Expired,
     #[error("is not valid yet")]
     NotYetValid,
+    #[error("has a critical extension that f5-guard does not know")]
+    CriticalExtension,
     #[error("can't be read")]
     Unreadable,
 }

@@ -1,19 +1,46 @@
 //! Whether a certificate may issue others, by the rules that OpenSSL applies to every issuer, roots included.
 
+use std::ops::RangeInclusive;
+
 use rustls::pki_types::UnixTime;
 use x509_parser::asn1_rs::Oid;
 use x509_parser::certificate::{X509Certificate, X509CertificateParser};
 use x509_parser::error::X509Error;
-use x509_parser::extensions::{BasicConstraints, ExtendedKeyUsage, KeyUsage, NSCertType};
+use x509_parser::extensions::{
+    AuthorityKeyIdentifier, BasicConstraints, ExtendedKeyUsage, GeneralName, KeyIdentifier, KeyUsage,
+    NSCertType, NameConstraints,
+};
 use x509_parser::nom::Parser as _;
 use x509_parser::oid_registry::{
-    OID_X509_EXT_BASIC_CONSTRAINTS, OID_X509_EXT_CERT_TYPE, OID_X509_EXT_EXTENDED_KEY_USAGE,
-    OID_X509_EXT_KEY_USAGE,
+    OID_X509_EXT_AUTHORITY_KEY_IDENTIFIER, OID_X509_EXT_BASIC_CONSTRAINTS, OID_X509_EXT_CERT_TYPE,
+    OID_X509_EXT_CERTIFICATE_POLICIES, OID_X509_EXT_CRL_DISTRIBUTION_POINTS, OID_X509_EXT_EXTENDED_KEY_USAGE,
+    OID_X509_EXT_INHIBIT_ANY_POLICY, OID_X509_EXT_KEY_USAGE, OID_X509_EXT_NAME_CONSTRAINTS,
+    OID_X509_EXT_POLICY_CONSTRAINTS, OID_X509_EXT_POLICY_MAPPINGS, OID_X509_EXT_SUBJECT_ALT_NAME,
+    OID_X509_EXT_SUBJECT_KEY_IDENTIFIER,
 };
 use x509_parser::prelude::FromDer;
 use x509_parser::x509::X509Version;
 
-use super::certificate_problem::Obstacle;
+use super::algorithms::rsa_bits;
+use super::certificate_problem::{CertificateProblem, Obstacle};
+
+/// What a root may call critical: what OpenSSL knows. Policies matter to neither, unless somebody asks for one.
+const KNOWN: [Oid<'_>; 11] = [
+    OID_X509_EXT_BASIC_CONSTRAINTS,
+    OID_X509_EXT_CERT_TYPE,
+    OID_X509_EXT_CERTIFICATE_POLICIES,
+    OID_X509_EXT_CRL_DISTRIBUTION_POINTS,
+    OID_X509_EXT_EXTENDED_KEY_USAGE,
+    OID_X509_EXT_INHIBIT_ANY_POLICY,
+    OID_X509_EXT_KEY_USAGE,
+    OID_X509_EXT_NAME_CONSTRAINTS,
+    OID_X509_EXT_POLICY_CONSTRAINTS,
+    OID_X509_EXT_POLICY_MAPPINGS,
+    OID_X509_EXT_SUBJECT_ALT_NAME,
+];
+
+/// The RSA keys that the library which checks signatures takes, in bits.
+const RSA_BITS: RangeInclusive<usize> = 2048..=8192;
 
 /// Whether a trusted certificate may issue a chain with so many intermediates below it.
 pub(super) fn may_issue(der: &[u8], below: usize, now: UnixTime) -> Result<(), Obstacle> {
@@ -31,6 +58,9 @@ pub(super) fn may_issue(der: &[u8], below: usize, now: UnixTime) -> Result<(), O
     if most.is_some_and(|most| below > most) {
         return Err(Obstacle::PathLength);
     }
+    if certificate.extensions().iter().any(|found| found.critical && !KNOWN.contains(&found.oid)) {
+        return Err(Obstacle::CriticalExtension);
+    }
     key_usage(&certificate)?;
     match extension::<ExtendedKeyUsage<'_>>(&certificate, &OID_X509_EXT_EXTENDED_KEY_USAGE)? {
         Some(usage) if !usage.server_auth => Err(Obstacle::Purpose),
@@ -47,17 +77,63 @@ pub(super) fn may_sign_certificates(der: &[u8]) -> Result<bool, Obstacle> {
 }
 
 /// Whether a server's certificate is one by its key usage and, where an old one has it, Netscape's type; webpki looks at
-/// the extended key usage only.
-pub(super) fn may_serve(der: &[u8]) -> Result<(), Obstacle> {
-    let certificate = parse(der)?;
-    let usage = extension::<KeyUsage>(&certificate, &OID_X509_EXT_KEY_USAGE)?;
-    let serves =
+/// the extended key usage only. And whether its key can be used: otherwise the handshake's signature would be to blame.
+pub(super) fn may_serve(der: &[u8]) -> Result<(), CertificateProblem> {
+    let certificate = parse(der).map_err(|_| CertificateProblem::Unreadable)?;
+    serves(&certificate).map_err(|_| CertificateProblem::Purpose)?;
+    rsa_bits(&certificate).and_then(odd_size).map_or(Ok(()), Err)
+}
+
+/// What is wrong with an RSA key of that size.
+pub(super) fn odd_size(bits: usize) -> Option<CertificateProblem> {
+    if bits < *RSA_BITS.start() {
+        Some(CertificateProblem::KeyTooSmall(bits))
+    } else if bits > *RSA_BITS.end() {
+        Some(CertificateProblem::KeyTooLarge(bits))
+    } else {
+        None
+    }
+}
+
+fn serves(certificate: &X509Certificate<'_>) -> Result<(), Obstacle> {
+    let usage = extension::<KeyUsage>(certificate, &OID_X509_EXT_KEY_USAGE)?;
+    let fits =
         |usage: &KeyUsage| usage.digital_signature() || usage.key_encipherment() || usage.key_agreement();
-    let kind = extension::<NSCertType>(&certificate, &OID_X509_EXT_CERT_TYPE)?;
-    if usage.as_ref().is_some_and(|usage| !serves(usage)) || kind.is_some_and(|kind| !kind.ssl_server()) {
+    let kind = extension::<NSCertType>(certificate, &OID_X509_EXT_CERT_TYPE)?;
+    if usage.as_ref().is_some_and(|usage| !fits(usage)) || kind.is_some_and(|kind| !kind.ssl_server()) {
         return Err(Obstacle::Purpose);
     }
     Ok(())
+}
+
+/// Whether a certificate says that another key has signed it (authority key identifier), where both have one.
+pub(super) fn names_another_key(child: &[u8], issuer: &[u8]) -> bool {
+    let (Ok(child), Ok(issuer)) = (parse(child), parse(issuer)) else { return false };
+    let named = extension::<AuthorityKeyIdentifier<'_>>(&child, &OID_X509_EXT_AUTHORITY_KEY_IDENTIFIER);
+    let own = extension::<KeyIdentifier<'_>>(&issuer, &OID_X509_EXT_SUBJECT_KEY_IDENTIFIER);
+    match (named.ok().flatten().and_then(|named| named.key_identifier), own.ok().flatten()) {
+        (Some(named), Some(own)) => named != own,
+        _ => false,
+    }
+}
+
+/// Whether an issuer's name constraints are about addresses of mail, which webpki looks for among alternative names only.
+pub(super) fn constrains_mail(der: &[u8]) -> bool {
+    let Ok(certificate) = parse(der) else { return false };
+    let constraints = extension::<NameConstraints<'_>>(&certificate, &OID_X509_EXT_NAME_CONSTRAINTS);
+    constraints.ok().flatten().is_some_and(|names| {
+        let subtrees = [names.permitted_subtrees, names.excluded_subtrees];
+        subtrees
+            .into_iter()
+            .flatten()
+            .flatten()
+            .any(|subtree| matches!(subtree.base, GeneralName::RFC822Name(_)))
+    })
+}
+
+/// Whether there is an address of mail in the subject.
+pub(super) fn names_mail(der: &[u8]) -> bool {
+    parse(der).is_ok_and(|certificate| certificate.subject().iter_email().next().is_some())
 }
 
 fn key_usage(certificate: &X509Certificate<'_>) -> Result<(), Obstacle> {

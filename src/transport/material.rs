@@ -70,7 +70,7 @@ pub fn client_identity(settings: &TlsSettings) -> Result<Option<Arc<CertifiedKey
         reason: reason.to_owned(),
     };
     let pem = read_small(cert_path).map_err(|error| unusable(cert_path, &reason(&error)))?;
-    let Contents { certificates, unread } = Contents::of(&pem);
+    let Contents { certificates, unread, .. } = Contents::of(&pem);
     if certificates.is_empty() {
         let found = unread.first().map_or(String::new(), |form| format!(", but {form}"));
         return Err(unusable(cert_path, &format!("it holds no certificate in PEM form{found}")));

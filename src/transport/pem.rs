@@ -21,13 +21,15 @@ pub struct Contents {
     pub certificates: Vec<CertificateDer<'static>>,
     /// Each block that is no usable certificate, as a clause: "a PKCS#7 container".
     pub unread: Vec<&'static str>,
+    /// Marked as not for servers: that counts also where the same certificate is there without the mark.
+    distrusted: Vec<Vec<u8>>,
 }
 
 impl Contents {
     pub fn of(bytes: &[u8]) -> Self {
         let bytes = without_bom(bytes);
         if let Some(form) = other_form(bytes) {
-            return Self { certificates: Vec::new(), unread: vec![form] };
+            return Self { unread: vec![form], ..Self::default() };
         }
         let mut contents = Self::default();
         if bytes.first() == Some(&0x30) {
@@ -41,7 +43,22 @@ impl Contents {
                 None => {}
             }
         }
+        contents.leave_distrusted_out();
         contents
+    }
+
+    /// Adds what another file of the same place holds.
+    pub fn merge(&mut self, other: Self) {
+        self.certificates.extend(other.certificates);
+        self.unread.extend(other.unread);
+        self.distrusted.extend(other.distrusted);
+        self.leave_distrusted_out();
+    }
+
+    fn leave_distrusted_out(&mut self) {
+        if !self.distrusted.is_empty() {
+            self.certificates.retain(|found| !self.distrusted.iter().any(|other| **other == **found));
+        }
     }
 
     /// `2 parts of it can't be read: a PKCS#7 container, a damaged block`; empty where all could.
@@ -62,6 +79,8 @@ impl Contents {
             b"CERTIFICATE" | b"X509 CERTIFICATE" | b"TRUSTED CERTIFICATE" => match Sequence::from_der(&der) {
                 Ok((rest, _)) if !serves_servers(rest) => {
                     self.unread.push("a certificate marked as not for servers");
+                    der.truncate(der.len() - rest.len());
+                    self.distrusted.push(der);
                 }
                 Ok((rest, _)) => {
                     der.truncate(der.len() - rest.len());
@@ -104,6 +123,9 @@ pub fn other_form(bytes: &[u8]) -> Option<&'static str> {
     }
 }
 
+/// What begins a block on the line that ends another.
+const NEXT: &[u8] = b"----------BEGIN ";
+
 struct Block<'a> {
     label: &'a [u8],
     /// `None` where it is no base64 or has no end.
@@ -117,17 +139,22 @@ fn blocks(bytes: &[u8]) -> Vec<Block<'_>> {
     let mut rest = bytes;
     while !rest.is_empty() {
         let end = memchr::memchr2(b'\n', b'\r', rest).unwrap_or(rest.len());
-        let line = rest.get(..end).unwrap_or_default().trim_ascii();
+        // Files put together may have a mark each.
+        let line = without_bom(rest.get(..end).unwrap_or_default().trim_ascii());
         rest = rest.get(end + 1..).unwrap_or_default();
         let mark = if line.starts_with(b"-----") { line.strip_suffix(b"-----") } else { None };
         if let Some(label) = mark.and_then(|mark| mark.strip_prefix(b"-----BEGIN ")) {
             if let Some((label, _)) = open.replace((label, Vec::new())) {
                 blocks.push(Block { label, der: None });
             }
-        } else if mark.is_some_and(|mark| mark.starts_with(b"-----END ")) {
-            if let Some((label, text)) = open.take() {
-                blocks.push(Block { label, der: decoded(text) });
-            }
+        } else if let Some(label) = mark.and_then(|mark| mark.strip_prefix(b"-----END ")) {
+            blocks.push(match open.take() {
+                Some((label, text)) => Block { label, der: decoded(text) },
+                None => Block { label, der: None },
+            });
+            // Files put together, the first without a line feed at its end.
+            let next = memchr::memmem::find(label, NEXT).and_then(|at| label.get(at + NEXT.len()..));
+            open = next.map(|label| (label, Vec::new()));
         } else if let Some((_, text)) = &mut open {
             text.extend_from_slice(line);
         }
@@ -201,12 +228,40 @@ mod tests {
     }
 
     #[test]
+    fn files_that_were_put_together_are_read_to_the_end() {
+        let [one, two] = [Authority::new(), Authority::new()].map(|authority| authority.pem().to_owned());
+        for text in [format!("{one}\u{feff}{two}"), format!("{}{two}", one.trim_end())] {
+            assert_eq!(found(text.as_bytes()), (2, vec![]), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_mark_against_a_certificate_counts_for_its_twin_too() {
+        let pem = Authority::new().pem().to_owned();
+        let der = blocks(pem.as_bytes()).remove(0).der.unwrap();
+        // Rejected for servers: SEQUENCE { [0] { serverAuth } }.
+        let auxiliary = [0x30, 12, 0xa0, 10, 6, 8, 0x2b, 6, 1, 5, 5, 7, 3, 1];
+        let text = base64::prelude::BASE64_STANDARD.encode([&der[..], &auxiliary].concat());
+        let marked =
+            format!("-----BEGIN TRUSTED CERTIFICATE-----\n{text}\n-----END TRUSTED CERTIFICATE-----\n");
+        for text in [format!("{pem}{marked}"), format!("{marked}{pem}")] {
+            assert_eq!(
+                found(text.as_bytes()),
+                (0, vec!["a certificate marked as not for servers"]),
+                "{text}"
+            );
+        }
+    }
+
+    #[test]
     fn what_can_not_be_read_is_counted_and_named() {
         let pem = Authority::new().pem().to_owned();
         let cut = pem.replace("-----END CERTIFICATE-----", "");
         assert_eq!(found(format!("{cut}{pem}").as_bytes()), (1, vec!["a damaged block"]));
         let damaged = "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n";
         assert_eq!(found(format!("{pem}{damaged}").as_bytes()), (1, vec!["a damaged certificate"]));
+        let headless = pem.replace("-----BEGIN CERTIFICATE-----", "");
+        assert_eq!(found(format!("{headless}{pem}").as_bytes()), (1, vec!["a damaged block"]));
         let pkcs7 = pem.replace("CERTIFICATE", "PKCS7");
         assert_eq!(found(pkcs7.as_bytes()), (0, vec!["a PKCS#7 container"]));
         let utf16: Vec<u8> =
@@ -216,7 +271,7 @@ mod tests {
 
     #[test]
     fn words_on_what_was_left_out_name_each_kind_once() {
-        let contents = Contents { certificates: Vec::new(), unread: vec!["b", "a", "b"] };
+        let contents = Contents { unread: vec!["b", "a", "b"], ..Contents::default() };
         assert_eq!(contents.unread_words(), "3 parts of it can't be used: a, b");
     }
 }

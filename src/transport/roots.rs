@@ -17,10 +17,10 @@ use x509_parser::prelude::FromDer;
 
 use super::algorithms::{self, rsa_bits};
 use super::certificate_problem::{CertificateProblem, Obstacle};
-use super::issuing::{may_issue, may_serve, may_sign_certificates, validity};
-
-/// Fewer bits are refused by the library that checks the signatures.
-const LEAST_RSA_BITS: usize = 2048;
+use super::issuing::{
+    constrains_mail, may_issue, may_serve, may_sign_certificates, names_another_key, names_mail, odd_size,
+    validity,
+};
 
 /// Trusted certificates.
 #[derive(Debug, Clone, Default)]
@@ -84,6 +84,10 @@ impl RootSet {
         survey
     }
 
+    fn pins(&self, leaf: &CertificateDer<'_>) -> bool {
+        self.certificates.iter().any(|pin| pin == leaf)
+    }
+
     fn all_expired(&self, now: UnixTime) -> bool {
         !self.is_empty() && self.survey(now).expired == self.len()
     }
@@ -97,7 +101,7 @@ impl RootSet {
         now: UnixTime,
     ) -> Result<(), CertificateProblem> {
         self.vouch(leaf, intermediates, now).map_err(|problem| {
-            if problem.is_about_trust() && self.all_expired(now) {
+            if (problem.is_about_trust() || self.pins(leaf)) && self.all_expired(now) {
                 CertificateProblem::BundleExpired
             } else {
                 problem
@@ -113,12 +117,12 @@ impl RootSet {
         intermediates: &[CertificateDer<'_>],
         now: UnixTime,
     ) -> Result<(), CertificateProblem> {
-        if self.certificates.iter().any(|pin| pin == leaf) {
+        if self.pins(leaf) {
             return check_pin(leaf, now);
         }
         let obstacle = Cell::new(None);
         let issuers_may = |path: &VerifiedPath<'_>| {
-            self.issuers_may(path, now).map_err(|problem| {
+            self.issuers_may(leaf, path, now).map_err(|problem| {
                 obstacle.set(Some(problem));
                 Error::UnknownIssuer
             })
@@ -135,34 +139,53 @@ impl RootSet {
             Some(&issuers_may),
         );
         match (checked, obstacle.take()) {
-            (Ok(_), _) => may_serve(leaf).map_err(|_| CertificateProblem::Purpose),
+            (Ok(_), _) => may_serve(leaf),
             (Err(Error::UnknownIssuer), Some(problem)) => Err(problem),
             (Err(error), _) => Err(self.explain(&error, leaf, intermediates)),
         }
     }
 
-    /// What webpki does not ask of a path that it found: the right of each issuer.
-    fn issuers_may(&self, path: &VerifiedPath<'_>, now: UnixTime) -> Result<(), CertificateProblem> {
-        let mut below = 0;
-        for intermediate in path.intermediate_certificates() {
-            let own_issuer =
-                may_sign_certificates(&intermediate.der()).map_err(CertificateProblem::IssuerMayNot)?;
+    /// What webpki does not ask of a path that it found: the right of each issuer, the key that each certificate says it
+    /// was signed with, and constraints on addresses of mail in a subject.
+    fn issuers_may(
+        &self,
+        leaf: &CertificateDer<'_>,
+        path: &VerifiedPath<'_>,
+        now: UnixTime,
+    ) -> Result<(), CertificateProblem> {
+        let intermediates: Vec<CertificateDer<'_>> =
+            path.intermediate_certificates().map(|intermediate| intermediate.der()).collect();
+        let names_mail = || intermediates.iter().any(|der| names_mail(der)) || names_mail(leaf);
+        let (mut below, mut child) = (0, &**leaf);
+        for issuer in &intermediates {
+            let own_issuer = may_sign_certificates(issuer).map_err(CertificateProblem::IssuerMayNot)?;
+            if names_another_key(child, issuer) {
+                return Err(CertificateProblem::UnknownIssuer);
+            }
+            if constrains_mail(issuer) && names_mail() {
+                return Err(CertificateProblem::UnknownConstraint);
+            }
             below += usize::from(!own_issuer);
+            child = issuer;
         }
         let anchor = path.anchor();
-        let mut obstacle = Obstacle::Unreadable;
+        let mut problem = CertificateProblem::RootMayNotIssue(Obstacle::Unreadable);
         for (candidate, certificate) in self.anchors.iter().zip(&self.certificates) {
             // A root may be there twice, renewed with the same key.
             if candidate.subject == anchor.subject
                 && candidate.subject_public_key_info == anchor.subject_public_key_info
             {
-                match may_issue(certificate, below, now) {
+                problem = match may_issue(certificate, below, now) {
+                    Err(found) => CertificateProblem::RootMayNotIssue(found),
+                    Ok(()) if names_another_key(child, certificate) => CertificateProblem::SameNameOtherKey,
+                    Ok(()) if constrains_mail(certificate) && names_mail() => {
+                        CertificateProblem::UnknownConstraint
+                    }
                     Ok(()) => return Ok(()),
-                    Err(found) => obstacle = found,
                 }
             }
         }
-        Err(CertificateProblem::RootMayNotIssue(obstacle))
+        Err(problem)
     }
 
     /// webpki's reason in our words. Where it is too terse, the chain is looked at again.
@@ -175,10 +198,10 @@ impl RootSet {
         match error {
             Error::InvalidSignatureForPublicKey => {
                 let chain = Chain::of(leaf, intermediates, &self.certificates);
-                match chain.smallest_rsa_issuer() {
-                    Some(bits) if bits < LEAST_RSA_BITS => CertificateProblem::KeyTooSmall(bits),
-                    _ if chain.is_named_root() => CertificateProblem::SameNameOtherKey,
-                    _ => CertificateProblem::BadSignature,
+                match chain.odd_rsa_issuer() {
+                    Some(problem) => problem,
+                    None if chain.is_named_root() => CertificateProblem::SameNameOtherKey,
+                    None => CertificateProblem::BadSignature,
                 }
             }
             Error::UnsupportedSignatureAlgorithmContext(context) => {
@@ -254,7 +277,7 @@ fn check_pin(leaf: &CertificateDer<'_>, now: UnixTime) -> Result<(), Certificate
         Ok(Some(usage)) if usage.value.server_auth => {}
         _ => return Err(CertificateProblem::Purpose),
     }
-    may_serve(leaf).map_err(|_| CertificateProblem::Purpose)
+    may_serve(leaf)
 }
 
 /// Only names in the extension for them count.
@@ -277,13 +300,16 @@ fn name_problem(leaf: &CertificateDer<'_>, name: &str) -> CertificateProblem {
             if name.parse::<IpAddr>().is_ok() && names.value.general_names.iter().any(as_dns) {
                 return CertificateProblem::AddressAsName;
             }
-        }
-        Ok(None) => {
-            if parsed.subject().iter_common_name().any(|common| common.as_str().is_ok_and(is)) {
-                return CertificateProblem::OnlyCommonName;
+            let is_dns = |given: &GeneralName<'_>| matches!(given, GeneralName::DNSName(_));
+            if names.value.general_names.iter().any(is_dns) {
+                return CertificateProblem::WrongName;
             }
         }
-        Err(_) => {}
+        Ok(None) => {}
+        Err(_) => return CertificateProblem::WrongName,
+    }
+    if parsed.subject().iter_common_name().any(|common| common.as_str().is_ok_and(is)) {
+        return CertificateProblem::OnlyCommonName;
     }
     CertificateProblem::WrongName
 }
@@ -313,8 +339,9 @@ impl<'a> Chain<'a> {
         self.shown.iter().chain(&self.roots).filter(move |issuer| issuer.subject().as_raw() == name)
     }
 
-    fn smallest_rsa_issuer(&self) -> Option<usize> {
-        self.shown.iter().flat_map(|shown| self.issuers_of(shown)).filter_map(rsa_bits).min()
+    fn odd_rsa_issuer(&self) -> Option<CertificateProblem> {
+        let issuers = self.shown.iter().flat_map(|shown| self.issuers_of(shown));
+        issuers.filter_map(rsa_bits).find_map(odd_size)
     }
 
     /// Whether an issuer's name constraints are about more than hosts.

@@ -9,7 +9,7 @@ use std::path::PathBuf;
 use rustls::pki_types::UnixTime;
 
 pub use bundle::contents_at;
-use bundle::{bundle, contents_of};
+use bundle::{bundle, contents_of, is_empty};
 use system_store::{SystemStoreReader, built_in};
 
 use super::material::TlsMaterialError;
@@ -120,9 +120,11 @@ pub(super) fn choose_roots(settings: &TlsSettings) -> Result<Roots, TlsMaterialE
         choice => {
             let mut codex = Vec::new();
             for place in &settings.codex_ca {
-                codex.extend(
-                    contents_of(place, settings.strict, &mut notes)?.unwrap_or_default().certificates,
-                );
+                let Some(contents) = contents_of(place, settings.strict, &mut notes)? else { continue };
+                if contents.certificates.is_empty() {
+                    return Err(is_empty(place, &contents));
+                }
+                codex.extend(contents.certificates);
             }
             let strict = settings.strict;
             Roots::InSystemStore(SystemStoreReader { choice, strict, codex, notes })
@@ -206,6 +208,39 @@ mod tests {
         let folder_path = folder.path().display().to_string();
         let set = [("SSL_CERT_FILE", &*file), ("SSL_CERT_DIR", &*folder_path)];
         assert_eq!(load_trust(&tls(&set, Enforced::default())).unwrap().roots.len(), 2);
+    }
+
+    #[test]
+    fn of_openssls_two_the_empty_one_is_named_and_not_called_a_source() {
+        let dir = tempfile::tempdir().unwrap();
+        let file = path(&dir, "ca.p7b", &Authority::new().pem().replace("CERTIFICATE", "PKCS7"));
+        let folder = tempfile::tempdir().unwrap();
+        path(&folder, "0123abcd.0", Authority::new().pem());
+        path(&folder, "0123abcd.1", "nothing");
+        let folder_path = folder.path().display().to_string();
+        let set = [("SSL_CERT_FILE", &*file), ("SSL_CERT_DIR", &*folder_path)];
+        let trust = load_trust(&tls(&set, Enforced::default())).unwrap();
+        assert!(!trust.source.to_string().contains("ca.p7b"), "{}", trust.source);
+        let notes = trust.notes.concat();
+        assert!(notes.contains("holds no usable certificate, but a PKCS#7 container"), "{notes}");
+        assert!(notes.contains("a file without a certificate"), "{notes}");
+    }
+
+    #[test]
+    fn a_folder_without_hash_names_says_so() {
+        let folder = tempfile::tempdir().unwrap();
+        path(&folder, "company.pem", Authority::new().pem());
+        let folder_path = folder.path().display().to_string();
+        let error = load_trust(&tls(&[("SSL_CERT_DIR", &*folder_path)], Enforced::default())).unwrap_err();
+        assert!(error.to_string().contains("not named by a hash"), "{error}");
+    }
+
+    #[test]
+    fn codexs_own_bundle_has_to_hold_a_certificate() {
+        let dir = tempfile::tempdir().unwrap();
+        let file = path(&dir, "ca.p7b", &Authority::new().pem().replace("CERTIFICATE", "PKCS7"));
+        let error = load_trust(&tls(&[("CODEX_CA_CERTIFICATE", &*file)], Enforced::default())).unwrap_err();
+        assert!(matches!(error, TlsMaterialError::CaBundleEmpty { .. }), "{error}");
     }
 
     #[test]

@@ -72,6 +72,9 @@ pub(super) async fn socks(
     wire: Wire,
 ) -> Result<Wire, Fault> {
     let login = proxy.address.login.as_ref().and_then(|login| login.for_socks());
+    // Version 4 has no passwords. In version 5 neither part may be empty (RFC 1929): like requests, ask without then.
+    let knows_passwords = matches!(proxy.address.scheme, Scheme::Socks5 | Scheme::Socks5h);
+    let login = login.filter(|(user, password)| !(user.is_empty() || knows_passwords && password.is_empty()));
     let failed = |error: tokio_socks::Error| Fault::of_socks(&error, login.is_some());
     let to = match resolved {
         Some(address) => tokio_socks::TargetAddr::Ip(address),

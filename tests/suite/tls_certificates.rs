@@ -171,19 +171,18 @@ fn a_root_that_only_another_store_knows_is_found_there() {
 #[test]
 fn an_expired_certificate_says_since_when_and_shows_the_local_clock() {
     let ca = root("Good Root");
-    let mut leaf = leaf_params();
-    leaf.not_after = days_from_now(-10);
-    let served = tls(server_config(&issue(&leaf, &ca)));
-    let found = diagnosis(served.port, store(&[ca.der()])).run();
-    let words = found.sentence();
-    assert!(words.starts_with(&refused(served.port, "has expired")), "{words}");
-    assert!(
-        words.contains("“CN=Test Server” expired on ")
-            && words.contains(", 10 days ago by the local clock ("),
-        "{words}"
-    );
-    assert!(found.also().is_empty());
-    assert_nothing_was_sent(&served);
+    for (hours, ago) in [(1, "less than a day ago"), (25, "1 day ago"), (241, "10 days ago")] {
+        let mut leaf = leaf_params();
+        leaf.not_after = days_from_now(0) - time::Duration::hours(hours);
+        let served = tls(server_config(&issue(&leaf, &ca)));
+        let found = diagnosis(served.port, store(&[ca.der()])).run();
+        let words = found.sentence();
+        assert!(words.starts_with(&refused(served.port, "has expired")), "{words}");
+        assert!(words.contains("“CN=Test Server” expired on "), "{words}");
+        assert!(words.contains(&format!(", {ago} by the local clock (")), "{words}");
+        assert!(found.also().is_empty());
+        assert_nothing_was_sent(&served);
+    }
 }
 
 #[test]
@@ -244,6 +243,11 @@ fn a_self_signed_certificate_is_called_so() {
             refused(served.port, UNTRUSTED),
             found.json["trust"]["source"].as_str().unwrap()
         )
+    );
+    let fix = found.fix();
+    assert!(
+        fix[0].ends_with("exactly that one: add it to the file that F5_GUARDRAILS_CA_BUNDLE names."),
+        "{fix:?}"
     );
     assert_nothing_was_sent(&served);
 }

@@ -183,6 +183,15 @@ fn certificates() -> Vec<(&'static str, Identity, Roots, &'static str)> {
         under(|root| root.key_usages = vec![KeyUsagePurpose::DigitalSignature]),
         "may not sign certificates",
     );
+    add(
+        "root with an unknown critical extension",
+        under(|root| {
+            let mut unknown = rcgen::CustomExtension::from_oid_content(&[1, 2, 3, 4], vec![5, 0]);
+            unknown.set_criticality(true);
+            root.custom_extensions.push(unknown);
+        }),
+        "has a critical extension that f5-guard does not know",
+    );
     add("expired bundle", under(|root| root.not_after = days_from_now(-2)), "has expired");
     all
 }
@@ -426,9 +435,16 @@ fn a_proxy_that_is_set_and_unusable_is_never_gone_around() {
     let served = serve("127.0.0.1", &issue(&leaf(), &ca), &TLS13, &cleared());
     // On Windows both spellings are one variable, which has the other name.
     let name = if cfg!(windows) { "HTTPS_PROXY" } else { "https_proxy" };
-    for value in
-        ["http://jdoe:Winter#2026@127.0.0.1:3128", "ftp://127.0.0.1:9", "http://", "http://h:x", "::"]
-    {
+    for value in [
+        "http://jdoe:Winter#2026@127.0.0.1:3128",
+        "ftp://127.0.0.1:9",
+        "http://",
+        "http://h:x",
+        "::",
+        // Neither curl nor requests takes blanks for nothing.
+        " ",
+        "\"http://127.0.0.1:3128\"",
+    ] {
         let machine = diagnosis(served.port, store(&[ca.der()])).env("https_proxy", value);
         let hook = machine.hook();
         assert!(
@@ -443,4 +459,17 @@ fn a_proxy_that_is_set_and_unusable_is_never_gone_around() {
         );
     }
     assert_eq!(served.heard(), Vec::<String>::new());
+}
+
+#[test]
+fn an_expired_pin_is_called_the_same_by_all() {
+    let mut params = leaf();
+    params.not_after = days_from_now(-2);
+    let pin = self_signed(&params);
+    let served = serve("127.0.0.1", &pin, &TLS13, &cleared());
+    let machine = diagnosis(served.port, Roots(pin.chain.clone()));
+    let hook = machine.hook();
+    assert!(format!("{hook:?}").contains("every certificate in the CA bundle has expired"), "{hook:?}");
+    let said = machine.smoketest(&["--tls-diagnostics"]);
+    assert!(said.stdout.contains("Every certificate in the CA bundle"), "{}", said.stdout);
 }

@@ -341,6 +341,32 @@ fn a_socks_proxy_is_given_the_name_and_the_login() {
 }
 
 #[test]
+fn a_socks_proxy_is_given_no_half_of_a_login() {
+    let (ca, served) = good_server();
+    for login in ["bob@", "bob:@", ":pw@"] {
+        let proxy = socks(0, 0, served.port);
+        let route = &format!("socks5h://{login}127.0.0.1:{}", proxy.port);
+        let found = diagnosis(served.port, store(&[ca.der()])).proxy(route).run();
+        assert!(found.works(), "{login} {}", found.text());
+        let proxy = socks(0xff, 0, 0);
+        let route = &format!("socks5h://{login}127.0.0.1:{}", proxy.port);
+        let found = diagnosis(443, store(&[])).proxy(route).run();
+        assert!(found.sentence().ends_with(" wants a login."), "{}", found.sentence());
+    }
+}
+
+#[test]
+fn a_blank_beside_a_star_exempts_nothing() {
+    let (ca, served) = good_server();
+    let proxy = Proxy::start();
+    for (list, through) in [("*", false), (" * ", true)] {
+        let machine = diagnosis(served.port, store(&[ca.der()])).proxy(&proxy.url()).env("NO_PROXY", list);
+        let found = machine.run();
+        assert_eq!(found.stages().contains(&"proxy"), through, "{list:?} {}", found.text());
+    }
+}
+
+#[test]
 fn a_socks_proxy_without_name_look_up_is_given_the_address() {
     let (ca, served) = good_server();
     let proxy = socks(0, 0, served.port);

@@ -200,6 +200,7 @@ fn every_problem_of_a_certificate_is_a_clause() {
         P::BadSignature,
         P::ForeignKey,
         P::KeyTooSmall(1024),
+        P::KeyTooLarge(16_384),
         P::Purpose,
         P::ChainTooLong,
         P::NameConstraints,
@@ -212,9 +213,16 @@ fn every_problem_of_a_certificate_is_a_clause() {
         P::BundleExpired,
         P::Other,
     ];
-    for obstacle in
-        [O::NotCa, O::KeyUsage, O::Purpose, O::PathLength, O::Expired, O::NotYetValid, O::Unreadable]
-    {
+    for obstacle in [
+        O::NotCa,
+        O::KeyUsage,
+        O::Purpose,
+        O::PathLength,
+        O::Expired,
+        O::NotYetValid,
+        O::CriticalExtension,
+        O::Unreadable,
+    ] {
         all.extend([P::RootMayNotIssue(obstacle), P::IssuerMayNot(obstacle)]);
     }
     all.push(P::Algorithm { algorithm: "Ed448".to_owned() });

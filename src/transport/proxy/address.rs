@@ -55,7 +55,7 @@ pub enum Unusable {
     Scheme,
     #[error("its login holds a /, ? or # that is not percent-encoded")]
     Login,
-    #[error("its login is too long for SOCKS, or not UTF-8")]
+    #[error("its login is too long for SOCKS, not UTF-8, or holds a NUL")]
     SocksLogin,
 }
 
@@ -95,13 +95,18 @@ impl fmt::Display for Address {
     }
 }
 
-/// Without a scheme it is HTTP.
+/// Without a scheme it is HTTP. Between it and the host curl takes one to three slashes; requests takes two without it.
 fn split_scheme(text: &[u8]) -> Result<(Scheme, &[u8]), Unusable> {
-    let Some(at) = text.windows(3).position(|part| part == b"://") else { return Ok((Scheme::Http, text)) };
+    let without = (Scheme::Http, text.strip_prefix(b"//").unwrap_or(text));
+    let Some(at) = text.iter().position(|byte| *byte == b':') else { return Ok(without) };
     let (name, rest) = text.split_at_checked(at).unwrap_or((text, b""));
+    let rest = rest.get(1..).unwrap_or_default();
+    let slashes = rest.iter().take(3).take_while(|byte| **byte == b'/').count();
     // With such characters it is a login whose password holds "://".
-    if name.is_empty() || !name.iter().all(|byte| byte.is_ascii_alphanumeric() || b"+-.".contains(byte)) {
-        return Ok((Scheme::Http, text));
+    let is_name =
+        !name.is_empty() && name.iter().all(|byte| byte.is_ascii_alphanumeric() || b"+-.".contains(byte));
+    if slashes == 0 || !is_name {
+        return Ok(without);
     }
     let name = name.to_ascii_lowercase();
     let scheme = match name.as_slice() {
@@ -112,9 +117,11 @@ fn split_scheme(text: &[u8]) -> Result<(Scheme, &[u8]), Unusable> {
         b"socks4a" => Scheme::Socks4a,
         b"socks5" => Scheme::Socks5,
         b"socks5h" => Scheme::Socks5h,
+        // The password of a login may begin with a slash.
+        _ if slashes != 2 => return Ok(without),
         _ => return Err(Unusable::Scheme),
     };
-    Ok((scheme, rest.get(3..).unwrap_or_default()))
+    Ok((scheme, rest.get(slashes..).unwrap_or_default()))
 }
 
 fn split_port(host: &str) -> Result<(&str, Option<u16>), Unusable> {
@@ -133,13 +140,23 @@ fn split_port(host: &str) -> Result<(&str, Option<u16>), Unusable> {
 }
 
 fn canonical(host: &str) -> Result<String, Unusable> {
+    let is_word = |text: &str| text.chars().all(|c| c.is_ascii_alphanumeric() || "-_.".contains(c));
     match Host::parse(host) {
         _ if host.is_empty() => Err(Unusable::NoHost),
-        Ok(Host::Domain(name)) => Ok(name),
+        Ok(Host::Domain(name)) if is_word(&name) => Ok(name),
+        Ok(Host::Domain(_)) => Err(Unusable::Host),
         Ok(Host::Ipv4(address)) => Ok(address.to_string()),
         Ok(Host::Ipv6(address)) => Ok(address.to_string()),
-        // Also without brackets, where no port follows.
-        Err(_) => host.parse::<Ipv6Addr>().map(|address| address.to_string()).map_err(|_| Unusable::Host),
+        // Also of one link: with a zone, as the system's look-up takes it.
+        Err(_) => {
+            let inner = host.strip_prefix('[').and_then(|rest| rest.strip_suffix(']'));
+            let (address, zone) = inner.and_then(|inner| inner.split_once('%')).ok_or(Unusable::Host)?;
+            let zone = zone.strip_prefix("25").unwrap_or(zone);
+            match address.parse::<Ipv6Addr>() {
+                Ok(address) if is_word(zone) && !zone.is_empty() => Ok(format!("{address}%{zone}")),
+                _ => Err(Unusable::Host),
+            }
+        }
     }
 }
 
@@ -192,7 +209,8 @@ impl Login {
 
     /// User and password, where SOCKS can carry them.
     pub fn for_socks(&self) -> Option<(&str, &str)> {
-        let fits = |part| std::str::from_utf8(part).ok().filter(|text| text.len() <= 255);
+        let fits =
+            |part| std::str::from_utf8(part).ok().filter(|text| text.len() <= 255 && !text.contains('\0'));
         Some((fits(&self.user)?, fits(&self.password)?))
     }
 }
@@ -227,6 +245,11 @@ mod tests {
             ("socks4a://h:9", "socks4a://h:9"),
             ("socks5h://h", "socks5h://h:1080"),
             ("http://bücher.example:1", "http://xn--bcher-kva.example:1"),
+            ("http:/h:1", "http://h:1"),
+            ("socks5h:///h", "socks5h://h:1080"),
+            ("//h:1", "http://h:1"),
+            ("http://[FE80::1%25eth0]:1", "http://[fe80::1%eth0]:1"),
+            ("http://[fe80::1%eth0]", "http://[fe80::1%eth0]:80"),
         ] {
             assert_eq!(parsed(text), Ok((shown.to_owned(), None)), "{text}");
         }
@@ -264,6 +287,13 @@ mod tests {
             ("http://u:p@", Unusable::NoHost),
             ("http://a b:1", Unusable::Host),
             ("http://[::1:1", Unusable::Host),
+            ("http://[::1%]:1", Unusable::Host),
+            ("\"http://h:1\"", Unusable::Host),
+            (" ", Unusable::NoHost),
+            ("http:////h", Unusable::NoHost),
+            ("jdoe:/pw@h:1", Unusable::Login),
+            ("http:h:1", Unusable::Host),
+            ("socks4://u%00x@h", Unusable::SocksLogin),
         ] {
             assert_eq!(parsed(text), Err(why), "{text}");
         }

@@ -1,10 +1,13 @@
 //! `NO_PROXY`: the hosts that are reached directly, in the forms that curl or Python's requests know.
 
+use std::borrow::Cow;
 use std::net::IpAddr;
+
+use url::Host;
 
 /// Whether `list` exempts `host` (a name, or an address without brackets) at `port`.
 pub fn exempts(list: &str, host: &str, port: u16) -> bool {
-    if list.trim() == "*" {
+    if list == "*" {
         return true;
     }
     let name = host.trim_end_matches('.');
@@ -17,7 +20,7 @@ pub fn exempts(list: &str, host: &str, port: u16) -> bool {
 
 /// How many entries exempt nothing, whatever the host: those with a `*`, with a login or with a scheme.
 pub fn without_effect(list: &str) -> usize {
-    if list.trim() == "*" { 0 } else { entries(list).filter(|entry| !is_plausible(entry)).count() }
+    if list == "*" { 0 } else { entries(list).filter(|entry| !is_plausible(entry)).count() }
 }
 
 /// Entries are parted by commas, or by blanks as for curl.
@@ -61,12 +64,17 @@ fn names_host(entry: &str, host: &str, port: u16) -> bool {
         None => (entry, Some(port)),
     };
     let entry = entry.trim_start_matches('.').trim_end_matches('.');
+    // As the host of the address is written.
+    let entry: Cow<'_, str> = match Host::parse(entry) {
+        Ok(Host::Domain(name)) if !entry.is_ascii() => name.into(),
+        _ => entry.into(),
+    };
     if wanted != Some(port) || entry.is_empty() {
         return false;
     }
     let above = host.len().checked_sub(entry.len()).and_then(|at| host.split_at_checked(at));
     above.is_some_and(|(above, end)| {
-        end.eq_ignore_ascii_case(entry) && (above.is_empty() || above.ends_with('.'))
+        end.eq_ignore_ascii_case(&entry) && (above.is_empty() || above.ends_with('.'))
     })
 }
 
@@ -103,7 +111,9 @@ mod tests {
     fn each_form_exempts_what_curl_or_requests_exempt() {
         for (list, host, exempt) in [
             ("*", "a.example", true),
-            (" * ", "192.0.2.1", true),
+            (" * ", "192.0.2.1", false),
+            ("Bücher.example", "xn--bcher-kva.example", true),
+            (".bücher.example:443", "a.xn--bcher-kva.example", true),
             ("a.example,*", "b.example", false),
             ("*.example", "b.example", false),
             ("example", "b.example", true),
@@ -171,5 +181,6 @@ mod tests {
     fn entries_without_effect_are_counted() {
         assert_eq!(without_effect("*.example, a.example,http://u:p@h,*"), 3);
         assert_eq!(without_effect("*"), 0);
+        assert_eq!(without_effect(" * "), 1);
     }
 }

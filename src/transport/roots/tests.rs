@@ -23,6 +23,12 @@ fn authority(change: impl FnOnce(&mut CertificateParams)) -> Authority {
     CertifiedIssuer::self_signed(params, KeyPair::generate().unwrap()).unwrap()
 }
 
+fn critical(oid: &[u64], der: Vec<u8>) -> CustomExtension {
+    let mut extension = CustomExtension::from_oid_content(oid, der);
+    extension.set_criticality(true);
+    extension
+}
+
 fn below(issuer: &Authority, name: &str, change: impl FnOnce(&mut CertificateParams)) -> Authority {
     let mut params = params(name);
     params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
@@ -60,6 +66,13 @@ fn a_root_issues_only_what_it_may() {
             authority(|params| params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth]),
         ),
         ("path of 0", authority(|params| params.is_ca = IsCa::Ca(BasicConstraints::Constrained(0)))),
+        // policyConstraints with requireExplicitPolicy 0.
+        (
+            "policies",
+            authority(|params| {
+                params.custom_extensions.push(critical(&[2, 5, 29, 36], vec![0x30, 3, 0x80, 1, 0]));
+            }),
+        ),
     ];
     for (what, root) in good {
         assert_eq!(verified(&[root.der()], &leaf(&root), &[]), Ok(()), "{what}");
@@ -73,6 +86,10 @@ fn a_root_issues_only_what_it_may() {
             authority(|params| params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ClientAuth]),
         ),
         (O::NotYetValid, authority(years(2090, 2091))),
+        (
+            O::CriticalExtension,
+            authority(|params| params.custom_extensions.push(critical(&[1, 2, 3, 4], vec![5, 0]))),
+        ),
     ];
     for (obstacle, root) in bad {
         let found = verified(&[root.der()], &leaf(&root), &[]);
@@ -192,7 +209,8 @@ fn a_pin_matches_itself_and_vouches_for_nothing_else() {
     assert!(verified(&[pin.der()], own(|_| {}).der(), &[]).is_err(), "the same name with another key");
     type Change = fn(&mut CertificateParams);
     let wrong: [(Change, CertificateProblem); 4] = [
-        (|params| params.not_after = date_time_ymd(2002, 1, 1), CertificateProblem::Expired),
+        // As what reads the bundle calls it.
+        (|params| params.not_after = date_time_ymd(2002, 1, 1), CertificateProblem::BundleExpired),
         (|params| params.not_before = date_time_ymd(2090, 1, 1), CertificateProblem::NotYetValid),
         (
             |params| params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ClientAuth],
@@ -211,11 +229,6 @@ fn a_pin_matches_itself_and_vouches_for_nothing_else() {
 
 #[test]
 fn constraints_that_can_not_be_checked_are_named() {
-    let critical = |oid: &[u64], der: Vec<u8>| {
-        let mut extension = CustomExtension::from_oid_content(oid, der);
-        extension.set_criticality(true);
-        extension
-    };
     let root = authority(|_| {});
     // policyConstraints with requireExplicitPolicy 0.
     let policy = below(&root, "Middle", |params| {
@@ -249,6 +262,59 @@ fn constraints_that_can_not_be_checked_are_named() {
     assert_eq!(found, Err(CertificateProblem::ChainTooLong));
 }
 
+/// nameConstraints that permit mail of `a.b` only.
+fn mail_of_one_host(params: &mut CertificateParams) {
+    let der = [&[0x30, 9, 0xa0, 7, 0x30, 5, 0x81, 3], &b"a.b"[..]].concat();
+    params.custom_extensions.push(critical(&[2, 5, 29, 30], der));
+}
+
+#[test]
+fn an_address_of_mail_in_a_subject_is_under_its_constraint() {
+    let (plain, constrained) = (authority(|_| {}), authority(mail_of_one_host));
+    let middle = below(&plain, "Middle", mail_of_one_host);
+    let with_mail = |issuer: &Authority| {
+        let mut params = params("Server");
+        // emailAddress, PKCS#9.
+        params
+            .distinguished_name
+            .push(DnType::CustomDnType(vec![1, 2, 840, 113549, 1, 9, 1]), "x@evil.example");
+        params.signed_by(&KeyPair::generate().unwrap(), issuer).unwrap().der().clone()
+    };
+    let problem = Err(CertificateProblem::UnknownConstraint);
+    assert_eq!(verified(&[constrained.der()], &with_mail(&constrained), &[]), problem);
+    assert_eq!(verified(&[plain.der()], &with_mail(&middle), &[&middle]), problem);
+    assert_eq!(verified(&[plain.der()], &with_mail(&plain), &[]), Ok(()));
+    assert_eq!(verified(&[constrained.der()], &leaf(&constrained), &[]), Ok(()));
+}
+
+#[test]
+fn a_certificate_that_names_another_key_has_another_issuer() {
+    let identified = |params: &mut CertificateParams| {
+        params.key_identifier_method = rcgen::KeyIdMethod::PreSpecified(vec![7; 20]);
+    };
+    let naming = |issuer: &Authority, key: u8| {
+        let mut params = params("Server");
+        let der = [&[0x30, 22, 0x80, 20][..], &[key; 20]].concat();
+        params.custom_extensions.push(CustomExtension::from_oid_content(&[2, 5, 29, 35], der));
+        params.signed_by(&KeyPair::generate().unwrap(), issuer).unwrap().der().clone()
+    };
+    let root = authority(identified);
+    assert_eq!(verified(&[root.der()], &naming(&root, 7), &[]), Ok(()));
+    let found = verified(&[root.der()], &naming(&root, 8), &[]);
+    assert_eq!(found, Err(CertificateProblem::SameNameOtherKey));
+    let middle = below(&root, "Middle", identified);
+    assert_eq!(verified(&[root.der()], &naming(&middle, 7), &[&middle]), Ok(()));
+    let found = verified(&[root.der()], &naming(&middle, 8), &[&middle]);
+    assert_eq!(found, Err(CertificateProblem::UnknownIssuer));
+}
+
+#[test]
+fn an_rsa_key_of_a_size_that_is_not_used_is_named() {
+    assert_eq!(odd_size(1024), Some(CertificateProblem::KeyTooSmall(1024)));
+    assert_eq!((odd_size(2048), odd_size(8192)), (None, None));
+    assert_eq!(odd_size(16_384), Some(CertificateProblem::KeyTooLarge(16_384)));
+}
+
 #[test]
 fn a_name_that_does_not_count_is_told_from_one_that_is_not_there() {
     let root = authority(|_| {});
@@ -265,6 +331,11 @@ fn a_name_that_does_not_count_is_told_from_one_that_is_not_there() {
     let address = ServerName::try_from("127.0.0.1").unwrap();
     assert_eq!(check_name(&as_name, &address), Err(CertificateProblem::AddressAsName));
     assert_eq!(check_name(&common, &address), Err(CertificateProblem::WrongName));
+    // Alternative names of other kinds leave OpenSSL with the common name.
+    let mail = issued(|params| {
+        params.subject_alt_names = vec![rcgen::SanType::Rfc822Name("a@b.example".try_into().unwrap())];
+    });
+    assert_eq!(verified(&[root.der()], &mail, &[]), Err(CertificateProblem::OnlyCommonName));
 }
 
 #[test]

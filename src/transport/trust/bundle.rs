@@ -18,21 +18,22 @@ pub fn bundle(
     strict: bool,
     notes: &mut Vec<String>,
 ) -> Result<Option<(RootSet, TrustSource)>, TlsMaterialError> {
-    let (mut roots, mut found, mut empty) = (RootSet::default(), Vec::new(), None);
+    let (mut roots, mut found, mut empty) = (RootSet::default(), Vec::new(), Vec::new());
     for place in places {
         let Some(contents) = contents_of(place, strict, notes)? else { continue };
-        found.push(place.clone());
-        if contents.certificates.is_empty() && empty.is_none() {
-            empty =
-                Some((place, contents.unread.first().map_or(String::new(), |form| format!(", but {form}"))));
+        if contents.certificates.is_empty() {
+            empty.push(is_empty(place, &contents));
+        } else {
+            found.push(place.clone());
         }
         roots.extend(contents.certificates);
     }
-    match (roots.is_empty(), empty) {
-        (false, _) => Ok(Some((roots, TrustSource::CaBundle(found)))),
-        (true, Some((place, reason))) => {
-            Err(TlsMaterialError::CaBundleEmpty { path: place.value.clone(), from: place.source, reason })
+    match (roots.is_empty(), empty.first()) {
+        (false, _) => {
+            notes.extend(empty.iter().map(ToString::to_string));
+            Ok(Some((roots, TrustSource::CaBundle(found))))
         }
+        (true, Some(error)) => Err(error.clone()),
         // What is in there looks like certificates and is none that webpki takes for one.
         (true, None) => match found.first() {
             Some(place) => {
@@ -42,6 +43,12 @@ pub fn bundle(
             None => Ok(None),
         },
     }
+}
+
+/// That a place holds no certificate, and what it holds instead.
+pub fn is_empty(place: &Setting<PathBuf>, contents: &Contents) -> TlsMaterialError {
+    let reason = contents.unread.first().map_or(String::new(), |form| format!(", but {form}"));
+    TlsMaterialError::CaBundleEmpty { path: place.value.clone(), from: place.source, reason }
 }
 
 /// What is in a file or folder; `None` where it is missing and that is no error.
@@ -93,10 +100,21 @@ fn must_exist(from: Source, strict: bool) -> bool {
 /// administrator who takes such a name away takes the trust away.
 fn of_folder(path: &Path) -> io::Result<Contents> {
     let mut contents = Contents::default();
-    for entry in fs::read_dir(path)?.flatten().filter(|entry| is_hash_name(&entry.file_name())) {
-        if let Ok(bytes) = read_small(&entry.path()) {
-            contents.certificates.extend(Contents::of(&bytes).certificates);
+    let (hashed, others): (Vec<_>, Vec<_>) =
+        fs::read_dir(path)?.flatten().partition(|entry| is_hash_name(&entry.file_name()));
+    for entry in &hashed {
+        match read_small(&entry.path()).map(|bytes| Contents::of(&bytes)) {
+            Ok(found) if found.certificates.is_empty() && found.unread.is_empty() => {
+                contents.unread.push("a file without a certificate");
+            }
+            Ok(found) => contents.merge(found),
+            // A link whose file was taken away.
+            Err(error) if error.kind() == ErrorKind::NotFound => {}
+            Err(_) => contents.unread.push("a file that can't be read"),
         }
+    }
+    if hashed.is_empty() && !others.is_empty() {
+        contents.unread.push("only files that are not named by a hash (name them with openssl rehash)");
     }
     // The same certificate under two kinds of hash.
     contents.certificates.sort_unstable_by(|a, b| a.as_ref().cmp(b.as_ref()));

@@ -26,7 +26,7 @@ use crate::access::Privilege;
 use crate::codex::app_server::{AppServer, AppServerError};
 use crate::event::Event;
 use crate::proof::{Greeting, Message, Moment, Nonce, NonceFile, Pending};
-use crate::system::{Env, non_blank};
+use crate::system::{Env, non_empty};
 
 use super::rows::SettingRow;
 use super::sanitizer::Sanitizer;
@@ -80,10 +80,10 @@ impl Proof {
 /// Makes a Codex that is about to be started fit for the proof: what is for this machine goes to no proxy, and nobody is
 /// told of turns.
 pub fn prepare(command: &mut Command, env: Env<'_>) {
-    let set = |name| non_blank(env, name);
+    let set = |name| non_empty(env, name);
     let mut exceptions = set("no_proxy").or_else(|| set("NO_PROXY")).unwrap_or_default();
     // A star means everything, and only where it stands alone.
-    if exceptions.to_string_lossy().trim() != "*" {
+    if exceptions != "*" {
         if !exceptions.is_empty() {
             exceptions.push(",");
         }
