@@ -675,7 +675,7 @@ fn offline() {
 fn outage() {
     let user =
         User::with(F5::builder().first(Fault::HangAfterRequest).first(Fault::HangAfterRequest).start());
-    let user = user.set("F5_GUARDRAILS_TIMEOUT", "6");
+    let user = user.set("F5_GUARDRAILS_TIMEOUT", "8");
     std::thread::scope(|scope| {
         for text in ["one", "another"] {
             let user = &user;
@@ -685,7 +685,7 @@ fn outage() {
     let (user, run) = user.argument("--offline").run();
     let (severity, text) = run.finding("outage");
     assert_eq!(severity, "warning");
-    assert!(text.contains("(connected, no answer in 6 s) and have scanned nothing for "), "{text}");
+    assert!(text.contains("(connected, no answer in 8 s) and have scanned nothing for "), "{text}");
     let user = User { arguments: vec![], ..user };
     let (user, run) = user.run();
     let (severity, text) = run.finding("outage");

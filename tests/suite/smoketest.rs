@@ -443,7 +443,7 @@ impl User {
     fn hook(&self, text: &str) -> String {
         let sample = include_str!("../samples/codex/stop.json").replace("All done", text);
         let mut hook = self.home.command(crate::home::program());
-        Run::of(hook.args(["stop", "--fail-mode", "closed", "--timeout", "6"]), sample.as_bytes()).stdout
+        Run::of(hook.args(["stop", "--fail-mode", "closed", "--timeout", "8"]), sample.as_bytes()).stdout
     }
 
     /// Two hooks with two texts that the service says nothing to: an outage.
@@ -464,7 +464,7 @@ fn an_outage_that_hooks_met_is_shown_and_a_scan_ends_it() {
     assert!(user.hook("a third").contains("can't reach"));
     let run = user.run(&[]);
     assert_passed(&run);
-    let shown = "(connected, no answer in 6 s) and have scanned nothing for ";
+    let shown = "(connected, no answer in 8 s) and have scanned nothing for ";
     assert!(run.stdout.contains(shown) && run.stdout.contains("the next try is in "), "{}", run.stdout);
     assert_eq!(user.hook("a fourth"), "", "cleared");
     assert!(!user.run(&[]).stdout.contains("Hooks could not reach"));

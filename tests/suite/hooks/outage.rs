@@ -24,7 +24,7 @@ fn back_after_the_first_two() -> Builder {
 }
 
 fn hook(home: &CodexHome, event: Event, mode: FailMode, api: &F5) -> Hook {
-    home.hook(Hook::of(event).in_mode(mode).against(api)).env("F5_GUARDRAILS_TIMEOUT", "7")
+    home.hook(Hook::of(event).in_mode(mode).against(api)).env("F5_GUARDRAILS_TIMEOUT", "9")
 }
 
 /// Two hooks with two texts get no scan: an outage, which nobody was notified of yet. How often the service was asked.
@@ -61,7 +61,7 @@ fn a_session_waits_for_a_silent_service_twice_and_is_told_once() {
     let (home, api) = (CodexHome::new(), silent());
     let first = hook(&home, Event::UserPromptSubmit, FailMode::Open, &api).text("a prompt").run().warned();
     assert!(!first.codex().shown().contains("Nothing is scanned"), "one text says too little: {first:?}");
-    let second = open(&home, Event::PreToolUse, &api).warned().says(&["did not finish within 7 s"]);
+    let second = open(&home, Event::PreToolUse, &api).warned().says(&["did not finish within 9 s"]);
     second.says(&["Nothing is scanned until it answers; next try in 1"]);
     for _ in 0..2 {
         for event in Event::ALL {
