@@ -79,9 +79,10 @@ impl Verdict {
             Self::Certificate { inspection: Some(product), .. } => {
                 format!("{product} made this certificate up: it inspects TLS on the way.")
             }
-            Self::Certificate { problem: CertificateProblem::SameNameOtherKey, .. } => {
-                "The root was renewed, or somebody borrows its name.".to_owned()
-            }
+            Self::Certificate {
+                problem: CertificateProblem::SameNameOtherKey | CertificateProblem::SameNameOtherIssue,
+                ..
+            } => "The root was renewed, or somebody borrows its name.".to_owned(),
             Self::Certificate { .. } => return None,
             Self::KeyKind { key, inspection } => {
                 let who = inspection.map_or_else(String::new, |product| format!(", made up by {product},"));

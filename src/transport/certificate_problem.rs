@@ -11,6 +11,8 @@ pub enum CertificateProblem {
     UnknownIssuer,
     #[error("was issued under the name of a root that is trusted here, but with another key")]
     SameNameOtherKey,
+    #[error("names another certificate as its issuer than the root of that name that is trusted here")]
+    SameNameOtherIssue,
     #[error("has expired")]
     Expired,
     #[error("is not valid yet, or this machine's clock is wrong")]
@@ -101,6 +103,7 @@ impl CertificateProblem {
         match self {
             Self::UnknownIssuer
             | Self::SameNameOtherKey
+            | Self::SameNameOtherIssue
             | Self::RootMayNotIssue(_)
             | Self::BundleExpired
             | Self::CaAsServer => Party::User,

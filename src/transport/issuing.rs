@@ -19,7 +19,7 @@ use x509_parser::oid_registry::{
     OID_X509_EXT_SUBJECT_KEY_IDENTIFIER,
 };
 use x509_parser::prelude::FromDer;
-use x509_parser::x509::X509Version;
+use x509_parser::x509::{X509Name, X509Version};
 
 use super::algorithms::rsa_bits;
 use super::certificate_problem::{CertificateProblem, Obstacle};
@@ -106,15 +106,26 @@ fn serves(certificate: &X509Certificate<'_>) -> Result<(), Obstacle> {
     Ok(())
 }
 
-/// Whether a certificate says that another key has signed it (authority key identifier), where both have one.
-pub(super) fn names_another_key(child: &[u8], issuer: &[u8]) -> bool {
+/// Whether a certificate says that another certificate than this has issued it (authority key identifier): by the key,
+/// where both name one, or by the issuer's own serial number or issuer.
+pub(super) fn names_another_issuer(child: &[u8], issuer: &[u8]) -> bool {
     let (Ok(child), Ok(issuer)) = (parse(child), parse(issuer)) else { return false };
     let named = extension::<AuthorityKeyIdentifier<'_>>(&child, &OID_X509_EXT_AUTHORITY_KEY_IDENTIFIER);
-    let own = extension::<KeyIdentifier<'_>>(&issuer, &OID_X509_EXT_SUBJECT_KEY_IDENTIFIER);
-    match (named.ok().flatten().and_then(|named| named.key_identifier), own.ok().flatten()) {
-        (Some(named), Some(own)) => named != own,
-        _ => false,
-    }
+    let Ok(Some(named)) = named else { return false };
+    let own = extension::<KeyIdentifier<'_>>(&issuer, &OID_X509_EXT_SUBJECT_KEY_IDENTIFIER).ok().flatten();
+    let other_key = named.key_identifier.zip(own).is_some_and(|(named, own)| named != own);
+    let digits = |serial: &[u8]| serial.iter().skip_while(|byte| **byte == 0).copied().collect::<Vec<_>>();
+    let other_serial =
+        named.authority_cert_serial.is_some_and(|serial| digits(serial) != digits(issuer.raw_serial()));
+    // Two spellings of one name are one: OpenSSL, too, compares them without case.
+    let other_name =
+        |name: &X509Name<'_>| name.to_string().to_lowercase() != issuer.issuer().to_string().to_lowercase();
+    let names = named.authority_cert_issuer.unwrap_or_default();
+    let mut names = names.iter().filter_map(|name| match name {
+        GeneralName::DirectoryName(name) => Some(name),
+        _ => None,
+    });
+    other_key || other_serial || names.next().is_some_and(other_name)
 }
 
 /// Whether an issuer's name constraints are about addresses of mail, which webpki looks for among alternative names only.

@@ -18,7 +18,7 @@ use x509_parser::prelude::FromDer;
 use super::algorithms::{self, rsa_bits};
 use super::certificate_problem::{CertificateProblem, Obstacle};
 use super::issuing::{
-    constrains_mail, may_issue, may_serve, may_sign_certificates, names_another_key, names_mail, odd_size,
+    constrains_mail, may_issue, may_serve, may_sign_certificates, names_another_issuer, names_mail, odd_size,
     validity,
 };
 
@@ -159,7 +159,7 @@ impl RootSet {
         let (mut below, mut child) = (0, &**leaf);
         for issuer in &intermediates {
             let own_issuer = may_sign_certificates(issuer).map_err(CertificateProblem::IssuerMayNot)?;
-            if names_another_key(child, issuer) {
+            if names_another_issuer(child, issuer) {
                 return Err(CertificateProblem::UnknownIssuer);
             }
             if constrains_mail(issuer) && names_mail() {
@@ -177,7 +177,9 @@ impl RootSet {
             {
                 problem = match may_issue(certificate, below, now) {
                     Err(found) => CertificateProblem::RootMayNotIssue(found),
-                    Ok(()) if names_another_key(child, certificate) => CertificateProblem::SameNameOtherKey,
+                    Ok(()) if names_another_issuer(child, certificate) => {
+                        CertificateProblem::SameNameOtherIssue
+                    }
                     Ok(()) if constrains_mail(certificate) && names_mail() => {
                         CertificateProblem::UnknownConstraint
                     }

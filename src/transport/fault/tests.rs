@@ -192,6 +192,7 @@ fn every_problem_of_a_certificate_is_a_clause() {
     let mut all = vec![
         P::UnknownIssuer,
         P::SameNameOtherKey,
+        P::SameNameOtherIssue,
         P::Expired,
         P::NotYetValid,
         P::WrongName,

@@ -301,11 +301,33 @@ fn a_certificate_that_names_another_key_has_another_issuer() {
     let root = authority(identified);
     assert_eq!(verified(&[root.der()], &naming(&root, 7), &[]), Ok(()));
     let found = verified(&[root.der()], &naming(&root, 8), &[]);
-    assert_eq!(found, Err(CertificateProblem::SameNameOtherKey));
+    assert_eq!(found, Err(CertificateProblem::SameNameOtherIssue));
     let middle = below(&root, "Middle", identified);
     assert_eq!(verified(&[root.der()], &naming(&middle, 7), &[&middle]), Ok(()));
     let found = verified(&[root.der()], &naming(&middle, 8), &[&middle]);
     assert_eq!(found, Err(CertificateProblem::UnknownIssuer));
+}
+
+#[test]
+fn a_certificate_that_names_another_issue_of_its_root_has_another_issuer() {
+    let root = authority(|params| params.serial_number = Some(vec![0x80].into()));
+    // Of the root: its serial number, and its issuer, which is itself.
+    let naming = |serial: &[u8], name: &[u8]| {
+        let value = |tag: u8, content: &[u8]| [&[tag, content.len() as u8], content].concat();
+        let common_name = [value(6, &[0x55, 4, 3]), value(12, name)].concat();
+        let names = value(0xa4, &value(0x30, &value(0x31, &value(0x30, &common_name))));
+        let der = value(0x30, &[value(0xa1, &names), value(0x82, serial)].concat());
+        let mut params = params("Server");
+        params.custom_extensions.push(CustomExtension::from_oid_content(&[2, 5, 29, 35], der));
+        params.signed_by(&KeyPair::generate().unwrap(), &root).unwrap().der().clone()
+    };
+    for name in ["Authority", "AUTHORITY"] {
+        assert_eq!(verified(&[root.der()], &naming(&[0, 0x80], name.as_bytes()), &[]), Ok(()), "{name}");
+    }
+    for (serial, name) in [(&[5][..], "Authority"), (&[0, 0x80][..], "Another Root")] {
+        let found = verified(&[root.der()], &naming(serial, name.as_bytes()), &[]);
+        assert_eq!(found, Err(CertificateProblem::SameNameOtherIssue), "{serial:?} {name}");
+    }
 }
 
 #[test]
